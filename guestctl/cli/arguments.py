@@ -1,0 +1,146 @@
+"""The command line's grammar."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .. import __version__
+
+_EPILOG = """\
+exit status: 0 all guests where they should be; 1 some guest is not; 2 wrong usage or
+configuration; 3 not permitted; 4 no hypervisor reached; 5 another run has the lock
+"""
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments; exits with 2 and a usage message when they are wrong."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.verb == "shutdown":
+        _check_shutdown(parser, arguments)
+    return arguments
+
+
+def _check_shutdown(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.all and (arguments.preserve or arguments.guests):
+        parser.error("shutdown: --all goes with neither --preserve nor guests")
+    if not (arguments.all or arguments.preserve or arguments.guests):
+        parser.error("shutdown: name guests, or say --all, or --preserve")
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = _common_options()
+    parser = argparse.ArgumentParser(
+        prog="guestctl",
+        description="Take the guests of a libvirt host to safety, and bring them back.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"guestctl {__version__}")
+    verbs = _Verbs(parser, common)
+    _add_acting_verbs(verbs)
+    _add_reading_verbs(verbs)
+    return parser
+
+
+def _common_options() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "-c",
+        "--connect",
+        metavar="URI",
+        default=argparse.SUPPRESS,
+        help="this libvirt connection, instead of the configured ones",
+    )
+    common.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="this configuration file alone, instead of those in /etc/guestctl",
+    )
+    return common
+
+
+class _Verbs:
+    """Adds verbs that all take the common options."""
+
+    def __init__(self, parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+        self._common = common
+        self._verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    def add(self, name: str, text: str) -> argparse.ArgumentParser:
+        return self._verbs.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            parents=[self._common],
+            allow_abbrev=False,
+        )
+
+
+def _add_acting_verbs(verbs: _Verbs) -> None:
+    shutdown = verbs.add("shutdown", "take guests down: to safety, or because they are to be off")
+    shutdown.add_argument(
+        "--preserve",
+        action="store_true",
+        help="take all running guests (or those named) to safety: managed save, else shutdown,"
+        " else poweroff, as policy allows; `guestctl start` brings them back",
+    )
+    shutdown.add_argument(
+        "--all", action="store_true", help="shut every guest down; they are not brought back"
+    )
+    shutdown.add_argument(
+        "--if-host-stops",
+        action="store_true",
+        help="do nothing unless systemd is taking the host down (for units)",
+    )
+    _guests(shutdown, "*")
+    _display_options(shutdown)
+    start = verbs.add("start", "start or resume the guests that are wanted on, or those named")
+    start.add_argument(
+        "--boot", action="store_true", help="only if this boot has not done it yet (for units)"
+    )
+    _guests(start, "*")
+    _display_options(start)
+    hold = verbs.add("hold", "never have guests started by guestctl until they are released")
+    hold.add_argument("--reason", default="held by the operator", help="why; shown by `list`")
+    _guests(hold, "+")
+    _guests(verbs.add("release", "end a hold"), "+")
+
+
+def _add_reading_verbs(verbs: _Verbs) -> None:
+    _json(verbs.add("list", "show every guest, what is wanted of it, and what the next boot does"))
+    plan = verbs.add("plan", "show what `shutdown --preserve` would do now; touches nothing")
+    plan.add_argument("--boot", action="store_true", help="what the next boot would do instead")
+    _json(plan)
+    why = verbs.add("why", "show a guest's reason trail")
+    why.add_argument("guest", metavar="GUEST", help="name or UUID")
+    _json(why)
+    history = verbs.add("history", "show past runs")
+    history.add_argument("-n", dest="count", metavar="N", type=_count, default=10, help="how many")
+    _json(history)
+    check = verbs.add("check", "check the configuration")
+    check.add_argument("file", metavar="FILE", nargs="?", type=Path, help="this file alone")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError("expected a whole number from 1 to 1000")
+    return int(text)
+
+
+def _guests(parser: argparse.ArgumentParser, count: str) -> None:
+    parser.add_argument("guests", metavar="GUEST", nargs=count, help="name or UUID")
+
+
+def _display_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", help="only show what goes wrong")
+    _json(parser)
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")

@@ -1,0 +1,130 @@
+"""What verbs share: configuration, connections, the ledger's place, guests by their names."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from .. import config, host
+from ..config import Config, ConfigError
+from ..hypervisor import LibvirtHypervisor, why_remote
+from ..ledger import Ledger
+from ..model import GuestId
+from ..ports import ErrorKind
+from ..scribe import read_ledger
+from ..world import Seen
+from .exits import CommandError, Exit
+from .main import complain
+
+LEDGER_NAME = "ledger.db"
+
+
+class Named(NamedTuple):
+    """A guest and its name, from libvirt or from the ledger."""
+
+    id: GuestId
+    name: str
+
+
+def load_config(arguments: Namespace) -> Config:
+    """The configuration; CommandError with every problem in it."""
+    try:
+        return config.load(getattr(arguments, "config", None))
+    except ConfigError as error:
+        raise CommandError(Exit.WRONG_REQUEST, f"cannot use the configuration:\n{error}") from error
+
+
+def uris(arguments: Namespace, settings: Config) -> tuple[str, ...]:
+    """The connections to use: -c, else the configured ones."""
+    connect: str | None = getattr(arguments, "connect", None)
+    return (connect,) if connect else settings.general.uris
+
+
+def hypervisors(chosen: Iterable[str], *, read_only: bool) -> dict[str, LibvirtHypervisor]:
+    """A connection for each URI, made when first used."""
+    return {uri: LibvirtHypervisor(uri, read_only=read_only) for uri in chosen}
+
+
+def refuse_remote(chosen: Iterable[str]) -> None:
+    """CommandError for a URI of another host."""
+    for uri in chosen:
+        if reason := why_remote(uri):
+            raise CommandError(
+                Exit.WRONG_REQUEST,
+                f"cannot act on {uri}: {reason}, and the checks before a resume need the files"
+                " of the host that runs the guests; run guestctl there",
+            )
+
+
+def refuse_unprivileged(chosen: Iterable[str]) -> None:
+    """CommandError where a user would act on the system's guests beside the host's ledger."""
+    system = [uri for uri in chosen if _is_system(uri)]
+    if system and not host.is_root():
+        raise CommandError(
+            Exit.NOT_PERMITTED,
+            f"cannot act on {system[0]} as this user: what is wanted of the host's guests is"
+            f" kept in {host.SYSTEM_STATE}, for root; use sudo",
+        )
+
+
+def _is_system(uri: str) -> bool:
+    return uri.partition("?")[0].endswith("/system")
+
+
+def refuse_unreachable(seen: Seen, chosen: Collection[str]) -> None:
+    """CommandError when not one connection could be read."""
+    if len(seen.lost) < len(chosen):
+        return
+    kinds = {error.kind for error in seen.lost.values()}
+    status = Exit.NOT_PERMITTED if kinds == {ErrorKind.NOT_PERMITTED} else Exit.NO_HYPERVISOR
+    raise CommandError(status, "\n".join(seen.lost_reasons.values()))
+
+
+def complain_of_lost(seen: Seen) -> None:
+    """Name each connection that could not be read."""
+    for error in seen.lost.values():
+        complain(str(error))
+
+
+def ledger_path() -> Path:
+    """The ledger of whoever runs this."""
+    return host.state_folder() / LEDGER_NAME
+
+
+def ledger_for_reading() -> Ledger:
+    """What is known, for verbs that only show it."""
+    return read_ledger(ledger_path(), time.time_ns, complain)
+
+
+def find(names: Sequence[str], guests: Collection[Named]) -> frozenset[GuestId]:
+    """Guests by name or UUID; CommandError for each that is not found or not clear."""
+    found, problems = set(), []
+    for name in names:
+        ids = _matching(name, guests)
+        if len(ids) == 1:
+            found.update(ids)
+        else:
+            problems.append(_why_not_found(name, ids))
+    if problems:
+        raise CommandError(Exit.WRONG_REQUEST, "\n".join(problems))
+    return frozenset(found)
+
+
+def _matching(name: str, guests: Collection[Named]) -> set[GuestId]:
+    by_name = {guest.id for guest in guests if guest.name == name}
+    return by_name or {guest.id for guest in guests if guest.id.uuid == name.lower()}
+
+
+def _why_not_found(name: str, ids: set[GuestId]) -> str:
+    if not ids:
+        return f'cannot find "{name}": no guest has this name or UUID'
+    where = ", ".join(f"{guest.uuid} on {guest.uri}" for guest in sorted(ids))
+    return f'cannot tell which "{name}" is meant: {where}; give the UUID, or -c URI'
+
+
+def names_of(seen: Seen) -> list[Named]:
+    """The guests that libvirt knows."""
+    return [Named(guest.id, guest.name) for guest in seen.guests]

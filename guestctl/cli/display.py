@@ -1,0 +1,202 @@
+"""What a run looks like while it goes on: a live table, plain lines, or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ..model import (
+    BAD_OUTCOMES,
+    Door,
+    GuestFacts,
+    GuestId,
+    GuestPlan,
+    GuestResult,
+    Outcome,
+    Plan,
+    RunKind,
+    Step,
+    StepEnd,
+    StepResult,
+)
+from ..values import show_duration
+from .main import complain
+from .text import printable
+
+
+class Display:
+    """Shows nothing but trouble; the base of the other displays, and a Report of ports.py."""
+
+    def run_begins(self, plan: Plan, door: Door) -> None:
+        """See Report, as for the methods below."""
+
+    def guest_added(self, plan: GuestPlan) -> None: ...
+
+    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None: ...
+
+    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None: ...
+
+    def step_ends(self, guest: GuestFacts, result: StepResult) -> None: ...
+
+    def guest_ends(self, result: GuestResult) -> None: ...
+
+    def trouble(self, message: str) -> None:
+        complain(printable(message))
+
+
+@contextlib.contextmanager
+def choose_display(arguments: Namespace) -> Iterator[Display]:
+    """The display that suits the options and where stdout goes."""
+    if arguments.json or arguments.quiet:
+        yield Display()
+    elif sys.stdout.isatty():
+        with LiveTable() as table:
+            yield table
+    else:
+        yield Lines()
+
+
+class Lines(Display):
+    """A line for each thing that happens, for pipes and the journal."""
+
+    def run_begins(self, plan: Plan, door: Door) -> None:
+        self._line(f"{plan.kind} of {len(plan.guests)} guests ({door})")
+
+    def guest_added(self, plan: GuestPlan) -> None:
+        self._line(f"{plan.guest.name}: came up meanwhile")
+
+    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
+        self._line(f"{guest.name}: {step} begins, at most {show_duration(timeout)}")
+
+    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
+        if result.end is not StepEnd.DONE:
+            self._line(f"{guest.name}: {result.step} {result.end}: {result.reason}")
+
+    def guest_ends(self, result: GuestResult) -> None:
+        reason = f": {result.reason}" if result.reason else ""
+        self._line(f"{result.name}: {result.outcome} after {result.seconds:.1f} s{reason}")
+
+    def _line(self, text: str) -> None:
+        # Whoever read our output may be gone, the run goes on all the same.
+        with contextlib.suppress(OSError):
+            print(printable(text), flush=True)
+
+
+@dataclass
+class _Row:
+    name: str
+    begun: float = field(default_factory=time.monotonic)
+    step: str = "waits"
+    fraction: float | None = None
+    note: str = ""
+    result: GuestResult | None = None
+
+
+_COLOURS = {Outcome.POWERED_OFF: "yellow", Outcome.GONE: "yellow", Outcome.SKIPPED: "dim"}
+
+
+class LiveTable(Display):
+    """A table that keeps itself up to date: guest, step, progress, elapsed, reason."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._rows: dict[GuestId, _Row] = {}
+        self._title = ""
+        self._console = console or Console()
+        self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=8)
+
+    def __enter__(self) -> LiveTable:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # A terminal that went away is no reason to fail.
+        with contextlib.suppress(OSError):
+            self._live.stop()
+
+    def run_begins(self, plan: Plan, door: Door) -> None:
+        begun = {RunKind.PRESERVE: "Preserving", RunKind.RESTORE: "Bringing back"}
+        self._title = f"{begun.get(plan.kind, 'Shutting down')} {len(plan.guests)} guests"
+        for guest in plan.guests:
+            self.guest_added(guest)
+
+    def guest_added(self, plan: GuestPlan) -> None:
+        self._rows[plan.guest.id] = _Row(plan.guest.name)
+
+    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
+        row = self._row(guest.id, guest.name)
+        row.step, row.fraction, row.note = step, None, ""
+
+    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None:
+        row = self._row(guest.id, guest.name)
+        row.fraction, row.note = fraction, note
+
+    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
+        row = self._row(guest.id, guest.name)
+        row.fraction, row.note = None, result.reason
+
+    def guest_ends(self, result: GuestResult) -> None:
+        self._row(result.guest, result.name).result = result
+
+    def _row(self, guest: GuestId, name: str) -> _Row:
+        return self._rows.setdefault(guest, _Row(name))
+
+    def _render(self) -> RenderableType:
+        """Called by rich's own thread, several times a second."""
+        rows = list(self._rows.values())
+        room = max(3, self._console.size.height - 4)
+        # Those still at work come first where not all fit on the screen.
+        shown = rows if len(rows) <= room else sorted(rows, key=_is_over)[:room]
+        over = sum(row.result is not None for row in rows)
+        title = Text(f"{self._title}: {over} of {len(rows)} done", style="bold")
+        return Group(title, _table(shown))
+
+
+def _is_over(row: _Row) -> bool:
+    return row.result is not None
+
+
+def _table(rows: list[_Row]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading, width in (("guest", None), ("step", 11), ("progress", 22), ("elapsed", 8)):
+        table.add_column(heading, width=width, no_wrap=True)
+    table.add_column("reason", overflow="fold")
+    for row in rows:
+        table.add_row(
+            Text(printable(row.name)), _step(row), _bar(row), _elapsed(row), Text(_reason(row))
+        )
+    return table
+
+
+def _step(row: _Row) -> Text:
+    if row.result is None:
+        return Text(row.step, style="cyan" if row.step != "waits" else "dim")
+    bad = row.result.outcome in BAD_OUTCOMES
+    style = "bold red" if bad else _COLOURS.get(row.result.outcome, "green")
+    return Text(row.result.outcome, style=style)
+
+
+def _bar(row: _Row) -> RenderableType:
+    if row.result is not None or row.step == "waits":
+        return ""
+    if row.fraction is None:
+        return ProgressBar(total=None, pulse=True, width=20)
+    return ProgressBar(total=1.0, completed=row.fraction, width=20)
+
+
+def _elapsed(row: _Row) -> str:
+    seconds = row.result.seconds if row.result else time.monotonic() - row.begun
+    return f"{seconds:6.1f} s"
+
+
+def _reason(row: _Row) -> str:
+    return printable(row.result.reason if row.result else row.note)

@@ -1,0 +1,78 @@
+"""From the command line to a verb, and from its end to an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from typing import NoReturn
+
+from .arguments import parse
+from .exits import CommandError, Exit
+
+#: Verbs' modules are imported when needed: `guestctl --help` must be instant.
+_VERBS = {
+    "shutdown": "acting",
+    "start": "acting",
+    "hold": "marking",
+    "release": "marking",
+    "list": "reading",
+    "plan": "reading",
+    "why": "reading",
+    "history": "reading",
+    "check": "checking",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; the exit status."""
+    arguments = parse(argv)
+    module = importlib.import_module(f".{_VERBS[arguments.verb]}", __package__)
+    verb: Callable[[Namespace], int] = getattr(module, f"{arguments.verb}_verb")
+    try:
+        return verb(arguments)
+    except CommandError as error:
+        complain(str(error))
+        return error.status
+
+
+def complain(message: str) -> None:
+    """Say what is wrong on stderr, each line as guestctl's."""
+    for line in message.splitlines():
+        print(f"guestctl: {line}", file=sys.stderr)
+
+
+def entry() -> NoReturn:
+    """The `guestctl` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A guest's name may hold what the terminal's encoding lacks.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    _leave(_run())
+
+
+def _run() -> int:
+    try:
+        return main(sys.argv[1:])
+    except SystemExit as leave:  # argparse
+        return leave.code if isinstance(leave.code, int) else 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as in `guestctl list | head -1`.
+        return Exit.OK
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once.
+
+    libvirt closes connections as Python tears down, which waits for a daemon that hangs.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            status = status or 1
+    os._exit(status)

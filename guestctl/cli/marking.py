@@ -1,0 +1,78 @@
+"""The verbs that only write to the ledger: hold and release."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from argparse import Namespace
+from collections.abc import Callable
+
+from ..ledger import Ledger, LedgerTooNew, connect, transaction
+from ..model import GuestFacts, GuestId, State
+from ..world import read_all
+from . import common
+from .exits import CommandError, Exit
+from .main import complain
+from .text import printable
+
+
+def hold_verb(arguments: Namespace) -> int:
+    """`hold GUEST…`."""
+    reason: str = arguments.reason
+    guests = _mark(arguments, lambda ledger, guest: _hold(ledger, guest, reason))
+    for guest in guests:
+        print(f"{printable(guest.name)}: held: {printable(reason)}")
+    return Exit.OK
+
+
+def release_verb(arguments: Namespace) -> int:
+    """`release GUEST…`."""
+    for guest in _mark(arguments, _release):
+        print(f"{printable(guest.name)}: released")
+    return Exit.OK
+
+
+def _hold(ledger: Ledger, guest: GuestFacts, reason: str) -> None:
+    ledger.hold(guest, reason)
+    ledger.add_reason(guest.id, "guestctl:hold", reason)
+
+
+def _release(ledger: Ledger, guest: GuestFacts) -> None:
+    ledger.hold(guest, None)
+    ledger.add_reason(guest.id, "guestctl:release", "released by the operator")
+
+
+def _mark(arguments: Namespace, mark: Callable[[Ledger, GuestFacts], None]) -> list[GuestFacts]:
+    """Write the same to the ledger for every guest named, or for none of them."""
+    uris = common.uris(arguments, common.load_config(arguments))
+    common.refuse_remote(uris)
+    common.refuse_unprivileged(uris)
+    path = common.ledger_path()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        db = connect(path)
+    except (OSError, sqlite3.Error, LedgerTooNew) as error:
+        raise CommandError(
+            Exit.NOT_ALL_WELL, f"cannot write to the ledger {path}: {error}"
+        ) from error
+    ledger = Ledger(db, time.time_ns)
+    guests = _find(arguments.guests, uris, ledger)
+    with transaction(db):
+        for guest in guests:
+            mark(ledger, guest)
+    return guests
+
+
+def _find(names: list[str], uris: tuple[str, ...], ledger: Ledger) -> list[GuestFacts]:
+    """The guests named, whether libvirt or only the ledger knows them."""
+    seen = asyncio.run(read_all(common.hypervisors(uris, read_only=True)))
+    if seen.lost:
+        complain("\n".join(seen.lost_reasons.values()))
+    facts = {guest.id: guest for guest in seen.guests}
+    for known in ledger.guests().values():
+        if known.id.uri in seen.lost:
+            facts.setdefault(known.id, GuestFacts(known.id, known.name, State.UNKNOWN))
+    named: list[common.Named] = [common.Named(g.id, g.name) for g in facts.values()]
+    found: frozenset[GuestId] = common.find(names, named)
+    return sorted((facts[guest] for guest in found), key=lambda guest: guest.name)

@@ -1,0 +1,167 @@
+"""The verbs that only show: list, plan, why, history."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from dataclasses import asdict
+from typing import Any
+
+from .. import host, overview
+from ..config import Config
+from ..ledger import Ledger, PastRun
+from ..model import GuestFacts, GuestPlan, RunKind
+from ..overview import Row
+from ..plan import describe, plan_down
+from ..policy import Policy, resolve
+from ..world import Seen, read_all
+from . import common
+from .exits import CommandError, Exit
+from .main import complain
+from .text import print_json, print_table, printable, when
+
+
+def list_verb(arguments: Namespace) -> int:
+    """`list`."""
+    rows, status = _rows(arguments)
+    if arguments.json:
+        print_json([_list_json(row) for row in rows])
+    else:
+        print_table(_LIST, [_list_line(row) for row in rows])
+    return status
+
+
+_LIST = ("NAME", "STATE", "WANTED", "SAVED", "AUTOSTART", "STOPPED BY", "NEXT BOOT", "HELD")
+
+
+def _list_line(row: Row) -> tuple[str, ...]:
+    stopped = row.stopped_by or "-"
+    if row.stopped_by and row.stopped_at:
+        stopped = f"{row.stopped_by} {when(row.stopped_at)}"
+    return (
+        row.name,
+        row.state,
+        row.wanted,
+        "yes" if row.saved else "no",
+        "yes" if row.autostart else "no",
+        stopped,
+        row.next_boot,
+        row.held or "-",
+    )
+
+
+def _list_json(row: Row) -> dict[str, Any]:
+    fields = asdict(row)
+    del fields["reason"]
+    return fields
+
+
+def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
+    """Every guest that is known of, and the exit status that says how complete that is."""
+    config, uris, seen = _look(arguments)
+    known = common.ledger_for_reading().guests()
+    rows = overview.rows(seen.guests, known, _policies(config), host.boot_id())
+    rows += overview.unreadable(known.values(), seen.lost)
+    common.complain_of_lost(seen)
+    if not seen.lost:
+        return rows, Exit.OK
+    return rows, Exit.NO_HYPERVISOR if len(seen.lost) == len(uris) else Exit.NOT_ALL_WELL
+
+
+def _look(arguments: Namespace) -> tuple[Config, tuple[str, ...], Seen]:
+    config = common.load_config(arguments)
+    uris = common.uris(arguments, config)
+    seen = asyncio.run(read_all(common.hypervisors(uris, read_only=True)))
+    return config, uris, seen
+
+
+def _policies(config: Config) -> Any:
+    def policy(guest: GuestFacts) -> Policy:
+        return resolve(config, guest)
+
+    return policy
+
+
+def plan_verb(arguments: Namespace) -> int:
+    """`plan` and `plan --boot`."""
+    if arguments.boot:
+        return _boot_plan(arguments)
+    config, uris, seen = _look(arguments)
+    common.refuse_unreachable(seen, uris)
+    common.complain_of_lost(seen)
+    plan = plan_down(RunKind.PRESERVE, seen.guests, _policies(config))
+    if arguments.json:
+        print_json([_plan_json(guest) for guest in plan.guests])
+    else:
+        lines = [(g.guest.name, str(g.guest.state), describe(g)) for g in plan.guests]
+        print_table(("NAME", "STATE", "PLAN"), lines)
+    return Exit.NOT_ALL_WELL if seen.lost else Exit.OK
+
+
+def _plan_json(plan: GuestPlan) -> dict[str, Any]:
+    return {
+        "name": plan.guest.name,
+        "uuid": plan.guest.id.uuid,
+        "uri": plan.guest.id.uri,
+        "state": plan.guest.state,
+        "steps": [{"step": step.step, "timeout": step.timeout} for step in plan.steps],
+        "left_out": dict(plan.left_out),
+        "verdict": plan.verdict,
+        "reason": plan.reason,
+    }
+
+
+def _boot_plan(arguments: Namespace) -> int:
+    rows, status = _rows(arguments)
+    if arguments.json:
+        fields = ("name", "uuid", "uri", "state", "next_boot", "reason")
+        print_json([{key: getattr(row, key) for key in fields} for row in rows])
+    else:
+        lines = [(row.name, str(row.state), str(row.next_boot), row.reason) for row in rows]
+        print_table(("NAME", "STATE", "NEXT BOOT", "REASON"), lines)
+    return status
+
+
+def why_verb(arguments: Namespace) -> int:
+    """`why GUEST`."""
+    ledger = common.ledger_for_reading()
+    guests = sorted(ledger.known_as(arguments.guest))
+    if not guests:
+        raise CommandError(
+            Exit.WRONG_REQUEST, f'cannot say why: nothing is recorded of "{arguments.guest}"'
+        )
+    entries = [entry for guest in guests for entry in ledger.trail(guest)]
+    if arguments.json:
+        print_json([[entry.source, entry.reason, entry.at] for entry in entries])
+    for entry in [] if arguments.json else entries:
+        print(f"{when(entry.at)}  {entry.source}  {printable(entry.reason)}")
+    return Exit.OK
+
+
+def history_verb(arguments: Namespace) -> int:
+    """`history`."""
+    ledger = common.ledger_for_reading()
+    runs = ledger.runs(arguments.count)
+    if arguments.json:
+        print_json([_run_json(ledger, run) for run in runs])
+    else:
+        for run in runs:
+            _print_run(ledger, run)
+    if not runs:
+        complain("no run is recorded yet")
+    return Exit.OK
+
+
+def _run_json(ledger: Ledger, run: PastRun) -> dict[str, Any]:
+    guests = [asdict(guest) for guest in ledger.run_guests(run.id)]
+    return {**asdict(run), "guests": guests}
+
+
+def _print_run(ledger: Ledger, run: PastRun) -> None:
+    ending = "cut off"
+    if run.ended is not None:
+        ending = f"{(run.ended - run.begun) / 1e9:.1f} s, {'well' if run.ok else 'not all well'}"
+    print(f"{when(run.begun)}  run {run.id}: {run.kind} ({run.door}), {ending}")
+    for guest in ledger.run_guests(run.id):
+        reason = f": {printable(guest.reason)}" if guest.reason else ""
+        print(f"    {printable(guest.name)}: {guest.outcome}{reason}")

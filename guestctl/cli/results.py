@@ -1,0 +1,70 @@
+"""The end of a run, for people and for programs."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections import Counter
+from typing import Any
+
+from ..model import BAD_OUTCOMES, GuestResult, RunResult
+from .main import complain
+from .text import print_json, printable
+
+
+def print_result(result: RunResult, arguments: Namespace) -> None:
+    """The one JSON object, or a summary; what went wrong always goes to stderr as well."""
+    if arguments.json:
+        print_json(as_json(result))
+    elif not arguments.quiet:
+        _print_line(summary(result))
+    for guest in result.guests:
+        if guest.outcome in BAD_OUTCOMES:
+            complain(f"{printable(guest.name)}: {guest.outcome}: {printable(guest.reason)}")
+    if result.interrupted:
+        complain("the run was interrupted")
+
+
+def _print_line(text: str) -> None:
+    print(text, file=sys.stdout)
+
+
+def summary(result: RunResult) -> str:
+    """How many guests ended how."""
+    if not result.guests:
+        return "no guest to act on"
+    counts = Counter(guest.outcome for guest in result.guests)
+    ends = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+    total = len(result.guests)
+    return f"{total} guest{'s' if total > 1 else ''}: {ends}"
+
+
+def as_json(result: RunResult) -> dict[str, Any]:
+    """The contract of `shutdown --json` and `start --json`."""
+    return {
+        "ok": result.ok,
+        "run": result.run,
+        "interrupted": result.interrupted,
+        "unreadable": result.lost,
+        "guests": [_guest(guest) for guest in result.guests],
+    }
+
+
+def _guest(guest: GuestResult) -> dict[str, Any]:
+    return {
+        "name": guest.name,
+        "uuid": guest.guest.uuid,
+        "uri": guest.guest.uri,
+        "outcome": guest.outcome,
+        "seconds": round(guest.seconds, 3),
+        "reason": guest.reason,
+        "steps": [
+            {
+                "step": step.step,
+                "end": step.end,
+                "seconds": round(step.seconds, 3),
+                "reason": step.reason,
+            }
+            for step in guest.steps
+        ],
+    }

@@ -1,0 +1,248 @@
+"""Reading the configuration: TOML and drop-ins to a Config, or every problem at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .settings import GUEST_SETTINGS, SECTIONS, SETTINGS, Boot, General, Setting, Shutdown
+from .values import BadValue
+
+MAIN_FILE = Path("/etc/guestctl/guestctl.toml")
+DROP_INS = Path("/etc/guestctl/conf.d")
+
+
+@dataclass(frozen=True)
+class GuestOverride:
+    """A [[guest]] table: what differs for guests whose name or UUID matches."""
+
+    match: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings; the defaults where nothing was configured."""
+
+    general: General = field(default_factory=General)
+    shutdown: Shutdown = field(default_factory=Shutdown)
+    boot: Boot = field(default_factory=Boot)
+    guests: tuple[GuestOverride, ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong in a configuration file: where, and what was expected."""
+
+    file: Path
+    line: int | None
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; problems holds every reason found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def load(file: Path | None = None) -> Config:
+    """The configuration of this host, or of one file alone, without drop-ins.
+
+    Without a file: /etc/guestctl/guestctl.toml, if there is one, then
+    /etc/guestctl/conf.d/*.toml in the order of their names; a later value wins, and
+    [[guest]] tables add up.  Raises ConfigError with every problem of every file.
+    """
+    reader = _Reader()
+    for path in [file] if file else _files():
+        reader.read(path)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return reader.config()
+
+
+def _files() -> list[Path]:
+    main = [MAIN_FILE] if MAIN_FILE.exists() else []
+    # Hidden files are what editors and dpkg leave behind.
+    return main + sorted(f for f in DROP_INS.glob("*.toml") if not f.name.startswith("."))
+
+
+class _Reader:
+    """Collects values and problems over several files."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+        self._guests: list[GuestOverride] = []
+
+    def config(self) -> Config:
+        return Config(
+            General(**self._values[""]),
+            Shutdown(**self._values["shutdown"]),
+            Boot(**self._values["boot"]),
+            tuple(self._guests),
+        )
+
+    def read(self, path: Path) -> None:
+        try:
+            text = path.read_bytes().decode()
+            table = tomllib.loads(text)
+        except OSError as error:
+            self._problem(path, None, "", f"cannot be read: {error.strerror or error}")
+        except UnicodeDecodeError as error:
+            self._problem(path, None, "", f"is not UTF-8 (byte {error.start})")
+        except tomllib.TOMLDecodeError as error:
+            self._problem(path, _error_line(error), "", f"is not TOML: {error}")
+        except RecursionError:
+            self._problem(path, None, "", "is not TOML: nested too deeply")
+        else:
+            _File(self, path, _lines(text)).take(table)
+
+    def _problem(self, file: Path, line: int | None, key: str, message: str) -> None:
+        self.problems.append(Problem(file, line, key, message))
+
+    def value(self, setting: Setting, value: Any) -> None:
+        self._values[setting.section][setting.name] = value
+
+    def guest(self, override: GuestOverride) -> None:
+        self._guests.append(override)
+
+
+class _File:
+    """One parsed file, being checked against the table of settings."""
+
+    def __init__(self, reader: _Reader, path: Path, lines: Mapping[str, int]) -> None:
+        self._reader = reader
+        self._path = path
+        self._lines = lines
+
+    def take(self, table: Mapping[str, Any]) -> None:
+        sections = [section for section in SECTIONS if section]
+        for key, value in table.items():
+            if key in sections:
+                self._section(key, value)
+            elif key == "guest":
+                self._guest_tables(value)
+            else:
+                known = _of_section("")
+                self._setting(known, "", key, value, [*known, *sections, "guest"])
+
+    def _section(self, section: str, table: Any) -> None:
+        if not isinstance(table, dict):
+            self.problem(section, f"expected a table: [{section}]")
+            return
+        for key, value in table.items():
+            self._setting(_of_section(section), section, key, value)
+
+    def _setting(
+        self,
+        known: Mapping[str, Setting],
+        section: str,
+        key: str,
+        value: Any,
+        alternatives: Iterable[str] = (),
+    ) -> None:
+        path = f"{section}.{key}" if section else key
+        if key not in known:
+            self.problem(path, _unknown(key, alternatives or known, section))
+            return
+        try:
+            self._reader.value(known[key], known[key].kind.parse(value))
+        except BadValue as error:
+            self.problem(path, _unfit(known[key], value, error))
+
+    def _guest_tables(self, tables: Any) -> None:
+        if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+            self.problem("guest", "expected an array of tables: [[guest]], in double brackets")
+            return
+        for number, table in enumerate(tables, 1):
+            self._guest(f"guest[{number}]", table)
+
+    def _guest(self, path: str, table: Mapping[str, Any]) -> None:
+        match = table.get("match")
+        if not isinstance(match, str) or not match:
+            self.problem(f"{path}.match", 'expected a name, a pattern such as "db-*", or a UUID')
+            return
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            if key != "match":
+                values.update(self._guest_value(path, key, value))
+        self._reader.guest(GuestOverride(match, values))
+
+    def _guest_value(self, path: str, key: str, value: Any) -> Mapping[str, Any]:
+        known = {setting.key: setting for setting in GUEST_SETTINGS}
+        try:
+            setting = known[key]
+            return {setting.name: setting.kind.parse(value)}
+        except KeyError:
+            self.problem(f"{path}.{key}", _unknown_for_guest(key, known))
+        except BadValue as error:
+            self.problem(f"{path}.{key}", _unfit(setting, value, error))
+        return {}
+
+    def problem(self, key: str, message: str) -> None:
+        self._reader.problems.append(Problem(self._path, self._lines.get(key), key, message))
+
+
+def _of_section(section: str) -> dict[str, Setting]:
+    return {setting.key: setting for setting in SETTINGS if setting.section == section}
+
+
+def _unfit(setting: Setting, value: Any, error: BadValue) -> str:
+    detail = f" ({error})" if str(error) else ""
+    return f"expected {setting.kind.expected}, not {_show(value)}{detail}"
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _unknown(key: str, known: Iterable[str], section: str) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    homes = [s.section for s in SETTINGS if s.key == key and s.section != section]
+    if homes:
+        home = f"in [{homes[0]}]" if homes[0] else "above all [sections]"
+        return f"unknown here; it belongs {home}"
+    return f'unknown key; did you mean "{near[0]}"?' if near else "unknown key"
+
+
+def _unknown_for_guest(key: str, known: Iterable[str]) -> str:
+    if any(setting.key == key for setting in SETTINGS):
+        return "is for the whole run, and cannot differ from guest to guest"
+    return _unknown(key, [*known, "match"], "guest")
+
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([\w-]+)\s*\]")
+_KEY = re.compile(r"\s*([\w-]+)\s*=")
+
+
+def _lines(text: str) -> dict[str, int]:
+    """Where each key stands, for messages only: tomllib does not tell."""
+    lines: dict[str, int] = {}
+    prefix, guests = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            guests += header[1] == "[["
+            prefix = f"guest[{guests}]." if header[1] == "[[" else f"{header[2]}."
+            lines.setdefault(prefix[:-1], number)
+            lines.setdefault(f"{prefix}match", number)
+        elif key := _KEY.match(line):
+            lines[prefix + key[1]] = number
+    return lines
+
+
+def _error_line(error: tomllib.TOMLDecodeError) -> int | None:
+    found = re.search(r"at line (\d+)", str(error))
+    return int(found[1]) if found else None

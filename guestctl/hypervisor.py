@@ -1,0 +1,337 @@
+"""The only `import libvirt`: connections, calls in threads, events, codes mapped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import libvirt
+
+from . import threads
+from .libvirt_words import event_detail, event_kind, job_kind, state_and_reason
+from .model import GuestEvent, GuestFacts, GuestId, Job, Method
+from .ports import ErrorKind, HypervisorError
+
+T = TypeVar("T")
+
+#: With a fifth call in flight (max_client_requests) the daemon stops reading the socket, and
+#: drops the connection after 30 s.
+CALLS_PER_CONNECTION = 4
+#: For long calls: 16 saves, their progress and aborts, and room for calls that never return.
+MAX_JOB_CONNECTIONS = 12
+#: A connection whose daemon hangs is given up after about 5 s * 3.
+KEEPALIVE_SECONDS, KEEPALIVE_COUNT = 5, 3
+
+_REMOTE_TRANSPORTS = frozenset({"tcp", "tls", "ssh", "ssh2", "libssh", "libssh2", "ext"})
+
+
+def why_remote(uri: str) -> str | None:
+    """The reason why a URI leads to another host; None for a local one."""
+    scheme, _, rest = uri.partition(":")
+    transport = scheme.partition("+")[2]
+    if transport in _REMOTE_TRANSPORTS:
+        return f"it uses the transport {transport}"
+    server = rest[2:].split("/", 1)[0] if rest.startswith("//") else ""
+    return f"it names the server {server}" if server else None
+
+
+class LibvirtHypervisor:
+    """The Hypervisor of ports.py over libvirt; connects when first used, and again when lost.
+
+    A read-only one changes nothing, by libvirt's own word.
+    """
+
+    def __init__(self, uri: str, *, read_only: bool = False) -> None:
+        self._uri = uri
+        self._listeners: list[Callable[[GuestEvent], None]] = []
+        # What is asked of it is answered at once by the daemon, whatever its workers do, so
+        # that a frozen guest cannot keep anybody from learning the state of the others.
+        self._reading = _Connection(uri, read_only, self._register)
+        self._jobs = [_Connection(uri, read_only)]
+
+    @property
+    def uri(self) -> str:
+        return self._uri
+
+    def listen(self, listener: Callable[[GuestEvent], None]) -> None:
+        self._listeners.append(listener)
+
+    async def guests(self) -> list[GuestFacts]:
+        return await self._reading.call(lambda conn: list(_read_all(self._uri, conn)))
+
+    async def observe(self, uuid: str) -> GuestFacts | None:
+        try:
+            return await self._reading.call(
+                lambda conn: _read(self._uri, conn.lookupByUUIDString(uuid))
+            )
+        except HypervisorError as error:
+            if error.kind is ErrorKind.NO_GUEST:
+                return None
+            raise
+
+    async def job(self, uuid: str) -> Job | None:
+        return await self._job_call(uuid, _job)
+
+    async def abort_job(self, uuid: str) -> None:
+        await self._job_call(uuid, lambda domain: domain.abortJob())
+
+    async def save(self, uuid: str, *, bypass_cache: bool) -> None:
+        flags = libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE if bypass_cache else 0
+        await self._job_call(uuid, lambda domain: domain.managedSave(flags))
+
+    async def request_shutdown(self, uuid: str, method: Method) -> None:
+        await self._job_call(uuid, lambda domain: _request_shutdown(domain, method))
+
+    async def wake(self, uuid: str) -> None:
+        await self._job_call(uuid, lambda domain: domain.pMWakeup())
+
+    async def unpause(self, uuid: str) -> None:
+        await self._job_call(uuid, lambda domain: domain.resume())
+
+    async def poweroff(self, uuid: str) -> None:
+        await self._job_call(uuid, lambda domain: domain.destroy())
+
+    async def start(self, uuid: str) -> None:
+        await self._job_call(uuid, lambda domain: domain.create())
+
+    async def set_time(self, uuid: str, seconds: float) -> None:
+        whole = int(seconds)
+        time = {"seconds": whole, "nseconds": int((seconds - whole) * 1e9)}
+        await self._job_call(uuid, lambda domain: domain.setTime(time))
+
+    async def close(self) -> None:
+        for connection in [self._reading, *self._jobs]:
+            connection.close()
+
+    async def _job_call(self, uuid: str, call: Callable[[Any], T]) -> T:
+        return await self._free_job_connection().call(
+            lambda conn: call(conn.lookupByUUIDString(uuid))
+        )
+
+    def _free_job_connection(self) -> _Connection:
+        freest = min(self._jobs, key=lambda connection: connection.calls)
+        if freest.calls >= CALLS_PER_CONNECTION and len(self._jobs) < MAX_JOB_CONNECTIONS:
+            freest = _Connection(self._uri, self._reading.read_only)
+            self._jobs.append(freest)
+        return freest
+
+    def _register(self, conn: Any, loop: asyncio.AbstractEventLoop) -> None:
+        """Have lifecycle events come to the loop; called for each new connection."""
+
+        def lifecycle(_conn: Any, domain: Any, event: int, detail: int, _opaque: Any) -> None:
+            kind = event_kind(event)
+            guest = GuestId(self._uri, domain.UUIDString())
+            seen = GuestEvent(guest, domain.name(), kind, event_detail(kind, detail))
+            threads.call_soon(loop, lambda: self._tell(seen))
+
+        any_guest = None
+        conn.domainEventRegisterAny(
+            any_guest, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle, None
+        )
+
+    def _tell(self, event: GuestEvent) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+class _Connection:
+    """One libvirt connection: opened when needed, at most four calls at a time."""
+
+    def __init__(
+        self,
+        uri: str,
+        read_only: bool,
+        on_open: Callable[[Any, asyncio.AbstractEventLoop], None] | None = None,
+    ) -> None:
+        self._uri = uri
+        self.read_only = read_only
+        self._on_open = on_open
+        self._slots = asyncio.Semaphore(CALLS_PER_CONNECTION)
+        self._opening: asyncio.Future[Any] | None = None
+        #: Calls under way or waiting for a slot.
+        self.calls = 0
+
+    async def call(self, work: Callable[[Any], T]) -> T:
+        """Work's result; HypervisorError for any libvirtError.
+
+        A call that the caller stopped waiting for keeps its slot until libvirt returns.
+        """
+        self.calls += 1
+        try:
+            await self._slots.acquire()
+        except BaseException:
+            self.calls -= 1
+            raise
+        try:
+            conn = await asyncio.shield(self._open())
+            running = threads.start(lambda: _mapped(conn, work), f"libvirt {self._uri}")
+        except BaseException:
+            self._returned()
+            raise
+        # The inner future outlives a cancelled caller: see the docstring.
+        running.add_done_callback(self._after_call)
+        return await asyncio.shield(running)
+
+    def _after_call(self, call: asyncio.Future[Any]) -> None:
+        self._returned()
+        error = call.exception()
+        if isinstance(error, HypervisorError) and error.kind is ErrorKind.UNREACHABLE:
+            self._opening = None
+
+    def _returned(self) -> None:
+        self.calls -= 1
+        self._slots.release()
+
+    def _open(self) -> asyncio.Future[Any]:
+        if self._opening is None or _failed(self._opening):
+            loop = asyncio.get_running_loop()
+            self._opening = threads.start(lambda: self._open_blocking(loop))
+            # Somebody may have stopped waiting: asyncio logs errors that nobody looked at.
+            self._opening.add_done_callback(_failed)
+        return self._opening
+
+    def _open_blocking(self, loop: asyncio.AbstractEventLoop) -> Any:
+        _run_event_loop()
+        opener = libvirt.openReadOnly if self.read_only else libvirt.open
+        try:
+            conn = opener(self._uri)
+            with contextlib.suppress(libvirt.libvirtError):  # the test driver has none
+                conn.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
+            if self._on_open and not self.read_only:
+                self._on_open(conn, loop)
+        except libvirt.libvirtError as error:
+            raise _cannot_connect(self._uri, error) from error
+        return conn
+
+    def close(self) -> None:
+        """Let go of the connection; libvirt closes it once its last call has returned."""
+        self._opening = None
+
+
+def _failed(opening: asyncio.Future[Any]) -> bool:
+    return opening.done() and (opening.cancelled() or opening.exception() is not None)
+
+
+def _mapped(conn: Any, work: Callable[[Any], T]) -> T:
+    try:
+        return work(conn)
+    except libvirt.libvirtError as error:
+        raise HypervisorError(_kind_of(conn, error), str(error)) from error
+
+
+_KINDS = {
+    libvirt.VIR_ERR_NO_DOMAIN: ErrorKind.NO_GUEST,
+    libvirt.VIR_ERR_OPERATION_INVALID: ErrorKind.WRONG_STATE,
+    libvirt.VIR_ERR_OPERATION_ABORTED: ErrorKind.ABORTED,
+    libvirt.VIR_ERR_NO_SUPPORT: ErrorKind.UNSUPPORTED,
+    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED: ErrorKind.UNSUPPORTED,
+    libvirt.VIR_ERR_OPERATION_UNSUPPORTED: ErrorKind.UNSUPPORTED,
+    libvirt.VIR_ERR_CONFIG_UNSUPPORTED: ErrorKind.UNSUPPORTED,
+    libvirt.VIR_ERR_AGENT_UNRESPONSIVE: ErrorKind.NO_ANSWER,
+    libvirt.VIR_ERR_AGENT_UNSYNCED: ErrorKind.NO_ANSWER,
+    libvirt.VIR_ERR_AUTH_FAILED: ErrorKind.NOT_PERMITTED,
+    libvirt.VIR_ERR_AUTH_CANCELLED: ErrorKind.NOT_PERMITTED,
+    libvirt.VIR_ERR_AUTH_UNAVAILABLE: ErrorKind.NOT_PERMITTED,
+    libvirt.VIR_ERR_ACCESS_DENIED: ErrorKind.NOT_PERMITTED,
+    libvirt.VIR_ERR_OPERATION_DENIED: ErrorKind.NOT_PERMITTED,
+}
+
+
+def _kind_of(conn: Any, error: libvirt.libvirtError) -> ErrorKind:
+    if not _alive(conn):
+        return ErrorKind.UNREACHABLE
+    return _KINDS.get(error.get_error_code(), ErrorKind.FAILED)
+
+
+def _alive(conn: Any) -> bool:
+    try:
+        return bool(conn.isAlive())
+    except libvirt.libvirtError:
+        return False
+
+
+def _cannot_connect(uri: str, error: libvirt.libvirtError) -> HypervisorError:
+    kind = _KINDS.get(error.get_error_code(), ErrorKind.UNREACHABLE)
+    # libvirt says EACCES on the socket only in words and in the system error number.
+    if error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR and error.get_int1() == 13:
+        kind = ErrorKind.NOT_PERMITTED
+    return HypervisorError(kind, f"cannot connect to {uri}: {error}")
+
+
+def _read_all(uri: str, conn: Any) -> Iterator[GuestFacts]:
+    for domain in conn.listAllDomains():
+        try:
+            yield _read(uri, domain)
+        except libvirt.libvirtError as error:
+            # Undefined, or a transient guest that ended, since it was listed.
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise
+
+
+def _read(uri: str, domain: Any) -> GuestFacts:
+    state, reason = state_and_reason(*domain.state())
+    persistent = bool(domain.isPersistent())
+    return GuestFacts(
+        id=GuestId(uri, domain.UUIDString()),
+        name=domain.name(),
+        state=state,
+        reason=reason,
+        persistent=persistent,
+        autostart=persistent and bool(domain.autostart()),
+        saved=persistent and bool(domain.hasManagedSaveImage()),
+        memory=domain.maxMemory() * 1024,
+    )
+
+
+def _job(domain: Any) -> Job | None:
+    stats = domain.jobStats()
+    if stats.get("type", libvirt.VIR_DOMAIN_JOB_NONE) not in (
+        libvirt.VIR_DOMAIN_JOB_BOUNDED,
+        libvirt.VIR_DOMAIN_JOB_UNBOUNDED,
+    ):
+        return None
+    return Job(
+        job_kind(stats.get("operation", 0)),
+        stats.get("data_processed", 0),
+        stats.get("data_total", 0),
+    )
+
+
+_SHUTDOWN_FLAGS = {
+    Method.AGENT: libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
+    Method.ACPI: libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
+}
+
+
+def _request_shutdown(domain: Any, method: Method) -> None:
+    if domain.connect().getType() == "QEMU":
+        domain.shutdownFlags(_SHUTDOWN_FLAGS[method])
+    elif method is Method.ACPI:
+        # Other drivers refuse the modes; their own way is what "acpi" stands for.
+        domain.shutdown()
+    else:
+        raise HypervisorError(ErrorKind.UNSUPPORTED, "this driver knows no guest agent")
+
+
+_event_thread_lock = threading.Lock()
+_event_thread: threading.Thread | None = None
+
+
+def _run_event_loop() -> None:
+    """Start libvirt's default event loop, once per process and before any connection."""
+    global _event_thread
+    with _event_thread_lock:
+        if _event_thread is None:
+            # Without this every error is also printed on stderr.
+            libvirt.registerErrorHandler(lambda _context, _error: None, None)
+            libvirt.virEventRegisterDefaultImpl()
+            _event_thread = threading.Thread(target=_loop_forever, name="events", daemon=True)
+            _event_thread.start()
+
+
+def _loop_forever() -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()

@@ -1,0 +1,195 @@
+"""The ladder of one guest: step after step until it is down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from . import steps
+from .ledger import Ledger
+from .model import (
+    GuestFacts,
+    GuestPlan,
+    GuestResult,
+    Outcome,
+    RunKind,
+    Step,
+    StepEnd,
+    StepPlan,
+    StepResult,
+    StoppedBy,
+    Wanted,
+)
+from .outcome import outcome_down
+from .plan import describe
+from .ports import ErrorKind, HypervisorError
+from .run import Run
+from .subject import Subject
+
+_DOING = {
+    Step.SAVE: steps.save,
+    Step.SHUTDOWN: steps.shutdown,
+    Step.POWEROFF: steps.poweroff,
+}
+
+
+class Ladder:
+    """Takes one guest down by its plan.
+
+    result is there once `climb_down` has ended, also when it was cancelled.
+    """
+
+    def __init__(
+        self, run: Run, subject: Subject, plan: GuestPlan, save_slots: asyncio.Semaphore
+    ) -> None:
+        self.result: GuestResult | None = None
+        self._run = run
+        self._world = run.world
+        self._subject = subject
+        self._plan = plan
+        self._guest = plan.guest
+        self._policy = run.policy(plan.guest).shutdown
+        self._save_slots = save_slots
+        self._steps: list[StepResult] = []
+        self._begun = asyncio.get_running_loop().time()
+
+    async def climb_down(self) -> None:
+        """Try the steps, then record what became of the guest.
+
+        When cancelled, the step in hand is ended first (a save is aborted).
+        """
+        if self._plan.verdict is not None:
+            self.result = self._result(self._plan.verdict, self._plan.reason)
+            return
+        try:
+            await self._prepare()
+            await self._try_steps()
+        except asyncio.CancelledError:
+            await asyncio.shield(asyncio.create_task(self._conclude("the run was interrupted")))
+            raise
+        await self._conclude()
+
+    async def _prepare(self) -> None:
+        await self._world.scribe(self._record_intent, None)
+        remark = await steps.make_ready(self._subject, self._policy, self._progress)
+        if remark:
+            await self._run.remark(self._guest, remark)
+
+    def _record_intent(self, ledger: Ledger) -> None:
+        """What must be known of the guest before the first call that changes it."""
+        if self._run.kind is RunKind.SHUTDOWN:
+            ledger.want(self._guest, Wanted.OFF, StoppedBy.OPERATOR)
+        else:
+            ledger.seen_up(self._guest, self._world.boot)
+            ledger.taking_down(self._guest)
+        ledger.add_reason(
+            self._guest.id, self._run.source, f"{self._run.door}: {describe(self._plan)}"
+        )
+
+    async def _try_steps(self) -> None:
+        for planned in self._plan.steps:
+            if await self._is_down():
+                return
+            if planned.step is Step.SAVE:
+                async with self._save_slots:
+                    await self._try(planned)
+            else:
+                await self._try(planned)
+
+    async def _is_down(self) -> bool:
+        """An unknown state is not down: the next step is tried."""
+        try:
+            return await self._subject.is_down()
+        except HypervisorError:
+            return False
+
+    async def _try(self, planned: StepPlan) -> None:
+        limit = self._run.allowance(planned, last=planned is self._plan.steps[-1])
+        if limit <= 0:
+            reason = "no time left before the run's deadline"
+            await self._end_step(None, StepResult(planned.step, StepEnd.LEFT_OUT, 0.0, reason))
+            return
+        row = await self._world.scribe(
+            lambda ledger: ledger.begin_step(self._run.number, self._guest, planned.step), None
+        )
+        self._world.report.step_begins(self._guest, planned.step, limit)
+        begun = asyncio.get_running_loop().time()
+        end, reason = await self._attempt(planned.step, limit)
+        seconds = asyncio.get_running_loop().time() - begun
+        await self._end_step(row, StepResult(planned.step, end, seconds, reason))
+
+    async def _attempt(self, step: Step, limit: float) -> tuple[StepEnd, str]:
+        """One step, tried again when the connection broke under it and came back."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit
+        while True:
+            left = max(1.0, end - loop.time())
+            try:
+                remark = await _DOING[step](self._subject, self._policy, left, self._progress)
+            except steps.StepFailed as failure:
+                return await self._judge(failure.end, str(failure))
+            except HypervisorError as error:
+                if error.kind is not ErrorKind.UNREACHABLE or loop.time() >= end:
+                    return await self._judge(StepEnd.FAILED, str(error))
+                self._world.report.trouble(f"{self._guest.name}: {error}; trying again")
+                if await self._is_down():
+                    return StepEnd.DONE, "the connection broke while it was under way"
+            else:
+                return StepEnd.DONE, remark
+
+    async def _judge(self, end: StepEnd, reason: str) -> tuple[StepEnd, str]:
+        """A step that failed by its own account may have worked: an abort can lose its race."""
+        if await self._is_down():
+            return StepEnd.DONE, f"down all the same: {reason}"
+        return end, reason
+
+    async def _end_step(self, row: int | None, result: StepResult) -> None:
+        self._steps.append(result)
+        self._world.report.step_ends(self._guest, result)
+
+        def write(ledger: Ledger) -> None:
+            ledger.end_step(row, self._guest.id, result)
+            reason = f"{result.step} {result.end}" + (f": {result.reason}" if result.reason else "")
+            ledger.add_reason(self._guest.id, self._run.source, reason)
+
+        await self._world.scribe(write, None)
+
+    async def _conclude(self, interruption: str = "") -> None:
+        try:
+            facts = await self._subject.observe()
+        except HypervisorError as error:
+            self.result = self._result(Outcome.UNKNOWN, f"its state could not be read: {error}")
+            await self._record_end(None)
+        else:
+            outcome, reason = outcome_down(facts, self._subject.stopped, self._steps)
+            self.result = self._result(outcome, interruption or reason)
+            await self._record_end(lambda ledger: self._settle(ledger, facts))
+
+    def _settle(self, ledger: Ledger, facts: GuestFacts | None) -> None:
+        """Bring what is wanted in line with what became of the guest."""
+        assert self.result is not None
+        if facts is None:
+            ledger.forget(self._guest.id)
+        elif self.result.outcome is Outcome.GONE:
+            ledger.want(facts, Wanted.OFF, StoppedBy.MOVED)
+        elif facts.up and self._run.kind is RunKind.PRESERVE:
+            ledger.seen_up(facts, self._world.boot)
+
+    async def _record_end(self, settle: Callable[[Ledger], None] | None) -> None:
+        result = self.result
+        assert result is not None
+
+        def write(ledger: Ledger) -> None:
+            ledger.end_guest(self._run.number, result)
+            if settle:
+                settle(ledger)
+
+        await self._world.scribe(write, None)
+
+    def _result(self, outcome: Outcome, reason: str) -> GuestResult:
+        seconds = asyncio.get_running_loop().time() - self._begun
+        name = self._subject.facts.name
+        return GuestResult(self._guest.id, name, outcome, tuple(self._steps), seconds, reason)
+
+    def _progress(self, fraction: float | None, note: str) -> None:
+        self._world.report.progress(self._guest, fraction, note)

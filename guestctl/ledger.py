@@ -1,0 +1,412 @@
+"""What guestctl knows: wanted, holds, saves, runs and the reason trail, in SQLite.
+
+Plain blocking code over one connection; see scribe.py for how a run writes to it without
+waiting on the event loop.  Every method is one or a few statements of the transaction that
+the caller has open, and raises sqlite3.Error.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from .model import (
+    Door,
+    GuestFacts,
+    GuestId,
+    GuestResult,
+    RunKind,
+    RunResult,
+    Step,
+    StepResult,
+    StoppedBy,
+    Wanted,
+)
+
+SCHEMA_VERSION = 1
+#: How much history is kept: newest first, runs in all and trail entries of each guest.
+KEPT_RUNS = 200
+KEPT_TRAIL = 500
+
+_SCHEMA = """
+CREATE TABLE guest (
+    uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL,
+    wanted TEXT, stopped_by TEXT, stopped_at INTEGER,
+    up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
+    hold TEXT, PRIMARY KEY (uri, uuid)) STRICT;
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, door TEXT NOT NULL,
+    boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,
+    ok INTEGER) STRICT;
+CREATE TABLE step (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
+    begun INTEGER NOT NULL, ended INTEGER, end TEXT, reason TEXT NOT NULL DEFAULT '') STRICT;
+CREATE INDEX step_run ON step (run);
+CREATE TABLE outcome (
+    run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, uri TEXT NOT NULL,
+    uuid TEXT NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (run, uri, uuid)) STRICT;
+CREATE TABLE save (
+    uri TEXT NOT NULL, uuid TEXT NOT NULL, run INTEGER, memory INTEGER NOT NULL,
+    begun INTEGER NOT NULL, ended INTEGER, state TEXT NOT NULL,
+    PRIMARY KEY (uri, uuid, begun)) STRICT;
+CREATE TABLE trail (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uri TEXT NOT NULL, uuid TEXT NOT NULL,
+    at INTEGER NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE INDEX trail_guest ON trail (uri, uuid, id);
+"""
+
+
+class LedgerTooNew(Exception):
+    """The file was written by a newer guestctl; reading it could lose what it says."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the ledger says of one guest.
+
+    wanted is None while nothing was decided.  up_boot is the boot during which it was last
+    seen up.  taken_down: a run took it down for the host's sake, and owes it a start.
+    """
+
+    id: GuestId
+    name: str
+    wanted: Wanted | None = None
+    stopped_by: StoppedBy | None = None
+    stopped_at: int | None = None
+    up_boot: str | None = None
+    taken_down: bool = False
+    hold: str | None = None
+
+
+@dataclass(frozen=True)
+class TrailEntry:
+    """One line of a reason trail; at is in nanoseconds since the epoch."""
+
+    source: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as the ledger remembers it; ended and ok are None when it was cut off."""
+
+    id: int
+    kind: RunKind
+    door: Door
+    boot: str
+    pid: int
+    begun: int
+    ended: int | None
+    ok: bool | None
+
+
+@dataclass(frozen=True)
+class PastGuest:
+    """What became of one guest in a past run, with the steps as "step: how it ended"."""
+
+    name: str
+    outcome: str
+    reason: str
+
+
+def connect(path: Path | None) -> sqlite3.Connection:
+    """A connection to the file, made if need be; None for one in memory.
+
+    Raises sqlite3.Error, or LedgerTooNew.  What was committed survives a power cut: WAL
+    with synchronous=FULL syncs at each commit, and the directory is synced here, once the
+    files exist (SQLite does not do that for a WAL file).
+    """
+    db = sqlite3.connect(
+        path or ":memory:", timeout=10, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _prepare(db)
+        if path:
+            _sync_directory(path.parent)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write.  Raises sqlite3.Error, or LedgerTooNew."""
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)
+    try:
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if version != SCHEMA_VERSION:
+            raise _wrong_version(version)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _wrong_version(version: int) -> LedgerTooNew:
+    return LedgerTooNew(f"made by another guestctl (schema {version}, ours {SCHEMA_VERSION})")
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = ON")
+    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found))
+    with transaction(db):
+        _migrate(db)
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise _wrong_version(version)
+    if version == 0:
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+    # Written each time: it makes SQLite create the WAL file now, before the directory sync.
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class transaction:
+    """`with transaction(db):` all of it, or nothing."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._db.execute("COMMIT")
+        elif self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+
+class Ledger:
+    """Reads and writes of one open ledger; see Known and the schema for the meanings."""
+
+    def __init__(self, db: sqlite3.Connection, clock: Callable[[], int]) -> None:
+        self.db = db
+        self._now = clock
+
+    # Runs
+
+    def begin_run(self, kind: RunKind, door: Door, boot: str) -> int:
+        """A new run's number; the run counts as cut off until end_run."""
+        cursor = self.db.execute(
+            "INSERT INTO run (kind, door, boot, pid, begun) VALUES (?, ?, ?, ?, ?)",
+            (kind, door, boot, os.getpid(), self._now()),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def end_run(self, result: RunResult) -> None:
+        """The run is over; old history goes."""
+        self.db.execute(
+            "UPDATE run SET ended = ?, ok = ? WHERE id = ?",
+            (self._now(), int(result.ok), result.run),
+        )
+        self._prune()
+
+    def _prune(self) -> None:
+        self.db.execute("DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - ?", (KEPT_RUNS,))
+        self.db.execute(
+            "DELETE FROM trail WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
+            " (PARTITION BY uri, uuid ORDER BY id DESC) AS nth FROM trail) WHERE nth > ?)",
+            (KEPT_TRAIL,),
+        )
+        self.db.execute(
+            "DELETE FROM save WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER"
+            " (PARTITION BY uri, uuid ORDER BY begun DESC) AS nth FROM save) WHERE nth > 20)"
+        )
+
+    def runs(self, limit: int = 20) -> list[PastRun]:
+        """The newest runs, newest first."""
+        rows = self.db.execute(
+            "SELECT id, kind, door, boot, pid, begun, ended, ok FROM run ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return [
+            PastRun(id, RunKind(kind), Door(door), boot, pid, begun, ended, _maybe_bool(ok))
+            for id, kind, door, boot, pid, begun, ended, ok in rows
+        ]
+
+    def run_guests(self, run: int) -> list[PastGuest]:
+        """What became of each guest in a run; "cut off" for those whose end was not written."""
+        rows = self.db.execute(
+            "SELECT s.name, coalesce(o.outcome, 'cut off'),"
+            " coalesce(o.reason, 'in ' || s.step) FROM"
+            " (SELECT uri, uuid, name, step, max(id) FROM step WHERE run = ?1 GROUP BY uri, uuid) s"
+            " LEFT JOIN outcome o ON o.run = ?1 AND o.uri = s.uri AND o.uuid = s.uuid"
+            " UNION SELECT name, outcome, reason FROM outcome WHERE run = ?1 ORDER BY 1",
+            (run,),
+        )
+        return [PastGuest(*row) for row in rows]
+
+    def restored_since_preserve(self, boot: str) -> bool:
+        """Whether the restore that each boot owes was already begun since guests went down."""
+        row = self.db.execute(
+            "SELECT kind, boot FROM run WHERE kind = ? OR (kind = ? AND door = ?)"
+            " ORDER BY id DESC LIMIT 1",
+            (RunKind.PRESERVE, RunKind.RESTORE, Door.BOOT),
+        ).fetchone()
+        return bool(row == (RunKind.RESTORE, boot))
+
+    # Steps of a run
+
+    def begin_step(self, run: int | None, guest: GuestFacts, step: Step) -> int:
+        """Recorded before the step's first call, so that a cut-off run can be picked up."""
+        cursor = self.db.execute(
+            "INSERT INTO step (run, uri, uuid, name, step, begun) VALUES (?, ?, ?, ?, ?, ?)",
+            (run, *guest.id, guest.name, step, self._now()),
+        )
+        if step is Step.SAVE:
+            self.db.execute(
+                "INSERT INTO save (uri, uuid, run, memory, begun, state)"
+                " VALUES (?, ?, ?, ?, ?, 'begun')",
+                (*guest.id, run, guest.memory, self._now()),
+            )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def end_step(self, row: int | None, guest: GuestId, result: StepResult) -> None:
+        """How the step ended."""
+        self.db.execute(
+            "UPDATE step SET ended = ?, end = ?, reason = ? WHERE id = ?",
+            (self._now(), result.end, result.reason, row),
+        )
+        if result.step is Step.SAVE:
+            self.db.execute(
+                "UPDATE save SET ended = ?, state = ? WHERE uri = ? AND uuid = ?"
+                " AND state = 'begun'",
+                (self._now(), result.end, *guest),
+            )
+
+    def end_guest(self, run: int | None, result: GuestResult) -> None:
+        """How the run ended for one guest."""
+        self.db.execute(
+            "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?)",
+            (run, *result.guest, result.name, result.outcome, result.reason),
+        )
+
+    # What is known of guests
+
+    def guests(self) -> dict[GuestId, Known]:
+        """All that is known of every guest ever recorded."""
+        rows = self.db.execute(
+            "SELECT uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold"
+            " FROM guest"
+        )
+        return {known.id: known for known in map(_known, rows)}
+
+    def seen_up(self, guest: GuestFacts, boot: str) -> None:
+        """The guest is up now: it is wanted on, and nobody stopped it."""
+        self._note(guest.id, guest.name)
+        self.db.execute(
+            "UPDATE guest SET wanted = ?, stopped_by = NULL, stopped_at = NULL, up_boot = ?,"
+            " taken_down = 0 WHERE uri = ? AND uuid = ?",
+            (Wanted.ON, boot, *guest.id),
+        )
+
+    def taking_down(self, guest: GuestFacts) -> None:
+        """A run is about to take the guest down for the host's sake: it owes it a start."""
+        self.db.execute(
+            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, taken_down = 1"
+            " WHERE uri = ? AND uuid = ?",
+            (Wanted.ON, StoppedBy.HOST, self._now(), *guest.id),
+        )
+
+    def want(self, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None = None) -> None:
+        """Somebody decided whether the guest should run; `by` when it is down because of it."""
+        self._note(guest.id, guest.name)
+        stopped_at = self._now() if by else None
+        self.db.execute(
+            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, taken_down = 0"
+            " WHERE uri = ? AND uuid = ?",
+            (wanted, by, stopped_at, *guest.id),
+        )
+
+    def infer(self, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None) -> None:
+        """What somebody did while nobody watched, as far as it can be told afterwards."""
+        self.want(guest, wanted, by)
+        self.db.execute(
+            "UPDATE guest SET taken_down = ? WHERE uri = ? AND uuid = ?",
+            (int(wanted is Wanted.ON), *guest.id),
+        )
+
+    def hold(self, guest: GuestFacts, reason: str | None) -> None:
+        """Hold the guest for a reason, or release it with None."""
+        self._note(guest.id, guest.name)
+        self.db.execute("UPDATE guest SET hold = ? WHERE uri = ? AND uuid = ?", (reason, *guest.id))
+
+    def forget(self, guest: GuestId) -> None:
+        """The guest is no more (a transient one that is down): only its trail stays."""
+        self.db.execute("DELETE FROM guest WHERE uri = ? AND uuid = ?", tuple(guest))
+
+    def _note(self, guest: GuestId, name: str) -> None:
+        self.db.execute(
+            "INSERT INTO guest (uri, uuid, name) VALUES (?, ?, ?)"
+            " ON CONFLICT (uri, uuid) DO UPDATE SET name = excluded.name",
+            (*guest, name),
+        )
+
+    # The reason trail
+
+    def add_reason(self, guest: GuestId, source: str, reason: str) -> None:
+        """One more line in the guest's trail."""
+        self.db.execute(
+            "INSERT INTO trail (uri, uuid, at, source, reason) VALUES (?, ?, ?, ?, ?)",
+            (*guest, self._now(), source, reason),
+        )
+
+    def trail(self, guest: GuestId) -> list[TrailEntry]:
+        """The guest's trail, oldest first."""
+        rows = self.db.execute(
+            "SELECT source, reason, at FROM trail WHERE uri = ? AND uuid = ? ORDER BY id",
+            tuple(guest),
+        )
+        return [TrailEntry(*row) for row in rows]
+
+    def known_as(self, name: str) -> Iterator[GuestId]:
+        """Guests that were recorded under this name last, or with this UUID."""
+        rows = self.db.execute(
+            "SELECT uri, uuid FROM guest WHERE name = ?1 OR uuid = lower(?1)"
+            " UNION SELECT uri, uuid FROM step WHERE name = ?1",
+            (name,),
+        )
+        return (GuestId(*row) for row in rows)
+
+
+def _known(row: tuple[str, str, str, str, str, int, str, int, str]) -> Known:
+    uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold = row
+    return Known(
+        GuestId(uri, uuid),
+        name,
+        Wanted(wanted) if wanted else None,
+        StoppedBy(stopped_by) if stopped_by else None,
+        stopped_at,
+        up_boot,
+        bool(taken_down),
+        hold,
+    )
+
+
+def _maybe_bool(value: int | None) -> bool | None:
+    return None if value is None else bool(value)

@@ -1,0 +1,277 @@
+"""The words of guestctl as values: guests, states, events, steps, plans, results.
+
+Everything here is immutable and knows nothing of libvirt, of files or of clocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class GuestId(NamedTuple):
+    """What stays the same when a guest is renamed: the connection's URI and the UUID."""
+
+    uri: str
+    uuid: str
+
+
+class State(StrEnum):
+    """libvirt's own words, as `virsh domstate` prints them, and `unknown`."""
+
+    NO_STATE = "no state"
+    RUNNING = "running"
+    IDLE = "idle"
+    PAUSED = "paused"
+    IN_SHUTDOWN = "in shutdown"
+    SHUT_OFF = "shut off"
+    CRASHED = "crashed"
+    PMSUSPENDED = "pmsuspended"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class GuestFacts:
+    """What was observed of one guest.
+
+    reason is libvirt's word for how the state came about, such as "migrated".
+    memory is in bytes.
+    """
+
+    id: GuestId
+    name: str
+    state: State
+    reason: str = "unknown"
+    persistent: bool = True
+    autostart: bool = False
+    saved: bool = False
+    memory: int = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether a machine exists that would lose its memory with the host."""
+        return self.state not in (State.SHUT_OFF, State.UNKNOWN)
+
+
+class EventKind(StrEnum):
+    """libvirt's lifecycle events (virDomainEventType)."""
+
+    DEFINED = "defined"
+    UNDEFINED = "undefined"
+    STARTED = "started"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
+    STOPPED = "stopped"
+    SHUTDOWN = "shutdown"
+    PMSUSPENDED = "pmsuspended"
+    CRASHED = "crashed"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class GuestEvent:
+    """Something happened to a guest; detail is libvirt's word for what."""
+
+    guest: GuestId
+    name: str
+    kind: EventKind
+    detail: str = ""
+
+
+class JobKind(StrEnum):
+    """What a guest is busy with (virDomainJobOperation)."""
+
+    SAVE = "save"
+    MIGRATION = "migration"
+    BACKUP = "backup"
+    SNAPSHOT = "snapshot"
+    DUMP = "dump"
+    OTHER = "job"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A running libvirt job and how far it is, in bytes."""
+
+    kind: JobKind
+    done: int = 0
+    total: int = 0
+
+    @property
+    def fraction(self) -> float | None:
+        """Progress from 0 to 1; None while libvirt does not tell."""
+        return min(1.0, self.done / self.total) if self.total > 0 else None
+
+
+class Step(StrEnum):
+    """What a run does to a guest: down with the first three, up with the others."""
+
+    SAVE = "save"
+    SHUTDOWN = "shutdown"
+    POWEROFF = "poweroff"
+    RESUME = "resume"
+    START = "start"
+
+
+class Method(StrEnum):
+    """Ways to ask a guest to shut down."""
+
+    AGENT = "agent"
+    ACPI = "acpi"
+
+
+class Scope(StrEnum):
+    """Which guests a step is for."""
+
+    ALL = "all"
+    PERSISTENT = "persistent"
+    TRANSIENT = "transient"
+    NONE = "none"
+
+
+class RunKind(StrEnum):
+    """What a run is for."""
+
+    PRESERVE = "preserve"
+    SHUTDOWN = "shutdown"
+    RESTORE = "restore"
+
+
+class Door(StrEnum):
+    """What triggered a run."""
+
+    COMMAND = "command"
+    HOST_STOP = "host-stop"
+    BOOT = "boot"
+
+
+class Wanted(StrEnum):
+    """Whether a guest should be running, all else being well."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class StoppedBy(StrEnum):
+    """Who turned a guest off."""
+
+    USER = "user"
+    ADMINISTRATOR = "administrator"
+    HOST = "host"
+    OPERATOR = "operator"
+    CRASH = "crash"
+    MOVED = "moved"
+    UNKNOWN = "unknown"
+
+
+class NextBoot(StrEnum):
+    """What the next boot of the host does with a guest."""
+
+    RESUME = "resume"
+    START = "start"
+    STAY_DOWN = "stay-down"
+    HELD = "held"
+
+
+class Outcome(StrEnum):
+    """How a run ended for one guest."""
+
+    SAVED = "saved"
+    SHUT_DOWN = "shut-down"
+    POWERED_OFF = "powered-off"
+    RESUMED = "resumed"
+    STARTED = "started"
+    SKIPPED = "skipped"
+    HELD = "held"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+#: Outcomes that leave a guest where it should not be.
+BAD_OUTCOMES = frozenset({Outcome.HELD, Outcome.UNKNOWN, Outcome.FAILED})
+
+
+class StepEnd(StrEnum):
+    """How one step ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One step that a run will try, for at most `timeout` seconds."""
+
+    step: Step
+    timeout: float
+
+
+@dataclass(frozen=True)
+class GuestPlan:
+    """What a run will do to one guest, and why.
+
+    steps are tried in order until one succeeds; left_out are the steps that policy or
+    the guest's own nature excludes, each with the reason.
+    verdict is set when nothing will be done.
+    """
+
+    guest: GuestFacts
+    steps: tuple[StepPlan, ...] = ()
+    left_out: tuple[tuple[Step, str], ...] = ()
+    verdict: Outcome | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Facts and policy brought together: the same value for `plan`, a run, logs and tests."""
+
+    kind: RunKind
+    guests: tuple[GuestPlan, ...]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """How one step went; seconds is how long it took."""
+
+    step: Step
+    end: StepEnd
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class GuestResult:
+    """How a run ended for one guest, with every step that was tried."""
+
+    guest: GuestId
+    name: str
+    outcome: Outcome
+    steps: tuple[StepResult, ...] = ()
+    seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    lost names each connection that could not be read, with the reason: what is behind
+    it is unknown.
+    """
+
+    kind: RunKind
+    run: int | None
+    guests: tuple[GuestResult, ...]
+    lost: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether every guest is where it should be."""
+        bad = any(guest.outcome in BAD_OUTCOMES for guest in self.guests)
+        return not (bad or self.lost or self.interrupted)

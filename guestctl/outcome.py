@@ -1,0 +1,57 @@
+"""What became of a guest that a run took down: facts and steps to an outcome.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .model import GuestFacts, Outcome, Step, StepEnd, StepResult
+
+#: libvirt's word for a stop, and what it means for the guest.
+_BY_WORD = {
+    "migrated": (Outcome.GONE, "it was migrated away"),
+    "destroyed": (Outcome.POWERED_OFF, "somebody pulled its plug"),
+    "crashed": (Outcome.POWERED_OFF, "it crashed"),
+    "failed": (Outcome.POWERED_OFF, "its hypervisor process ended"),
+    "shutdown": (Outcome.SHUT_DOWN, "it went down by itself"),
+    "from snapshot": (Outcome.SHUT_DOWN, "it was reverted to a snapshot of when it was off"),
+}
+_BY_STEP = {
+    Step.SAVE: Outcome.SAVED,
+    Step.SHUTDOWN: Outcome.SHUT_DOWN,
+    Step.POWEROFF: Outcome.POWERED_OFF,
+}
+
+
+def outcome_down(
+    facts: GuestFacts | None, stopped: str, steps: Sequence[StepResult]
+) -> tuple[Outcome, str]:
+    """The outcome and the reason; facts are None for a guest that exists no more.
+
+    stopped is libvirt's word from the last STOPPED event, empty when none was heard.
+    """
+    if facts is not None and facts.up:
+        return Outcome.FAILED, _what_failed(steps) or "it is still up"
+    word = stopped or (facts.reason if facts is not None else "")
+    if word == "migrated":
+        return _BY_WORD[word]
+    if facts is not None and facts.saved:
+        return Outcome.SAVED, _what_failed(steps) if _worked(steps) is None else ""
+    return _down(word, steps, exists=facts is not None)
+
+
+def _down(word: str, steps: Sequence[StepResult], *, exists: bool) -> tuple[Outcome, str]:
+    step = _worked(steps)
+    if step in (Step.SHUTDOWN, Step.POWEROFF):
+        return _BY_STEP[step], _what_failed(steps)
+    if word in _BY_WORD:
+        return _BY_WORD[word]
+    return (Outcome.SHUT_DOWN, "it went down by itself") if exists else (Outcome.GONE, "it is gone")
+
+
+def _worked(steps: Sequence[StepResult]) -> Step | None:
+    return next((result.step for result in steps if result.end is StepEnd.DONE), None)
+
+
+def _what_failed(steps: Sequence[StepResult]) -> str:
+    failed = [result for result in steps if result.end is not StepEnd.DONE]
+    return "; ".join(f"{result.step}: {result.reason}" for result in failed)

@@ -1,0 +1,91 @@
+"""What `list` and `plan --boot` show: facts and ledger side by side.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from .ledger import Known
+from .model import GuestFacts, GuestId, NextBoot, RunKind, State, Step, StoppedBy, Wanted
+from .plan import plan_guest_down
+from .policy import Policy
+from .wanted import next_boot, wish
+
+
+@dataclass(frozen=True)
+class Row:
+    """One guest; see the command contract in docs/commands.md for the fields."""
+
+    name: str
+    uuid: str
+    uri: str
+    state: State
+    saved: bool
+    wanted: Wanted
+    stopped_by: StoppedBy | None
+    stopped_at: int | None
+    autostart: bool
+    held: str | None
+    next_boot: NextBoot
+    reason: str
+
+
+def rows(
+    guests: Iterable[GuestFacts],
+    known: Mapping[GuestId, Known],
+    policies: Callable[[GuestFacts], Policy],
+    boot: str,
+) -> list[Row]:
+    """The guests that could be read, by name."""
+    made = [_row(guest, known.get(guest.id), policies(guest), boot) for guest in guests]
+    return sorted(made, key=lambda row: (row.name, row.uri, row.uuid))
+
+
+def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str) -> Row:
+    found = wish(known, guest, boot)
+    return Row(
+        name=guest.name,
+        uuid=guest.id.uuid,
+        uri=guest.id.uri,
+        state=guest.state,
+        saved=guest.saved,
+        wanted=found.wanted,
+        stopped_by=found.stopped_by,
+        stopped_at=known.stopped_at if known and not guest.up else None,
+        autostart=guest.autostart,
+        held=known.hold if known else None,
+        next_boot=next_boot(
+            known, guest, boot, restore=policy.boot.restore, saves=_would_be_saved(guest, policy)
+        ),
+        reason=found.reason,
+    )
+
+
+def _would_be_saved(guest: GuestFacts, policy: Policy) -> bool:
+    steps = plan_guest_down(RunKind.PRESERVE, guest, policy).steps
+    return bool(steps) and steps[0].step is Step.SAVE
+
+
+def unreadable(known: Iterable[Known], uris: Iterable[str]) -> list[Row]:
+    """Rows for what the ledger knows of connections that could not be read."""
+    lost = set(uris)
+    return [_unknown(guest) for guest in known if guest.id.uri in lost and guest.wanted]
+
+
+def _unknown(known: Known) -> Row:
+    on = known.wanted is Wanted.ON
+    ending = NextBoot.HELD if known.hold else NextBoot.START if on else NextBoot.STAY_DOWN
+    return Row(
+        name=known.name,
+        uuid=known.id.uuid,
+        uri=known.id.uri,
+        state=State.UNKNOWN,
+        saved=False,
+        wanted=Wanted.ON if on else Wanted.OFF,
+        stopped_by=known.stopped_by,
+        stopped_at=known.stopped_at,
+        autostart=False,
+        held=known.hold,
+        next_boot=ending,
+        reason="its connection could not be read",
+    )

@@ -1,0 +1,131 @@
+"""Facts and policies to a plan: which guests, which steps, why.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from .ledger import Known
+from .model import (
+    GuestFacts,
+    GuestId,
+    GuestPlan,
+    Outcome,
+    Plan,
+    RunKind,
+    State,
+    Step,
+    StepPlan,
+    Wanted,
+)
+from .policy import Policy, in_scope
+from .values import show_duration
+from .wanted import wish
+
+Policies = Callable[[GuestFacts], Policy]
+
+#: libvirt sends SIGTERM, then SIGKILL after 10 s to 15 s, and waits for the kernel to tidy up.
+POWEROFF_TIMEOUT = 60.0
+
+
+def plan_down(
+    kind: RunKind,
+    guests: Iterable[GuestFacts],
+    policies: Policies,
+    named: Collection[GuestId] | None = None,
+) -> Plan:
+    """What a preserve (or a shutdown, which never saves) does to these guests.
+
+    named: only these; without it all that are up.
+    """
+    plans = [
+        plan_guest_down(kind, guest, policies(guest))
+        for guest in sorted(guests, key=lambda g: (g.name, g.id))
+        if (guest.id in named if named is not None else guest.up)
+    ]
+    return Plan(kind, tuple(plans))
+
+
+def plan_guest_down(kind: RunKind, guest: GuestFacts, policy: Policy) -> GuestPlan:
+    """The steps for one guest, and the reason for each that is left out."""
+    if not guest.up:
+        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is not running")
+    timeouts = {
+        Step.SAVE: policy.shutdown.save_timeout,
+        Step.SHUTDOWN: policy.shutdown.shutdown_timeout,
+        Step.POWEROFF: POWEROFF_TIMEOUT,
+    }
+    reasons = {step: _why_not(kind, step, guest, policy) for step in timeouts}
+    steps = tuple(StepPlan(step, timeouts[step]) for step in timeouts if not reasons[step])
+    left_out = tuple((step, reason) for step, reason in reasons.items() if reason)
+    if not steps:
+        return GuestPlan(guest, (), left_out, Outcome.SKIPPED, "policy allows no step")
+    return GuestPlan(guest, steps, left_out)
+
+
+def _why_not(kind: RunKind, step: Step, guest: GuestFacts, policy: Policy) -> str:
+    """Why a step is not for this guest; empty when it is."""
+    if step is Step.SAVE:
+        return _why_no_save(kind, guest, policy)
+    scope = policy.shutdown.shutdown if step is Step.SHUTDOWN else policy.shutdown.poweroff
+    if not in_scope(scope, guest):
+        return f'policy: {step} = "{scope}"'
+    if step is Step.SHUTDOWN and guest.state is State.CRASHED:
+        return "it has crashed and cannot hear a request"
+    return ""
+
+
+def _why_no_save(kind: RunKind, guest: GuestFacts, policy: Policy) -> str:
+    if kind is RunKind.SHUTDOWN:
+        return "it is to be shut down"
+    if not guest.persistent:
+        return "it is transient, and libvirt saves persistent guests only"
+    if not in_scope(policy.shutdown.save, guest):
+        return f'policy: save = "{policy.shutdown.save}"'
+    if guest.state is State.CRASHED:
+        return "it has crashed: a save would bring the crash back"
+    return ""
+
+
+def plan_restore(
+    guests: Iterable[GuestFacts],
+    known: Mapping[GuestId, Known],
+    policies: Policies,
+    boot: str,
+    named: Collection[GuestId] | None = None,
+) -> Plan:
+    """What a restore does: named guests, or every guest that is wanted on and not up."""
+    plans = []
+    for guest in sorted(guests, key=lambda g: (g.name, g.id)):
+        if named is not None:
+            if guest.id in named:
+                plans.append(_plan_start(guest, known.get(guest.id), policies(guest)))
+        elif not guest.up and wish(known.get(guest.id), guest, boot).wanted is Wanted.ON:
+            plans.append(_plan_wanted(guest, known.get(guest.id), policies(guest)))
+    return Plan(RunKind.RESTORE, tuple(plans))
+
+
+def _plan_wanted(guest: GuestFacts, known: Known | None, policy: Policy) -> GuestPlan:
+    if not policy.boot.restore:
+        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="policy: restore = false")
+    return _plan_start(guest, known, policy)
+
+
+def _plan_start(guest: GuestFacts, known: Known | None, policy: Policy) -> GuestPlan:
+    if guest.up:
+        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is already up")
+    if known and known.hold is not None:
+        return GuestPlan(guest, verdict=Outcome.HELD, reason=known.hold)
+    step = Step.RESUME if guest.saved else Step.START
+    return GuestPlan(guest, (StepPlan(step, policy.boot.start_timeout),))
+
+
+def describe(plan: GuestPlan) -> str:
+    """A guest's plan in one line, the same in `plan`, logs and tests."""
+    if plan.verdict is not None:
+        return f"{plan.verdict}: {plan.reason}{_left_out(plan)}"
+    steps = ", then ".join(f"{s.step} (at most {show_duration(s.timeout)})" for s in plan.steps)
+    return steps + _left_out(plan)
+
+
+def _left_out(plan: GuestPlan) -> str:
+    return "".join(f"; no {step}: {reason}" for step, reason in plan.left_out)

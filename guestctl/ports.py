@@ -1,0 +1,138 @@
+"""What the middle of guestctl needs from the world, as Protocols, and how the world fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from .ledger import Ledger
+from .model import Door, GuestEvent, GuestFacts, GuestPlan, Job, Method, Plan, Step, StepResult
+from .model import GuestResult as GuestResult
+
+T = TypeVar("T")
+
+
+class ErrorKind(StrEnum):
+    """Ways in which a call to a hypervisor fails, as far as it matters what comes next."""
+
+    UNREACHABLE = "unreachable"
+    NOT_PERMITTED = "not permitted"
+    NO_GUEST = "no such guest"
+    UNSUPPORTED = "not supported"
+    WRONG_STATE = "wrong state"
+    ABORTED = "aborted"
+    NO_ANSWER = "no answer"
+    FAILED = "failed"
+
+
+class HypervisorError(Exception):
+    """A call to a hypervisor failed; the text is libvirt's."""
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+async def within(seconds: float, call: Awaitable[T]) -> T:
+    """The call's result; HypervisorError(NO_ANSWER) when it takes longer.
+
+    The call itself cannot be taken back: libvirt may still carry it out.
+    """
+    try:
+        return await asyncio.wait_for(call, seconds)
+    except TimeoutError:
+        raise HypervisorError(ErrorKind.NO_ANSWER, f"no answer within {seconds:g} s") from None
+
+
+class Hypervisor(Protocol):
+    """One libvirt connection.  Every method but `listen` raises HypervisorError.
+
+    None of the calls has a time limit of its own: callers bound them (`within`).
+    """
+
+    @property
+    def uri(self) -> str:
+        """The URI as configured: it is part of each guest's identity."""
+
+    def listen(self, listener: Callable[[GuestEvent], None]) -> None:
+        """Have lifecycle events handed to the listener, on the event loop."""
+
+    async def guests(self) -> list[GuestFacts]:
+        """Every guest, running or not."""
+
+    async def observe(self, uuid: str) -> GuestFacts | None:
+        """One guest, or None when there is none with that UUID any more."""
+
+    async def job(self, uuid: str) -> Job | None:
+        """What the guest is busy with."""
+
+    async def abort_job(self, uuid: str) -> None:
+        """Have the guest's job aborted (virDomainAbortJob)."""
+
+    async def save(self, uuid: str, *, bypass_cache: bool) -> None:
+        """Managed save; returns when the guest is down (virDomainManagedSave)."""
+
+    async def request_shutdown(self, uuid: str, method: Method) -> None:
+        """Ask the guest to shut down; that it was asked is all that a return means."""
+
+    async def wake(self, uuid: str) -> None:
+        """Wake a guest that is suspended to RAM (virDomainPMWakeup)."""
+
+    async def unpause(self, uuid: str) -> None:
+        """Let a paused guest run (virDomainResume)."""
+
+    async def poweroff(self, uuid: str) -> None:
+        """Pull the plug (virDomainDestroy)."""
+
+    async def start(self, uuid: str) -> None:
+        """Start the guest, from its managed save if it has one (virDomainCreate)."""
+
+    async def set_time(self, uuid: str, seconds: float) -> None:
+        """Set the guest's clock through its agent (virDomainSetTime)."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+
+class WallClock(Protocol):
+    """The time of day, which may jump; for records only, never for waiting."""
+
+    def __call__(self) -> int:
+        """Nanoseconds since the epoch."""
+
+
+class Scribe(Protocol):
+    """Has work done on the ledger, off the event loop."""
+
+    async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
+        """The work's result once it is durable; the default when the ledger is out of use.
+
+        Never raises for a ledger's trouble: it is reported, and the run goes on.
+        """
+
+
+class Report(Protocol):
+    """Hears what a run does, to show it.  Must not raise and must not block."""
+
+    def run_begins(self, plan: Plan, door: Door) -> None:
+        """The plan about to be carried out."""
+
+    def guest_added(self, plan: GuestPlan) -> None:
+        """A guest turned up while the run goes on."""
+
+    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
+        """A step has its turn; timeout in seconds."""
+
+    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None:
+        """How far the current step is, from 0 to 1, or None; note says what it waits for."""
+
+    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
+        """A step is over."""
+
+    def guest_ends(self, result: GuestResult) -> None:
+        """Nothing more will be done to this guest."""
+
+    def trouble(self, message: str) -> None:
+        """Something that is nobody's fault in particular, such as a lost connection."""

@@ -1,0 +1,151 @@
+"""A run that takes guests down: every ladder in parallel, and who turns up meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+from . import run as runs
+from .config import Config
+from .ladder import Ladder
+from .model import (
+    Door,
+    EventKind,
+    GuestEvent,
+    GuestFacts,
+    GuestId,
+    GuestPlan,
+    GuestResult,
+    Outcome,
+    Plan,
+    RunKind,
+    RunResult,
+    State,
+)
+from .plan import plan_down, plan_guest_down
+from .policy import resolve
+from .ports import HypervisorError
+from .run import Run
+from .subject import Subject
+from .world import Seen, World, read_all
+
+#: How often guests that somebody starts again in mid-run are taken down anew.
+MAX_ROUNDS = 3
+#: Nothing more is done in this run to a guest that ended so, though it may be up.
+_FINAL = frozenset({Outcome.FAILED, Outcome.SKIPPED, Outcome.UNKNOWN})
+
+
+async def preserve(
+    world: World,
+    config: Config,
+    kind: RunKind,
+    door: Door,
+    seen: Seen,
+    named: frozenset[GuestId] | None = None,
+) -> RunResult:
+    """Take guests down: to safety (PRESERVE), or because they are wanted off (SHUTDOWN).
+
+    named: only these guests; else all that are up, and all that come up meanwhile.
+    Cancelling it ends the run early; the result says so.
+    """
+    plan = plan_down(kind, seen.guests, lambda guest: resolve(config, guest), named)
+    run = await runs.begin(world, config, kind, door)
+    world.report.run_begins(plan, door)
+    return await _Preserve(run, seen, named).carry_out(plan)
+
+
+class _Preserve:
+    def __init__(self, run: Run, seen: Seen, named: frozenset[GuestId] | None) -> None:
+        self._run = run
+        self._world = run.world
+        self._seen = seen
+        self._named = named
+        self._save_slots = asyncio.Semaphore(run.config.shutdown.parallel)
+        self._subjects: dict[GuestId, Subject] = {}
+        self._results: dict[GuestId, GuestResult] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    async def carry_out(self, plan: Plan) -> RunResult:
+        for hypervisor in self._world.hypervisors.values():
+            hypervisor.listen(self._hear)
+        interrupted = await self._rounds(plan.guests)
+        return await self._end(interrupted)
+
+    async def _rounds(self, plans: tuple[GuestPlan, ...]) -> bool:
+        """Take guests down until none is left that can be; True when interrupted."""
+        try:
+            for _ in range(MAX_ROUNDS):
+                await self._all_at_once(plans)
+                plans = await self._still_up()
+                if not plans:
+                    break
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+            return True
+        return False
+
+    async def _all_at_once(self, plans: tuple[GuestPlan, ...]) -> None:
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for plan in plans:
+                    self._begin(plan, self._group)
+        finally:
+            self._group = None
+
+    def _begin(self, plan: GuestPlan, group: asyncio.TaskGroup) -> None:
+        guest = plan.guest
+        subject = Subject(guest, self._world.hypervisors[guest.id.uri])
+        self._subjects[guest.id] = subject
+        ladder = Ladder(self._run, subject, plan, self._save_slots)
+        group.create_task(self._climb(ladder, guest.id), name=f"guest {guest.name}")
+
+    async def _climb(self, ladder: Ladder, guest: GuestId) -> None:
+        try:
+            await ladder.climb_down()
+        finally:
+            del self._subjects[guest]
+            if ladder.result is not None:
+                self._results[guest] = ladder.result
+                self._world.report.guest_ends(ladder.result)
+
+    def _hear(self, event: GuestEvent) -> None:
+        """An event, of a guest that is being taken down or of one that has just started."""
+        if subject := self._subjects.get(event.guest):
+            subject.hear(event)
+        elif event.kind is EventKind.STARTED and self._named is None and self._group:
+            self._group.create_task(self._add(event, self._group))
+
+    async def _add(self, event: GuestEvent, group: asyncio.TaskGroup) -> None:
+        hypervisor = self._world.hypervisors[event.guest.uri]
+        subject = Subject(GuestFacts(event.guest, event.name, State.UNKNOWN), hypervisor)
+        try:
+            facts = await subject.observe()
+        except HypervisorError:
+            return  # the look at the end of the round will find it
+        if facts is not None and facts.up and not self._dealt_with(event.guest):
+            self._begin(self._plan(facts), group)
+
+    def _dealt_with(self, guest: GuestId) -> bool:
+        result = self._results.get(guest)
+        return guest in self._subjects or (result is not None and result.outcome in _FINAL)
+
+    def _plan(self, facts: GuestFacts) -> GuestPlan:
+        plan = plan_guest_down(self._run.kind, facts, self._run.policy(facts))
+        self._world.report.guest_added(plan)
+        return plan
+
+    async def _still_up(self) -> tuple[GuestPlan, ...]:
+        """Plans for guests that are up though this run has no more to do."""
+        if self._named is not None:
+            return ()
+        seen = await read_all(self._world.hypervisors)
+        return tuple(self._plan(g) for g in seen.guests if g.up and not self._dealt_with(g.id))
+
+    async def _end(self, interrupted: bool) -> RunResult:
+        guests = tuple(sorted(self._results.values(), key=lambda r: (r.name, r.guest)))
+        result = RunResult(
+            self._run.kind, self._run.number, guests, self._seen.lost_reasons, interrupted
+        )
+        await self._world.scribe(lambda ledger: ledger.end_run(result), None)
+        return result

@@ -1,0 +1,171 @@
+"""Ledger work off the event loop: one thread, many writers, one fsync for all that wait.
+
+An fsync behind a dozen saves can take seconds.  Whatever waits when the thread gets to its
+next transaction goes into it, so that a thousand guests do not mean a thousand syncs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .ledger import Ledger, LedgerTooNew, connect, connect_to_read, transaction
+from .threads import hand_over
+
+T = TypeVar("T")
+
+#: A disk that does not answer for so long is done without, since guests cannot wait for it.
+LEDGER_LIMIT = 20.0
+
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def open_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
+    """The ledger in the file; one in memory, with a word of trouble, where that fails.
+
+    A damaged file is set aside under another name, and a new one begun.
+    """
+    try:
+        return Ledger(_connect_or_set_aside(path, trouble), clock)
+    except (OSError, sqlite3.Error, LedgerTooNew) as error:
+        trouble(f"cannot use the ledger {path}: {error}; going on without: nothing is remembered")
+        return Ledger(connect(None), clock)
+
+
+def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
+    """The ledger for reading only; an empty one where there is none yet, or none to be read."""
+    try:
+        if path.exists():
+            return Ledger(connect_to_read(path), clock)
+    except (OSError, sqlite3.Error, LedgerTooNew) as error:
+        trouble(f"cannot read the ledger {path}: {error}; showing what libvirt says only")
+    return Ledger(connect(None), clock)
+
+
+def _connect_or_set_aside(path: Path, trouble: Callable[[str], None]) -> sqlite3.Connection:
+    try:
+        return connect(path)
+    except sqlite3.DatabaseError as error:
+        # Our own quick_check carries no code; disk full, locked and such have one of theirs.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) not in _CORRUPT:
+            raise
+        aside = set_aside(path)
+        trouble(f"the ledger {path} is damaged ({error}): set aside as {aside}, a new one begun")
+    return connect(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename the ledger with its WAL; SQLite must not apply the one to another file."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("-wal", "-shm", ""):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            source.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+@dataclass(frozen=True)
+class _Request:
+    work: Callable[[Ledger], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+
+class ThreadScribe:
+    """The Scribe of ports.py, in a thread of its own."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], int],
+        trouble: Callable[[str], None],
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._trouble = trouble
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._given_up = False
+        self._told = False
+        self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+        self._thread.start()
+
+    async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
+        if self._given_up:
+            return default
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._requests.put(_Request(work, loop, future))
+        try:
+            return await asyncio.wait_for(future, LEDGER_LIMIT)
+        except TimeoutError:
+            self._given_up = True
+            self._tell(f"the ledger {self._path} did not answer for {LEDGER_LIMIT:g} s")
+        except sqlite3.Error as error:
+            self._tell(f"cannot write to the ledger {self._path}: {error}")
+        return default
+
+    def close(self) -> None:
+        """Finish what was asked for and close the file; at most LEDGER_LIMIT seconds."""
+        self._requests.put(None)
+        self._thread.join(LEDGER_LIMIT)
+
+    def _tell(self, message: str) -> None:
+        if not self._told:
+            self._told = True
+            self._trouble(f"{message}; going on without: what happens now may not be remembered")
+
+    def _work(self) -> None:
+        ledger = open_ledger(self._path, self._clock, self._trouble)
+        while batch := self._next_batch():
+            _carry_out(ledger, batch)
+        ledger.db.close()
+
+    def _next_batch(self) -> list[_Request]:
+        """Everything that waits, at least one request; empty once closed."""
+        request = self._requests.get()
+        batch = []
+        while request is not None:
+            batch.append(request)
+            try:
+                request = self._requests.get_nowait()
+            except queue.Empty:
+                return batch
+        if batch:
+            self._requests.put(None)  # closed: seen again after this batch
+        return batch
+
+
+def _carry_out(ledger: Ledger, batch: list[_Request]) -> None:
+    """All requests in one transaction, each in a savepoint; answers once it is durable."""
+    answers: list[tuple[_Request, Any, BaseException | None]] = []
+    try:
+        with transaction(ledger.db):
+            for request in batch:
+                answers.append((request, *_in_savepoint(ledger, request.work)))
+    except sqlite3.Error as error:
+        answers = [(request, None, error) for request in batch]
+    for request, result, failure in answers:
+        hand_over(request.loop, request.future, result, failure)
+
+
+def _in_savepoint(
+    ledger: Ledger, work: Callable[[Ledger], Any]
+) -> tuple[Any, BaseException | None]:
+    ledger.db.execute("SAVEPOINT request")
+    try:
+        return work(ledger), None
+    except Exception as error:  # noqa: BLE001 - handed to whoever asked
+        if ledger.db.in_transaction:
+            ledger.db.execute("ROLLBACK TO request")
+        return None, error
+    finally:
+        if ledger.db.in_transaction:
+            ledger.db.execute("RELEASE request")

@@ -1,0 +1,165 @@
+"""The one table of settings: key, kind, default, meaning.
+
+Each field of the classes below is a setting: its key is the field's name with "-" for "_".
+Parsing, checking and the shipped sample are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from .model import Method, Scope
+from .values import Kind, boolean, duration, one_of, several_of, uri_list, whole_number
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table. per_guest: whether a [[guest]] may override it."""
+
+    section: str
+    name: str
+    kind: Kind[Any]
+    default: Any
+    meaning: str
+    per_guest: bool
+
+    @property
+    def key(self) -> str:
+        """The key as it is written in TOML."""
+        return self.name.replace("_", "-")
+
+
+def _setting(kind: Kind[T], default: T, meaning: str, *, per_guest: bool = True) -> T:
+    metadata = {"kind": kind, "meaning": meaning, "per_guest": per_guest}
+    # The field stands where its value will be: dataclasses type field() the same way.
+    setting: T = field(default=default, metadata=metadata)
+    return setting
+
+
+@dataclass(frozen=True)
+class General:
+    """Settings outside any section."""
+
+    uris: tuple[str, ...] = _setting(
+        uri_list(),
+        ("qemu:///system",),
+        "The libvirt connections whose guests are looked after. Local ones only: the checks"
+        " before a resume need the host's own files.",
+        per_guest=False,
+    )
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    """[shutdown]: how guests are taken to safety."""
+
+    save: Scope = _setting(
+        one_of(Scope.ALL, Scope.PERSISTENT, Scope.NONE),
+        Scope.PERSISTENT,
+        "Which guests get a managed save: their memory goes to disk, and they go on later where"
+        ' they were. libvirt cannot save transient guests, so "all" means the same as'
+        ' "persistent".',
+    )
+    shutdown: Scope = _setting(
+        one_of(*Scope),
+        Scope.ALL,
+        "Which guests are asked to shut down when they are not saved, or their save fails or"
+        " runs out of time.",
+    )
+    poweroff: Scope = _setting(
+        one_of(*Scope),
+        Scope.ALL,
+        "Which guests have their plug pulled in the end, when nothing else worked. Without it"
+        " such a guest is left running, and the end of the host ends it.",
+    )
+    save_timeout: float = _setting(
+        duration(1), 600.0, "How long a managed save may take; then it is aborted."
+    )
+    shutdown_timeout: float = _setting(
+        duration(1), 90.0, "How long a guest may take to shut down once it was asked."
+    )
+    job_timeout: float = _setting(
+        duration(),
+        60.0,
+        "How long to wait for another job of the guest (backup, migration, snapshot) before it"
+        " is aborted. A managed save that is already under way is waited for as long as"
+        " save-timeout says.",
+    )
+    methods: tuple[Method, ...] = _setting(
+        several_of(Method),
+        (Method.AGENT, Method.ACPI),
+        "How a guest is asked to shut down, in order of preference: by the guest agent inside"
+        " it, by its ACPI power button. The request is repeated every few seconds.",
+    )
+    parallel: int = _setting(
+        whole_number(1, 16),
+        16,
+        "How many guests are saved at the same time. libvirtd has 20 workers for all its"
+        " clients, hence the upper bound. Shutdowns are not limited: all guests are asked at"
+        " once.",
+        per_guest=False,
+    )
+    bypass_cache: bool = _setting(
+        boolean(), False, "Whether saves bypass the host's page cache (O_DIRECT)."
+    )
+    deadline: float = _setting(
+        duration(10),
+        1500.0,
+        "How long the whole run may take. systemd ends the host's shutdown by force after"
+        " 30 minutes, whatever else it is told (JobTimeoutSec= of poweroff.target): stay below.",
+        per_guest=False,
+    )
+
+
+@dataclass(frozen=True)
+class Boot:
+    """[boot]: how guests are brought back."""
+
+    restore: bool = _setting(
+        boolean(),
+        True,
+        "Whether guests that are wanted on are brought back. `guestctl start GUEST` starts a"
+        " guest whatever stands here.",
+    )
+    start_delay: float = _setting(
+        duration(), 0.0, "How long to wait after starting a guest before the next is started."
+    )
+    parallel: int = _setting(
+        whole_number(1, 16), 4, "How many guests are started at the same time.", per_guest=False
+    )
+    retries: int = _setting(
+        whole_number(0, 100), 3, "How often a start that failed is tried again, 5 s apart."
+    )
+    start_timeout: float = _setting(
+        duration(1),
+        300.0,
+        "How long one start or resume may take. libvirt cannot be told to give up on one: the"
+        " guest is then reported as failed, and may still come up.",
+    )
+    sync_time: bool = _setting(
+        boolean(),
+        True,
+        "Whether a resumed guest gets the host's time through its guest agent. Guests without"
+        " an agent keep the time of their save until their own NTP client mends it.",
+    )
+
+
+def rows(section: str, table: type) -> Iterator[Setting]:
+    """The settings of one class of this module."""
+    for row in fields(table):
+        meta: Mapping[str, Any] = row.metadata
+        yield Setting(
+            section, row.name, meta["kind"], row.default, meta["meaning"], meta["per_guest"]
+        )
+
+
+SECTIONS: Mapping[str, type] = {"": General, "shutdown": Shutdown, "boot": Boot}
+SETTINGS: tuple[Setting, ...] = tuple(
+    row for section, table in SECTIONS.items() for row in rows(section, table)
+)
+#: What may stand in a [[guest]] beside `match`.
+GUEST_SETTINGS: tuple[Setting, ...] = tuple(row for row in SETTINGS if row.per_guest)

@@ -1,0 +1,222 @@
+"""The three steps down: managed save, shutdown, poweroff.
+
+Each function tries its step on one guest for at most `limit` seconds.  It returns a remark
+for the trail, and raises StepFailed or HypervisorError when the step did not work; whether
+the guest is down is for the caller to read, since libvirt's answer and the guest's state
+can part (an abort that lost its race, a request that outlived its client).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+
+from .model import Job, JobKind, Method, State, StepEnd
+from .ports import ErrorKind, HypervisorError, within
+from .settings import Shutdown
+from .subject import Subject
+from .values import show_duration
+
+#: For requests that a guest's QEMU or agent has to answer; libvirt's own limit for the state
+#: change lock is 30 s.
+CALL_LIMIT = 35.0
+#: How long a managed save may take to end after it was aborted.
+ABORT_LIMIT = 30.0
+#: A guest that is still booting misses a request: it is repeated this often.
+REQUEST_INTERVAL = 5.0
+PROGRESS_INTERVAL = 0.5
+JOB_POLL = 1.0
+WAKE_LIMIT = 10.0
+
+Progress = Callable[[float | None, str], None]
+
+
+class StepFailed(Exception):
+    """A step did not work; the text says why."""
+
+    def __init__(self, end: StepEnd, reason: str) -> None:
+        self.end = end
+        super().__init__(reason)
+
+
+async def make_ready(subject: Subject, policy: Shutdown, progress: Progress) -> str:
+    """Wake a guest that is suspended to RAM, and wait for or abort its other job.
+
+    Returns what was done, for the trail.  Never fails: what stands in the way shows in the
+    steps themselves.
+    """
+    remarks = [await _wake(subject), await _end_other_job(subject, policy, progress)]
+    return "; ".join(remark for remark in remarks if remark)
+
+
+async def _wake(subject: Subject) -> str:
+    if subject.facts.state is not State.PMSUSPENDED:
+        return ""
+    try:
+        await within(CALL_LIMIT, subject.hypervisor.wake(subject.uuid))
+        awake = await subject.wait_until(lambda: _is_awake(subject), WAKE_LIMIT)
+    except HypervisorError as error:
+        return f"it was suspended to RAM and could not be woken: {error}"
+    return "woken from suspend to RAM" if awake else "it did not wake from suspend to RAM"
+
+
+async def _is_awake(subject: Subject) -> bool:
+    facts = await subject.observe()
+    return facts is None or facts.state is not State.PMSUSPENDED
+
+
+async def _end_other_job(subject: Subject, policy: Shutdown, progress: Progress) -> str:
+    """Wait for another job, at most job-timeout (a save: save-timeout), then abort it."""
+    job = await _job(subject)
+    if job is None:
+        return ""
+    limit = policy.save_timeout if job.kind is JobKind.SAVE else policy.job_timeout
+    if await _job_over(subject, limit, progress):
+        return f"waited for its {job.kind} to end"
+    with contextlib.suppress(HypervisorError):
+        await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
+    if await _job_over(subject, ABORT_LIMIT, progress):
+        return f"its {job.kind} was aborted after {show_duration(limit)}"
+    return f"its {job.kind} goes on though it was aborted after {show_duration(limit)}"
+
+
+async def _job(subject: Subject) -> Job | None:
+    """The guest's job; None as well when that cannot be read."""
+    try:
+        return await within(CALL_LIMIT, subject.hypervisor.job(subject.uuid))
+    except HypervisorError:
+        return None
+
+
+async def _job_over(subject: Subject, limit: float, progress: Progress) -> bool:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit
+    while (job := await _job(subject)) is not None:
+        if loop.time() >= end:
+            return False
+        progress(job.fraction, f"waits for its {job.kind}")
+        await asyncio.sleep(JOB_POLL)
+    return True
+
+
+async def save(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
+    """Managed save; aborted when the limit comes or the run is cancelled."""
+    call = asyncio.ensure_future(
+        subject.hypervisor.save(subject.uuid, bypass_cache=policy.bypass_cache)
+    )
+    follower = asyncio.create_task(_follow_save(subject, progress))
+    try:
+        done, _ = await asyncio.wait({call}, timeout=limit)
+        if not done:
+            await _abort_save(subject, call)
+            raise StepFailed(StepEnd.TIMED_OUT, f"not saved within {show_duration(limit)}")
+        call.result()
+    except asyncio.CancelledError:
+        await _abort_save(subject, call)
+        raise
+    finally:
+        follower.cancel()
+    return ""
+
+
+async def _follow_save(subject: Subject, progress: Progress) -> None:
+    while True:
+        await asyncio.sleep(PROGRESS_INTERVAL)
+        job = await _job(subject)
+        if job is not None and job.kind is JobKind.SAVE:
+            progress(job.fraction, "")
+
+
+async def _abort_save(subject: Subject, call: asyncio.Future[None]) -> None:
+    """Abort the job and wait for the call to return, which it does with an error."""
+    with contextlib.suppress(HypervisorError):
+        await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
+    await asyncio.wait({call}, timeout=ABORT_LIMIT)
+    if call.done():
+        call.exception()
+    else:
+        call.cancel()
+
+
+async def shutdown(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
+    """Ask the guest to shut down, again and again, until it is down."""
+    remark = await _unpause(subject)
+    requests = _Requests(subject, policy.methods, progress)
+    asking = asyncio.create_task(requests.keep_asking())
+    waiting = asyncio.create_task(subject.wait_down(limit))
+    try:
+        await asyncio.wait({asking, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            asking.result()  # it ends only by raising
+        if not await waiting:
+            raise StepFailed(StepEnd.TIMED_OUT, requests.summary(limit))
+    finally:
+        asking.cancel()
+        waiting.cancel()
+    return remark
+
+
+async def _unpause(subject: Subject) -> str:
+    """A paused guest cannot react to a request: it runs again for its last moments."""
+    if subject.facts.state is not State.PAUSED:
+        return ""
+    try:
+        await within(CALL_LIMIT, subject.hypervisor.unpause(subject.uuid))
+    except HypervisorError as error:
+        return f"it was paused and could not be unpaused: {error}"
+    return "it was paused, and unpaused so that it could shut down"
+
+
+class _Requests:
+    """Asks one guest to shut down by the methods of its policy, and counts."""
+
+    def __init__(self, subject: Subject, methods: tuple[Method, ...], progress: Progress) -> None:
+        self._subject = subject
+        self._methods = methods
+        self._progress = progress
+        self._asked: Counter[Method] = Counter()
+        self._refusals: dict[Method, HypervisorError] = {}
+
+    async def keep_asking(self) -> None:
+        """Ask every few seconds; StepFailed when no method can ever work."""
+        while True:
+            await self._ask_once()
+            await asyncio.sleep(REQUEST_INTERVAL)
+
+    async def _ask_once(self) -> None:
+        for method in self._methods:
+            try:
+                request = self._subject.hypervisor.request_shutdown(self._subject.uuid, method)
+                await within(CALL_LIMIT, request)
+            except HypervisorError as error:
+                self._refusals[method] = error
+            else:
+                self._asked[method] += 1
+                self._progress(None, f"asked {self._counts()}")
+                return
+        kinds = {error.kind for error in self._refusals.values()}
+        if kinds == {ErrorKind.UNSUPPORTED} and not self._asked:
+            raise StepFailed(StepEnd.FAILED, f"it cannot be asked: {self._why()}")
+
+    def summary(self, limit: float) -> str:
+        """What was tried, for the reason trail."""
+        tried = f"asked {self._counts()}" if self._asked else f"never asked: {self._why()}"
+        return f"still up after {show_duration(limit)}, {tried}"
+
+    def _counts(self) -> str:
+        return ", ".join(f"{n} times by {method}" for method, n in self._asked.items())
+
+    def _why(self) -> str:
+        return "; ".join(f"{method}: {error}" for method, error in self._refusals.items())
+
+
+async def poweroff(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
+    """Pull the plug."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit
+    await within(limit, subject.hypervisor.poweroff(subject.uuid))
+    if not await subject.wait_down(max(1.0, end - loop.time())):
+        raise StepFailed(StepEnd.TIMED_OUT, f"still up {show_duration(limit)} after poweroff")
+    return ""

@@ -1,0 +1,150 @@
+"""Kinds of settings: how a TOML value is read, what is expected of it, how it is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"\s*(?:\d+(?:\.\d+)?\s*(?:ms|s|min|h|d)\s*)+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
+#: Beyond this a duration is a slip of the pen, and sums of durations would lose precision.
+MAX_DURATION = 366 * 86400.0
+
+
+class BadValue(ValueError):
+    """A value that does not fit; the text says what was found wrong, if more than its kind."""
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a duration such as "90s", "10min" or "1h 30min".
+
+    Raises BadValue for anything else. Units as in systemd.time(7), fewer of them.
+    """
+    if not _DURATION.fullmatch(text):
+        raise BadValue("")
+    seconds = sum(float(n) * _UNITS[unit] for n, unit in _DURATION_PART.findall(text))
+    if seconds > MAX_DURATION:
+        raise BadValue("longer than a year")
+    return seconds
+
+
+def show_duration(seconds: float) -> str:
+    """The duration in the form that parse_duration reads: 90.0 is "1min 30s"."""
+    rest, parts = round(seconds * 1000), []
+    for unit in ("d", "h", "min", "s", "ms"):
+        count, rest = divmod(rest, round(_UNITS[unit] * 1000))
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts) or "0s"
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """One kind of setting.
+
+    expected completes the sentence "expected …"; parse raises BadValue; show writes TOML.
+    """
+
+    expected: str
+    parse: Callable[[object], T]
+    show: Callable[[T], str]
+
+
+def duration(least: float = 0.0) -> Kind[float]:
+    """A duration of at least so many seconds."""
+
+    def parse(value: object) -> float:
+        if not isinstance(value, str):
+            raise BadValue('a number has no unit: write "90s"' if _is_number(value) else "")
+        seconds = parse_duration(value)
+        if seconds < least:
+            raise BadValue(f"less than {show_duration(least)}")
+        return seconds
+
+    return Kind('a duration such as "90s" or "10min"', parse, lambda s: _quote(show_duration(s)))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def boolean() -> Kind[bool]:
+    """true or false."""
+
+    def parse(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise BadValue("")
+        return value
+
+    return Kind("true or false", parse, lambda b: "true" if b else "false")
+
+
+def whole_number(least: int, most: int) -> Kind[int]:
+    """A whole number in a range."""
+
+    def parse(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise BadValue("")
+        return value
+
+    return Kind(f"a whole number from {least} to {most}", parse, str)
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def one_of(*choices: E) -> Kind[E]:
+    """One word of a few."""
+
+    def parse(value: object) -> E:
+        for choice in choices:
+            if value == choice.value:
+                return choice
+        raise BadValue("")
+
+    return Kind("one of " + ", ".join(_quote(c) for c in choices), parse, _quote)
+
+
+def several_of(words: type[E]) -> Kind[tuple[E, ...]]:
+    """A list of words, in order of preference, each at most once, at least one."""
+    choice = one_of(*words)
+
+    def parse(value: object) -> tuple[E, ...]:
+        if not isinstance(value, list) or not value:
+            raise BadValue("")
+        chosen = tuple(choice.parse(item) for item in value)
+        if len(set(chosen)) < len(chosen):
+            raise BadValue("the same word twice")
+        return chosen
+
+    allowed = ", ".join(_quote(w) for w in words)
+    return Kind(f"a list of one or more of {allowed}", parse, _show_list)
+
+
+def uri_list() -> Kind[tuple[str, ...]]:
+    """libvirt connection URIs, at least one, none twice."""
+
+    def parse(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value:
+            raise BadValue("")
+        if not all(isinstance(item, str) and ":" in item for item in value):
+            raise BadValue("")
+        if len(set(value)) < len(value):
+            raise BadValue("the same URI twice")
+        return tuple(value)
+
+    return Kind('a list of libvirt URIs such as ["qemu:///system"]', parse, _show_list)
+
+
+def _show_list(items: tuple[str, ...]) -> str:
+    return "[" + ", ".join(_quote(item) for item in items) + "]"
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,76 @@
+"""Is a guest wanted on?  Pure: the ledger's knowledge and what is seen, to a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .ledger import Known
+from .model import GuestFacts, NextBoot, StoppedBy, Wanted
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Whether a guest is wanted on, who stopped it, and how that is known.
+
+    news: the ledger does not say so yet; it was inferred just now.
+    """
+
+    wanted: Wanted
+    stopped_by: StoppedBy | None
+    reason: str
+    news: bool = False
+
+
+def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
+    """What holds for a guest now; boot is the id of the current boot of the host."""
+    if guest.up:
+        return Wish(Wanted.ON, None, "it is running")
+    if known is None or known.wanted is None:
+        return Wish(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")
+    if known.wanted is Wanted.OFF:
+        return Wish(Wanted.OFF, known.stopped_by, "it was turned off on purpose")
+    if known.taken_down:
+        return Wish(Wanted.ON, known.stopped_by, "a run took it down for the host's sake")
+    return _unwatched_stop(known, guest, boot)
+
+
+def _unwatched_stop(known: Known, guest: GuestFacts, boot: str) -> Wish:
+    """Wanted on, and found down though no run of ours took it down: who did?
+
+    libvirt remembers the reason of the last stop until its daemon ends.
+    """
+    if known.up_boot is None:
+        return Wish(Wanted.ON, known.stopped_by, "somebody asked for it to be on")
+    if known.up_boot != boot:
+        reason = "it was running when the host went down unannounced"
+        return Wish(Wanted.ON, StoppedBy.HOST, reason, news=True)
+    if guest.reason in ("crashed", "failed"):
+        return Wish(Wanted.ON, StoppedBy.CRASH, f"libvirt says that it {guest.reason}", news=True)
+    if guest.reason == "migrated":
+        return Wish(Wanted.OFF, StoppedBy.MOVED, "it was migrated away", news=True)
+    by = StoppedBy.ADMINISTRATOR if guest.reason in _BY_ADMINISTRATOR else StoppedBy.UNKNOWN
+    reason = f'somebody turned it off since it was last seen on (libvirt says "{guest.reason}")'
+    return Wish(Wanted.OFF, by, reason, news=True)
+
+
+#: Shut-off reasons that only a libvirt client brings about.
+_BY_ADMINISTRATOR = ("destroyed", "saved", "from snapshot")
+
+
+def next_boot(
+    known: Known | None, guest: GuestFacts, boot: str, *, restore: bool, saves: bool
+) -> NextBoot:
+    """What the next boot of the host does with the guest, were the host to go down now.
+
+    restore and saves: whether policy brings it back, and whether it would be saved.
+    """
+    if not guest.persistent:
+        return NextBoot.STAY_DOWN
+    if known and known.hold is not None:
+        return NextBoot.HELD
+    wanted = wish(known, guest, boot).wanted is Wanted.ON and restore
+    # libvirt's own autostart, which the units of this version leave to libvirt.
+    if not wanted and not guest.autostart:
+        return NextBoot.STAY_DOWN
+    resumed = saves if guest.up else guest.saved
+    return NextBoot.RESUME if resumed else NextBoot.START

@@ -1,0 +1,1 @@
+"""guestctl's tests; docs/development.md says what is where."""

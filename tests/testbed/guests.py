@@ -1,0 +1,140 @@
+"""The libvirt domains of the tests: tiny guests, told by their kernel how to behave."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from .tiny_guest import GuestImage
+
+# Of no meaning but to be always the same: a guest's uuid follows from its name.
+NAMESPACE = uuid.UUID("5f1a3f0e-7d0c-4d53-9c43-0d9c0c0ffee0")
+AGENT_CHANNEL = "org.qemu.guest_agent.0"
+# Saves about half a second of boot on an emulated processor, and keeps the console clean for ticks:
+# of the kernel's own messages only a panic comes through.  panic=0: stay where it crashed.
+KERNEL_ARGS = (
+    "console=ttyS0 quiet loglevel=1 panic=0 nokaslr mitigations=off no_timer_check"
+    " tsc=reliable cryptomgr.notests unknown_nmi_panic"
+)
+LONGEST_FILE_NAME = 200
+
+
+@dataclass(frozen=True)
+class GuestSpec:
+    """A guest to make.
+
+    button: what a press of the power button does: "obey", "ignore", "second" (only the second
+    press counts) or "slow:N" (power off N seconds after it).  The `*_after` are counts of ticks
+    after which the guest does it of itself.  `virsh inject-nmi` makes any guest panic.
+    """
+
+    name: str
+    button: str = "obey"
+    memory_mib: int = 96
+    agent: bool = False
+    disk: Path | None = None
+    poweroff_after: int | None = None
+    reboot_after: int | None = None
+    panic_after: int | None = None
+    suspend_after: int | None = None
+    kernel_args: str = ""
+    uuid: str = ""
+    on_crash: str = "destroy"
+    description: str = ""
+
+    @property
+    def id(self) -> str:
+        """The guest's uuid: the one given, else one that follows from the name."""
+        return self.uuid or guest_uuid(self.name)
+
+    @property
+    def command_line(self) -> str:
+        """The kernel command line with the guest's behaviour."""
+        wishes = {
+            "button": self.button,
+            "agent": int(self.agent) or None,
+            "poweroff": self.poweroff_after,
+            "reboot": self.reboot_after,
+            "panic": self.panic_after,
+            "suspend": self.suspend_after,
+        }
+        told = (f"gc.{key}={value}" for key, value in wishes.items() if value is not None)
+        return " ".join([KERNEL_ARGS, *told, self.kernel_args]).strip()
+
+
+def guest_uuid(name: str) -> str:
+    """The uuid of the guest of that name, unless its spec gives another."""
+    return str(uuid.uuid5(NAMESPACE, name))
+
+
+def file_name(name: str, suffix: str) -> str:
+    """A file name for a guest of any name: no odd characters, never too long, always the same."""
+    plain = quote(name, safe="")
+    if len(plain) > LONGEST_FILE_NAME or plain.startswith((".", "-")):
+        plain = f"{hashlib.sha256(name.encode()).hexdigest()[:16]}{plain[-40:]}"
+    return plain + suffix
+
+
+def domain_xml(spec: GuestSpec, image: GuestImage, console_log: Path) -> str:
+    """The domain's XML.  The console's file is appended to, by a boot and by a restore."""
+    domain = ET.Element("domain", type="qemu")
+    _text(domain, "name", spec.name)
+    _text(domain, "uuid", spec.id)
+    if spec.description:
+        _text(domain, "description", spec.description)
+    _text(domain, "memory", str(spec.memory_mib), unit="MiB")
+    _text(domain, "vcpu", "1")
+    _add_boot(domain, spec, image)
+    _add_behaviour(domain, spec)
+    _add_devices(ET.SubElement(domain, "devices"), spec, console_log)
+    ET.indent(domain)
+    return ET.tostring(domain, encoding="unicode")
+
+
+def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
+    ET.SubElement(parent, tag, attributes).text = text
+
+
+def _add_boot(domain: ET.Element, spec: GuestSpec, image: GuestImage) -> None:
+    system = ET.SubElement(domain, "os")
+    _text(system, "type", "hvm", arch="x86_64", machine="pc")
+    _text(system, "kernel", str(image.kernel))
+    _text(system, "initrd", str(image.agent_initrd if spec.agent else image.initrd))
+    _text(system, "cmdline", spec.command_line)
+
+
+def _add_behaviour(domain: ET.Element, spec: GuestSpec) -> None:
+    ET.SubElement(ET.SubElement(domain, "features"), "acpi")
+    processor = ET.SubElement(domain, "cpu", mode="custom", match="exact", check="none")
+    _text(processor, "model", "qemu64")
+    # Random numbers from the first moment on: two guests must never show the same boot id.
+    ET.SubElement(processor, "feature", policy="require", name="rdrand")
+    _text(domain, "on_crash", spec.on_crash)
+    power = ET.SubElement(domain, "pm")
+    ET.SubElement(power, "suspend-to-mem", enabled="yes")
+
+
+def _add_devices(devices: ET.Element, spec: GuestSpec, console_log: Path) -> None:
+    serial = ET.SubElement(devices, "serial", type="file")
+    ET.SubElement(serial, "source", path=str(console_log), append="on")
+    # Each device left out is a device that the guest need not probe.
+    ET.SubElement(devices, "controller", type="usb", model="none")
+    ET.SubElement(devices, "memballoon", model="none")
+    ET.SubElement(devices, "panic", model="isa")
+    if spec.agent:
+        channel = ET.SubElement(devices, "channel", type="unix")
+        ET.SubElement(channel, "target", type="virtio", name=AGENT_CHANNEL)
+    if spec.disk:
+        _add_disk(devices, spec.disk)
+
+
+def _add_disk(devices: ET.Element, path: Path) -> None:
+    disk = ET.SubElement(devices, "disk", type="file", device="disk")
+    kind = "qcow2" if path.suffix == ".qcow2" else "raw"
+    ET.SubElement(disk, "driver", name="qemu", type=kind)
+    ET.SubElement(disk, "source", file=str(path))
+    ET.SubElement(disk, "target", dev="vda", bus="virtio")
