@@ -82,6 +82,5 @@ class Guestctl:
 def guestctl(daemon: SessionDaemon) -> Guestctl:
     """The command with a fresh ledger and the default configuration."""
     state = daemon.folder / f"state-{os.urandom(4).hex()}"
-    state.mkdir()
-    shutil.chown(state, daemon.user)
+    daemon.run(["mkdir", str(state)])
     return Guestctl(daemon, state)
