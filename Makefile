@@ -1,1 +1,68 @@
-PYTHON = .venv/bin/python
+# Every target does its own set-up: Debian packages (as root), then a virtual environment over
+# the system's Python, so that libvirt and the other libraries are the distribution's.
+
+VENV = .venv
+PYTHON = $(VENV)/bin/python
+READY = $(VENV)/.ready
+SUITE ?= trixie
+K ?=
+DESTDIR ?=
+PREFIX ?= /usr/local
+
+.PHONY: help setup demo test check guests host bench sample install clean
+
+help:
+	@echo "make demo    real guests preserved and brought back, before your eyes"
+	@echo "make test    everything: lint, types, simulation, real guests, real hosts"
+	@echo "make check   the quick part: lint, types, simulation"
+	@echo "make guests  the tests on real guests alone; K=expr chooses"
+	@echo "make host    the tests on real hosts alone; SUITE=trixie and K=expr choose"
+	@echo "make bench   the benchmarks"
+	@echo "make sample  write etc/guestctl/guestctl.toml anew from the table of settings"
+	@echo "make install DESTDIR= PREFIX=/usr/local"
+
+$(READY): tests/setup tests/requirements.txt tests/testbed/packages.txt
+	tests/setup $(VENV)
+
+setup: $(READY)
+
+demo: $(READY)
+	$(PYTHON) -m tests.demo
+
+check: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(PYTHON) -m pytest -q -m "not guests and not hosts"
+
+test: check
+	$(PYTHON) -m pytest -m "guests or hosts"
+
+guests: $(READY)
+	$(PYTHON) -m pytest -m guests -k "$(K)"
+
+host: $(READY)
+	$(PYTHON) -m pytest -m hosts --suite $(SUITE) -k "$(K)"
+
+bench: $(READY)
+	$(PYTHON) -m bench
+
+sample: $(READY)
+	$(PYTHON) -m guestctl.sample > etc/guestctl/guestctl.toml
+
+# Into a folder of its own, and so the same for every version of Python 3.
+install:
+	install -d $(DESTDIR)$(PREFIX)/lib/guestctl/guestctl/cli $(DESTDIR)$(PREFIX)/bin
+	install -m 644 guestctl/*.py $(DESTDIR)$(PREFIX)/lib/guestctl/guestctl
+	install -m 644 guestctl/cli/*.py $(DESTDIR)$(PREFIX)/lib/guestctl/guestctl/cli
+	printf '#!/usr/bin/python3 -I\nimport sys\n\nsys.path.insert(0, "%s")\nfrom guestctl.cli.main import entry\n\nentry()\n' \
+	    $(PREFIX)/lib/guestctl > $(DESTDIR)$(PREFIX)/bin/guestctl
+	chmod 755 $(DESTDIR)$(PREFIX)/bin/guestctl
+	install -d $(DESTDIR)/etc/guestctl/conf.d $(DESTDIR)/etc/systemd/system
+	test -e $(DESTDIR)/etc/guestctl/guestctl.toml || \
+	    install -m 644 etc/guestctl/guestctl.toml $(DESTDIR)/etc/guestctl
+	sed 's|/usr/bin/guestctl|$(PREFIX)/bin/guestctl|' systemd/guestctl.service \
+	    > $(DESTDIR)/etc/systemd/system/guestctl.service
+
+clean:
+	rm -rf $(VENV) build dist test-evidence .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -79,7 +79,7 @@ class Ladder:
         """What must be known of the guest before the first call that changes it."""
         if self._run.kind is RunKind.SHUTDOWN:
             ledger.want(self._guest, Wanted.OFF, StoppedBy.OPERATOR)
-        else:
+        elif self._guest.persistent:
             ledger.seen_up(self._guest, self._world.boot)
             ledger.taking_down(self._guest)
         ledger.add_reason(
@@ -172,7 +172,7 @@ class Ladder:
             ledger.forget(self._guest.id)
         elif self.result.outcome is Outcome.GONE:
             ledger.want(facts, Wanted.OFF, StoppedBy.MOVED)
-        elif facts.up and self._run.kind is RunKind.PRESERVE:
+        elif facts.up and facts.persistent and self._run.kind is RunKind.PRESERVE:
             ledger.seen_up(facts, self._world.boot)
 
     async def _record_end(self, settle: Callable[[Ledger], None] | None) -> None:

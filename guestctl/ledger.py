@@ -109,10 +109,22 @@ class PastRun:
 
 @dataclass(frozen=True)
 class PastGuest:
-    """What became of one guest in a past run, with the steps as "step: how it ended"."""
+    """What became of one guest in a past run."""
 
     name: str
     outcome: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PastStep:
+    """A step of a past run; ended and end are None when it was cut off."""
+
+    name: str
+    step: Step
+    begun: int
+    ended: int | None
+    end: str | None
     reason: str
 
 
@@ -259,6 +271,14 @@ class Ledger:
             (run,),
         )
         return [PastGuest(*row) for row in rows]
+
+    def run_steps(self, run: int) -> list[PastStep]:
+        """The steps of a run, in the order in which they were begun."""
+        rows = self.db.execute(
+            "SELECT name, step, begun, ended, end, reason FROM step WHERE run = ? ORDER BY id",
+            (run,),
+        )
+        return [PastStep(name, Step(step), *rest) for name, step, *rest in rows]
 
     def restored_since_preserve(self, boot: str) -> bool:
         """Whether the restore that each boot owes was already begun since guests went down."""

@@ -104,6 +104,25 @@ def plan_restore(
     return Plan(RunKind.RESTORE, tuple(plans))
 
 
+def plan_missing(
+    guests: Iterable[GuestFacts], known: Iterable[Known], lost: Collection[str]
+) -> tuple[GuestPlan, ...]:
+    """Guests that are wanted on and that libvirt knows no more, though it could be asked.
+
+    They stay wanted: a definition that libvirt could not load may come back.
+    """
+    listed = {guest.id for guest in guests}
+    return tuple(
+        GuestPlan(
+            GuestFacts(guest.id, guest.name, State.UNKNOWN),
+            verdict=Outcome.GONE,
+            reason="libvirt knows no guest with its UUID any more",
+        )
+        for guest in known
+        if guest.wanted is Wanted.ON and guest.id not in listed and guest.id.uri not in lost
+    )
+
+
 def _plan_wanted(guest: GuestFacts, known: Known | None, policy: Policy) -> GuestPlan:
     if not policy.boot.restore:
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="policy: restore = false")

@@ -23,7 +23,7 @@ from .model import (
     StepResult,
     Wanted,
 )
-from .plan import describe, plan_restore
+from .plan import describe, plan_missing, plan_restore
 from .policy import resolve
 from .ports import ErrorKind, HypervisorError, within
 from .run import Run
@@ -53,6 +53,10 @@ async def restore(
     known = await world.scribe(lambda ledger: ledger.guests(), nothing)
     await world.scribe(lambda ledger: _note_inferred(ledger, seen, known, world.boot), None)
     plan = plan_restore(seen.guests, known, lambda guest: resolve(config, guest), world.boot, named)
+    if named is None:
+        mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]
+        missing = plan_missing(seen.guests, mine, seen.lost)
+        plan = Plan(plan.kind, plan.guests + missing)
     run = await runs.begin(world, config, RunKind.RESTORE, door)
     world.report.run_begins(plan, door)
     return await _Restore(run, seen).carry_out(plan)

@@ -34,14 +34,32 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+#: Up to so many of one unit read better than two units: "90s", but "2min 5s".
+_MOST_OF_ONE_UNIT = 120
+
+
 def show_duration(seconds: float) -> str:
-    """The duration in the form that parse_duration reads: 90.0 is "1min 30s"."""
-    rest, parts = round(seconds * 1000), []
-    for unit in ("d", "h", "min", "s", "ms"):
-        count, rest = divmod(rest, round(_UNITS[unit] * 1000))
+    """The duration in the form that parse_duration reads, to the millisecond."""
+    whole = round(seconds * 1000)
+    for unit, size in _sizes():
+        count, rest = divmod(whole, size)
+        if rest == 0 and 0 < count <= _MOST_OF_ONE_UNIT:
+            return f"{count}{unit}"
+    return _in_several_units(whole)
+
+
+def _in_several_units(milliseconds: int) -> str:
+    rest, parts = milliseconds, []
+    for unit, size in _sizes():
+        count, rest = divmod(rest, size)
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts) or "0s"
+
+
+def _sizes() -> list[tuple[str, int]]:
+    """Units with their milliseconds, the largest first."""
+    return [(unit, round(size * 1000)) for unit, size in reversed(_UNITS.items())]
 
 
 @dataclass(frozen=True)

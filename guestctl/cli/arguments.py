@@ -125,6 +125,7 @@ def _add_reading_verbs(verbs: _Verbs) -> None:
     _json(history)
     check = verbs.add("check", "check the configuration")
     check.add_argument("file", metavar="FILE", nargs="?", type=Path, help="this file alone")
+    _json(check)
 
 
 def _count(text: str) -> int:

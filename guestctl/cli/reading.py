@@ -154,7 +154,8 @@ def history_verb(arguments: Namespace) -> int:
 
 def _run_json(ledger: Ledger, run: PastRun) -> dict[str, Any]:
     guests = [asdict(guest) for guest in ledger.run_guests(run.id)]
-    return {**asdict(run), "guests": guests}
+    steps = [asdict(step) for step in ledger.run_steps(run.id)]
+    return {**asdict(run), "guests": guests, "steps": steps}
 
 
 def _print_run(ledger: Ledger, run: PastRun) -> None:
