@@ -19,6 +19,7 @@ from .model import (
     GuestFacts,
     GuestId,
     GuestResult,
+    Known,
     RunKind,
     RunResult,
     Step,
@@ -64,24 +65,6 @@ CREATE INDEX trail_guest ON trail (uri, uuid, id);
 
 class LedgerTooNew(Exception):
     """The file was written by a newer guestctl; reading it could lose what it says."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the ledger says of one guest.
-
-    wanted is None while nothing was decided.  up_boot is the boot during which it was last
-    seen up.  taken_down: a run took it down for the host's sake, and owes it a start.
-    """
-
-    id: GuestId
-    name: str
-    wanted: Wanted | None = None
-    stopped_by: StoppedBy | None = None
-    stopped_at: int | None = None
-    up_boot: str | None = None
-    taken_down: bool = False
-    hold: str | None = None
 
 
 @dataclass(frozen=True)

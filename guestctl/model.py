@@ -165,6 +165,24 @@ class StoppedBy(StrEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the ledger says of one guest.
+
+    wanted is None while nothing was decided.  up_boot is the boot during which it was last
+    seen up.  taken_down: a run took it down for the host's sake, and owes it a start.
+    """
+
+    id: GuestId
+    name: str
+    wanted: Wanted | None = None
+    stopped_by: StoppedBy | None = None
+    stopped_at: int | None = None
+    up_boot: str | None = None
+    taken_down: bool = False
+    hold: str | None = None
+
+
 class NextBoot(StrEnum):
     """What the next boot of the host does with a guest."""
 

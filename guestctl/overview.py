@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from .ledger import Known
-from .model import GuestFacts, GuestId, NextBoot, RunKind, State, Step, StoppedBy, Wanted
+from .model import GuestFacts, GuestId, Known, NextBoot, RunKind, State, Step, StoppedBy, Wanted
 from .plan import plan_guest_down
 from .policy import Policy
 from .wanted import next_boot, wish

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from .ledger import Known
 from .model import (
     GuestFacts,
     GuestId,
     GuestPlan,
+    Known,
     Outcome,
     Plan,
     RunKind,

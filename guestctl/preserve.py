@@ -67,23 +67,17 @@ class _Preserve:
     async def carry_out(self, plan: Plan) -> RunResult:
         for hypervisor in self._world.hypervisors.values():
             hypervisor.listen(self._hear)
-        interrupted = await self._rounds(plan.guests)
-        return await self._end(interrupted)
+        interrupted = await runs.interruptible(self._rounds(plan.guests))
+        lost = self._seen.lost_reasons
+        return await runs.end(self._run, self._results.values(), lost, interrupted=interrupted)
 
-    async def _rounds(self, plans: tuple[GuestPlan, ...]) -> bool:
-        """Take guests down until none is left that can be; True when interrupted."""
-        try:
-            for _ in range(MAX_ROUNDS):
-                await self._all_at_once(plans)
-                plans = await self._still_up()
-                if not plans:
-                    break
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            assert task is not None
-            task.uncancel()
-            return True
-        return False
+    async def _rounds(self, plans: tuple[GuestPlan, ...]) -> None:
+        """Take guests down until none is left that can be."""
+        for _ in range(MAX_ROUNDS):
+            await self._all_at_once(plans)
+            plans = await self._still_up()
+            if not plans:
+                return
 
     async def _all_at_once(self, plans: tuple[GuestPlan, ...]) -> None:
         try:
@@ -141,11 +135,3 @@ class _Preserve:
             return ()
         seen = await read_all(self._world.hypervisors)
         return tuple(self._plan(g) for g in seen.guests if g.up and not self._dealt_with(g.id))
-
-    async def _end(self, interrupted: bool) -> RunResult:
-        guests = tuple(sorted(self._results.values(), key=lambda r: (r.name, r.guest)))
-        result = RunResult(
-            self._run.kind, self._run.number, guests, self._seen.lost_reasons, interrupted
-        )
-        await self._world.scribe(lambda ledger: ledger.end_run(result), None)
-        return result

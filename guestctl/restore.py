@@ -6,12 +6,13 @@ import asyncio
 
 from . import run as runs
 from .config import Config
-from .ledger import Known, Ledger
+from .ledger import Ledger
 from .model import (
     Door,
     GuestId,
     GuestPlan,
     GuestResult,
+    Known,
     Outcome,
     Plan,
     RunKind,
@@ -82,20 +83,9 @@ class _Restore:
         self._results: list[GuestResult] = []
 
     async def carry_out(self, plan: Plan) -> RunResult:
-        try:
-            await self._start_all(plan)
-            interrupted = False
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            assert task is not None
-            task.uncancel()
-            interrupted = True
-        guests = tuple(sorted(self._results, key=lambda r: (r.name, r.guest)))
-        result = RunResult(
-            RunKind.RESTORE, self._run.number, guests, self._seen.lost_reasons, interrupted
-        )
-        await self._world.scribe(lambda ledger: ledger.end_run(result), None)
-        return result
+        interrupted = await runs.interruptible(self._start_all(plan))
+        lost = self._seen.lost_reasons
+        return await runs.end(self._run, self._results, lost, interrupted=interrupted)
 
     async def _start_all(self, plan: Plan) -> None:
         """One after another as slots get free, each `start-delay` after the one before."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from .config import Config
-from .model import Door, GuestFacts, RunKind, StepPlan
+from .model import Door, GuestFacts, GuestResult, RunKind, RunResult, StepPlan
 from .policy import Policy, resolve
 from .world import World
 
@@ -48,6 +49,28 @@ class Run:
     async def remark(self, guest: GuestFacts, text: str) -> None:
         """One more line in the guest's reason trail."""
         await self.world.scribe(lambda ledger: ledger.add_reason(guest.id, self.source, text), None)
+
+
+async def interruptible(work: Awaitable[None]) -> bool:
+    """Do the work; True when it was cancelled, which ends here: the run still reports."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        assert task is not None
+        task.uncancel()
+        return True
+    return False
+
+
+async def end(
+    run: Run, guests: Iterable[GuestResult], lost: dict[str, str], *, interrupted: bool
+) -> RunResult:
+    """The run's result, recorded in the ledger.  lost: unreadable connections and why."""
+    by_name = tuple(sorted(guests, key=lambda result: (result.name, result.guest)))
+    result = RunResult(run.kind, run.number, by_name, lost, interrupted)
+    await run.world.scribe(lambda ledger: ledger.end_run(result), None)
+    return result
 
 
 async def begin(world: World, config: Config, kind: RunKind, door: Door) -> Run:

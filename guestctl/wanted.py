@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .ledger import Known
-from .model import GuestFacts, NextBoot, StoppedBy, Wanted
+from .model import GuestFacts, Known, NextBoot, StoppedBy, Wanted
 
 
 @dataclass(frozen=True)

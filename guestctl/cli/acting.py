@@ -21,8 +21,7 @@ from ..scribe import ThreadScribe
 from ..world import Seen, World, read_all
 from . import common
 from .display import Display, choose_display
-from .exits import CommandError, Exit
-from .main import complain
+from .exits import CommandError, Exit, complain
 from .results import print_result
 
 _Run = Callable[[World, Config, Seen, frozenset[GuestId] | None], Coroutine[Any, Any, RunResult]]

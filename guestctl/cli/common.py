@@ -16,8 +16,7 @@ from ..model import GuestId
 from ..ports import ErrorKind
 from ..scribe import read_ledger
 from ..world import Seen
-from .exits import CommandError, Exit
-from .main import complain
+from .exits import CommandError, Exit, complain
 
 LEDGER_NAME = "ledger.db"
 

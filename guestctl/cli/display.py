@@ -30,7 +30,7 @@ from ..model import (
     StepResult,
 )
 from ..values import show_duration
-from .main import complain
+from .exits import complain
 from .text import printable
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
 
 
@@ -22,3 +23,9 @@ class CommandError(Exception):
     def __init__(self, status: Exit, message: str) -> None:
         self.status = status
         super().__init__(message)
+
+
+def complain(message: str) -> None:
+    """Say what is wrong on stderr, each line as guestctl's."""
+    for line in message.splitlines():
+        print(f"guestctl: {line}", file=sys.stderr)

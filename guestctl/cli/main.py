@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from .arguments import parse
-from .exits import CommandError, Exit
+from .exits import CommandError, Exit, complain
 
 #: Verbs' modules are imported when needed: `guestctl --help` must be instant.
 _VERBS = {
@@ -36,12 +36,6 @@ def main(argv: list[str]) -> int:
     except CommandError as error:
         complain(str(error))
         return error.status
-
-
-def complain(message: str) -> None:
-    """Say what is wrong on stderr, each line as guestctl's."""
-    for line in message.splitlines():
-        print(f"guestctl: {line}", file=sys.stderr)
 
 
 def entry() -> NoReturn:

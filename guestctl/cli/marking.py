@@ -12,8 +12,7 @@ from ..ledger import Ledger, LedgerTooNew, connect, transaction
 from ..model import GuestFacts, GuestId, State
 from ..world import read_all
 from . import common
-from .exits import CommandError, Exit
-from .main import complain
+from .exits import CommandError, Exit, complain
 from .text import printable
 
 

@@ -16,8 +16,7 @@ from ..plan import describe, plan_down
 from ..policy import Policy, resolve
 from ..world import Seen, read_all
 from . import common
-from .exits import CommandError, Exit
-from .main import complain
+from .exits import CommandError, Exit, complain
 from .text import print_json, print_table, printable, when
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from ..model import BAD_OUTCOMES, GuestResult, RunResult
-from .main import complain
+from .exits import complain
 from .text import print_json, printable
 
 
