@@ -21,7 +21,7 @@ help:
 	@echo "make sample  write etc/guestctl/guestctl.toml anew from the table of settings"
 	@echo "make install DESTDIR= PREFIX=/usr/local"
 
-$(READY): tests/setup tests/requirements.txt tests/testbed/packages.txt
+$(READY): tests/setup tests/requirements.txt tests/packages.txt tests/testbed/packages.txt
 	tests/setup $(VENV)
 
 setup: $(READY)

@@ -13,6 +13,17 @@ from tests.testbed.prerequisites import missing
 from tests.testbed.session import SessionDaemon
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--suite`, several times if need be: on which Debian generations host tests run."""
+    parser.addoption("--suite", action="append", choices=["bookworm", "trixie", "forky"])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A host test runs once for each generation chosen."""
+    if "suite" in metafunc.fixturenames:
+        metafunc.parametrize("suite", metafunc.config.getoption("--suite") or ["trixie"])
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out a group that cannot run here, by name and reason; in CI that is a failure."""
     for group in ("guests", "hosts"):

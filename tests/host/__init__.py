@@ -1,0 +1,1 @@
+"""Real hosts that go down and come back with guestctl on them."""

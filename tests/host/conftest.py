@@ -1,0 +1,60 @@
+"""Hosts with guestctl installed; a failed test keeps their journals and consoles."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.command import PROJECT
+from tests.testbed.host import Host
+
+EVIDENCE = PROJECT / "test-evidence"
+NewHost = Callable[[str], Host]
+
+
+@pytest.fixture
+def new_host(request: pytest.FixtureRequest) -> Iterator[NewHost]:
+    """Makes hosts of a Debian generation, off, with guestctl installed and enabled."""
+    hosts: list[Host] = []
+    with ExitStack() as stack:
+
+        def make(suite: str) -> Host:
+            host = stack.enter_context(Host(suite, f"{suite}-{len(hosts)}"))
+            hosts.append(host)
+            install(host)
+            return host
+
+        yield make
+        if request.node.stash.get(FAILED, False):
+            keep_evidence(request.node.name, hosts)
+
+
+def install(host: Host) -> None:
+    """Put guestctl on the host's disk as `make install` does, its unit enabled."""
+    command = ["make", "-s", "install", f"DESTDIR={host.root}", "PREFIX=/usr"]
+    subprocess.run(command, cwd=PROJECT, check=True)
+    subprocess.run(["systemctl", f"--root={host.root}", "-q", "enable", "guestctl"], check=True)
+
+
+def keep_evidence(test: str, hosts: list[Host]) -> None:
+    """Copy what a person needs to see why the test failed."""
+    for host in hosts:
+        folder = EVIDENCE / re.sub(r"[^\w.-]+", "_", test) / host.name
+        host.keep_evidence(folder)
+        print(f"kept the journal and the consoles of {host.name} in {folder}")
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Note a failure of the test itself, for the fixtures that end after it."""
+    report = yield
+    if call.when == "call" and report.failed:
+        item.stash[FAILED] = True
+    return report
