@@ -60,6 +60,7 @@ class Ladder:
         """
         if self._plan.verdict is not None:
             self.result = self._result(self._plan.verdict, self._plan.reason)
+            await self._record_end(None)
             return
         try:
             await self._prepare()
@@ -71,7 +72,11 @@ class Ladder:
 
     async def _prepare(self) -> None:
         await self._world.scribe(self._record_intent, None)
-        remark = await steps.make_ready(self._subject, self._policy, self._progress)
+        await self._make_ready()
+
+    async def _make_ready(self) -> None:
+        limit = max(0.0, self._run.left - self._run.reserve)
+        remark = await steps.make_ready(self._subject, self._policy, limit, self._progress)
         if remark:
             await self._run.remark(self._guest, remark)
 
@@ -132,6 +137,8 @@ class Ladder:
                 if error.kind is not ErrorKind.UNREACHABLE or loop.time() >= end:
                     return await self._judge(StepEnd.FAILED, str(error))
                 self._world.report.trouble(f"{self._guest.name}: {error}; trying again")
+                # A save that was under way goes on in the daemon: it is waited for.
+                await self._make_ready()
                 if await self._is_down():
                     return StepEnd.DONE, "the connection broke while it was under way"
             else:

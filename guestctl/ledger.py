@@ -44,7 +44,7 @@ CREATE TABLE run (
     boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,
     ok INTEGER) STRICT;
 CREATE TABLE step (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER REFERENCES run ON DELETE CASCADE,
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
     begun INTEGER NOT NULL, ended INTEGER, end TEXT, reason TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX step_run ON step (run);
@@ -303,7 +303,9 @@ class Ledger:
             )
 
     def end_guest(self, run: int | None, result: GuestResult) -> None:
-        """How the run ended for one guest."""
+        """How the run ended for one guest; nothing for a run that could not be recorded."""
+        if run is None:
+            return
         self.db.execute(
             "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?)",
             (run, *result.guest, result.name, result.outcome, result.reason),
@@ -337,12 +339,15 @@ class Ledger:
         )
 
     def want(self, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None = None) -> None:
-        """Somebody decided whether the guest should run; `by` when it is down because of it."""
+        """Somebody decided whether the guest should run; `by` when it is down because of it.
+
+        Until it is seen up again, no stop of before says anything against a guest wanted on.
+        """
         self._note(guest.id, guest.name)
         stopped_at = self._now() if by else None
         self.db.execute(
-            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, taken_down = 0"
-            " WHERE uri = ? AND uuid = ?",
+            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, taken_down = 0,"
+            " up_boot = NULL WHERE uri = ? AND uuid = ?",
             (wanted, by, stopped_at, *guest.id),
         )
 

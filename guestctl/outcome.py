@@ -15,6 +15,8 @@ _BY_WORD = {
     "shutdown": (Outcome.SHUT_DOWN, "it went down by itself"),
     "from snapshot": (Outcome.SHUT_DOWN, "it was reverted to a snapshot of when it was off"),
 }
+#: Ways in which a guest can go down while it is being asked to, and not because of it.
+_NOT_BY_REQUEST = ("destroyed", "crashed", "failed")
 _BY_STEP = {
     Step.SAVE: Outcome.SAVED,
     Step.SHUTDOWN: Outcome.SHUT_DOWN,
@@ -41,7 +43,8 @@ def outcome_down(
 
 def _down(word: str, steps: Sequence[StepResult], *, exists: bool) -> tuple[Outcome, str]:
     step = _worked(steps)
-    if step in (Step.SHUTDOWN, Step.POWEROFF):
+    unasked = step is Step.SHUTDOWN and word in _NOT_BY_REQUEST
+    if step in (Step.SHUTDOWN, Step.POWEROFF) and not unasked:
         return _BY_STEP[step], _what_failed(steps)
     if word in _BY_WORD:
         return _BY_WORD[word]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 
 from . import run as runs
 from .config import Config
@@ -28,8 +30,8 @@ from .run import Run
 from .subject import Subject
 from .world import Seen, World, read_all
 
-#: How often guests that somebody starts again in mid-run are taken down anew.
-MAX_ROUNDS = 3
+#: How often a guest that somebody starts again in mid-run is taken down anew.
+MAX_LADDERS = 3
 #: Nothing more is done in this run to a guest that ended so, though it may be up.
 _FINAL = frozenset({Outcome.FAILED, Outcome.SKIPPED, Outcome.UNKNOWN})
 
@@ -47,6 +49,7 @@ async def preserve(
     named: only these guests; else all that are up, and all that come up meanwhile.
     Cancelling it ends the run early; the result says so.
     """
+    await runs.take_notice(world, seen)
     plan = plan_down(kind, seen.guests, lambda guest: resolve(config, guest), named)
     run = await runs.begin(world, config, kind, door)
     world.report.run_begins(plan, door)
@@ -62,6 +65,7 @@ class _Preserve:
         self._save_slots = asyncio.Semaphore(run.config.shutdown.parallel)
         self._subjects: dict[GuestId, Subject] = {}
         self._results: dict[GuestId, GuestResult] = {}
+        self._ladders: Counter[GuestId] = Counter()
         self._group: asyncio.TaskGroup | None = None
 
     async def carry_out(self, plan: Plan) -> RunResult:
@@ -73,11 +77,9 @@ class _Preserve:
 
     async def _rounds(self, plans: tuple[GuestPlan, ...]) -> None:
         """Take guests down until none is left that can be."""
-        for _ in range(MAX_ROUNDS):
+        while plans:
             await self._all_at_once(plans)
             plans = await self._still_up()
-            if not plans:
-                return
 
     async def _all_at_once(self, plans: tuple[GuestPlan, ...]) -> None:
         try:
@@ -91,6 +93,7 @@ class _Preserve:
         guest = plan.guest
         subject = Subject(guest, self._world.hypervisors[guest.id.uri])
         self._subjects[guest.id] = subject
+        self._ladders[guest.id] += 1
         ladder = Ladder(self._run, subject, plan, self._save_slots)
         group.create_task(self._climb(ladder, guest.id), name=f"guest {guest.name}")
 
@@ -108,7 +111,11 @@ class _Preserve:
         if subject := self._subjects.get(event.guest):
             subject.hear(event)
         elif event.kind is EventKind.STARTED and self._named is None and self._group:
-            self._group.create_task(self._add(event, self._group))
+            newcomer = self._add(event, self._group)
+            try:
+                self._group.create_task(newcomer)
+            except RuntimeError:
+                newcomer.close()  # the group is ending: the look after the round will find it
 
     async def _add(self, event: GuestEvent, group: asyncio.TaskGroup) -> None:
         hypervisor = self._world.hypervisors[event.guest.uri]
@@ -121,8 +128,10 @@ class _Preserve:
             self._begin(self._plan(facts), group)
 
     def _dealt_with(self, guest: GuestId) -> bool:
+        if guest in self._subjects or self._ladders[guest] >= MAX_LADDERS:
+            return True
         result = self._results.get(guest)
-        return guest in self._subjects or (result is not None and result.outcome in _FINAL)
+        return result is not None and result.outcome in _FINAL
 
     def _plan(self, facts: GuestFacts) -> GuestPlan:
         plan = plan_guest_down(self._run.kind, facts, self._run.policy(facts))
@@ -134,4 +143,14 @@ class _Preserve:
         if self._named is not None:
             return ()
         seen = await read_all(self._world.hypervisors)
-        return tuple(self._plan(g) for g in seen.guests if g.up and not self._dealt_with(g.id))
+        up = [guest for guest in seen.guests if guest.up]
+        for guest in up:
+            self._admit_defeat(guest.id)
+        return tuple(self._plan(guest) for guest in up if not self._dealt_with(guest.id))
+
+    def _admit_defeat(self, guest: GuestId) -> None:
+        """A guest that was taken down and is up again, once too often, is not safe."""
+        result = self._results.get(guest)
+        if result and result.outcome not in _FINAL and self._ladders[guest] >= MAX_LADDERS:
+            reason = f"somebody started it again {MAX_LADDERS} times"
+            self._results[guest] = replace(result, outcome=Outcome.FAILED, reason=reason)

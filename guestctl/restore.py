@@ -12,7 +12,6 @@ from .model import (
     GuestId,
     GuestPlan,
     GuestResult,
-    Known,
     Outcome,
     Plan,
     RunKind,
@@ -29,7 +28,6 @@ from .policy import resolve
 from .ports import ErrorKind, HypervisorError, within
 from .run import Run
 from .subject import Subject
-from .wanted import wish
 from .world import Seen, World
 
 RETRY_PAUSE = 5.0
@@ -50,9 +48,7 @@ async def restore(
 
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
-    nothing: dict[GuestId, Known] = {}
-    known = await world.scribe(lambda ledger: ledger.guests(), nothing)
-    await world.scribe(lambda ledger: _note_inferred(ledger, seen, known, world.boot), None)
+    known = await runs.take_notice(world, seen)
     plan = plan_restore(seen.guests, known, lambda guest: resolve(config, guest), world.boot, named)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]
@@ -61,17 +57,6 @@ async def restore(
     run = await runs.begin(world, config, RunKind.RESTORE, door)
     world.report.run_begins(plan, door)
     return await _Restore(run, seen).carry_out(plan)
-
-
-def _note_inferred(ledger: Ledger, seen: Seen, known: dict[GuestId, Known], boot: str) -> None:
-    """Write down what is seen to have happened to guests while nobody watched."""
-    for guest in seen.guests:
-        found = wish(known.get(guest.id), guest, boot)
-        if found.news:
-            ledger.infer(guest, found.wanted, found.stopped_by)
-            ledger.add_reason(guest.id, "guestctl:inferred", found.reason)
-        elif guest.up:
-            ledger.seen_up(guest, boot)
 
 
 class _Restore:
@@ -90,13 +75,15 @@ class _Restore:
     async def _start_all(self, plan: Plan) -> None:
         """One after another as slots get free, each `start-delay` after the one before."""
         async with asyncio.TaskGroup() as group:
+            delay = 0.0
             for guest_plan in plan.guests:
                 if guest_plan.verdict is not None:
                     self._done(_skip(guest_plan))
                     continue
+                await asyncio.sleep(delay)
                 await self._slots.acquire()
                 group.create_task(self._one(guest_plan))
-                await asyncio.sleep(self._run.policy(guest_plan.guest).boot.start_delay)
+                delay = self._run.policy(guest_plan.guest).boot.start_delay
 
     async def _one(self, plan: GuestPlan) -> None:
         ascent = _Ascent(self._run, plan)
@@ -178,15 +165,18 @@ class _Ascent:
             facts = await self._subject.observe()
         except HypervisorError:
             return False
-        return facts is not None and facts.up
+        # While libvirt is still at it, it shows the guest as paused.
+        return facts is not None and facts.up and facts.reason != "starting up"
 
     async def finish(self) -> GuestResult:
         """Set the clock of a resumed guest, and say how it all ended."""
         assert self._step is not None
         outcome, reason = Outcome.FAILED, self._step.reason
         if self._step.end is StepEnd.DONE:
-            resumed = self._step.step is Step.RESUME
+            resumed = self._step.step is Step.RESUME and self._subject.facts.reason != "booted"
             outcome = Outcome.RESUMED if resumed else Outcome.STARTED
+            if self._step.step is Step.RESUME and not resumed:
+                reason = "its save was incomplete and libvirt ignored it: it booted anew"
             if resumed and self._policy.sync_time and self._subject.facts.state is State.RUNNING:
                 await self._sync_time()
         seconds = asyncio.get_running_loop().time() - self._begun

@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from .config import Config
-from .model import Door, GuestFacts, GuestResult, RunKind, RunResult, StepPlan
+from .ledger import Ledger
+from .model import Door, GuestFacts, GuestId, GuestResult, Known, RunKind, RunResult, Step, StepPlan
 from .policy import Policy, resolve
-from .world import World
+from .wanted import wish
+from .world import Seen, World
 
-#: Kept free at the end of a run for pulling plugs: this part of the deadline, or so many
-#: seconds, whichever is less.
-POWEROFF_SHARE, POWEROFF_RESERVE = 0.2, 30.0
+#: Kept free for ending a step that ran out of time (aborting a save), and again for pulling
+#: plugs: this part of the deadline, or so many seconds, whichever is less.
+RESERVE_SHARE, RESERVE = 0.2, 30.0
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,47 @@ class Run:
 
     def allowance(self, planned: StepPlan, *, last: bool) -> float:
         """How many seconds a step may take: its timeout, within what the deadline leaves."""
-        deadline = self.config.shutdown.deadline
-        reserve = 0.0 if last else min(POWEROFF_RESERVE, POWEROFF_SHARE * deadline)
-        left = self.ends - reserve - asyncio.get_running_loop().time()
-        return max(0.0, min(planned.timeout, left))
+        keep = self.reserve * {Step.SAVE: 2, Step.SHUTDOWN: 1}.get(planned.step, 0)
+        return max(0.0, min(planned.timeout, self.left - (0.0 if last else keep)))
+
+    @property
+    def reserve(self) -> float:
+        """The seconds kept free for each of the things that RESERVE names."""
+        return min(RESERVE, RESERVE_SHARE * self.config.shutdown.deadline)
+
+    @property
+    def left(self) -> float:
+        """The seconds until the run's deadline."""
+        return max(0.0, self.ends - asyncio.get_running_loop().time())
 
     async def remark(self, guest: GuestFacts, text: str) -> None:
         """One more line in the guest's reason trail."""
         await self.world.scribe(lambda ledger: ledger.add_reason(guest.id, self.source, text), None)
+
+
+async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known]:
+    """Write down what happened to guests while nobody watched; what the ledger knows then.
+
+    Both kinds of runs begin with it: libvirt forgets why a guest is off when the host goes down.
+    """
+    nothing: dict[GuestId, Known] = {}
+
+    def notice(ledger: Ledger) -> dict[GuestId, Known]:
+        known = ledger.guests()
+        for guest in seen.guests:
+            _notice_guest(ledger, known.get(guest.id), guest, world.boot)
+        return ledger.guests()
+
+    return await world.scribe(notice, nothing)
+
+
+def _notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> None:
+    found = wish(known, guest, boot)
+    if found.news:
+        ledger.infer(guest, found.wanted, found.stopped_by)
+        ledger.add_reason(guest.id, "guestctl:inferred", found.reason)
+    elif guest.up and guest.persistent:
+        ledger.seen_up(guest, boot)
 
 
 async def interruptible(work: Awaitable[None]) -> bool:

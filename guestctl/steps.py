@@ -13,8 +13,9 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 
-from .model import Job, JobKind, Method, State, StepEnd
+from .model import GuestFacts, Job, JobKind, Method, State, StepEnd
 from .ports import ErrorKind, HypervisorError, within
+from .run import RESERVE
 from .settings import Shutdown
 from .subject import Subject
 from .values import show_duration
@@ -23,7 +24,7 @@ from .values import show_duration
 #: change lock is 30 s.
 CALL_LIMIT = 35.0
 #: How long a managed save may take to end after it was aborted.
-ABORT_LIMIT = 30.0
+ABORT_LIMIT = RESERVE
 #: A guest that is still booting misses a request: it is repeated this often.
 REQUEST_INTERVAL = 5.0
 PROGRESS_INTERVAL = 0.5
@@ -41,13 +42,19 @@ class StepFailed(Exception):
         super().__init__(reason)
 
 
-async def make_ready(subject: Subject, policy: Shutdown, progress: Progress) -> str:
+async def make_ready(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
     """Wake a guest that is suspended to RAM, and wait for or abort its other job.
 
-    Returns what was done, for the trail.  Never fails: what stands in the way shows in the
-    steps themselves.
+    Returns what was done, for the trail.  Never fails: what stands in the way, also when the
+    limit cuts this short, shows in the steps themselves.
     """
-    remarks = [await _wake(subject), await _end_other_job(subject, policy, progress)]
+    remarks: list[str] = []
+    try:
+        async with asyncio.timeout(limit):
+            remarks.append(await _wake(subject))
+            remarks.append(await _end_other_job(subject, policy, progress))
+    except TimeoutError:
+        remarks.append("no time to wait for its other job")
     return "; ".join(remark for remark in remarks if remark)
 
 
@@ -56,14 +63,13 @@ async def _wake(subject: Subject) -> str:
         return ""
     try:
         await within(CALL_LIMIT, subject.hypervisor.wake(subject.uuid))
-        awake = await subject.wait_until(lambda: _is_awake(subject), WAKE_LIMIT)
+        awake = await subject.wait_until(_is_awake, WAKE_LIMIT)
     except HypervisorError as error:
         return f"it was suspended to RAM and could not be woken: {error}"
     return "woken from suspend to RAM" if awake else "it did not wake from suspend to RAM"
 
 
-async def _is_awake(subject: Subject) -> bool:
-    facts = await subject.observe()
+def _is_awake(facts: GuestFacts | None) -> bool:
     return facts is None or facts.state is not State.PMSUSPENDED
 
 
@@ -131,21 +137,22 @@ async def _follow_save(subject: Subject, progress: Progress) -> None:
 
 async def _abort_save(subject: Subject, call: asyncio.Future[None]) -> None:
     """Abort the job and wait for the call to return, which it does with an error."""
-    with contextlib.suppress(HypervisorError):
-        await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
+    abort = asyncio.ensure_future(subject.hypervisor.abort_job(subject.uuid))
     await asyncio.wait({call}, timeout=ABORT_LIMIT)
-    if call.done():
-        call.exception()
-    else:
-        call.cancel()
+    for future in (call, abort):
+        if future.done() and not future.cancelled():
+            future.exception()  # looked at, so that asyncio does not log it
+        else:
+            future.cancel()
 
 
 async def shutdown(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
     """Ask the guest to shut down, again and again, until it is down."""
+    end = asyncio.get_running_loop().time() + limit
     remark = await _unpause(subject)
     requests = _Requests(subject, policy.methods, progress)
     asking = asyncio.create_task(requests.keep_asking())
-    waiting = asyncio.create_task(subject.wait_down(limit))
+    waiting = asyncio.create_task(subject.wait_down_by(end))
     try:
         await asyncio.wait({asking, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
@@ -186,7 +193,8 @@ class _Requests:
             await asyncio.sleep(REQUEST_INTERVAL)
 
     async def _ask_once(self) -> None:
-        for method in self._methods:
+        # The one asked least first: an agent that takes every request may not act on any.
+        for method in sorted(self._methods, key=lambda method: self._asked[method]):
             try:
                 request = self._subject.hypervisor.request_shutdown(self._subject.uuid, method)
                 await within(CALL_LIMIT, request)
@@ -217,6 +225,6 @@ async def poweroff(subject: Subject, policy: Shutdown, limit: float, progress: P
     loop = asyncio.get_running_loop()
     end = loop.time() + limit
     await within(limit, subject.hypervisor.poweroff(subject.uuid))
-    if not await subject.wait_down(max(1.0, end - loop.time())):
+    if not await subject.wait_down_by(end):
         raise StepFailed(StepEnd.TIMED_OUT, f"still up {show_duration(limit)} after poweroff")
     return ""

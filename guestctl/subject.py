@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -46,13 +47,13 @@ class Subject:
 
         A broken connection is tried again; HypervisorError when it stays broken.
         """
-        facts = await self._persistently(self._observe)
+        return await self._persistently(self._look)
+
+    async def _look(self) -> GuestFacts | None:
+        facts = await within(READ_LIMIT, self.hypervisor.observe(self.uuid))
         if facts is not None:
             self.facts = facts
         return facts
-
-    async def _observe(self) -> GuestFacts | None:
-        return await within(READ_LIMIT, self.hypervisor.observe(self.uuid))
 
     async def _persistently(self, call: Callable[[], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()
@@ -67,35 +68,34 @@ class Subject:
 
     async def is_down(self) -> bool:
         """Whether no machine of the guest is left.  HypervisorError: it is not known."""
-        facts = await self.observe()
-        return facts is None or not facts.up
+        return _is_down(await self.observe())
 
-    async def wait_down(self, limit: float) -> bool:
-        """Wait until the guest is down, for so many seconds; False when it is not by then."""
-        return await self.wait_until(self._is_down_or_unknown, limit)
+    async def wait_down_by(self, end: float) -> bool:
+        """Wait until the guest is down; False when it is not by `end`, on the loop's clock."""
+        return await self.wait_until(_is_down, end - asyncio.get_running_loop().time())
 
-    async def _is_down_or_unknown(self) -> bool:
-        try:
-            return await self.is_down()
-        except HypervisorError:
-            return False
+    async def wait_until(self, holds: Callable[[GuestFacts | None], bool], limit: float) -> bool:
+        """Check at each event, and now and then without one; False at the limit.
 
-    async def wait_until(self, holds: Callable[[], Awaitable[bool]], limit: float) -> bool:
-        """Check at each event, and now and then without one; False at the limit."""
+        A state that cannot be read is read again: it is no answer.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + limit
         while True:
             # Cleared before reading: an event that comes while reading is not missed.
             self._news.clear()
-            if await holds():
-                return True
+            with contextlib.suppress(HypervisorError):
+                if holds(await self._look()):
+                    return True
             left = end - loop.time()
             if left <= 0:
                 return False
             await self._next_event(min(POLL, left))
 
     async def _next_event(self, limit: float) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), limit)
-        except TimeoutError:
-            return
+
+
+def _is_down(facts: GuestFacts | None) -> bool:
+    return facts is None or not facts.up
