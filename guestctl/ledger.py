@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -392,14 +392,17 @@ class Ledger:
         )
         return [TrailEntry(*row) for row in rows]
 
-    def known_as(self, name: str) -> Iterator[GuestId]:
-        """Guests that were recorded under this name last, or with this UUID."""
-        rows = self.db.execute(
-            "SELECT uri, uuid FROM guest WHERE name = ?1 OR uuid = lower(?1)"
+    def known_as(self, name: str) -> list[GuestId]:
+        """Guests that were recorded under this name; where there is none, with this UUID."""
+        by_name = self.db.execute(
+            "SELECT uri, uuid FROM guest WHERE name = ?1"
             " UNION SELECT uri, uuid FROM step WHERE name = ?1",
             (name,),
+        ).fetchall()
+        by_uuid = self.db.execute(
+            "SELECT DISTINCT uri, uuid FROM trail WHERE uuid = lower(?)", (name,)
         )
-        return (GuestId(*row) for row in rows)
+        return [GuestId(*row) for row in by_name or by_uuid]
 
 
 def _known(row: tuple[str, str, str, str, str, int, str, int, str]) -> Known:

@@ -124,16 +124,20 @@ def _boot_plan(arguments: Namespace) -> int:
 def why_verb(arguments: Namespace) -> int:
     """`why GUEST`."""
     ledger = common.ledger_for_reading()
-    guests = sorted(ledger.known_as(arguments.guest))
+    guests = ledger.known_as(arguments.guest)
     if not guests:
         raise CommandError(
             Exit.WRONG_REQUEST, f'cannot say why: nothing is recorded of "{arguments.guest}"'
         )
-    entries = [entry for guest in guests for entry in ledger.trail(guest)]
+    entries = [(guest, entry) for guest in guests for entry in ledger.trail(guest)]
+    entries.sort(key=lambda pair: pair[1].at)
     if arguments.json:
-        print_json([[entry.source, entry.reason, entry.at] for entry in entries])
-    for entry in [] if arguments.json else entries:
-        print(f"{when(entry.at)}  {entry.source}  {printable(entry.reason)}")
+        print_json([[entry.source, entry.reason, entry.at] for _, entry in entries])
+        return Exit.OK
+    for guest, entry in entries:
+        # One name, several guests in the course of time: say which is meant.
+        which = f"{guest.uuid} on {guest.uri}  " if len(guests) > 1 else ""
+        print(f"{when(entry.at)}  {which}{entry.source}  {printable(entry.reason)}")
     return Exit.OK
 
 

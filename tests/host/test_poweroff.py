@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.command import PROJECT
 from tests.host.conftest import NewHost
 from tests.testbed.console import Tick, boots, last_tick, read_ticks, wait_for_tick, was_resumed
 from tests.testbed.guests import GuestSpec
@@ -37,6 +38,7 @@ def test_six_guests_survive_the_hosts_poweroff(new_host: NewHost, suite: str) ->
     host.start_all(guests)
     assert machine_scopes(host) == len(guests), "the order of a real host is not being tested"
     restart_touches_nobody(host, guests)
+    hand_over_touches_nobody(host, guests)
 
     before = {spec.name: last_tick(host.console(spec.name)) for spec in guests}
     host.poweroff()
@@ -66,6 +68,25 @@ def restart_touches_nobody(host: Host, guests: list[GuestSpec]) -> None:
     """Stop, start and restart of the unit on a host that stays up."""
     for action in ("restart", "stop", "start"):
         host.run(["systemctl", action, "guestctl"])
+    assert_untouched(host, guests)
+
+
+def hand_over_touches_nobody(host: Host, guests: list[GuestSpec]) -> None:
+    """The way from libvirt-guests to guestctl, by the commands that README.md gives."""
+    host.run(["systemctl", "enable", "--now", "libvirt-guests"])
+    commands = [line[2:] for line in readme_console() if "libvirt-guests" in line]
+    host.run("set -e\n" + "\n".join([*commands[:2], "systemctl daemon-reload", *commands[2:]]))
+    assert host.run(["systemctl", "is-active", "libvirt-guests"], check=False).returncode != 0
+    assert_untouched(host, guests)
+
+
+def readme_console() -> list[str]:
+    """The commands that README.md has an administrator type."""
+    text = (PROJECT / "README.md").read_text()
+    return [line for line in text.splitlines() if line.startswith("# ") and " " in line[2:]]
+
+
+def assert_untouched(host: Host, guests: list[GuestSpec]) -> None:
     for spec in guests:
         assert len(boots(host.console(spec.name))) == 1
         assert host.state(spec.name) == "running"
