@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import reprlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -65,17 +67,13 @@ def load(file: Path | None = None) -> Config:
     [[guest]] tables add up.  Raises ConfigError with every problem of every file.
     """
     reader = _Reader()
-    for path in [file] if file else _files():
-        reader.read(path)
+    if file:
+        reader.read(file)
+    else:
+        reader.read_host()
     if reader.problems:
         raise ConfigError(reader.problems)
     return reader.config()
-
-
-def _files() -> list[Path]:
-    main = [MAIN_FILE] if MAIN_FILE.exists() else []
-    # Hidden files are what editors and dpkg leave behind.
-    return main + sorted(f for f in DROP_INS.glob("*.toml") if not f.name.startswith("."))
 
 
 class _Reader:
@@ -94,11 +92,28 @@ class _Reader:
             tuple(self._guests),
         )
 
-    def read(self, path: Path) -> None:
+    def read_host(self) -> None:
+        """The host's files; the main file and the folder of drop-ins may be missing."""
+        self.read(MAIN_FILE, optional=True)
+        try:
+            names = sorted(os.listdir(DROP_INS))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            self._problem(DROP_INS, None, "", f"cannot be read: {error.strerror or error}")
+            return
+        for name in names:
+            # Hidden files are what editors and dpkg leave behind.
+            if name.endswith(".toml") and not name.startswith("."):
+                self.read(DROP_INS / name)
+
+    def read(self, path: Path, *, optional: bool = False) -> None:
         try:
             text = path.read_bytes().decode()
             table = tomllib.loads(text)
         except OSError as error:
+            if optional and isinstance(error, FileNotFoundError):
+                return
             self._problem(path, None, "", f"cannot be read: {error.strerror or error}")
         except UnicodeDecodeError as error:
             self._problem(path, None, "", f"is not UTF-8 (byte {error.start})")
@@ -106,6 +121,8 @@ class _Reader:
             self._problem(path, _error_line(error), "", f"is not TOML: {error}")
         except RecursionError:
             self._problem(path, None, "", "is not TOML: nested too deeply")
+        except ValueError as error:  # a number of thousands of digits
+            self._problem(path, None, "", f"is not TOML: {error}")
         else:
             _File(self, path, _lines(text)).take(table)
 
@@ -171,14 +188,15 @@ class _File:
 
     def _guest(self, path: str, table: Mapping[str, Any]) -> None:
         match = table.get("match")
-        if not isinstance(match, str) or not match:
+        fits = isinstance(match, str) and match
+        if not fits:
             self.problem(f"{path}.match", 'expected a name, a pattern such as "db-*", or a UUID')
-            return
         values: dict[str, Any] = {}
         for key, value in table.items():
             if key != "match":
                 values.update(self._guest_value(path, key, value))
-        self._reader.guest(GuestOverride(match, values))
+        if fits:
+            self._reader.guest(GuestOverride(str(match), values))
 
     def _guest_value(self, path: str, key: str, value: Any) -> Mapping[str, Any]:
         known = {setting.key: setting for setting in GUEST_SETTINGS}
@@ -205,7 +223,10 @@ def _unfit(setting: Setting, value: Any, error: BadValue) -> str:
 
 
 def _show(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = reprlib.repr(value)
+    except ValueError:  # a number of thousands of digits
+        return "this"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -232,10 +253,11 @@ def _lines(text: str) -> dict[str, int]:
     """Where each key stands, for messages only: tomllib does not tell."""
     lines: dict[str, int] = {}
     prefix, guests = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if header := _HEADER.match(line):
-            guests += header[1] == "[["
-            prefix = f"guest[{guests}]." if header[1] == "[[" else f"{header[2]}."
+            is_guest = header[1] == "[[" and header[2] == "guest"
+            guests += is_guest
+            prefix = f"guest[{guests}]." if is_guest else f"{header[2]}."
             lines.setdefault(prefix[:-1], number)
             lines.setdefault(f"{prefix}match", number)
         elif key := _KEY.match(line):

@@ -178,7 +178,9 @@ class Ladder:
         if facts is None:
             ledger.forget(self._guest.id)
         elif self.result.outcome is Outcome.GONE:
-            ledger.want(facts, Wanted.OFF, StoppedBy.MOVED)
+            migrated = "migrated" in (self._subject.stopped, facts.reason)
+            by = StoppedBy.MOVED if migrated else StoppedBy.ADMINISTRATOR
+            ledger.want(facts, Wanted.OFF, by)
         elif facts.up and facts.persistent and self._run.kind is RunKind.PRESERVE:
             ledger.seen_up(facts, self._world.boot)
 

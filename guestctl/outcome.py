@@ -12,6 +12,8 @@ _BY_WORD = {
     "destroyed": (Outcome.POWERED_OFF, "somebody pulled its plug"),
     "crashed": (Outcome.POWERED_OFF, "it crashed"),
     "failed": (Outcome.POWERED_OFF, "its hypervisor process ended"),
+    # A managed save is told by its image; this one went to a file of somebody's choice.
+    "saved": (Outcome.GONE, "somebody saved it to a file of their own"),
     "shutdown": (Outcome.SHUT_DOWN, "it went down by itself"),
     "from snapshot": (Outcome.SHUT_DOWN, "it was reverted to a snapshot of when it was off"),
 }

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+#: In milliseconds: whole numbers add up exactly.
+_UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"\s*(?:\d+(?:\.\d+)?\s*(?:ms|s|min|h|d)\s*)+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
 #: Beyond this a duration is a slip of the pen, and sums of durations would lose precision.
@@ -28,7 +29,7 @@ def parse_duration(text: str) -> float:
     """
     if not _DURATION.fullmatch(text):
         raise BadValue("")
-    seconds = sum(float(n) * _UNITS[unit] for n, unit in _DURATION_PART.findall(text))
+    seconds = sum(float(n) * _UNITS[unit] for n, unit in _DURATION_PART.findall(text)) / 1000
     if seconds > MAX_DURATION:
         raise BadValue("longer than a year")
     return seconds
@@ -41,7 +42,7 @@ _MOST_OF_ONE_UNIT = 120
 def show_duration(seconds: float) -> str:
     """The duration in the form that parse_duration reads, to the millisecond."""
     whole = round(seconds * 1000)
-    for unit, size in _sizes():
+    for unit, size in reversed(_UNITS.items()):
         count, rest = divmod(whole, size)
         if rest == 0 and 0 < count <= _MOST_OF_ONE_UNIT:
             return f"{count}{unit}"
@@ -50,16 +51,11 @@ def show_duration(seconds: float) -> str:
 
 def _in_several_units(milliseconds: int) -> str:
     rest, parts = milliseconds, []
-    for unit, size in _sizes():
+    for unit, size in reversed(_UNITS.items()):
         count, rest = divmod(rest, size)
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts) or "0s"
-
-
-def _sizes() -> list[tuple[str, int]]:
-    """Units with their milliseconds, the largest first."""
-    return [(unit, round(size * 1000)) for unit, size in reversed(_UNITS.items())]
 
 
 @dataclass(frozen=True)
