@@ -128,7 +128,7 @@ class Ladder:
         loop = asyncio.get_running_loop()
         end = loop.time() + limit
         while True:
-            left = max(1.0, end - loop.time())
+            left = steps.Limit(max(1.0, end - loop.time()), self._run.reserve)
             try:
                 remark = await _DOING[step](self._subject, self._policy, left, self._progress)
             except steps.StepFailed as failure:

@@ -51,7 +51,12 @@ class GuestFacts:
     @property
     def up(self) -> bool:
         """Whether a machine exists that would lose its memory with the host."""
-        return self.state not in (State.SHUT_OFF, State.UNKNOWN)
+        return not self.down and self.state is not State.UNKNOWN
+
+    @property
+    def down(self) -> bool:
+        """Whether there is surely none.  A guest of unknown state is neither up nor down."""
+        return self.state is State.SHUT_OFF
 
 
 class EventKind(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .model import GuestFacts, Outcome, Step, StepEnd, StepResult
+from .model import GuestFacts, Outcome, State, Step, StepEnd, StepResult
 
 #: libvirt's word for a stop, and what it means for the guest.
 _BY_WORD = {
@@ -35,6 +35,8 @@ def outcome_down(
     """
     if facts is not None and facts.up:
         return Outcome.FAILED, _what_failed(steps) or "it is still up"
+    if facts is not None and facts.state is State.UNKNOWN:
+        return Outcome.UNKNOWN, "its state could not be read"
     word = stopped or (facts.reason if facts is not None else "")
     if word == "migrated":
         return _BY_WORD[word]

@@ -68,12 +68,18 @@ def _would_be_saved(guest: GuestFacts, policy: Policy) -> bool:
 def unreadable(known: Iterable[Known], uris: Iterable[str]) -> list[Row]:
     """Rows for what the ledger knows of connections that could not be read."""
     lost = set(uris)
-    return [_unknown(guest) for guest in known if guest.id.uri in lost and guest.wanted]
+    return [_unknown(guest) for guest in known if guest.id.uri in lost and _matters(guest)]
+
+
+def _matters(known: Known) -> bool:
+    return known.wanted is not None or known.hold is not None
 
 
 def _unknown(known: Known) -> Row:
     on = known.wanted is Wanted.ON
-    ending = NextBoot.HELD if known.hold else NextBoot.START if on else NextBoot.STAY_DOWN
+    ending = (
+        NextBoot.HELD if known.hold is not None else NextBoot.START if on else NextBoot.STAY_DOWN
+    )
     return Row(
         name=known.name,
         uuid=known.id.uuid,

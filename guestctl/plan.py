@@ -25,6 +25,7 @@ Policies = Callable[[GuestFacts], Policy]
 
 #: libvirt sends SIGTERM, then SIGKILL after 10 s to 15 s, and waits for the kernel to tidy up.
 POWEROFF_TIMEOUT = 60.0
+STATE_UNKNOWN = "its state could not be read"
 
 
 def plan_down(
@@ -40,14 +41,16 @@ def plan_down(
     plans = [
         plan_guest_down(kind, guest, policies(guest))
         for guest in sorted(guests, key=lambda g: (g.name, g.id))
-        if (guest.id in named if named is not None else guest.up)
+        if (guest.id in named if named is not None else not guest.down)
     ]
     return Plan(kind, tuple(plans))
 
 
 def plan_guest_down(kind: RunKind, guest: GuestFacts, policy: Policy) -> GuestPlan:
     """The steps for one guest, and the reason for each that is left out."""
-    if not guest.up:
+    if guest.state is State.UNKNOWN:
+        return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
+    if guest.down:
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is not running")
     timeouts = {
         Step.SAVE: policy.shutdown.save_timeout,
@@ -132,6 +135,8 @@ def _plan_wanted(guest: GuestFacts, known: Known | None, policy: Policy) -> Gues
 def _plan_start(guest: GuestFacts, known: Known | None, policy: Policy) -> GuestPlan:
     if guest.up:
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is already up")
+    if guest.state is State.UNKNOWN:
+        return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
     if known and known.hold is not None:
         return GuestPlan(guest, verdict=Outcome.HELD, reason=known.hold)
     step = Step.RESUME if guest.saved else Step.START

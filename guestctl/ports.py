@@ -40,8 +40,10 @@ async def within(seconds: float, call: Awaitable[T]) -> T:
 
     The call itself cannot be taken back: libvirt may still carry it out.
     """
+    # Not wait_for: before Python 3.12 it can swallow a cancellation (cpython issue 86296).
     try:
-        return await asyncio.wait_for(call, seconds)
+        async with asyncio.timeout(seconds):
+            return await call
     except TimeoutError:
         raise HypervisorError(ErrorKind.NO_ANSWER, f"no answer within {seconds:g} s") from None
 

@@ -91,7 +91,7 @@ class _Preserve:
 
     def _begin(self, plan: GuestPlan, group: asyncio.TaskGroup) -> None:
         guest = plan.guest
-        subject = Subject(guest, self._world.hypervisors[guest.id.uri])
+        subject = Subject(guest, self._world.hypervisors[guest.id.uri], self._run.ends)
         self._subjects[guest.id] = subject
         self._ladders[guest.id] += 1
         ladder = Ladder(self._run, subject, plan, self._save_slots)
@@ -143,7 +143,7 @@ class _Preserve:
         if self._named is not None:
             return ()
         seen = await read_all(self._world.hypervisors)
-        up = [guest for guest in seen.guests if guest.up]
+        up = [guest for guest in seen.guests if not guest.down]
         for guest in up:
             self._admit_defeat(guest.id)
         return tuple(self._plan(guest) for guest in up if not self._dealt_with(guest.id))

@@ -16,6 +16,8 @@ from .world import Seen, World
 #: Kept free for ending a step that ran out of time (aborting a save), and again for pulling
 #: plugs: this part of the deadline, or so many seconds, whichever is less.
 RESERVE_SHARE, RESERVE = 0.2, 30.0
+#: libvirt gives a QEMU that does not answer SIGTERM for 10 s, then SIGKILL.
+LEAST_POWEROFF = 15.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,13 @@ class Run:
         return resolve(self.config, guest)
 
     def allowance(self, planned: StepPlan, *, last: bool) -> float:
-        """How many seconds a step may take: its timeout, within what the deadline leaves."""
-        keep = self.reserve * {Step.SAVE: 2, Step.SHUTDOWN: 1}.get(planned.step, 0)
+        """How many seconds a step may take: its timeout, within what the deadline leaves.
+
+        A poweroff always has its chance: without it the guest's end is no better.
+        """
+        if planned.step is Step.POWEROFF:
+            return max(LEAST_POWEROFF, min(planned.timeout, self.left))
+        keep = self.reserve * (2 if planned.step is Step.SAVE else 1)
         return max(0.0, min(planned.timeout, self.left - (0.0 if last else keep)))
 
     @property

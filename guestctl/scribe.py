@@ -104,7 +104,8 @@ class ThreadScribe:
         future: asyncio.Future[T] = loop.create_future()
         self._requests.put(_Request(work, loop, future))
         try:
-            return await asyncio.wait_for(future, LEDGER_LIMIT)
+            async with asyncio.timeout(LEDGER_LIMIT):
+                return await future
         except TimeoutError:
             self._given_up = True
             self._tell(f"the ledger {self._path} did not answer for {LEDGER_LIMIT:g} s")

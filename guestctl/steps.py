@@ -1,6 +1,6 @@
 """The three steps down: managed save, shutdown, poweroff.
 
-Each function tries its step on one guest for at most `limit` seconds.  It returns a remark
+Each function tries its step on one guest within its limit.  It returns a remark
 for the trail, and raises StepFailed or HypervisorError when the step did not work; whether
 the guest is down is for the caller to read, since libvirt's answer and the guest's state
 can part (an abort that lost its race, a request that outlived its client).
@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .model import GuestFacts, Job, JobKind, Method, State, StepEnd
 from .ports import ErrorKind, HypervisorError, within
@@ -23,15 +24,22 @@ from .values import show_duration
 #: For requests that a guest's QEMU or agent has to answer; libvirt's own limit for the state
 #: change lock is 30 s.
 CALL_LIMIT = 35.0
-#: How long a managed save may take to end after it was aborted.
-ABORT_LIMIT = RESERVE
 #: A guest that is still booting misses a request: it is repeated this often.
 REQUEST_INTERVAL = 5.0
 PROGRESS_INTERVAL = 0.5
 JOB_POLL = 1.0
 WAKE_LIMIT = 10.0
 
+_NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
+
 Progress = Callable[[float | None, str], None]
+
+
+class Limit(NamedTuple):
+    """Seconds for a step, and for ending it properly when it has not worked by then."""
+
+    step: float
+    ending: float
 
 
 class StepFailed(Exception):
@@ -83,7 +91,7 @@ async def _end_other_job(subject: Subject, policy: Shutdown, progress: Progress)
         return f"waited for its {job.kind} to end"
     with contextlib.suppress(HypervisorError):
         await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
-    if await _job_over(subject, ABORT_LIMIT, progress):
+    if await _job_over(subject, RESERVE, progress):
         return f"its {job.kind} was aborted after {show_duration(limit)}"
     return f"its {job.kind} goes on though it was aborted after {show_duration(limit)}"
 
@@ -107,20 +115,20 @@ async def _job_over(subject: Subject, limit: float, progress: Progress) -> bool:
     return True
 
 
-async def save(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
+async def save(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
     """Managed save; aborted when the limit comes or the run is cancelled."""
     call = asyncio.ensure_future(
         subject.hypervisor.save(subject.uuid, bypass_cache=policy.bypass_cache)
     )
     follower = asyncio.create_task(_follow_save(subject, progress))
     try:
-        done, _ = await asyncio.wait({call}, timeout=limit)
+        done, _ = await asyncio.wait({call}, timeout=limit.step)
         if not done:
-            await _abort_save(subject, call)
-            raise StepFailed(StepEnd.TIMED_OUT, f"not saved within {show_duration(limit)}")
+            await _abort_save(subject, call, limit.ending)
+            raise StepFailed(StepEnd.TIMED_OUT, f"not saved within {show_duration(limit.step)}")
         call.result()
     except asyncio.CancelledError:
-        await _abort_save(subject, call)
+        await _abort_save(subject, call, limit.ending)
         raise
     finally:
         follower.cancel()
@@ -135,10 +143,10 @@ async def _follow_save(subject: Subject, progress: Progress) -> None:
             progress(job.fraction, "")
 
 
-async def _abort_save(subject: Subject, call: asyncio.Future[None]) -> None:
+async def _abort_save(subject: Subject, call: asyncio.Future[None], limit: float) -> None:
     """Abort the job and wait for the call to return, which it does with an error."""
     abort = asyncio.ensure_future(subject.hypervisor.abort_job(subject.uuid))
-    await asyncio.wait({call}, timeout=ABORT_LIMIT)
+    await asyncio.wait({call}, timeout=limit)
     for future in (call, abort):
         if future.done() and not future.cancelled():
             future.exception()  # looked at, so that asyncio does not log it
@@ -146,9 +154,9 @@ async def _abort_save(subject: Subject, call: asyncio.Future[None]) -> None:
             future.cancel()
 
 
-async def shutdown(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
+async def shutdown(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
     """Ask the guest to shut down, again and again, until it is down."""
-    end = asyncio.get_running_loop().time() + limit
+    end = asyncio.get_running_loop().time() + limit.step
     remark = await _unpause(subject)
     requests = _Requests(subject, policy.methods, progress)
     asking = asyncio.create_task(requests.keep_asking())
@@ -158,7 +166,7 @@ async def shutdown(subject: Subject, policy: Shutdown, limit: float, progress: P
         if not waiting.done():
             asking.result()  # it ends only by raising
         if not await waiting:
-            raise StepFailed(StepEnd.TIMED_OUT, requests.summary(limit))
+            raise StepFailed(StepEnd.TIMED_OUT, requests.summary(limit.step))
     finally:
         asking.cancel()
         waiting.cancel()
@@ -195,12 +203,14 @@ class _Requests:
     async def _ask_once(self) -> None:
         # The one asked least first: an agent that takes every request may not act on any.
         for method in sorted(self._methods, key=lambda method: self._asked[method]):
+            self._refusals[method] = _NO_ANSWER_YET
             try:
                 request = self._subject.hypervisor.request_shutdown(self._subject.uuid, method)
                 await within(CALL_LIMIT, request)
             except HypervisorError as error:
                 self._refusals[method] = error
             else:
+                del self._refusals[method]
                 self._asked[method] += 1
                 self._progress(None, f"asked {self._counts()}")
                 return
@@ -214,17 +224,21 @@ class _Requests:
         return f"still up after {show_duration(limit)}, {tried}"
 
     def _counts(self) -> str:
-        return ", ".join(f"{n} times by {method}" for method, n in self._asked.items())
+        return ", ".join(f"{_times(n)} by {method}" for method, n in self._asked.items())
 
     def _why(self) -> str:
         return "; ".join(f"{method}: {error}" for method, error in self._refusals.items())
 
 
-async def poweroff(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+async def poweroff(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
     """Pull the plug."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + limit
-    await within(limit, subject.hypervisor.poweroff(subject.uuid))
+    end = asyncio.get_running_loop().time() + limit.step
+    await within(limit.step, subject.hypervisor.poweroff(subject.uuid))
     if not await subject.wait_down_by(end):
-        raise StepFailed(StepEnd.TIMED_OUT, f"still up {show_duration(limit)} after poweroff")
+        reason = f"still up {show_duration(limit.step)} after poweroff"
+        raise StepFailed(StepEnd.TIMED_OUT, reason)
     return ""

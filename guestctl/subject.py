@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable
 
-from .model import EventKind, GuestEvent, GuestFacts
+from .model import EventKind, GuestEvent, GuestFacts, State
 from .ports import ErrorKind, Hypervisor, HypervisorError, within
 from .world import READ_LIMIT
-
-T = TypeVar("T")
 
 #: How often the state is re-read without an event, since a lost event must not cost a timeout.
 POLL = 5.0
@@ -23,11 +20,16 @@ RECONNECT_PAUSE = 1.0
 class Subject:
     """A guest, found again by its UUID whatever it is called meanwhile."""
 
-    def __init__(self, facts: GuestFacts, hypervisor: Hypervisor) -> None:
+    def __init__(
+        self, facts: GuestFacts, hypervisor: Hypervisor, ends: float = float("inf")
+    ) -> None:
+        """ends: when trying to reconnect is over at the latest, on the loop's clock."""
         self.facts = facts
         self.hypervisor = hypervisor
         #: libvirt's word for how it stopped, where an event told.
         self.stopped = ""
+        self._ends = ends
+        self._lost_since: float | None = None
         self._news = asyncio.Event()
 
     @property
@@ -45,26 +47,31 @@ class Subject:
     async def observe(self) -> GuestFacts | None:
         """The guest's facts now, or None when it exists no more.
 
-        A broken connection is tried again; HypervisorError when it stays broken.
+        A broken connection is tried again; HypervisorError when it stays broken, or when
+        the state could not be read for another reason.
         """
-        return await self._persistently(self._look)
+        while True:
+            try:
+                return await self._look()
+            except HypervisorError as error:
+                if error.kind is not ErrorKind.UNREACHABLE or self._give_up():
+                    raise
+            await asyncio.sleep(RECONNECT_PAUSE)
+
+    def _give_up(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if self._lost_since is None:
+            self._lost_since = now
+        return now >= min(self._lost_since + RECONNECT_LIMIT, self._ends)
 
     async def _look(self) -> GuestFacts | None:
         facts = await within(READ_LIMIT, self.hypervisor.observe(self.uuid))
+        self._lost_since = None
         if facts is not None:
             self.facts = facts
+            if facts.state is State.UNKNOWN:
+                raise HypervisorError(ErrorKind.FAILED, "libvirt says nothing of its state")
         return facts
-
-    async def _persistently(self, call: Callable[[], Awaitable[T]]) -> T:
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + RECONNECT_LIMIT
-        while True:
-            try:
-                return await call()
-            except HypervisorError as error:
-                if error.kind is not ErrorKind.UNREACHABLE or loop.time() >= give_up:
-                    raise
-            await asyncio.sleep(RECONNECT_PAUSE)
 
     async def is_down(self) -> bool:
         """Whether no machine of the guest is left.  HypervisorError: it is not known."""
@@ -94,8 +101,9 @@ class Subject:
 
     async def _next_event(self, limit: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), limit)
+            async with asyncio.timeout(limit):
+                await self._news.wait()
 
 
 def _is_down(facts: GuestFacts | None) -> bool:
-    return facts is None or not facts.up
+    return facts is None or facts.down

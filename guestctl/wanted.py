@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .model import GuestFacts, Known, NextBoot, StoppedBy, Wanted
+from .model import GuestFacts, Known, NextBoot, State, StoppedBy, Wanted
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
         return Wish(Wanted.ON, None, "it is running")
     if known is None or known.wanted is None:
         return Wish(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")
+    if guest.state is State.UNKNOWN:
+        return Wish(known.wanted, known.stopped_by, "its state could not be read")
     if known.wanted is Wanted.OFF:
         return Wish(Wanted.OFF, known.stopped_by, "it was turned off on purpose")
     if known.taken_down:

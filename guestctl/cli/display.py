@@ -31,7 +31,7 @@ from ..model import (
 )
 from ..values import show_duration
 from .exits import complain
-from .text import printable
+from .text import count_of_guests, printable
 
 
 class Display:
@@ -70,7 +70,7 @@ class Lines(Display):
     """A line for each thing that happens, for pipes and the journal."""
 
     def run_begins(self, plan: Plan, door: Door) -> None:
-        self._line(f"{plan.kind} of {len(plan.guests)} guests ({door})")
+        self._line(f"{plan.kind} of {count_of_guests(len(plan.guests))} ({door})")
 
     def guest_added(self, plan: GuestPlan) -> None:
         self._line(f"{plan.guest.name}: came up meanwhile")
@@ -125,7 +125,8 @@ class LiveTable(Display):
 
     def run_begins(self, plan: Plan, door: Door) -> None:
         begun = {RunKind.PRESERVE: "Preserving", RunKind.RESTORE: "Bringing back"}
-        self._title = f"{begun.get(plan.kind, 'Shutting down')} {len(plan.guests)} guests"
+        doing = begun.get(plan.kind, "Shutting down")
+        self._title = f"{doing} {count_of_guests(len(plan.guests))}"
         for guest in plan.guests:
             self.guest_added(guest)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model import BAD_OUTCOMES, GuestResult, RunResult
 from .exits import complain
-from .text import print_json, printable
+from .text import count_of_guests, print_json, printable
 
 
 def print_result(result: RunResult, arguments: Namespace) -> None:
@@ -35,8 +35,7 @@ def summary(result: RunResult) -> str:
         return "no guest to act on"
     counts = Counter(guest.outcome for guest in result.guests)
     ends = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-    total = len(result.guests)
-    return f"{total} guest{'s' if total > 1 else ''}: {ends}"
+    return f"{count_of_guests(len(result.guests))}: {ends}"
 
 
 def as_json(result: RunResult) -> dict[str, Any]:
