@@ -31,7 +31,7 @@ _REMOTE_TRANSPORTS = frozenset({"tcp", "tls", "ssh", "ssh2", "libssh", "libssh2"
 def why_remote(uri: str) -> str | None:
     """The reason why a URI leads to another host; None for a local one."""
     scheme, _, rest = uri.partition(":")
-    transport = scheme.partition("+")[2]
+    transport = scheme.partition("+")[2].lower()
     if transport in _REMOTE_TRANSPORTS:
         return f"it uses the transport {transport}"
     server = rest[2:].split("/", 1)[0] if rest.startswith("//") else ""

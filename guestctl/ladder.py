@@ -132,23 +132,31 @@ class Ladder:
             try:
                 remark = await _DOING[step](self._subject, self._policy, left, self._progress)
             except steps.StepFailed as failure:
-                return await self._judge(failure.end, str(failure))
+                return await self._judge(step, failure.end, str(failure))
             except HypervisorError as error:
-                if error.kind is not ErrorKind.UNREACHABLE or loop.time() >= end:
-                    return await self._judge(StepEnd.FAILED, str(error))
-                self._world.report.trouble(f"{self._guest.name}: {error}; trying again")
-                # A save that was under way goes on in the daemon: it is waited for.
-                await self._make_ready()
-                if await self._is_down():
-                    return StepEnd.DONE, "the connection broke while it was under way"
+                broken = error.kind is ErrorKind.UNREACHABLE and loop.time() < end
+                if not broken or not await self._is_still_up(error):
+                    return await self._judge(step, StepEnd.FAILED, str(error))
             else:
                 return StepEnd.DONE, remark
 
-    async def _judge(self, end: StepEnd, reason: str) -> tuple[StepEnd, str]:
+    async def _is_still_up(self, error: HypervisorError) -> bool:
+        """After the connection broke: wait for it, and for a save that went on without us."""
+        self._world.report.trouble(f"{self._guest.name}: {error}; trying again")
+        try:
+            if not await self._subject.is_down():
+                await self._make_ready()
+            return not await self._subject.is_down()
+        except HypervisorError:
+            return False
+
+    async def _judge(self, step: Step, end: StepEnd, reason: str) -> tuple[StepEnd, str]:
         """A step that failed by its own account may have worked: an abort can lose its race."""
-        if await self._is_down():
-            return StepEnd.DONE, f"down all the same: {reason}"
-        return end, reason
+        if not await self._is_down():
+            return end, reason
+        if step is Step.SAVE and not self._subject.facts.saved:
+            return StepEnd.FAILED, f"it went down without a save: {reason}"
+        return StepEnd.DONE, f"it worked all the same: {reason}"
 
     async def _end_step(self, row: int | None, result: StepResult) -> None:
         self._steps.append(result)
@@ -189,7 +197,7 @@ class Ladder:
         assert result is not None
 
         def write(ledger: Ledger) -> None:
-            ledger.end_guest(self._run.number, result)
+            self._run.record_end(ledger, result)
             if settle:
                 settle(ledger)
 

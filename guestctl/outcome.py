@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .model import GuestFacts, Outcome, State, Step, StepEnd, StepResult
+from .model import GuestFacts, GuestResult, Outcome, State, Step, StepEnd, StepResult
 
 #: libvirt's word for a stop, and what it means for the guest.
 _BY_WORD = {
@@ -23,6 +23,8 @@ _BY_STEP = {
     Step.SAVE: Outcome.SAVED,
     Step.SHUTDOWN: Outcome.SHUT_DOWN,
     Step.POWEROFF: Outcome.POWERED_OFF,
+    Step.RESUME: Outcome.RESUMED,
+    Step.START: Outcome.STARTED,
 }
 
 
@@ -53,6 +55,12 @@ def _down(word: str, steps: Sequence[StepResult], *, exists: bool) -> tuple[Outc
     if word in _BY_WORD:
         return _BY_WORD[word]
     return (Outcome.SHUT_DOWN, "it went down by itself") if exists else (Outcome.GONE, "it is gone")
+
+
+def told_by_steps(result: GuestResult) -> bool:
+    """Whether the outcome is just what the last step says, so that a trail need not repeat it."""
+    last = result.steps[-1] if result.steps else None
+    return last is not None and last.end is StepEnd.DONE and _BY_STEP[last.step] is result.outcome
 
 
 def _worked(steps: Sequence[StepResult]) -> Step | None:

@@ -78,7 +78,7 @@ class _Restore:
             delay = 0.0
             for guest_plan in plan.guests:
                 if guest_plan.verdict is not None:
-                    self._done(_skip(guest_plan))
+                    self._done(await self._skip(guest_plan))
                     continue
                 await asyncio.sleep(delay)
                 await self._slots.acquire()
@@ -93,14 +93,16 @@ class _Restore:
             self._slots.release()
         self._done(await ascent.finish())
 
+    async def _skip(self, plan: GuestPlan) -> GuestResult:
+        assert plan.verdict is not None
+        guest = plan.guest
+        result = GuestResult(guest.id, guest.name, plan.verdict, reason=plan.reason)
+        await self._world.scribe(lambda ledger: self._run.record_end(ledger, result), None)
+        return result
+
     def _done(self, result: GuestResult) -> None:
         self._results.append(result)
         self._world.report.guest_ends(result)
-
-
-def _skip(plan: GuestPlan) -> GuestResult:
-    assert plan.verdict is not None
-    return GuestResult(plan.guest.id, plan.guest.name, plan.verdict, reason=plan.reason)
 
 
 class _Ascent:
@@ -183,7 +185,7 @@ class _Ascent:
         result = GuestResult(
             self._guest.id, self._guest.name, outcome, (self._step,), seconds, reason
         )
-        await self._world.scribe(lambda ledger: ledger.end_guest(self._run.number, result), None)
+        await self._world.scribe(lambda ledger: self._run.record_end(ledger, result), None)
         return result
 
     async def _sync_time(self) -> None:

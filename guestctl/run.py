@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .config import Config
 from .ledger import Ledger
 from .model import Door, GuestFacts, GuestId, GuestResult, Known, RunKind, RunResult, Step, StepPlan
+from .outcome import told_by_steps
 from .policy import Policy, resolve
 from .wanted import wish
 from .world import Seen, World
@@ -62,6 +63,13 @@ class Run:
     def left(self) -> float:
         """The seconds until the run's deadline."""
         return max(0.0, self.ends - asyncio.get_running_loop().time())
+
+    def record_end(self, ledger: Ledger, result: GuestResult) -> None:
+        """How the run ended for a guest, in the trail as well unless its steps tell."""
+        ledger.end_guest(self.number, result)
+        if not told_by_steps(result):
+            text = f"{result.outcome}: {result.reason}" if result.reason else result.outcome
+            ledger.add_reason(result.guest, self.source, text)
 
     async def remark(self, guest: GuestFacts, text: str) -> None:
         """One more line in the guest's reason trail."""

@@ -36,11 +36,20 @@ def run_lock(
         yield
         return
     try:
-        _acquire(descriptor, folder, wait)
+        _acquire_or_say_why_not(descriptor, folder, wait, trouble)
         _say_who(folder, what)
         yield
     finally:
         os.close(descriptor)
+
+
+def _acquire_or_say_why_not(
+    descriptor: int, folder: Path, wait: float, trouble: Callable[[str], None]
+) -> None:
+    try:
+        _acquire(descriptor, folder, wait)
+    except OSError as error:  # a file system that cannot lock
+        trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
 
 
 def _acquire(descriptor: int, folder: Path, wait: float) -> None:
@@ -71,5 +80,5 @@ def _holder(folder: Path) -> str:
         holder = json.loads((folder / _HOLDER).read_text())
         since = datetime.fromtimestamp(holder["since"]).strftime("%H:%M:%S")
         return f"{holder['what']} (process {holder['pid']}, since {since})"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return "its name could not be read"

@@ -203,14 +203,14 @@ class _Requests:
     async def _ask_once(self) -> None:
         # The one asked least first: an agent that takes every request may not act on any.
         for method in sorted(self._methods, key=lambda method: self._asked[method]):
-            self._refusals[method] = _NO_ANSWER_YET
+            self._refusals.setdefault(method, _NO_ANSWER_YET)
             try:
                 request = self._subject.hypervisor.request_shutdown(self._subject.uuid, method)
                 await within(CALL_LIMIT, request)
             except HypervisorError as error:
                 self._refusals[method] = error
             else:
-                del self._refusals[method]
+                self._refusals.pop(method)
                 self._asked[method] += 1
                 self._progress(None, f"asked {self._counts()}")
                 return

@@ -34,6 +34,7 @@ class Subject:
 
     @property
     def uuid(self) -> str:
+        """What the hypervisor's calls name the guest by."""
         return self.facts.id.uuid
 
     def hear(self, event: GuestEvent) -> None:

@@ -23,6 +23,8 @@ def start(work: Callable[[], T], name: str = "call") -> asyncio.Future[T]:
     def run() -> None:
         try:
             result = work()
+        except StopIteration as error:  # which a future refuses
+            hand_over(loop, future, error=RuntimeError(f"unexpected {error!r}"))
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits
             hand_over(loop, future, error=error)
         else:
