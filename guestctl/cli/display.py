@@ -59,7 +59,7 @@ def choose_display(arguments: Namespace) -> Iterator[Display]:
     """The display that suits the options and where stdout goes."""
     if arguments.json or arguments.quiet:
         yield Display()
-    elif sys.stdout.isatty():
+    elif sys.stdout is not None and sys.stdout.isatty():
         with LiveTable() as table:
             yield table
     else:
@@ -87,8 +87,8 @@ class Lines(Display):
         self._line(f"{result.name}: {result.outcome} after {result.seconds:.1f} s{reason}")
 
     def _line(self, text: str) -> None:
-        # Whoever read our output may be gone, the run goes on all the same.
-        with contextlib.suppress(OSError):
+        # Whoever read our output may be gone (a closed file is a ValueError): the run goes on.
+        with contextlib.suppress(OSError, ValueError):
             print(printable(text), flush=True)
 
 
@@ -105,6 +105,22 @@ class _Row:
 _COLOURS = {Outcome.POWERED_OFF: "yellow", Outcome.GONE: "yellow", Outcome.SKIPPED: "dim"}
 
 
+class _PatientLive(Live):
+    """A Live whose terminal may go away: that is no reason for a run to fail."""
+
+    def start(self, refresh: bool = False) -> None:
+        with contextlib.suppress(OSError):
+            super().start(refresh)
+
+    def refresh(self) -> None:
+        with contextlib.suppress(OSError):
+            super().refresh()
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            super().stop()
+
+
 class LiveTable(Display):
     """A table that keeps itself up to date: guest, step, progress, elapsed, reason."""
 
@@ -112,16 +128,16 @@ class LiveTable(Display):
         self._rows: dict[GuestId, _Row] = {}
         self._title = ""
         self._console = console or Console()
-        self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=8)
+        self._live = _PatientLive(
+            console=self._console, get_renderable=self._render, refresh_per_second=8
+        )
 
     def __enter__(self) -> LiveTable:
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        # A terminal that went away is no reason to fail.
-        with contextlib.suppress(OSError):
-            self._live.stop()
+        self._live.stop()
 
     def run_begins(self, plan: Plan, door: Door) -> None:
         begun = {RunKind.PRESERVE: "Preserving", RunKind.RESTORE: "Bringing back"}

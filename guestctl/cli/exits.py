@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from enum import IntEnum
 
@@ -26,6 +27,7 @@ class CommandError(Exception):
 
 
 def complain(message: str) -> None:
-    """Say what is wrong on stderr, each line as guestctl's."""
-    for line in message.splitlines():
-        print(f"guestctl: {line}", file=sys.stderr)
+    """Say what is wrong on stderr, each line as guestctl's; nothing fails for want of a reader."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in message.splitlines():
+            print(f"guestctl: {line}", file=sys.stderr)
