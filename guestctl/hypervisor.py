@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 import libvirt
 
 from . import threads
+from .domain_xml import read_nature
 from .libvirt_words import event_detail, event_kind, job_kind, state_and_reason
-from .model import GuestEvent, GuestFacts, GuestId, Job, Method
+from .model import GuestEvent, GuestFacts, GuestId, Job, Method, Nature
 from .ports import ErrorKind, HypervisorError
 
 T = TypeVar("T")
@@ -101,6 +103,13 @@ class LibvirtHypervisor:
         whole = int(seconds)
         time = {"seconds": whole, "nseconds": int((seconds - whole) * 1e9)}
         await self._job_call(uuid, lambda domain: domain.setTime(time))
+
+    async def natures(self, uuids: Collection[str]) -> dict[str, Nature]:
+        # The XML is a low-priority call to libvirtd, unlike the others that read.
+        return await self._free_job_connection().call(lambda conn: _natures(conn, uuids))
+
+    async def discard_save(self, uuid: str) -> None:
+        await self._job_call(uuid, lambda domain: domain.managedSaveRemove())
 
     async def close(self) -> None:
         for connection in [self._reading, *self._jobs]:
@@ -232,6 +241,7 @@ _KINDS = {
     libvirt.VIR_ERR_CONFIG_UNSUPPORTED: ErrorKind.UNSUPPORTED,
     libvirt.VIR_ERR_AGENT_UNRESPONSIVE: ErrorKind.NO_ANSWER,
     libvirt.VIR_ERR_AGENT_UNSYNCED: ErrorKind.NO_ANSWER,
+    libvirt.VIR_ERR_SYSTEM_ERROR: ErrorKind.SYSTEM,
     libvirt.VIR_ERR_AUTH_FAILED: ErrorKind.NOT_PERMITTED,
     libvirt.VIR_ERR_AUTH_CANCELLED: ErrorKind.NOT_PERMITTED,
     libvirt.VIR_ERR_AUTH_UNAVAILABLE: ErrorKind.NOT_PERMITTED,
@@ -255,9 +265,10 @@ def _alive(conn: Any) -> bool:
 
 def _cannot_connect(uri: str, error: libvirt.libvirtError) -> HypervisorError:
     kind = _KINDS.get(error.get_error_code(), ErrorKind.UNREACHABLE)
-    # libvirt says EACCES on the socket only in words and in the system error number.
-    if error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR and error.get_int1() == 13:
-        kind = ErrorKind.NOT_PERMITTED
+    if kind is not ErrorKind.NOT_PERMITTED:
+        # libvirt says EACCES on the socket only in words and in the system error number.
+        refused = kind is ErrorKind.SYSTEM and error.get_int1() == errno.EACCES
+        kind = ErrorKind.NOT_PERMITTED if refused else ErrorKind.UNREACHABLE
     return HypervisorError(kind, f"cannot connect to {uri}: {error}")
 
 
@@ -284,6 +295,17 @@ def _read(uri: str, domain: Any) -> GuestFacts:
         saved=persistent and bool(domain.hasManagedSaveImage()),
         memory=domain.maxMemory() * 1024,
     )
+
+
+def _natures(conn: Any, uuids: Collection[str]) -> dict[str, Nature]:
+    found = {}
+    for uuid in uuids:
+        try:
+            found[uuid] = read_nature(conn.lookupByUUIDString(uuid).XMLDesc())
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise
+    return found
 
 
 def _job(domain: Any) -> Job | None:

@@ -31,6 +31,39 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+class DiskKind(StrEnum):
+    """Where a disk is, as far as it matters for telling whether it changed."""
+
+    FILE = "file"
+    BLOCK = "block"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Something that a guest stores data in: a disk image, a backing file, its NVRAM.
+
+    name is a path for files and block devices, else something to tell it by.
+    """
+
+    kind: DiskKind
+    name: str
+
+
+@dataclass(frozen=True)
+class Nature:
+    """What a guest's XML says of it.
+
+    unsavable: reasons why it must not be saved.  manager: the program that it belongs to.
+    digest tells whether the XML is still the same.
+    """
+
+    unsavable: tuple[str, ...] = ()
+    manager: str | None = None
+    disks: tuple[Disk, ...] = ()
+    digest: str = ""
+
+
 @dataclass(frozen=True)
 class GuestFacts:
     """What was observed of one guest.
@@ -47,6 +80,7 @@ class GuestFacts:
     autostart: bool = False
     saved: bool = False
     memory: int = 0
+    nature: Nature = field(default_factory=Nature)
 
     @property
     def up(self) -> bool:
@@ -133,6 +167,13 @@ class Scope(StrEnum):
     PERSISTENT = "persistent"
     TRANSIENT = "transient"
     NONE = "none"
+
+
+class Unverifiable(StrEnum):
+    """What to do with a save whose truth cannot be told."""
+
+    RESUME = "resume"
+    HOLD = "hold"
 
 
 class RunKind(StrEnum):

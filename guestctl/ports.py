@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from .ledger import Ledger
-from .model import Door, GuestEvent, GuestFacts, GuestPlan, Job, Method, Plan, Step, StepResult
-from .model import GuestResult as GuestResult
+from .model import (
+    Disk,
+    Door,
+    GuestEvent,
+    GuestFacts,
+    GuestPlan,
+    GuestResult,
+    Job,
+    Method,
+    Nature,
+    Plan,
+    Step,
+    StepResult,
+)
+from .staleness import Stamp
 
 T = TypeVar("T")
 
@@ -24,6 +37,7 @@ class ErrorKind(StrEnum):
     WRONG_STATE = "wrong state"
     ABORTED = "aborted"
     NO_ANSWER = "no answer"
+    SYSTEM = "system error"
     FAILED = "failed"
 
 
@@ -91,11 +105,30 @@ class Hypervisor(Protocol):
     async def start(self, uuid: str) -> None:
         """Start the guest, from its managed save if it has one (virDomainCreate)."""
 
+    async def natures(self, uuids: Collection[str]) -> dict[str, Nature]:
+        """What the XML of these guests says, without those that exist no more."""
+
+    async def discard_save(self, uuid: str) -> None:
+        """Remove the guest's managed save image (virDomainManagedSaveRemove)."""
+
     async def set_time(self, uuid: str, seconds: float) -> None:
         """Set the guest's clock through its agent (virDomainSetTime)."""
 
     async def close(self) -> None:
         """Let go of every connection."""
+
+
+class Storage(Protocol):
+    """The host's files behind guests.  None of the calls raises; callers bound them."""
+
+    async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
+        """Each disk as it is now."""
+
+    async def image(self, guest: GuestFacts) -> Stamp | None:
+        """The file of the guest's managed save; None where it is not known where that is."""
+
+    async def room(self, uri: str) -> int | None:
+        """Bytes free where a connection's managed saves go; None where that is not known."""
 
 
 class WallClock(Protocol):

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from .model import Method, Scope
-from .values import Kind, boolean, duration, one_of, several_of, uri_list, whole_number
+from .model import Method, Scope, Unverifiable
+from .values import Kind, boolean, duration, one_of, several_of, size, uri_list, whole_number
 
 T = TypeVar("T")
 
@@ -106,6 +106,14 @@ class Shutdown:
     bypass_cache: bool = _setting(
         boolean(), False, "Whether saves bypass the host's page cache (O_DIRECT)."
     )
+    save_reserve: int = _setting(
+        size(),
+        2**30,
+        "How much room saves leave on their file system. Thin disk images may be on it as well,"
+        " and guests whose writes find no room are paused. Guests that do not fit beside it are"
+        " shut down instead of saved; what a guest needs is taken to be all of its memory.",
+        per_guest=False,
+    )
     deadline: float = _setting(
         duration(10),
         1500.0,
@@ -139,6 +147,25 @@ class Boot:
         300.0,
         "How long one start or resume may take. libvirt cannot be told to give up on one: the"
         " guest is then reported as failed, and may still come up.",
+    )
+    unverifiable: Unverifiable = _setting(
+        one_of(*Unverifiable),
+        Unverifiable.RESUME,
+        "What to do with a save when it cannot be told whether the guest's disks changed since:"
+        ' block devices, disks on the network, saves that guestctl did not make. With "hold" the'
+        " guest is held until a person decides.",
+    )
+    storage_timeout: float = _setting(
+        duration(),
+        120.0,
+        "How long to wait for disks of a saved guest that are not there yet.",
+    )
+    managed_elsewhere: bool = _setting(
+        boolean(),
+        False,
+        "Whether another program starts the guest, as a cluster manager does: guestctl then takes"
+        " it to safety and never starts it. Guests of OpenStack Nova, oVirt and KubeVirt are known"
+        " by their metadata.",
     )
     sync_time: bool = _setting(
         boolean(),

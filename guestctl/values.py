@@ -88,6 +88,37 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+_SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_SIZE = re.compile(r"\s*(\d{1,9})\s*([KMGT]iB)\s*")
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as "512MiB".  Raises BadValue for anything else."""
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise BadValue("")
+    return int(found[1]) * _SIZES[found[2]]
+
+
+def show_size(size: int) -> str:
+    """The size in the largest unit that leaves a whole number, else rounded to MiB."""
+    for unit, factor in reversed(_SIZES.items()):
+        if size >= factor and size % factor == 0:
+            return f"{size // factor}{unit}"
+    return f"{round(size / _SIZES['MiB'])}MiB"
+
+
+def size() -> Kind[int]:
+    """An amount of storage."""
+
+    def parse(value: object) -> int:
+        if not isinstance(value, str):
+            raise BadValue('a number has no unit: write "1GiB"' if _is_number(value) else "")
+        return parse_size(value)
+
+    return Kind('a size such as "512MiB" or "1GiB"', parse, lambda n: _quote(show_size(n)))
+
+
 def boolean() -> Kind[bool]:
     """true or false."""
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from .model import GuestFacts
-from .ports import Hypervisor, HypervisorError, Report, Scribe, WallClock, within
+from .model import GuestFacts, GuestId, Nature
+from .ports import Hypervisor, HypervisorError, Report, Scribe, Storage, WallClock, within
 
 #: For calls that libvirtd answers by itself, without asking a guest or QEMU.
 READ_LIMIT = 30.0
+#: For looking at files: those on a network that is gone never answer.
+LOOK_LIMIT = 10.0
 
 
 @dataclass(frozen=True)
 class World:
-    """What a run needs: hypervisors by URI, the ledger, the display, the boot's id."""
+    """What a run needs: hypervisors by URI, files, the ledger, the display, the boot's id."""
 
     hypervisors: Mapping[str, Hypervisor]
+    storage: Storage
     scribe: Scribe
     report: Report
     clock: WallClock
@@ -51,3 +55,40 @@ async def read_all(hypervisors: Mapping[str, Hypervisor]) -> Seen:
         else:
             guests.extend(answer)
     return Seen(tuple(guests), lost)
+
+
+async def with_natures(
+    hypervisors: Mapping[str, Hypervisor], guests: Iterable[GuestFacts]
+) -> tuple[GuestFacts, ...]:
+    """The guests with what their XML says.
+
+    One whose XML cannot be read now keeps what it had: nothing speaks against a save that
+    is tried, and libvirt refuses what it cannot do.
+    """
+    chosen = tuple(guests)
+    reads = [_natures(hypervisors[uri], chosen) for uri in {guest.id.uri for guest in chosen}]
+    natures: dict[GuestId, Nature] = {}
+    for found in await asyncio.gather(*reads):
+        natures |= found
+    return tuple(replace(guest, nature=natures.get(guest.id, guest.nature)) for guest in chosen)
+
+
+async def _natures(hypervisor: Hypervisor, guests: tuple[GuestFacts, ...]) -> dict[GuestId, Nature]:
+    uri = hypervisor.uri
+    uuids = [guest.id.uuid for guest in guests if guest.id.uri == uri]
+    try:
+        found = await within(READ_LIMIT, hypervisor.natures(uuids))
+    except HypervisorError:
+        return {}
+    return {GuestId(uri, uuid): nature for uuid, nature in found.items()}
+
+
+async def room_for_saves(storage: Storage, uris: Iterable[str]) -> dict[str, int]:
+    """Bytes free where saves go, by URI, as far as that can be told in time."""
+    found: dict[str, int] = {}
+    for uri in uris:
+        with contextlib.suppress(HypervisorError):
+            room = await within(LOOK_LIMIT, storage.room(uri))
+            if room is not None:
+                found[uri] = room
+    return found
