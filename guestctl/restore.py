@@ -9,6 +9,7 @@ from .config import Config
 from .ledger import Ledger
 from .model import (
     Door,
+    GuestFacts,
     GuestId,
     GuestPlan,
     GuestResult,
@@ -31,6 +32,8 @@ from .subject import Subject
 from .world import Seen, World
 
 RETRY_PAUSE = 5.0
+#: libvirt's reason for the paused state of a guest that it is just starting.
+STARTING = "starting up"
 #: How long a resumed guest's agent has, in all, to take the host's time.
 SYNC_TIME_LIMIT = 10.0
 SYNC_TIME_PAUSE = 1.0
@@ -105,6 +108,10 @@ class _Restore:
         self._world.report.guest_ends(result)
 
 
+def _is_not_starting(facts: GuestFacts | None) -> bool:
+    return facts is None or facts.reason != STARTING
+
+
 class _Ascent:
     """Brings one guest up."""
 
@@ -150,25 +157,30 @@ class _Ascent:
         for attempt in range(self._policy.retries + 1):
             if attempt:
                 await asyncio.sleep(RETRY_PAUSE)
+            end = asyncio.get_running_loop().time() + planned.timeout
             try:
                 await within(planned.timeout, self._subject.hypervisor.start(self._subject.uuid))
                 failure = None
             except HypervisorError as error:
                 failure = error
-            if await self._is_up():
+            if await self._is_up(end):
                 return StepEnd.DONE, f"up all the same: {failure}" if failure else ""
             if failure is not None and failure.kind is ErrorKind.NO_ANSWER:
                 # libvirt may still be at it: a second start would only be in its way.
                 return StepEnd.TIMED_OUT, f"{failure}; it may still come up"
         return StepEnd.FAILED, f"{failure or 'it went down again at once'}"
 
-    async def _is_up(self) -> bool:
+    async def _is_up(self, end: float) -> bool:
+        """Whether it is up, once libvirt is not at it any more: then it shows it as paused."""
         try:
             facts = await self._subject.observe()
+            if facts is not None and facts.reason == STARTING:
+                left = end - asyncio.get_running_loop().time()
+                await self._subject.wait_until(_is_not_starting, left)
+                facts = await self._subject.observe()
         except HypervisorError:
             return False
-        # While libvirt is still at it, it shows the guest as paused.
-        return facts is not None and facts.up and facts.reason != "starting up"
+        return facts is not None and facts.up and facts.reason != STARTING
 
     async def finish(self) -> GuestResult:
         """Set the clock of a resumed guest, and say how it all ended."""

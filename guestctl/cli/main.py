@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from .arguments import parse
 from .exits import CommandError, Exit, complain
@@ -40,11 +41,18 @@ def main(argv: list[str]) -> int:
 
 def entry() -> NoReturn:
     """The `guestctl` command."""
-    for stream in (sys.stdout, sys.stderr):
-        # A guest's name may hold what the terminal's encoding lacks.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = _usable(sys.stdout), _usable(sys.stderr)
     _leave(_run())
+
+
+def _usable(stream: TextIO | None) -> TextIO:
+    """A stream that takes every name; a command started with `>&-` has none at all."""
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        # A guest's name may hold what the terminal's encoding lacks.
+        stream.reconfigure(errors="backslashreplace")
+    return stream
 
 
 def _run() -> int:
