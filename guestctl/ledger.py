@@ -67,6 +67,11 @@ class LedgerTooNew(Exception):
     """The file was written by a newer guestctl; reading it could lose what it says."""
 
 
+#: What using a ledger can raise.  SQLite has no checksums: a flipped bit can make a word that
+#: means nothing (ValueError) or a message that is no text (UnicodeError, a ValueError).
+TROUBLE = (sqlite3.Error, LedgerTooNew, OSError, ValueError, OverflowError)
+
+
 @dataclass(frozen=True)
 class TrailEntry:
     """One line of a reason trail; at is in nanoseconds since the epoch."""
@@ -114,7 +119,7 @@ class PastStep:
 def connect(path: Path | None) -> sqlite3.Connection:
     """A connection to the file, made if need be; None for one in memory.
 
-    Raises sqlite3.Error, or LedgerTooNew.  What was committed survives a power cut: WAL
+    Raises one of TROUBLE.  What was committed survives a power cut: WAL
     with synchronous=FULL syncs at each commit, and the directory is synced here, once the
     files exist (SQLite does not do that for a WAL file).
     """
@@ -132,12 +137,13 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write.  Raises sqlite3.Error, or LedgerTooNew."""
+    """A connection that cannot write.  Raises one of TROUBLE."""
     db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)
     try:
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version != SCHEMA_VERSION:
             raise _wrong_version(version)
+        _check(db)
     except BaseException:
         db.close()
         raise
@@ -149,20 +155,29 @@ def _wrong_version(version: int) -> LedgerTooNew:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
+    version = _version(db)  # before anything changes the file of a newer guestctl
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
-    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise sqlite3.DatabaseError(str(found))
+    _check(db)
     with transaction(db):
-        _migrate(db)
+        _migrate(db, version)
 
 
-def _migrate(db: sqlite3.Connection) -> None:
+def _version(db: sqlite3.Connection) -> int:
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
         raise _wrong_version(version)
+    return version
+
+
+def _check(db: sqlite3.Connection) -> None:
+    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found))
+
+
+def _migrate(db: sqlite3.Connection, version: int) -> None:
     if version == 0:
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
@@ -246,11 +261,11 @@ class Ledger:
     def run_guests(self, run: int) -> list[PastGuest]:
         """What became of each guest in a run; "cut off" for those whose end was not written."""
         rows = self.db.execute(
-            "SELECT s.name, coalesce(o.outcome, 'cut off'),"
-            " coalesce(o.reason, 'in ' || s.step) FROM"
-            " (SELECT uri, uuid, name, step, max(id) FROM step WHERE run = ?1 GROUP BY uri, uuid) s"
-            " LEFT JOIN outcome o ON o.run = ?1 AND o.uri = s.uri AND o.uuid = s.uuid"
-            " UNION SELECT name, outcome, reason FROM outcome WHERE run = ?1 ORDER BY 1",
+            "SELECT name, outcome, reason FROM outcome WHERE run = ?1"
+            " UNION ALL SELECT name, 'cut off', 'in ' || step FROM step WHERE id IN"
+            "  (SELECT max(id) FROM step s WHERE run = ?1 AND NOT EXISTS (SELECT 1 FROM outcome o"
+            "   WHERE o.run = ?1 AND o.uri = s.uri AND o.uuid = s.uuid) GROUP BY uri, uuid)"
+            " ORDER BY 1",
             (run,),
         )
         return [PastGuest(*row) for row in rows]

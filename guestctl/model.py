@@ -253,8 +253,15 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-#: Outcomes that leave a guest where it should not be.
-BAD_OUTCOMES = frozenset({Outcome.HELD, Outcome.UNKNOWN, Outcome.FAILED})
+_BAD = frozenset({Outcome.HELD, Outcome.UNKNOWN, Outcome.FAILED})
+
+
+def is_bad(kind: RunKind, outcome: Outcome) -> bool:
+    """Whether the outcome leaves a guest where it should not be.
+
+    One that moved away need not be taken to safety; one that is gone cannot be brought back.
+    """
+    return outcome in _BAD or (outcome is Outcome.GONE and kind is RunKind.RESTORE)
 
 
 class StepEnd(StrEnum):
@@ -337,5 +344,5 @@ class RunResult:
     @property
     def ok(self) -> bool:
         """Whether every guest is where it should be."""
-        bad = any(guest.outcome in BAD_OUTCOMES for guest in self.guests)
+        bad = any(is_bad(self.kind, guest.outcome) for guest in self.guests)
         return not (bad or self.lost or self.interrupted)

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .ledger import Ledger, LedgerTooNew, connect, connect_to_read, transaction
+from .ledger import TROUBLE, Ledger, connect, connect_to_read, transaction
 from .threads import hand_over
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def open_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], N
     """
     try:
         return Ledger(_connect_or_set_aside(path, trouble), clock)
-    except (OSError, sqlite3.Error, LedgerTooNew) as error:
+    except TROUBLE as error:
         trouble(f"cannot use the ledger {path}: {error}; going on without: nothing is remembered")
         return Ledger(connect(None), clock)
 
@@ -44,7 +44,7 @@ def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], N
     try:
         if path.exists():
             return Ledger(connect_to_read(path), clock)
-    except (OSError, sqlite3.Error, LedgerTooNew) as error:
+    except TROUBLE as error:
         trouble(f"cannot read the ledger {path}: {error}; showing what libvirt says only")
     return Ledger(connect(None), clock)
 
@@ -52,7 +52,7 @@ def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], N
 def _connect_or_set_aside(path: Path, trouble: Callable[[str], None]) -> sqlite3.Connection:
     try:
         return connect(path)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeError) as error:
         # Our own quick_check carries no code; disk full, locked and such have one of theirs.
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) not in _CORRUPT:
             raise
@@ -109,7 +109,7 @@ class ThreadScribe:
         except TimeoutError:
             self._given_up = True
             self._tell(f"the ledger {self._path} did not answer for {LEDGER_LIMIT:g} s")
-        except sqlite3.Error as error:
+        except TROUBLE as error:
             self._tell(f"cannot write to the ledger {self._path}: {error}")
         return default
 

@@ -23,6 +23,7 @@ from . import common
 from .display import Display, choose_display
 from .exits import CommandError, Exit, complain
 from .results import print_result
+from .text import emit
 
 _Run = Callable[[World, Config, Seen, frozenset[GuestId] | None], Coroutine[Any, Any, RunResult]]
 
@@ -32,7 +33,7 @@ def shutdown_verb(arguments: Namespace) -> int:
     door = Door.COMMAND
     if arguments.if_host_stops:
         if not host.is_stopping():
-            print("the host is not going down: nothing is done to its guests")
+            emit("the host is not going down: nothing is done to its guests\n")
             return Exit.OK
         door = Door.HOST_STOP
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
@@ -48,8 +49,8 @@ def shutdown_verb(arguments: Namespace) -> int:
 def start_verb(arguments: Namespace) -> int:
     """`start [GUEST…]`."""
     door = Door.BOOT if arguments.boot else Door.COMMAND
-    if arguments.boot and common.ledger_for_reading().restored_since_preserve(host.boot_id()):
-        print("the guests of this boot were brought back already: nothing to do")
+    if arguments.boot and _was_restored():
+        emit("the guests of this boot were brought back already: nothing to do\n")
         return Exit.OK
 
     def run(
@@ -58,6 +59,11 @@ def start_verb(arguments: Namespace) -> int:
         return restore(world, config, door, seen, named)
 
     return _act(arguments, run)
+
+
+def _was_restored() -> bool:
+    """Without an answer it was not: a damaged ledger must not keep guests down at boot."""
+    return common.ask_ledger(lambda ledger: ledger.restored_since_preserve(host.boot_id()), False)
 
 
 def _act(arguments: Namespace, run: _Run) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from .. import config
 from ..config import ConfigError, Problem
 from .exits import CommandError, Exit
-from .text import print_json
+from .text import emit, print_json
 
 
 def check_verb(arguments: Namespace) -> int:
@@ -19,7 +19,7 @@ def check_verb(arguments: Namespace) -> int:
     if arguments.json:
         print_json([_problem_json(problem) for problem in problems])
     elif not problems:
-        print(f"{file or 'the configuration'}: no problems found")
+        emit(f"{file or 'the configuration'}: no problems found\n")
     if problems:
         raise CommandError(Exit.WRONG_REQUEST, "\n".join(str(problem) for problem in problems))
     return Exit.OK

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from .. import config, host
 from ..config import Config, ConfigError
 from ..hypervisor import LibvirtHypervisor, why_remote
-from ..ledger import Ledger
+from ..ledger import TROUBLE, Ledger
 from ..model import GuestId
 from ..ports import ErrorKind
 from ..scribe import read_ledger
@@ -19,6 +19,8 @@ from ..world import Seen
 from .exits import CommandError, Exit, complain
 
 LEDGER_NAME = "ledger.db"
+
+T = TypeVar("T")
 
 
 class Named(NamedTuple):
@@ -75,11 +77,14 @@ def _is_system(uri: str) -> bool:
 
 def refuse_unreachable(seen: Seen, chosen: Collection[str]) -> None:
     """CommandError when not one connection could be read."""
-    if len(seen.lost) < len(chosen):
-        return
+    if len(seen.lost) == len(chosen):
+        raise CommandError(unreachable_status(seen), "\n".join(seen.lost_reasons.values()))
+
+
+def unreachable_status(seen: Seen) -> Exit:
+    """The exit status when no connection could be read."""
     kinds = {error.kind for error in seen.lost.values()}
-    status = Exit.NOT_PERMITTED if kinds == {ErrorKind.NOT_PERMITTED} else Exit.NO_HYPERVISOR
-    raise CommandError(status, "\n".join(seen.lost_reasons.values()))
+    return Exit.NOT_PERMITTED if kinds == {ErrorKind.NOT_PERMITTED} else Exit.NO_HYPERVISOR
 
 
 def complain_of_lost(seen: Seen) -> None:
@@ -93,9 +98,17 @@ def ledger_path() -> Path:
     return host.state_folder() / LEDGER_NAME
 
 
-def ledger_for_reading() -> Ledger:
-    """What is known, for verbs that only show it."""
-    return read_ledger(ledger_path(), time.time_ns, complain)
+def ask_ledger(question: Callable[[Ledger], T], default: T) -> T:
+    """What the ledger answers, for verbs that only show it; the default when it cannot."""
+    path = ledger_path()
+    ledger = read_ledger(path, time.time_ns, complain)
+    try:
+        return question(ledger)
+    except TROUBLE as error:
+        complain(f"cannot read the ledger {path}: {error}")
+        return default
+    finally:
+        ledger.db.close()
 
 
 def find(names: Sequence[str], guests: Collection[Named]) -> frozenset[GuestId]:

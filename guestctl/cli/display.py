@@ -16,7 +16,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ..model import (
-    BAD_OUTCOMES,
     Door,
     GuestFacts,
     GuestId,
@@ -28,6 +27,7 @@ from ..model import (
     Step,
     StepEnd,
     StepResult,
+    is_bad,
 )
 from ..values import show_duration
 from .exits import complain
@@ -95,6 +95,7 @@ class Lines(Display):
 @dataclass
 class _Row:
     name: str
+    kind: RunKind
     begun: float = field(default_factory=time.monotonic)
     step: str = "waits"
     fraction: float | None = None
@@ -127,6 +128,7 @@ class LiveTable(Display):
     def __init__(self, console: Console | None = None) -> None:
         self._rows: dict[GuestId, _Row] = {}
         self._title = ""
+        self._kind = RunKind.PRESERVE
         self._console = console or Console()
         self._live = _PatientLive(
             console=self._console, get_renderable=self._render, refresh_per_second=8
@@ -141,13 +143,14 @@ class LiveTable(Display):
 
     def run_begins(self, plan: Plan, door: Door) -> None:
         begun = {RunKind.PRESERVE: "Preserving", RunKind.RESTORE: "Bringing back"}
+        self._kind = plan.kind
         doing = begun.get(plan.kind, "Shutting down")
         self._title = f"{doing} {count_of_guests(len(plan.guests))}"
         for guest in plan.guests:
             self.guest_added(guest)
 
     def guest_added(self, plan: GuestPlan) -> None:
-        self._rows[plan.guest.id] = _Row(plan.guest.name)
+        self._rows[plan.guest.id] = _Row(plan.guest.name, self._kind)
 
     def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
         row = self._row(guest.id, guest.name)
@@ -165,7 +168,7 @@ class LiveTable(Display):
         self._row(result.guest, result.name).result = result
 
     def _row(self, guest: GuestId, name: str) -> _Row:
-        return self._rows.setdefault(guest, _Row(name))
+        return self._rows.setdefault(guest, _Row(name, self._kind))
 
     def _render(self) -> RenderableType:
         """Called by rich's own thread, several times a second."""
@@ -197,7 +200,7 @@ def _table(rows: list[_Row]) -> Table:
 def _step(row: _Row) -> Text:
     if row.result is None:
         return Text(row.step, style="cyan" if row.step != "waits" else "dim")
-    bad = row.result.outcome in BAD_OUTCOMES
+    bad = is_bad(row.kind, row.result.outcome)
     style = "bold red" if bad else _COLOURS.get(row.result.outcome, "green")
     return Text(row.result.outcome, style=style)
 

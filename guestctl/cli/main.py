@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import os
@@ -62,9 +63,6 @@ def _run() -> int:
         return leave.code if isinstance(leave.code, int) else 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has had enough, as in `guestctl list | head -1`.
-        return Exit.OK
 
 
 def _leave(status: int) -> NoReturn:
@@ -72,9 +70,12 @@ def _leave(status: int) -> NoReturn:
 
     libvirt closes connections as Python tears down, which waits for a daemon that hangs.
     """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            status = status or 1
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # the reader has had enough
+    except OSError:
+        status = status or Exit.NOT_ALL_WELL
     os._exit(status)

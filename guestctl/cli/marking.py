@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import contextlib
 import time
 from argparse import Namespace
 from collections.abc import Callable
 
-from ..ledger import Ledger, LedgerTooNew, connect, transaction
+from ..ledger import TROUBLE, Ledger, connect, transaction
 from ..model import GuestFacts, GuestId, State
 from ..world import read_all
 from . import common
 from .exits import CommandError, Exit, complain
-from .text import printable
+from .text import emit, printable
 
 
 def hold_verb(arguments: Namespace) -> int:
@@ -21,14 +21,14 @@ def hold_verb(arguments: Namespace) -> int:
     reason: str = arguments.reason
     guests = _mark(arguments, lambda ledger, guest: _hold(ledger, guest, reason))
     for guest in guests:
-        print(f"{printable(guest.name)}: held: {printable(reason)}")
+        emit(f"{printable(guest.name)}: held: {printable(reason)}\n")
     return Exit.OK
 
 
 def release_verb(arguments: Namespace) -> int:
     """`release GUEST…`."""
     for guest in _mark(arguments, _release):
-        print(f"{printable(guest.name)}: released")
+        emit(f"{printable(guest.name)}: released\n")
     return Exit.OK
 
 
@@ -50,14 +50,22 @@ def _mark(arguments: Namespace, mark: Callable[[Ledger, GuestFacts], None]) -> l
     path = common.ledger_path()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        db = connect(path)
-    except (OSError, sqlite3.Error, LedgerTooNew) as error:
+        with contextlib.closing(connect(path)) as db:
+            return _mark_in(Ledger(db, time.time_ns), arguments.guests, uris, mark)
+    except TROUBLE as error:
         raise CommandError(
             Exit.NOT_ALL_WELL, f"cannot write to the ledger {path}: {error}"
         ) from error
-    ledger = Ledger(db, time.time_ns)
-    guests = _find(arguments.guests, uris, ledger)
-    with transaction(db):
+
+
+def _mark_in(
+    ledger: Ledger,
+    names: list[str],
+    uris: tuple[str, ...],
+    mark: Callable[[Ledger, GuestFacts], None],
+) -> list[GuestFacts]:
+    guests = _find(names, uris, ledger)
+    with transaction(ledger.db):
         for guest in guests:
             mark(ledger, guest)
     return guests

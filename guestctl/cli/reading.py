@@ -9,15 +9,15 @@ from typing import Any
 
 from .. import host, overview
 from ..config import Config
-from ..ledger import Ledger, PastRun
-from ..model import GuestFacts, GuestPlan, RunKind
+from ..ledger import Ledger, PastGuest, PastRun, PastStep, TrailEntry
+from ..model import GuestFacts, GuestId, GuestPlan, Known, RunKind
 from ..overview import Row
 from ..plan import describe, plan_down
 from ..policy import Policy, resolve
 from ..world import Seen, read_all
 from . import common
 from .exits import CommandError, Exit, complain
-from .text import print_json, print_table, printable, when
+from .text import emit, print_json, print_table, printable, when
 
 
 def list_verb(arguments: Namespace) -> int:
@@ -58,13 +58,14 @@ def _list_json(row: Row) -> dict[str, Any]:
 def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
     """Every guest that is known of, and the exit status that says how complete that is."""
     config, uris, seen = _look(arguments)
-    known = common.ledger_for_reading().guests()
+    known: dict[GuestId, Known] = common.ask_ledger(lambda ledger: ledger.guests(), {})
     rows = overview.rows(seen.guests, known, _policies(config), host.boot_id())
     rows += overview.unreadable(known.values(), seen.lost)
     common.complain_of_lost(seen)
     if not seen.lost:
         return rows, Exit.OK
-    return rows, Exit.NO_HYPERVISOR if len(seen.lost) == len(uris) else Exit.NOT_ALL_WELL
+    none = len(seen.lost) == len(uris)
+    return rows, common.unreachable_status(seen) if none else Exit.NOT_ALL_WELL
 
 
 def _look(arguments: Namespace) -> tuple[Config, tuple[str, ...], Seen]:
@@ -121,51 +122,70 @@ def _boot_plan(arguments: Namespace) -> int:
     return status
 
 
+_Trail = list[tuple[GuestId, TrailEntry]]
+
+
 def why_verb(arguments: Namespace) -> int:
     """`why GUEST`."""
-    ledger = common.ledger_for_reading()
-    guests = ledger.known_as(arguments.guest)
-    if not guests:
+    nothing: _Trail = []
+    entries = common.ask_ledger(lambda ledger: _trail(ledger, arguments.guest), nothing)
+    if not entries:
         raise CommandError(
             Exit.WRONG_REQUEST, f'cannot say why: nothing is recorded of "{arguments.guest}"'
         )
-    entries = [(guest, entry) for guest in guests for entry in ledger.trail(guest)]
-    entries.sort(key=lambda pair: pair[1].at)
     if arguments.json:
         print_json([[entry.source, entry.reason, entry.at] for _, entry in entries])
         return Exit.OK
+    several = len({guest for guest, _ in entries}) > 1
     for guest, entry in entries:
         # One name, several guests in the course of time: say which is meant.
-        which = f"{guest.uuid} on {guest.uri}  " if len(guests) > 1 else ""
-        print(f"{when(entry.at)}  {which}{entry.source}  {printable(entry.reason)}")
+        which = f"{guest.uuid} on {guest.uri}  " if several else ""
+        emit(f"{when(entry.at)}  {which}{entry.source}  {printable(entry.reason)}\n")
     return Exit.OK
+
+
+def _trail(ledger: Ledger, name: str) -> _Trail:
+    guests = ledger.known_as(name)
+    entries = [(guest, entry) for guest in guests for entry in ledger.trail(guest)]
+    return sorted(entries, key=lambda pair: pair[1].at)
+
+
+_Past = tuple[PastRun, list[PastGuest], list[PastStep]]
 
 
 def history_verb(arguments: Namespace) -> int:
     """`history`."""
-    ledger = common.ledger_for_reading()
-    runs = ledger.runs(arguments.count)
+    nothing: list[_Past] = []
+    runs = common.ask_ledger(lambda ledger: _history(ledger, arguments.count), nothing)
     if arguments.json:
-        print_json([_run_json(ledger, run) for run in runs])
+        print_json([_run_json(*run) for run in runs])
     else:
-        for run in runs:
-            _print_run(ledger, run)
+        for run, guests, _ in runs:
+            _print_run(run, guests)
     if not runs:
         complain("no run is recorded yet")
     return Exit.OK
 
 
-def _run_json(ledger: Ledger, run: PastRun) -> dict[str, Any]:
-    guests = [asdict(guest) for guest in ledger.run_guests(run.id)]
-    steps = [asdict(step) for step in ledger.run_steps(run.id)]
-    return {**asdict(run), "guests": guests, "steps": steps}
+def _history(ledger: Ledger, count: int) -> list[_Past]:
+    return [
+        (run, ledger.run_guests(run.id), ledger.run_steps(run.id)) for run in ledger.runs(count)
+    ]
 
 
-def _print_run(ledger: Ledger, run: PastRun) -> None:
+def _run_json(run: PastRun, guests: list[PastGuest], steps: list[PastStep]) -> dict[str, Any]:
+    return {
+        **asdict(run),
+        "guests": [asdict(guest) for guest in guests],
+        "steps": [asdict(step) for step in steps],
+    }
+
+
+def _print_run(run: PastRun, guests: list[PastGuest]) -> None:
     ending = "cut off"
     if run.ended is not None:
         ending = f"{(run.ended - run.begun) / 1e9:.1f} s, {'well' if run.ok else 'not all well'}"
-    print(f"{when(run.begun)}  run {run.id}: {run.kind} ({run.door}), {ending}")
-    for guest in ledger.run_guests(run.id):
+    emit(f"{when(run.begun)}  run {run.id}: {run.kind} ({run.door}), {ending}\n")
+    for guest in guests:
         reason = f": {printable(guest.reason)}" if guest.reason else ""
-        print(f"    {printable(guest.name)}: {guest.outcome}{reason}")
+        emit(f"    {printable(guest.name)}: {guest.outcome}{reason}\n")

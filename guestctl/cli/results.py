@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections import Counter
 from typing import Any
 
-from ..model import BAD_OUTCOMES, GuestResult, RunResult
+from ..model import GuestResult, RunResult, is_bad
 from .exits import complain
-from .text import count_of_guests, print_json, printable
+from .text import count_of_guests, emit, print_json, printable
 
 
 def print_result(result: RunResult, arguments: Namespace) -> None:
@@ -17,16 +16,12 @@ def print_result(result: RunResult, arguments: Namespace) -> None:
     if arguments.json:
         print_json(as_json(result))
     elif not arguments.quiet:
-        _print_line(summary(result))
+        emit(summary(result) + "\n")
     for guest in result.guests:
-        if guest.outcome in BAD_OUTCOMES:
+        if is_bad(result.kind, guest.outcome):
             complain(f"{printable(guest.name)}: {guest.outcome}: {printable(guest.reason)}")
     if result.interrupted:
         complain("the run was interrupted")
-
-
-def _print_line(text: str) -> None:
-    print(text, file=sys.stdout)
 
 
 def summary(result: RunResult) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from .exits import CommandError, Exit
 
 #: Wide enough that nothing is cut for a reader that is a program.
 _UNLIMITED = 100_000
@@ -31,17 +35,36 @@ def when(nanoseconds: int) -> str:
     return datetime.fromtimestamp(nanoseconds / 1e9).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def emit(text: str) -> None:
+    """Write to stdout, whole.
+
+    A reader that has had enough (`guestctl list | head -1`) is no failure.  CommandError
+    when the output is lost otherwise, as on a full disk.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+        reason = f"cannot write the output: {error.strerror}"
+        raise CommandError(Exit.NOT_ALL_WELL, reason) from error
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    print()
+    emit(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Columns, cut to the terminal where there is one, and never for a pipe."""
+    """Columns, folded to the terminal where there is one, and never for a pipe."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _UNLIMITED, highlight=False).print(table)
+    text, terminal = io.StringIO(), sys.stdout.isatty()
+    width = Console().width if terminal else _UNLIMITED
+    Console(file=text, width=width, force_terminal=terminal, highlight=False).print(table)
+    emit("".join(line.rstrip() + "\n" for line in text.getvalue().splitlines()))
