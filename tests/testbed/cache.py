@@ -6,6 +6,7 @@ recipe builds anew; a killed build leaves only a temporary name, which the next 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -65,7 +66,8 @@ def built(name: str, key: str, build: Callable[[Path], None]) -> Path:
         with locked(name):
             if not path.exists():
                 _build(name, path, build)
-    os.utime(path)
+    with contextlib.suppress(PermissionError):
+        os.utime(path)
     return path
 
 

@@ -49,6 +49,16 @@ def processes_of(folder: Path) -> list[int]:
     return [pid for pid in found if is_alive(pid)]
 
 
+def qemu_of(folder: Path, uuid: str) -> int:
+    """The QEMU in that folder of the guest with that uuid; ProcessLookupError if none runs."""
+    for pid in processes_of(folder):
+        if read_proc(pid, "comm").startswith(b"qemu") and uuid.encode() in read_proc(
+            pid, "cmdline"
+        ):
+            return pid
+    raise ProcessLookupError(f"no QEMU runs for {uuid}")
+
+
 def start_time(pid: int) -> str:
     """The process's start time in clock ticks; with the pid it names one process for ever."""
     fields = read_proc(pid, "stat").rpartition(b")")[2].split()
@@ -97,3 +107,22 @@ def _kill_once(folder: Path) -> list[int]:
     for pid in found:
         send(pid, signal.SIGKILL, lambda number: belongs_to(number, folder))
     return found
+
+
+def status_field(pid: int, name: str) -> list[str]:
+    """The words of one line of /proc/PID/status, none when the process has gone."""
+    for line in read_proc(pid, "status").decode(errors="replace").splitlines():
+        key, _, rest = line.partition(":")
+        if key == name:
+            return rest.split()
+    return []
+
+
+def first_process_below(parent: int) -> int | None:
+    """The child of `parent` that is the first process of a pid namespace of its own."""
+    for pid in all_pids():
+        if status_field(pid, "PPid") == [str(parent)]:
+            numbers = status_field(pid, "NSpid")
+            if len(numbers) > 1 and numbers[-1] == "1":
+                return pid
+    return None

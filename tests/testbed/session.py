@@ -19,11 +19,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import commands
-from .commands import Argv, CommandError, Result
-from .console import Tick, read_ticks, wait_for_tick
-from .guests import GuestSpec, domain_xml, file_name, guest_uuid
+from .commands import Argv, Result
+from .domains import Domains
+from .guests import GuestSpec, domain_xml, file_name
 from .leftovers import new_folder, remove_folder, sweep
-from .processes import belongs_to, is_alive, kill_all_of, send, wait_gone
+from .processes import belongs_to, is_alive, kill_all_of, qemu_of, send, wait_gone
 from .tiny_guest import tiny_guest
 from .waiting import wait_until
 
@@ -45,7 +45,7 @@ BASE_CONF = 'stdio_handler = "file"\n'
 SLOW_CONF = 'save_image_format = "lzop"\n'
 
 
-class SessionDaemon:
+class SessionDaemon(Domains):
     """The daemon; a context manager, which leaves no process and no file behind.
 
     on_demand: start no daemon, the first client of `qemu:///session` (in `env`) does; it then
@@ -57,11 +57,11 @@ class SessionDaemon:
         self, *, qemu_conf: str = "", slow_saves: bool = False, on_demand: bool = False
     ) -> None:
         """Prepare only; the folder and the daemon come with `with`."""
+        super().__init__()
         self._conf = BASE_CONF + (SLOW_CONF if slow_saves else "") + qemu_conf
         self._slow_saves = slow_saves
         self._on_demand = on_demand
         self._children: list[subprocess.Popen[Any]] = []
-        self._ids: dict[str, str] = {}
         self.folder = Path()
         self.env: dict[str, str] = {}
 
@@ -107,7 +107,7 @@ class SessionDaemon:
         (self.folder / "c/libvirt").mkdir()
         (self.folder / "c/libvirt/qemu.conf").write_text(self._conf)
         if self._slow_saves:
-            shutil.copy(HERE / "slow_lzop.py", self.folder / "bin/lzop")
+            shutil.copy(HERE / "slow_save.py", self.folder / "bin/lzop")
         self._give_to_user()
         self.env = {key: str(self.folder / name) for key, name in FOLDERS.items()}
         self.env |= {"PATH": f"{self.folder}/bin:{PATH}", "LC_ALL": "C.UTF-8"}
@@ -122,10 +122,10 @@ class SessionDaemon:
 
     def set_save_rate(self, bytes_per_second: int) -> None:
         """How fast a managed save is, from now on and also for one under way; 0 is unlimited."""
-        fresh = self.folder / "bin/lzop-rate.new"
+        fresh = self.folder / "bin/save-rate.new"
         fresh.write_text(str(bytes_per_second))
         fresh.chmod(0o644)
-        fresh.rename(self.folder / "bin/lzop-rate")
+        fresh.rename(self.folder / "bin/save-rate")
 
     # -- commands --------------------------------------------------------------------------------
 
@@ -214,62 +214,15 @@ class SessionDaemon:
         """The file to which the guest's console is written."""
         return self.folder / "log" / file_name(name, ".console")
 
-    def id_of(self, name: str) -> str:
-        """The guest's uuid, the safe way to name it to virsh whatever its name looks like."""
-        return self._ids.get(name) or guest_uuid(name)
-
-    def define(self, spec: GuestSpec) -> None:
-        """Define the guest."""
-        self.virsh("define", str(self._xml_file(spec)))
-
-    def start(self, spec: GuestSpec, wait: bool = True) -> Tick | None:
-        """Define the guest and start it; by default wait until it listens to its button."""
-        self.define(spec)
-        return self._started(spec, wait, "start", spec.id)
-
-    def create_transient(self, spec: GuestSpec, wait: bool = True) -> Tick | None:
-        """Start a guest that is not defined: gone when it stops."""
-        return self._started(spec, wait, "create", str(self._xml_file(spec)))
-
-    def _started(self, spec: GuestSpec, wait: bool, *command: str) -> Tick | None:
-        console = self.console(spec.name)
-        seen = len(read_ticks(console))
-        self.virsh(*command)
-        return wait_for_tick(console, seen) if wait else None
-
-    def _xml_file(self, spec: GuestSpec) -> Path:
-        self._ids[spec.name] = spec.id
+    def _write_xml(self, spec: GuestSpec) -> str:
         path = self.folder / "log" / file_name(spec.name, ".xml")
         path.write_text(domain_xml(spec, tiny_guest(), self.console(spec.name)), "utf-8")
         path.chmod(0o644)
-        return path
-
-    def state(self, name: str) -> str:
-        """The guest's state as virsh names it; "undefined" when there is no such guest."""
-        try:
-            return self.virsh("domstate", self.id_of(name)).strip()
-        except CommandError as error:
-            if "failed to get domain" not in str(error):
-                raise
-            return "undefined"
-
-    def wait_for_state(self, name: str, state: str, timeout: float = 60) -> None:
-        """Wait until the guest has that state."""
-        wait_until(lambda: self.state(name) == state, timeout, f"state {state} of {name!r}")
-
-    def wait_for_agent(self, name: str, timeout: float = 60) -> None:
-        """Wait until the guest's agent answers."""
-        wait_until(lambda: self._agent_answers(name), timeout, f"agent in {name!r}")
-
-    def _agent_answers(self, name: str) -> bool:
-        with contextlib.suppress(CommandError):
-            self.virsh("qemu-agent-command", self.id_of(name), '{"execute":"guest-ping"}')
-            return True
-        return False
+        return str(path)
 
     def qemu_pid(self, name: str) -> int:
         """The process id of the guest's QEMU."""
-        return int((self.folder / f"r/libvirt/qemu/run/{name}.pid").read_text())
+        return qemu_of(self.folder, self.id_of(name))
 
 
 def _dispose(folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""One suite on the Hypervisor protocol, for the simulation and for libvirt alike."""

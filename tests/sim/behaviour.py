@@ -1,0 +1,129 @@
+"""The vocabulary of simulated guests: how each behaves, well or badly."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import inf
+
+from guestctl.model import JobKind, State
+
+#: Of no meaning but to be always the same: a guest's UUID follows from its name.
+_NAMESPACE = uuid.UUID("c1b1e7a0-5a0c-4f57-9d6c-0d2f6f1f7b11")
+MIB = 1024 * 1024
+
+
+def uuid_of(name: str) -> str:
+    """The UUID of the guest first made under this name."""
+    return str(uuid.uuid5(_NAMESPACE, name))
+
+
+class Agent(StrEnum):
+    """The guest agent: not configured, not running in the guest, working, or hanging.
+
+    DEAF takes the request to shut down, and nothing comes of it.
+    """
+
+    NONE = "none"
+    ABSENT = "absent"
+    WORKS = "works"
+    HANGS = "hangs"
+    DEAF = "deaf"
+
+
+class Abort(StrEnum):
+    """What virDomainAbortJob does: LATE means that the job was done all the same."""
+
+    WORKS = "works"
+    IGNORED = "ignored"
+    REFUSED = "refused"
+    LATE = "late"
+
+
+class Image(StrEnum):
+    """A managed-save image: INCOMPLETE ones are ignored at start, BROKEN ones fail it."""
+
+    NONE = "none"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class Button:
+    """The ACPI button: the guest is off so many seconds after the n-th press it hears."""
+
+    after: float = 2.0
+    press: int = 1
+
+
+IGNORED_BUTTON = Button(after=inf)
+
+
+@dataclass(frozen=True)
+class Save:
+    """How a managed save goes: its seconds (inf: it hangs), the error it ends with, its abort."""
+
+    after: float = 5.0
+    fails: str = ""
+    abort: Abort = Abort.WORKS
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a start goes: its seconds (inf: it hangs), and how often it fails first."""
+
+    after: float = 1.0
+    fails: int = 0
+    message: str = "internal error: process exited while connecting to monitor"
+
+
+@dataclass(frozen=True)
+class OtherJob:
+    """A job that somebody else began: at the end of a save or migration the guest is down."""
+
+    kind: JobKind
+    ends: float = inf
+    abort: Abort = Abort.WORKS
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How a guest behaves.
+
+    boots: after a start it hears nothing for so long.
+    kill: seconds until it is gone after poweroff (inf: the call never returns).
+    unkillable: its process is stuck in the kernel, and poweroff fails.
+    frozen: its QEMU answers nothing; wedged: libvirtd answers nothing about it either.
+    """
+
+    button: Button = field(default_factory=Button)
+    boots: float = 0.0
+    agent: Agent = Agent.NONE
+    agent_after: float = 1.0
+    save: Save = field(default_factory=Save)
+    start: Start = field(default_factory=Start)
+    kill: float = 0.5
+    unkillable: bool = False
+    wakes: bool = True
+    loses_events: bool = False
+    frozen: bool = False
+    wedged: bool = False
+
+
+@dataclass(frozen=True)
+class GuestSpec:
+    """A guest as a test describes it."""
+
+    name: str
+    uri: str = "qemu:///system"
+    state: State = State.RUNNING
+    reason: str = ""
+    persistent: bool = True
+    autostart: bool = False
+    image: Image = Image.NONE
+    memory: int = 1024 * MIB
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    job: OtherJob | None = None
+    booted: float = inf  #: how many seconds ago it was booted

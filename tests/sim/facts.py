@@ -1,0 +1,67 @@
+"""`facts.toml` of a scenario: guests and their behaviour, to GuestSpecs.
+
+Keys are the fields of behaviour.py with "-" for "_"; durations are written as in guestctl's
+own configuration, and "never" is a time that does not come.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import types
+import typing
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from math import inf
+from pathlib import Path
+from typing import Any, TypeVar
+
+from guestctl.values import parse_duration
+
+from .behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec
+
+T = TypeVar("T")
+
+
+class FactsError(ValueError):
+    """Something in facts.toml is not understood."""
+
+
+def load_facts(path: Path) -> list[GuestSpec]:
+    """The guests of the file, in its order."""
+    tables = tomllib.loads(path.read_text())["guest"]
+    return [_guest(table) for table in tables]
+
+
+def _guest(table: dict[str, Any]) -> GuestSpec:
+    """A [[guest]]: what is no field of the guest itself belongs to its behaviour."""
+    behaviour_keys = {row.name.replace("_", "-") for row in fields(Behaviour)}
+    behaviour = {key: value for key, value in table.items() if key in behaviour_keys}
+    guest = {key: value for key, value in table.items() if key not in behaviour_keys}
+    return _make(GuestSpec, guest | {"behaviour": behaviour})
+
+
+def _make(cls: type[T], table: dict[str, Any]) -> T:
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in hints:
+            raise FactsError(f"{cls.__name__} has no {key}")
+        values[name] = _value(hints[name], value)
+    return cls(**values)
+
+
+def _value(hint: Any, value: Any) -> Any:
+    if isinstance(hint, types.UnionType):
+        hint = next(kind for kind in hint.__args__ if kind is not type(None))
+    if hint is Button and value == "ignored":
+        return IGNORED_BUTTON
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _make(hint, value)
+    if hint is float:
+        return inf if value == "never" else parse_duration(value)
+    if issubclass(hint, StrEnum):
+        return hint(value)
+    if not isinstance(value, hint):
+        raise FactsError(f"{value!r} is no {hint.__name__}")
+    return value

@@ -1,0 +1,236 @@
+"""A simulated libvirtd and connections to it, which implement the Hypervisor of ports.py."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from guestctl.model import GuestEvent, GuestFacts, Job, Method
+from guestctl.ports import ErrorKind, HypervisorError
+
+from .behaviour import GuestSpec
+from .guest import SimGuest
+from .lock import Reply
+
+T = TypeVar("T")
+
+Listener = Callable[[GuestEvent], None]
+
+
+class Call(NamedTuple):
+    """One call that reached libvirtd, at this virtual time; guest is a name, or empty."""
+
+    time: float
+    name: str
+    guest: str
+
+
+class SimDaemon:
+    """One simulated libvirtd: its guests, its clients, and a log of what they called."""
+
+    def __init__(self, uri: str = "qemu:///system") -> None:
+        self.uri = uri
+        self.guests: dict[str, SimGuest] = {}
+        self.calls: list[Call] = []
+        self.saves, self.most_saves = 0, 0
+        self.reachable = True
+        self._clients: list[SimHypervisor] = []
+        self._names: dict[str, str] = {}
+        self._outages = 0
+
+    def add(self, spec: GuestSpec) -> SimGuest:
+        """Have a guest as the spec says."""
+        guest = SimGuest(self, spec)
+        self.guests[guest.uuid] = guest
+        return guest
+
+    def named(self, name: str) -> SimGuest:
+        """The guest that has this name now."""
+        return next(guest for guest in self.guests.values() if guest.name == name)
+
+    def name_of(self, uuid: str) -> str:
+        """The name of a guest, also of one that is gone; empty for no guest."""
+        if guest := self.guests.get(uuid):
+            self._names[uuid] = guest.name
+        return self._names.get(uuid, "")
+
+    def connect(self) -> SimHypervisor:
+        """One more client."""
+        client = SimHypervisor(self)
+        self._clients.append(client)
+        return client
+
+    def calls_of(self, name: str, guest: str | None = None) -> list[Call]:
+        """The calls of one kind, of one guest or of all."""
+        return [c for c in self.calls if c.name == name and guest in (None, c.guest)]
+
+    # -- what a guest needs of it ----------------------------------------------------------------
+
+    def emit(self, guest: SimGuest, event: GuestEvent) -> None:
+        """Events come to clients a moment later, as through a socket."""
+        for client in self._clients:
+            asyncio.get_running_loop().call_soon(client.hear, event)
+
+    def remove(self, guest: SimGuest) -> None:
+        self.guests.pop(guest.uuid, None)
+
+    def save_began(self) -> None:
+        self.saves += 1
+        self.most_saves = max(self.saves, self.most_saves)
+
+    def save_ended(self) -> None:
+        self.saves -= 1
+
+    # -- what befalls it -------------------------------------------------------------------------
+
+    def lose_connections(self, seconds: float | None = None) -> None:
+        """Calls fail from now on, those under way too; for so many seconds or for good."""
+        self.reachable = False
+        self._outages += 1
+        for client in self._clients:
+            client.fail_all(ErrorKind.UNREACHABLE, "Cannot recv data: Connection reset by peer")
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(seconds, self._come_back, self._outages)
+
+    def _come_back(self, outage: int) -> None:
+        if outage == self._outages:
+            self.reachable = True
+
+    def disconnect(self, client: SimHypervisor) -> None:
+        """Forget a client that is gone."""
+        if client in self._clients:
+            self._clients.remove(client)
+
+    def reboot(self) -> None:
+        """The host booted anew: no guest is up, and libvirtd starts those that are flagged."""
+        self.reachable = True
+        for guest in list(self.guests.values()):
+            guest.lose_memory()
+        for guest in self.guests.values():
+            if guest.autostart:
+                guest.start(Reply())
+
+
+class SimHypervisor:
+    """A connection to a simulated libvirtd."""
+
+    def __init__(self, daemon: SimDaemon) -> None:
+        self._daemon = daemon
+        self._listeners: list[Listener] = []
+        self._in_flight: set[asyncio.Future[Any]] = set()
+        self._registered = False
+        self._closed = False
+
+    @property
+    def uri(self) -> str:
+        return self._daemon.uri
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def hear(self, event: GuestEvent) -> None:
+        """Hand an event on; those of an outage, and before the first call, are lost."""
+        if self._registered:
+            for listener in self._listeners:
+                listener(event)
+
+    def fail_all(self, kind: ErrorKind, message: str) -> None:
+        """Every call under way fails, and no event comes until the next call."""
+        self._registered = False
+        for future in self._in_flight:
+            Reply(future).fail(kind, message)
+
+    async def guests(self) -> list[GuestFacts]:
+        def read(reply: Reply) -> None:
+            if not any(guest.behaviour.wedged for guest in self._daemon.guests.values()):
+                reply.ok([guest.facts for guest in self._daemon.guests.values()])
+
+        listed: list[GuestFacts] = await self._call("guests", "", read)
+        self._registered = True
+        return listed
+
+    async def observe(self, uuid: str) -> GuestFacts | None:
+        def read(reply: Reply) -> None:
+            guest = self._daemon.guests.get(uuid)
+            if not (guest and guest.behaviour.wedged):
+                reply.ok(guest and guest.facts)
+
+        facts: GuestFacts | None = await self._call("observe", uuid, read)
+        self._registered = True
+        return facts
+
+    async def job(self, uuid: str) -> Job | None:
+        job: Job | None = await self._guest_call("job", uuid, SimGuest.job)
+        return job
+
+    async def abort_job(self, uuid: str) -> None:
+        await self._guest_call("abort_job", uuid, SimGuest.abort_job)
+
+    async def save(self, uuid: str, *, bypass_cache: bool) -> None:
+        await self._guest_call("save", uuid, SimGuest.save)
+
+    async def request_shutdown(self, uuid: str, method: Method) -> None:
+        await self._guest_call(
+            f"request_shutdown {method}",
+            uuid,
+            lambda guest, reply: guest.request_shutdown(reply, method),
+        )
+
+    async def wake(self, uuid: str) -> None:
+        await self._guest_call("wake", uuid, SimGuest.wake)
+
+    async def unpause(self, uuid: str) -> None:
+        await self._guest_call("unpause", uuid, SimGuest.unpause)
+
+    async def poweroff(self, uuid: str) -> None:
+        await self._guest_call("poweroff", uuid, SimGuest.poweroff)
+
+    async def start(self, uuid: str) -> None:
+        await self._guest_call("start", uuid, SimGuest.start)
+
+    async def set_time(self, uuid: str, seconds: float) -> None:
+        await self._guest_call(
+            "set_time", uuid, lambda guest, reply: guest.set_time(reply, seconds)
+        )
+
+    async def close(self) -> None:
+        self._closed = True
+        self._daemon.disconnect(self)
+
+    def kill(self) -> None:
+        """The client's process is gone: whatever it still tries is of no effect."""
+        self.fail_all(ErrorKind.FAILED, "this process is gone")
+        self._closed = True
+        self._daemon.disconnect(self)
+
+    async def _guest_call(
+        self, name: str, uuid: str, work: Callable[[SimGuest, Reply], None]
+    ) -> Any:
+        def on_guest(reply: Reply) -> None:
+            guest = self._daemon.guests.get(uuid)
+            if guest is None:
+                reply.fail(ErrorKind.NO_GUEST, f"Domain not found: no domain with uuid '{uuid}'")
+            elif not guest.behaviour.wedged:
+                work(guest, reply)
+
+        return await self._call(name, uuid, on_guest)
+
+    async def _call(self, name: str, uuid: str, work: Callable[[Reply], None]) -> Any:
+        """What libvirtd was asked for happens, also when the caller gives up waiting."""
+        await asyncio.sleep(0)
+        if self._closed:
+            raise HypervisorError(ErrorKind.FAILED, "this process is gone")
+        if not self._daemon.reachable:
+            message = f"cannot connect to {self.uri}: Connection refused"
+            raise HypervisorError(ErrorKind.UNREACHABLE, message)
+        loop = asyncio.get_running_loop()
+        self._daemon.calls.append(Call(loop.time(), name, self._daemon.name_of(uuid)))
+        future: asyncio.Future[Any] = loop.create_future()
+        self._in_flight.add(future)
+        try:
+            work(Reply(future))
+            return await future
+        finally:
+            self._in_flight.discard(future)

@@ -1,0 +1,121 @@
+"""What a story must be like: promises that hold for each, and `must.txt` of one scenario.
+
+Expectations made by UPDATE=1 show what guestctl does; these say what it has to do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from guestctl.model import GuestFacts, Outcome, RunKind, RunResult
+from guestctl.values import parse_duration
+from guestctl.wanted import wish
+
+from .scenario import Done, Story, is_up
+
+_DOWN = frozenset({Outcome.SAVED, Outcome.SHUT_DOWN, Outcome.POWERED_OFF, Outcome.GONE})
+_UP = frozenset({Outcome.RESUMED, Outcome.STARTED})
+
+
+def broken_promises(story: Story) -> list[str]:
+    """Outcomes that were not so, as the simulated libvirtd knows."""
+    return [text for done, result in story.runs for text in _lies(done, result)]
+
+
+def _lies(done: Done, result: RunResult) -> Iterator[str]:
+    for guest in result.guests:
+        facts = done.facts.get(guest.guest)
+        said = f"{done.command}: {guest.name} is said to be {guest.outcome}, but"
+        if guest.outcome in _DOWN and facts is not None and facts.up:
+            yield f"{said} it is up"
+        if guest.outcome is Outcome.SAVED and not (facts and facts.saved):
+            yield f"{said} there is no save"
+        if guest.outcome in _UP and not is_up(facts):
+            yield f"{said} it is not up"
+    if result.kind is RunKind.PRESERVE and result.ok and not done.names:
+        told = {guest.guest for guest in result.guests}
+        for left in (facts for facts in done.facts.values() if facts.up):
+            if left.id not in told:
+                yield f"{done.command}: ok, without a word of {left.name}, which is up"
+
+
+def unmet(story: Story, text: str) -> list[str]:
+    """The lines of must.txt that do not hold."""
+    lines = [raw.partition("#")[0].strip() for raw in text.splitlines()]
+    return [line for line in lines if line and not _holds(story, line)]
+
+
+def _holds(story: Story, line: str) -> bool:
+    for pattern, check in _CHECKS.items():
+        if match := re.fullmatch(pattern, line):
+            return check(story, *match.groups())
+    raise ValueError(f"must.txt: not understood: {line!r}")
+
+
+def _run(story: Story, number: str) -> tuple[Done, RunResult]:
+    return story.runs[int(number) - 1]
+
+
+def _run_is(story: Story, number: str, no: str | None) -> bool:
+    return _run(story, number)[1].ok is (no is None)
+
+
+def _run_within(story: Story, number: str, limit: str) -> bool:
+    done, _ = _run(story, number)
+    return done.ended - done.begun <= parse_duration(limit)
+
+
+def _guest_outcome(story: Story, number: str, name: str, outcome: str) -> bool:
+    results = [g for g in _run(story, number)[1].guests if g.name == name]
+    return [g.outcome for g in results] == [Outcome(outcome)]
+
+
+def _not_in_run(story: Story, number: str, name: str) -> bool:
+    return all(g.name != name for g in _run(story, number)[1].guests)
+
+
+def _facts(story: Story, name: str) -> GuestFacts | None:
+    return next((guest for guest in story.facts if guest.name == name), None)
+
+
+def _state_is(story: Story, name: str, state: str) -> bool:
+    facts = _facts(story, name)
+    if state == "gone":
+        return facts is None
+    if facts and state == "saved":
+        return facts.saved
+    return facts is not None and facts.state == state
+
+
+def _wanted_is(story: Story, name: str, wanted: str) -> bool:
+    facts = _facts(story, name)
+    assert facts is not None
+    return wish(story.known.get(facts.id), facts, story.boot).wanted == wanted
+
+
+def _called(story: Story, name: str, times: str, call: str) -> bool:
+    made = [c for c in story.calls if c.guest == name and c.name == call]
+    return len(made) == int(times)
+
+
+def _saves(story: Story, most: str) -> bool:
+    return story.most_saves == int(most)
+
+
+def _told(story: Story, name: str, words: str) -> bool:
+    return any(words in reason for _, _, reason in story.trails.get(name, []))
+
+
+_CHECKS: dict[str, Callable[..., bool]] = {
+    r"run (\d+) is (not )?ok": _run_is,
+    r"run (\d+) takes at most (.+)": _run_within,
+    r"run (\d+): (\S+) (saved|shut-down|powered-off|resumed|started|skipped|held|gone|unknown"
+    r"|failed)": _guest_outcome,
+    r"run (\d+): nothing of (\S+)": _not_in_run,
+    r"(\S+) is (running|paused|shut off|saved|gone|pmsuspended|crashed)": _state_is,
+    r"(\S+) is wanted (on|off)": _wanted_is,
+    r"(\S+) gets (\d+) (.+)": _called,
+    r"(\d+) saves at a time": _saves,
+    r"the trail of (\S+) says: (.+)": _told,
+}
