@@ -17,8 +17,11 @@ _MANAGERS = {
 }
 
 
-def read_nature(xml: str) -> Nature:
-    """What the XML says; where it cannot be read, that itself speaks against a save."""
+def read_nature(xml: str, definition: str = "") -> Nature:
+    """What the XML of a guest says; where it cannot be read, that speaks against a save.
+
+    definition: the XML that it will be started with next, the same from boot to boot.
+    """
     try:
         domain = ET.fromstring(xml)
     except (ET.ParseError, ValueError) as error:
@@ -27,7 +30,7 @@ def read_nature(xml: str) -> Nature:
         unsavable=tuple(_unsavable(domain)),
         manager=_manager(domain),
         disks=tuple(_disks(domain)),
-        digest=hashlib.sha256(xml.encode(errors="replace")).hexdigest()[:16],
+        digest=hashlib.sha256((definition or xml).encode(errors="replace")).hexdigest()[:16],
     )
 
 

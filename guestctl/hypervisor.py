@@ -301,7 +301,9 @@ def _natures(conn: Any, uuids: Collection[str]) -> dict[str, Nature]:
     found = {}
     for uuid in uuids:
         try:
-            found[uuid] = read_nature(conn.lookupByUUIDString(uuid).XMLDesc())
+            domain = conn.lookupByUUIDString(uuid)
+            definition = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+            found[uuid] = read_nature(domain.XMLDesc(), definition)
         except libvirt.libvirtError as error:
             if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                 raise

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from . import steps
+from . import evidence, steps
+from .evidence import Evidence
 from .ledger import Ledger
 from .model import (
     GuestFacts,
     GuestPlan,
     GuestResult,
+    Known,
     Outcome,
     RunKind,
     Step,
@@ -22,7 +26,7 @@ from .model import (
 )
 from .outcome import outcome_down
 from .plan import describe
-from .ports import ErrorKind, HypervisorError
+from .ports import ErrorKind, HypervisorError, within
 from .run import Run
 from .subject import Subject
 
@@ -51,6 +55,7 @@ class Ladder:
         self._policy = run.policy(plan.guest).shutdown
         self._save_slots = save_slots
         self._steps: list[StepResult] = []
+        self._known: Known | None = None
         self._begun = asyncio.get_running_loop().time()
 
     async def climb_down(self) -> None:
@@ -75,13 +80,15 @@ class Ladder:
         await self._make_ready()
 
     async def _make_ready(self) -> None:
-        limit = max(0.0, self._run.left - self._run.reserve)
+        first, *later = self._plan.steps
+        limit = self._run.allowance(replace(first, timeout=float("inf")), later)
         remark = await steps.make_ready(self._subject, self._policy, limit, self._progress)
         if remark:
             await self._run.remark(self._guest, remark)
 
     def _record_intent(self, ledger: Ledger) -> None:
         """What must be known of the guest before the first call that changes it."""
+        self._known = ledger.guests().get(self._guest.id)
         if self._run.kind is RunKind.SHUTDOWN:
             ledger.want(self._guest, Wanted.OFF, StoppedBy.OPERATOR)
         elif self._guest.persistent:
@@ -92,14 +99,27 @@ class Ladder:
         )
 
     async def _try_steps(self) -> None:
-        for planned in self._plan.steps:
+        for number, planned in enumerate(self._plan.steps):
             if await self._is_down():
                 return
+            later = self._plan.steps[number + 1 :]
             if planned.step is Step.SAVE:
-                async with self._save_slots:
-                    await self._try(planned)
+                await self._try_save(planned, later)
             else:
-                await self._try(planned)
+                await self._try(planned, later)
+
+    async def _try_save(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
+        """Wait for a slot as long as a save can still be done in the time that is left."""
+        try:
+            async with asyncio.timeout(self._run.allowance(planned, later)):
+                await self._save_slots.acquire()
+        except TimeoutError:
+            await self._leave_out(planned, "no time left when it was its turn")
+            return
+        try:
+            await self._try(planned, later)
+        finally:
+            self._save_slots.release()
 
     async def _is_down(self) -> bool:
         """An unknown state is not down: the next step is tried."""
@@ -108,12 +128,20 @@ class Ladder:
         except HypervisorError:
             return False
 
-    async def _try(self, planned: StepPlan) -> None:
-        limit = self._run.allowance(planned, last=planned is self._plan.steps[-1])
+    async def _try(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
+        limit = self._run.allowance(planned, later)
         if limit <= 0:
-            reason = "no time left before the run's deadline"
-            await self._end_step(None, StepResult(planned.step, StepEnd.LEFT_OUT, 0.0, reason))
-            return
+            await self._leave_out(planned, "no time left before the run's deadline")
+        elif planned.estimate is not None and limit < min(planned.estimate, planned.timeout):
+            reason = f"it takes about {planned.estimate:.0f}s, and {limit:.0f}s are left for it"
+            await self._leave_out(planned, reason)
+        else:
+            await self._carry_out(planned, limit)
+
+    async def _leave_out(self, planned: StepPlan, reason: str) -> None:
+        await self._end_step(None, StepResult(planned.step, StepEnd.LEFT_OUT, 0.0, reason), None)
+
+    async def _carry_out(self, planned: StepPlan, limit: float) -> None:
         row = await self._world.scribe(
             lambda ledger: ledger.begin_step(self._run.number, self._guest, planned.step), None
         )
@@ -121,14 +149,28 @@ class Ladder:
         begun = asyncio.get_running_loop().time()
         end, reason = await self._attempt(planned.step, limit)
         seconds = asyncio.get_running_loop().time() - begun
-        await self._end_step(row, StepResult(planned.step, end, seconds, reason))
+        refused = end is StepEnd.FAILED and steps.is_refusal(reason)
+        result = StepResult(planned.step, end, seconds, reason, refused)
+        await self._end_step(row, result, await self._look_at_save(result))
+
+    async def _look_at_save(self, result: StepResult) -> Evidence | None:
+        """What to remember of a save that worked; a wreck of one that did not is removed."""
+        if result.step is not Step.SAVE:
+            return None
+        if result.end is StepEnd.DONE:
+            return await evidence.take(self._world.storage, self._subject.facts)
+        if self._subject.facts.up and self._subject.facts.saved:
+            with contextlib.suppress(HypervisorError):
+                save = self._subject.hypervisor.discard_save(self._subject.uuid)
+                await within(steps.CALL_LIMIT, save)
+        return None
 
     async def _attempt(self, step: Step, limit: float) -> tuple[StepEnd, str]:
         """One step, tried again when the connection broke under it and came back."""
         loop = asyncio.get_running_loop()
         end = loop.time() + limit
         while True:
-            left = steps.Limit(max(1.0, end - loop.time()), self._run.reserve)
+            left = steps.Limit(max(1.0, end - loop.time()), self._run.ending)
             try:
                 remark = await _DOING[step](self._subject, self._policy, left, self._progress)
             except steps.StepFailed as failure:
@@ -158,12 +200,14 @@ class Ladder:
             return StepEnd.FAILED, f"it went down without a save: {reason}"
         return StepEnd.DONE, f"it worked all the same: {reason}"
 
-    async def _end_step(self, row: int | None, result: StepResult) -> None:
+    async def _end_step(self, row: int | None, result: StepResult, seen: Evidence | None) -> None:
         self._steps.append(result)
         self._world.report.step_ends(self._guest, result)
 
         def write(ledger: Ledger) -> None:
             ledger.end_step(row, self._guest.id, result)
+            if seen:
+                ledger.saves.stamp(self._guest.id, seen.image, seen.stamps)
             reason = f"{result.step} {result.end}" + (f": {result.reason}" if result.reason else "")
             ledger.add_reason(self._guest.id, self._run.source, reason)
 
@@ -174,11 +218,16 @@ class Ladder:
             facts = await self._subject.observe()
         except HypervisorError as error:
             self.result = self._result(Outcome.UNKNOWN, f"its state could not be read: {error}")
-            await self._record_end(None)
+            await self._record_end(self._put_back)
         else:
             outcome, reason = outcome_down(facts, self._subject.stopped, self._steps)
             self.result = self._result(outcome, interruption or reason)
             await self._record_end(lambda ledger: self._settle(ledger, facts))
+
+    def _put_back(self, ledger: Ledger) -> None:
+        """A shutdown of which nobody knows what came leaves what is wanted as it was."""
+        if self._run.kind is RunKind.SHUTDOWN and self._known is not None:
+            ledger.put_back(self._known)
 
     def _settle(self, ledger: Ledger, facts: GuestFacts | None) -> None:
         """Bring what is wanted in line with what became of the guest."""

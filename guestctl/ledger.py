@@ -27,6 +27,8 @@ from .model import (
     StoppedBy,
     Wanted,
 )
+from .saves import SCHEMA as SAVES_SCHEMA
+from .saves import Saves
 
 SCHEMA_VERSION = 1
 #: How much history is kept: newest first, runs in all and trail entries of each guest.
@@ -38,7 +40,7 @@ CREATE TABLE guest (
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL,
     wanted TEXT, stopped_by TEXT, stopped_at INTEGER,
     up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
-    hold TEXT, PRIMARY KEY (uri, uuid)) STRICT;
+    hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (uri, uuid)) STRICT;
 CREATE TABLE run (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, door TEXT NOT NULL,
     boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,
@@ -52,10 +54,6 @@ CREATE TABLE outcome (
     run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, uri TEXT NOT NULL,
     uuid TEXT NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (run, uri, uuid)) STRICT;
-CREATE TABLE save (
-    uri TEXT NOT NULL, uuid TEXT NOT NULL, run INTEGER, memory INTEGER NOT NULL,
-    begun INTEGER NOT NULL, ended INTEGER, state TEXT NOT NULL,
-    PRIMARY KEY (uri, uuid, begun)) STRICT;
 CREATE TABLE trail (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uri TEXT NOT NULL, uuid TEXT NOT NULL,
     at INTEGER NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
@@ -179,7 +177,7 @@ def _check(db: sqlite3.Connection) -> None:
 
 def _migrate(db: sqlite3.Connection, version: int) -> None:
     if version == 0:
-        for statement in _SCHEMA.split(";"):
+        for statement in (_SCHEMA + SAVES_SCHEMA).split(";"):
             db.execute(statement)
     # Written each time: it makes SQLite create the WAL file now, before the directory sync.
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -214,6 +212,7 @@ class Ledger:
 
     def __init__(self, db: sqlite3.Connection, clock: Callable[[], int]) -> None:
         self.db = db
+        self.saves = Saves(db)
         self._now = clock
 
     # Runs
@@ -242,10 +241,7 @@ class Ledger:
             " (PARTITION BY uri, uuid ORDER BY id DESC) AS nth FROM trail) WHERE nth > ?)",
             (KEPT_TRAIL,),
         )
-        self.db.execute(
-            "DELETE FROM save WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER"
-            " (PARTITION BY uri, uuid ORDER BY begun DESC) AS nth FROM save) WHERE nth > 20)"
-        )
+        self.saves.prune()
 
     def runs(self, limit: int = 20) -> list[PastRun]:
         """The newest runs, newest first."""
@@ -296,11 +292,7 @@ class Ledger:
             (run, *guest.id, guest.name, step, self._now()),
         )
         if step is Step.SAVE:
-            self.db.execute(
-                "INSERT INTO save (uri, uuid, run, memory, begun, state)"
-                " VALUES (?, ?, ?, ?, ?, 'begun')",
-                (*guest.id, run, guest.memory, self._now()),
-            )
+            self.saves.begin(run, guest)
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
@@ -310,12 +302,8 @@ class Ledger:
             "UPDATE step SET ended = ?, end = ?, reason = ? WHERE id = ?",
             (self._now(), result.end, result.reason, row),
         )
-        if result.step is Step.SAVE:
-            self.db.execute(
-                "UPDATE save SET ended = ?, state = ? WHERE uri = ? AND uuid = ?"
-                " AND state = 'begun'",
-                (self._now(), result.end, *guest),
-            )
+        if result.step is Step.SAVE and row is not None:
+            self.saves.end(guest, result)
 
     def end_guest(self, run: int | None, result: GuestResult) -> None:
         """How the run ended for one guest; nothing for a run that could not be recorded."""
@@ -331,8 +319,8 @@ class Ledger:
     def guests(self) -> dict[GuestId, Known]:
         """All that is known of every guest ever recorded."""
         rows = self.db.execute(
-            "SELECT uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold"
-            " FROM guest"
+            "SELECT uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold,"
+            " held_for_save FROM guest"
         )
         return {known.id: known for known in map(_known, rows)}
 
@@ -374,10 +362,13 @@ class Ledger:
             (int(wanted is Wanted.ON), *guest.id),
         )
 
-    def hold(self, guest: GuestFacts, reason: str | None) -> None:
+    def hold(self, guest: GuestFacts, reason: str | None, *, for_save: bool = False) -> None:
         """Hold the guest for a reason, or release it with None."""
         self._note(guest.id, guest.name)
-        self.db.execute("UPDATE guest SET hold = ? WHERE uri = ? AND uuid = ?", (reason, *guest.id))
+        self.db.execute(
+            "UPDATE guest SET hold = ?, held_for_save = ? WHERE uri = ? AND uuid = ?",
+            (reason, int(for_save), *guest.id),
+        )
 
     def forget(self, guest: GuestId) -> None:
         """The guest is no more (a transient one that is down): only its trail stays."""
@@ -388,6 +379,29 @@ class Ledger:
             "INSERT INTO guest (uri, uuid, name) VALUES (?, ?, ?)"
             " ON CONFLICT (uri, uuid) DO UPDATE SET name = excluded.name",
             (*guest, name),
+        )
+
+    def release_for_save(self, guest: GuestId) -> None:
+        """End a hold that guestctl itself put on the guest because of its save."""
+        self.db.execute(
+            "UPDATE guest SET hold = NULL, held_for_save = 0"
+            " WHERE uri = ? AND uuid = ? AND held_for_save",
+            tuple(guest),
+        )
+
+    def put_back(self, known: Known) -> None:
+        """What was known of the guest before, where nothing is known to have come of a run."""
+        self.db.execute(
+            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, up_boot = ?,"
+            " taken_down = ? WHERE uri = ? AND uuid = ?",
+            (
+                known.wanted,
+                known.stopped_by,
+                known.stopped_at,
+                known.up_boot,
+                int(known.taken_down),
+                *known.id,
+            ),
         )
 
     # The reason trail
@@ -420,8 +434,8 @@ class Ledger:
         return [GuestId(*row) for row in by_name or by_uuid]
 
 
-def _known(row: tuple[str, str, str, str, str, int, str, int, str]) -> Known:
-    uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold = row
+def _known(row: tuple[str, str, str, str, str, int, str, int, str, int]) -> Known:
+    uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, for_save = row
     return Known(
         GuestId(uri, uuid),
         name,
@@ -431,6 +445,7 @@ def _known(row: tuple[str, str, str, str, str, int, str, int, str]) -> Known:
         up_boot,
         bool(taken_down),
         hold,
+        bool(for_save),
     )
 
 

@@ -176,6 +176,13 @@ class Unverifiable(StrEnum):
     HOLD = "hold"
 
 
+class Override(StrEnum):
+    """What a person decided about a save that guestctl would not resume by itself."""
+
+    RESUME_ANYWAY = "resume anyway"
+    DISCARD_SAVE = "discard its save"
+
+
 class RunKind(StrEnum):
     """What a run is for."""
 
@@ -217,6 +224,7 @@ class Known:
 
     wanted is None while nothing was decided.  up_boot is the boot during which it was last
     seen up.  taken_down: a run took it down for the host's sake, and owes it a start.
+    held_for_save: guestctl itself holds it, because of its managed save.
     """
 
     id: GuestId
@@ -227,6 +235,7 @@ class Known:
     up_boot: str | None = None
     taken_down: bool = False
     hold: str | None = None
+    held_for_save: bool = False
 
 
 class NextBoot(StrEnum):
@@ -275,10 +284,14 @@ class StepEnd(StrEnum):
 
 @dataclass(frozen=True)
 class StepPlan:
-    """One step that a run will try, for at most `timeout` seconds."""
+    """One step that a run will try, for at most `timeout` seconds.
+
+    estimate: how many seconds it will take, going by earlier ones; None without any.
+    """
 
     step: Step
     timeout: float
+    estimate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -296,6 +309,11 @@ class GuestPlan:
     verdict: Outcome | None = None
     reason: str = ""
 
+    @property
+    def saves(self) -> bool:
+        """Whether a managed save is among the steps."""
+        return any(planned.step is Step.SAVE for planned in self.steps)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -307,12 +325,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class StepResult:
-    """How one step went; seconds is how long it took."""
+    """How one step went; seconds is how long it took.
+
+    refused: libvirt will not do it as long as the guest is as it is.
+    """
 
     step: Step
     end: StepEnd
     seconds: float
     reason: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True)

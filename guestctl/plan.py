@@ -10,6 +10,7 @@ from .model import (
     GuestPlan,
     Known,
     Outcome,
+    Override,
     Plan,
     RunKind,
     State,
@@ -18,6 +19,7 @@ from .model import (
     Wanted,
 )
 from .policy import Policy, in_scope
+from .prospects import NO_PROSPECTS, Prospects, share_room
 from .values import show_duration
 from .wanted import wish
 
@@ -33,20 +35,23 @@ def plan_down(
     guests: Iterable[GuestFacts],
     policies: Policies,
     named: Collection[GuestId] | None = None,
+    prospects: Prospects = NO_PROSPECTS,
 ) -> Plan:
     """What a preserve (or a shutdown, which never saves) does to these guests.
 
     named: only these; without it all that are up.
     """
     plans = [
-        plan_guest_down(kind, guest, policies(guest))
+        plan_guest_down(kind, guest, policies(guest), prospects)
         for guest in sorted(guests, key=lambda g: (g.name, g.id))
         if (guest.id in named if named is not None else not guest.down)
     ]
-    return Plan(kind, tuple(plans))
+    return Plan(kind, share_room(plans, prospects))
 
 
-def plan_guest_down(kind: RunKind, guest: GuestFacts, policy: Policy) -> GuestPlan:
+def plan_guest_down(
+    kind: RunKind, guest: GuestFacts, policy: Policy, prospects: Prospects = NO_PROSPECTS
+) -> GuestPlan:
     """The steps for one guest, and the reason for each that is left out."""
     if guest.state is State.UNKNOWN:
         return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
@@ -57,18 +62,25 @@ def plan_guest_down(kind: RunKind, guest: GuestFacts, policy: Policy) -> GuestPl
         Step.SHUTDOWN: policy.shutdown.shutdown_timeout,
         Step.POWEROFF: POWEROFF_TIMEOUT,
     }
-    reasons = {step: _why_not(kind, step, guest, policy) for step in timeouts}
-    steps = tuple(StepPlan(step, timeouts[step]) for step in timeouts if not reasons[step])
+    reasons = {step: _why_not(kind, step, guest, policy, prospects) for step in timeouts}
+    estimates = {Step.SAVE: prospects.estimate(guest)}
+    steps = tuple(
+        StepPlan(step, timeouts[step], estimates.get(step))
+        for step in timeouts
+        if not reasons[step]
+    )
     left_out = tuple((step, reason) for step, reason in reasons.items() if reason)
     if not steps:
         return GuestPlan(guest, (), left_out, Outcome.SKIPPED, "policy allows no step")
     return GuestPlan(guest, steps, left_out)
 
 
-def _why_not(kind: RunKind, step: Step, guest: GuestFacts, policy: Policy) -> str:
+def _why_not(
+    kind: RunKind, step: Step, guest: GuestFacts, policy: Policy, prospects: Prospects
+) -> str:
     """Why a step is not for this guest; empty when it is."""
     if step is Step.SAVE:
-        return _why_no_save(kind, guest, policy)
+        return _why_no_save(kind, guest, policy) or prospects.refusal(guest)
     scope = policy.shutdown.shutdown if step is Step.SHUTDOWN else policy.shutdown.poweroff
     if not in_scope(scope, guest):
         return f'policy: {step} = "{scope}"'
@@ -86,7 +98,7 @@ def _why_no_save(kind: RunKind, guest: GuestFacts, policy: Policy) -> str:
         return f'policy: save = "{policy.shutdown.save}"'
     if guest.state is State.CRASHED:
         return "it has crashed: a save would bring the crash back"
-    return ""
+    return "; ".join(guest.nature.unsavable)
 
 
 def plan_restore(
@@ -95,13 +107,17 @@ def plan_restore(
     policies: Policies,
     boot: str,
     named: Collection[GuestId] | None = None,
+    over: Override | None = None,
 ) -> Plan:
-    """What a restore does: named guests, or every guest that is wanted on and not up."""
+    """What a restore does: named guests, or every guest that is wanted on and not up.
+
+    over: what a person decided about the saves of the guests named.
+    """
     plans = []
     for guest in sorted(guests, key=lambda g: (g.name, g.id)):
         if named is not None:
             if guest.id in named:
-                plans.append(_plan_start(guest, known.get(guest.id), policies(guest)))
+                plans.append(_plan_start(guest, known.get(guest.id), policies(guest), over))
         elif not guest.up and wish(known.get(guest.id), guest, boot).wanted is Wanted.ON:
             plans.append(_plan_wanted(guest, known.get(guest.id), policies(guest)))
     return Plan(RunKind.RESTORE, tuple(plans))
@@ -126,20 +142,29 @@ def plan_missing(
     )
 
 
+def belongs_to(guest: GuestFacts, policy: Policy) -> str:
+    """The program that starts the guest in our place; empty where guestctl does."""
+    return guest.nature.manager or ("another program" if policy.boot.managed_elsewhere else "")
+
+
 def _plan_wanted(guest: GuestFacts, known: Known | None, policy: Policy) -> GuestPlan:
     if not policy.boot.restore:
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="policy: restore = false")
     return _plan_start(guest, known, policy)
 
 
-def _plan_start(guest: GuestFacts, known: Known | None, policy: Policy) -> GuestPlan:
+def _plan_start(
+    guest: GuestFacts, known: Known | None, policy: Policy, over: Override | None = None
+) -> GuestPlan:
     if guest.up:
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is already up")
     if guest.state is State.UNKNOWN:
         return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
-    if known and known.hold is not None:
+    if owner := belongs_to(guest, policy):
+        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason=f"{owner} starts it, not guestctl")
+    if known and known.hold is not None and not (over and known.held_for_save):
         return GuestPlan(guest, verdict=Outcome.HELD, reason=known.hold)
-    step = Step.RESUME if guest.saved else Step.START
+    step = Step.RESUME if guest.saved and over is not Override.DISCARD_SAVE else Step.START
     return GuestPlan(guest, (StepPlan(step, policy.boot.start_timeout),))
 
 
@@ -147,8 +172,14 @@ def describe(plan: GuestPlan) -> str:
     """A guest's plan in one line, the same in `plan`, logs and tests."""
     if plan.verdict is not None:
         return f"{plan.verdict}: {plan.reason}{_left_out(plan)}"
-    steps = ", then ".join(f"{s.step} (at most {show_duration(s.timeout)})" for s in plan.steps)
-    return steps + _left_out(plan)
+    return ", then ".join(map(_describe_step, plan.steps)) + _left_out(plan)
+
+
+def _describe_step(planned: StepPlan) -> str:
+    limit = f"at most {show_duration(planned.timeout)}"
+    if planned.estimate is not None:
+        limit = f"about {planned.estimate:.0f}s, {limit}"
+    return f"{planned.step} ({limit})"
 
 
 def _left_out(plan: GuestPlan) -> str:

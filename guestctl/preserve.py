@@ -23,12 +23,14 @@ from .model import (
     RunResult,
     State,
 )
-from .plan import plan_down, plan_guest_down
+from .plan import plan_down
 from .policy import resolve
 from .ports import HypervisorError
+from .prospects import Prospects
 from .run import Run
+from .saves import SaveRecord
 from .subject import Subject
-from .world import Seen, World, read_all
+from .world import Seen, World, read_all, room_for_saves, with_natures
 
 #: How often a guest that somebody starts again in mid-run is taken down anew.
 MAX_LADDERS = 3
@@ -50,10 +52,19 @@ async def preserve(
     Cancelling it ends the run early; the result says so.
     """
     await runs.take_notice(world, seen)
-    plan = plan_down(kind, seen.guests, lambda guest: resolve(config, guest), named)
+    guests = await with_natures(world.hypervisors, seen.guests)
+    prospects = await _prospects(world, config)
+    plan = plan_down(kind, guests, lambda guest: resolve(config, guest), named, prospects)
     run = await runs.begin(world, config, kind, door)
     world.report.run_begins(plan, door)
     return await _Preserve(run, seen, named).carry_out(plan)
+
+
+async def _prospects(world: World, config: Config) -> Prospects:
+    nothing: list[SaveRecord] = []
+    records = await world.scribe(lambda ledger: ledger.saves.all(), nothing)
+    room = await room_for_saves(world.storage, world.hypervisors)
+    return Prospects(tuple(records), room, config.shutdown.save_reserve)
 
 
 class _Preserve:
@@ -64,6 +75,7 @@ class _Preserve:
         self._named = named
         self._save_slots = asyncio.Semaphore(run.config.shutdown.parallel)
         self._subjects: dict[GuestId, Subject] = {}
+        self._plans: dict[GuestId, GuestPlan] = {}
         self._results: dict[GuestId, GuestResult] = {}
         self._ladders: Counter[GuestId] = Counter()
         self._group: asyncio.TaskGroup | None = None
@@ -93,6 +105,7 @@ class _Preserve:
         guest = plan.guest
         subject = Subject(guest, self._world.hypervisors[guest.id.uri], self._run.ends)
         self._subjects[guest.id] = subject
+        self._plans[guest.id] = plan
         self._ladders[guest.id] += 1
         ladder = Ladder(self._run, subject, plan, self._save_slots)
         group.create_task(self._climb(ladder, guest.id), name=f"guest {guest.name}")
@@ -124,8 +137,9 @@ class _Preserve:
             facts = await subject.observe()
         except HypervisorError:
             return  # the look at the end of the round will find it
-        if facts is not None and facts.up and not self._dealt_with(event.guest):
-            self._begin(self._plan(facts), group)
+        for plan in await self._plan([facts] if facts is not None and facts.up else []):
+            if not self._dealt_with(event.guest):
+                self._begin(plan, group)
 
     def _dealt_with(self, guest: GuestId) -> bool:
         if guest in self._subjects or self._ladders[guest] >= MAX_LADDERS:
@@ -133,10 +147,29 @@ class _Preserve:
         result = self._results.get(guest)
         return result is not None and result.outcome in _FINAL
 
-    def _plan(self, facts: GuestFacts) -> GuestPlan:
-        plan = plan_guest_down(self._run.kind, facts, self._run.policy(facts))
-        self._world.report.guest_added(plan)
-        return plan
+    async def _plan(self, guests: list[GuestFacts]) -> tuple[GuestPlan, ...]:
+        """Plans for guests that turned up, with the room that others leave them."""
+        if not guests:
+            return ()
+        prospects = await _prospects(self._world, self._run.config)
+        left = {uri: free - self._taken(uri) for uri, free in prospects.room.items()}
+        plans = plan_down(
+            self._run.kind,
+            await with_natures(self._world.hypervisors, guests),
+            self._run.policy,
+            prospects=replace(prospects, room=left),
+        ).guests
+        for plan in plans:
+            self._world.report.guest_added(plan)
+        return plans
+
+    def _taken(self, uri: str) -> int:
+        """Bytes that saves under way, or still to come, can need."""
+        return sum(
+            plan.guest.memory
+            for guest, plan in self._plans.items()
+            if guest in self._subjects and guest.uri == uri and plan.saves
+        )
 
     async def _still_up(self) -> tuple[GuestPlan, ...]:
         """Plans for guests that are up though this run has no more to do."""
@@ -146,7 +179,7 @@ class _Preserve:
         up = [guest for guest in seen.guests if not guest.down]
         for guest in up:
             self._admit_defeat(guest.id)
-        return tuple(self._plan(guest) for guest in up if not self._dealt_with(guest.id))
+        return await self._plan([guest for guest in up if not self._dealt_with(guest.id)])
 
     def _admit_defeat(self, guest: GuestId) -> None:
         """A guest that was taken down and is up again, once too often, is not safe."""

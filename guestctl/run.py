@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 
 from .config import Config
@@ -14,9 +14,12 @@ from .policy import Policy, resolve
 from .wanted import wish
 from .world import Seen, World
 
-#: Kept free for ending a step that ran out of time (aborting a save), and again for pulling
-#: plugs: this part of the deadline, or so many seconds, whichever is less.
-RESERVE_SHARE, RESERVE = 0.2, 30.0
+#: What a run keeps free of its deadline for what comes later: the part of the deadline, and
+#: the most in seconds.  For ending a step that ran out of time (aborting a save), for a
+#: shutdown that follows a save (at most its timeout), for pulling plugs.
+ENDING_SHARE, ENDING = 0.1, 30.0
+SHUTDOWN_SHARE = 0.25
+POWEROFF_SHARE, POWEROFF = 0.3, 30.0
 #: libvirt gives a QEMU that does not answer SIGTERM for 10 s, then SIGKILL.
 LEAST_POWEROFF = 15.0
 
@@ -44,20 +47,28 @@ class Run:
         """The guest's policy."""
         return resolve(self.config, guest)
 
-    def allowance(self, planned: StepPlan, *, last: bool) -> float:
+    def allowance(self, planned: StepPlan, later: Sequence[StepPlan]) -> float:
         """How many seconds a step may take: its timeout, within what the deadline leaves.
 
         A poweroff always has its chance: without it the guest's end is no better.
         """
         if planned.step is Step.POWEROFF:
             return max(LEAST_POWEROFF, min(planned.timeout, self.left))
-        keep = self.reserve * (2 if planned.step is Step.SAVE else 1)
-        return max(0.0, min(planned.timeout, self.left - (0.0 if last else keep)))
+        keep = sum(self._reserve(step) for step in later)
+        if planned.step is Step.SAVE:
+            keep += self.ending
+        return max(0.0, min(planned.timeout, self.left - keep))
+
+    def _reserve(self, planned: StepPlan) -> float:
+        deadline = self.config.shutdown.deadline
+        if planned.step is Step.SHUTDOWN:
+            return min(planned.timeout, SHUTDOWN_SHARE * deadline)
+        return min(POWEROFF, POWEROFF_SHARE * deadline)
 
     @property
-    def reserve(self) -> float:
-        """The seconds kept free for each of the things that RESERVE names."""
-        return min(RESERVE, RESERVE_SHARE * self.config.shutdown.deadline)
+    def ending(self) -> float:
+        """The seconds for ending a step that ran out of time."""
+        return min(ENDING, ENDING_SHARE * self.config.shutdown.deadline)
 
     @property
     def left(self) -> float:
@@ -99,6 +110,9 @@ def _notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: 
         ledger.add_reason(guest.id, "guestctl:inferred", found.reason)
     elif guest.up and guest.persistent:
         ledger.seen_up(guest, boot)
+    if known and known.held_for_save and (guest.up or (guest.down and not guest.saved)):
+        ledger.release_for_save(guest.id)
+        ledger.add_reason(guest.id, "guestctl:release", "its save is gone")
 
 
 async def interruptible(work: Awaitable[None]) -> bool:

@@ -34,6 +34,11 @@ class Stamp:
     size: int = 0
     modified: int = 0
 
+    @staticmethod
+    def unreadable(disk: Disk) -> Stamp:
+        """The stamp of a disk that could not be looked at."""
+        return Stamp(disk, Found.UNREADABLE)
+
 
 class Truth(StrEnum):
     """What comparing a save's stamps with the present ones brought."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from .model import GuestFacts, Job, JobKind, Method, State, StepEnd
 from .ports import ErrorKind, HypervisorError, within
-from .run import RESERVE
+from .run import ENDING
 from .settings import Shutdown
 from .subject import Subject
 from .values import show_duration
@@ -60,7 +60,7 @@ async def make_ready(subject: Subject, policy: Shutdown, limit: float, progress:
     try:
         async with asyncio.timeout(limit):
             remarks.append(await _wake(subject))
-            remarks.append(await _end_other_job(subject, policy, progress))
+            remarks.append(await _end_other_job(subject, policy, limit, progress))
     except TimeoutError:
         remarks.append("no time to wait for its other job")
     return "; ".join(remark for remark in remarks if remark)
@@ -81,17 +81,20 @@ def _is_awake(facts: GuestFacts | None) -> bool:
     return facts is None or facts.state is not State.PMSUSPENDED
 
 
-async def _end_other_job(subject: Subject, policy: Shutdown, progress: Progress) -> str:
+async def _end_other_job(
+    subject: Subject, policy: Shutdown, time: float, progress: Progress
+) -> str:
     """Wait for another job, at most job-timeout (a save: save-timeout), then abort it."""
     job = await _job(subject)
     if job is None:
         return ""
     limit = policy.save_timeout if job.kind is JobKind.SAVE else policy.job_timeout
+    limit = min(limit, time / 2)  # the rest is for aborting it
     if await _job_over(subject, limit, progress):
         return f"waited for its {job.kind} to end"
     with contextlib.suppress(HypervisorError):
         await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
-    if await _job_over(subject, RESERVE, progress):
+    if await _job_over(subject, ENDING, progress):
         return f"its {job.kind} was aborted after {show_duration(limit)}"
     return f"its {job.kind} goes on though it was aborted after {show_duration(limit)}"
 
@@ -232,6 +235,22 @@ class _Requests:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
+
+
+#: How QEMU and libvirt say that a guest cannot be saved as it is, whenever one tries.
+_REFUSALS = (
+    "non-migratable",
+    "not migratable",
+    "migration is disabled",
+    "migration disabled",
+    "state blocked",
+    "cannot migrate",
+)
+
+
+def is_refusal(error: str) -> bool:
+    """Whether a save failed for what the guest is, not for what happened to be the case."""
+    return any(words in error.lower() for words in _REFUSALS)
 
 
 async def poweroff(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from .model import EventKind, GuestEvent, GuestFacts, State
 from .ports import ErrorKind, Hypervisor, HypervisorError, within
@@ -69,6 +70,7 @@ class Subject:
         facts = await within(READ_LIMIT, self.hypervisor.observe(self.uuid))
         self._lost_since = None
         if facts is not None:
+            facts = replace(facts, nature=self.facts.nature)
             self.facts = facts
             if facts.state is State.UNKNOWN:
                 raise HypervisorError(ErrorKind.FAILED, "libvirt says nothing of its state")

@@ -9,6 +9,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from typing import Any
 
 from .. import host
@@ -18,6 +19,7 @@ from ..preserve import preserve
 from ..restore import restore
 from ..runlock import LockHeld, run_lock
 from ..scribe import ThreadScribe
+from ..storage import HostStorage
 from ..world import Seen, World, read_all
 from . import common
 from .display import Display, choose_display
@@ -56,9 +58,16 @@ def start_verb(arguments: Namespace) -> int:
     def run(
         world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None
     ) -> Coroutine[Any, Any, RunResult]:
-        return restore(world, config, door, seen, named)
+        return restore(world, config, door, seen, named, arguments.over)
 
     return _act(arguments, run)
+
+
+def _within(config: Config, seconds: float | None) -> Config:
+    """The configuration with another deadline, where the command gives one."""
+    if seconds is None:
+        return config
+    return replace(config, shutdown=replace(config.shutdown, deadline=seconds))
 
 
 def _was_restored() -> bool:
@@ -68,7 +77,7 @@ def _was_restored() -> bool:
 
 def _act(arguments: Namespace, run: _Run) -> int:
     """One run under the lock, shown as asked for; its exit status."""
-    config = common.load_config(arguments)
+    config = _within(common.load_config(arguments), getattr(arguments, "within", None))
     uris = common.uris(arguments, config)
     common.refuse_remote(uris)
     common.refuse_unprivileged(uris)
@@ -120,7 +129,12 @@ async def _with_world(
 ) -> RunResult:
     _cancel_on(signal.SIGTERM)
     world = World(
-        common.hypervisors(uris, read_only=False), scribe, display, time.time_ns, host.boot_id()
+        common.hypervisors(uris, read_only=False),
+        HostStorage(),
+        scribe,
+        display,
+        time.time_ns,
+        host.boot_id(),
     )
     seen = await read_all(world.hypervisors)
     common.refuse_unreachable(seen, uris)

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
+from ..model import Override
+from ..values import BadValue, parse_duration
 
 _EPILOG = """\
 exit status: 0 all guests where they should be; 1 some guest is not; 2 wrong usage or
@@ -19,6 +21,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.verb == "shutdown":
         _check_shutdown(parser, arguments)
+    if arguments.verb == "start" and arguments.over and not arguments.guests:
+        parser.error(f"start: --{arguments.over.replace(' ', '-')} needs guests by name")
     return arguments
 
 
@@ -94,6 +98,12 @@ def _add_acting_verbs(verbs: _Verbs) -> None:
         "--all", action="store_true", help="shut every guest down; they are not brought back"
     )
     shutdown.add_argument(
+        "--within",
+        metavar="DURATION",
+        type=_duration,
+        help="how long it may take in all, instead of [shutdown] deadline: what a UPS has left",
+    )
+    shutdown.add_argument(
         "--if-host-stops",
         action="store_true",
         help="do nothing unless systemd is taking the host down (for units)",
@@ -103,6 +113,22 @@ def _add_acting_verbs(verbs: _Verbs) -> None:
     start = verbs.add("start", "start or resume the guests that are wanted on, or those named")
     start.add_argument(
         "--boot", action="store_true", help="only if this boot has not done it yet (for units)"
+    )
+    over = start.add_mutually_exclusive_group()
+    over.add_argument(
+        "--resume-anyway",
+        dest="over",
+        action="store_const",
+        const=Override.RESUME_ANYWAY,
+        help="resume from a save that guestctl does not trust; what the guest remembers goes over"
+        " what its disks hold now",
+    )
+    over.add_argument(
+        "--discard-save",
+        dest="over",
+        action="store_const",
+        const=Override.DISCARD_SAVE,
+        help="remove the save and boot; what only the guest's memory held is lost",
     )
     _guests(start, "*")
     _display_options(start)
@@ -132,6 +158,16 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError("expected a whole number from 1 to 1000")
     return int(text)
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except BadValue:
+        seconds = 0.0
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError('expected a duration such as "90s" or "5min"')
+    return seconds
 
 
 def _guests(parser: argparse.ArgumentParser, count: str) -> None:

@@ -14,7 +14,10 @@ from ..model import GuestFacts, GuestId, GuestPlan, Known, RunKind
 from ..overview import Row
 from ..plan import describe, plan_down
 from ..policy import Policy, resolve
-from ..world import Seen, read_all
+from ..prospects import Prospects
+from ..saves import SaveRecord
+from ..storage import HostStorage
+from ..world import Seen, read_all, room_for_saves, with_natures
 from . import common
 from .exits import CommandError, Exit, complain
 from .text import emit, print_json, print_table, printable, when
@@ -89,7 +92,11 @@ def plan_verb(arguments: Namespace) -> int:
     config, uris, seen = _look(arguments)
     common.refuse_unreachable(seen, uris)
     common.complain_of_lost(seen)
-    plan = plan_down(RunKind.PRESERVE, seen.guests, _policies(config))
+    guests, room = asyncio.run(_look_closer(seen, uris))
+    nothing: list[SaveRecord] = []
+    records = common.ask_ledger(lambda ledger: ledger.saves.all(), nothing)
+    prospects = Prospects(tuple(records), room, config.shutdown.save_reserve)
+    plan = plan_down(RunKind.PRESERVE, guests, _policies(config), prospects=prospects)
     if arguments.json:
         print_json([_plan_json(guest) for guest in plan.guests])
     else:
@@ -98,13 +105,24 @@ def plan_verb(arguments: Namespace) -> int:
     return Exit.NOT_ALL_WELL if seen.lost else Exit.OK
 
 
+async def _look_closer(
+    seen: Seen, uris: tuple[str, ...]
+) -> tuple[tuple[GuestFacts, ...], dict[str, int]]:
+    """The guests with what their XML says, and the room for their saves."""
+    guests = await with_natures(common.hypervisors(uris, read_only=True), seen.guests)
+    return guests, await room_for_saves(HostStorage(), uris)
+
+
 def _plan_json(plan: GuestPlan) -> dict[str, Any]:
     return {
         "name": plan.guest.name,
         "uuid": plan.guest.id.uuid,
         "uri": plan.guest.id.uri,
         "state": plan.guest.state,
-        "steps": [{"step": step.step, "timeout": step.timeout} for step in plan.steps],
+        "steps": [
+            {"step": step.step, "timeout": step.timeout, "estimate": step.estimate}
+            for step in plan.steps
+        ],
         "left_out": dict(plan.left_out),
         "verdict": plan.verdict,
         "reason": plan.reason,

@@ -1,0 +1,223 @@
+"""The way up of one guest: is its save true, then resume or start, then its clock."""
+
+from __future__ import annotations
+
+import asyncio
+
+from . import evidence
+from .ledger import Ledger
+from .model import (
+    GuestFacts,
+    GuestPlan,
+    GuestResult,
+    Outcome,
+    Override,
+    State,
+    Step,
+    StepEnd,
+    StepPlan,
+    StepResult,
+    Unverifiable,
+    Wanted,
+)
+from .plan import describe
+from .ports import ErrorKind, HypervisorError, within
+from .run import Run
+from .staleness import Comparison, Truth, to_text
+from .subject import Subject
+
+#: Removing a save is quick, but behind a busy daemon.
+CALL_LIMIT = 35.0
+RETRY_PAUSE = 5.0
+#: libvirt's reason for the paused state of a guest that it is just starting.
+STARTING = "starting up"
+#: How long a resumed guest's agent has, in all, to take the host's time.
+SYNC_TIME_LIMIT = 10.0
+SYNC_TIME_PAUSE = 1.0
+_NO_ANSWER = HypervisorError(ErrorKind.NO_ANSWER, "the guest agent did not answer")
+_WAYS_OUT = "decide with `guestctl start GUEST` and --resume-anyway or --discard-save"
+
+
+class Ascent:
+    """Brings one guest up: `prepare`, then, where that allows it, `start`, then `finish`."""
+
+    def __init__(self, run: Run, plan: GuestPlan, over: Override | None) -> None:
+        self._run = run
+        self._world = run.world
+        self._plan = plan
+        self._guest = plan.guest
+        self._over = over
+        self._policy = run.policy(plan.guest).boot
+        self._subject = Subject(plan.guest, self._world.hypervisors[plan.guest.id.uri])
+        self._begun = asyncio.get_running_loop().time()
+        self._step: StepResult | None = None
+        self._verdict: tuple[Outcome, str] | None = None
+
+    async def prepare(self) -> bool:
+        """Deal with the guest's save; False when it must not be started."""
+        if self._over is Override.DISCARD_SAVE and self._guest.saved:
+            await self._discard_save()
+        elif self._plan.steps[0].step is Step.RESUME and self._over is None:
+            await self._examine_save()
+        return self._verdict is None
+
+    async def _discard_save(self) -> None:
+        await self._run.remark(self._guest, "its save is discarded, as was asked for")
+        try:
+            await within(CALL_LIMIT, self._subject.hypervisor.discard_save(self._subject.uuid))
+        except HypervisorError as error:
+            self._verdict = Outcome.FAILED, f"its save could not be discarded: {error}"
+        else:
+            await self._world.scribe(lambda ledger: ledger.saves.discarded(self._guest.id), None)
+
+    async def _examine_save(self) -> None:
+        past = await self._world.scribe(lambda ledger: ledger.saves.newest(self._guest.id), None)
+        found = await evidence.examine(
+            self._world.storage, self._guest, past, self._world.boot, self._policy.storage_timeout
+        )
+        if found.truth is Truth.NOT_THERE:
+            self._verdict = Outcome.FAILED, f"{found.reason}; it was waited for"
+        elif found.truth is Truth.CHANGED or self._must_hold(found):
+            await self._hold(f"its save is not to be trusted: {found.reason}")
+        elif found.truth is Truth.UNVERIFIABLE:
+            await self._run.remark(self._guest, f"resumed without a check: {found.reason}")
+
+    def _must_hold(self, found: Comparison) -> bool:
+        hold = self._policy.unverifiable is Unverifiable.HOLD
+        return found.truth is Truth.UNVERIFIABLE and hold
+
+    async def _hold(self, reason: str) -> None:
+        """Never start it from now on, until a person decides."""
+        text = f"{reason}; {_WAYS_OUT}"
+        self._verdict = Outcome.HELD, text
+        await self._world.scribe(lambda ledger: ledger.hold(self._guest, text, for_save=True), None)
+
+    async def start(self) -> None:
+        """Start the guest, again if need be; the intent is in the ledger before."""
+        planned = self._plan.steps[0]
+        image = await self._image() if planned.step is Step.RESUME else ""
+        row = await self._world.scribe(lambda ledger: self._record(ledger, planned, image), None)
+        self._world.report.step_begins(self._guest, planned.step, planned.timeout)
+        end, reason, error = await self._try_to_start(planned)
+        seconds = asyncio.get_running_loop().time() - self._begun
+        self._step = StepResult(planned.step, end, seconds, reason)
+        await self._world.scribe(lambda ledger: self._record_end(ledger, row), None)
+        self._world.report.step_ends(self._guest, self._step)
+        if planned.step is Step.RESUME and error and error.kind is ErrorKind.FAILED:
+            await self._hold(f"libvirt cannot resume it from its save: {error}")
+
+    async def _image(self) -> str:
+        image = await evidence.image_of(self._world.storage, self._guest)
+        return to_text([image] if image else [])
+
+    def _record(self, ledger: Ledger, planned: StepPlan, image: str) -> int:
+        ledger.want(self._guest, Wanted.ON)
+        ledger.add_reason(
+            self._guest.id, self._run.source, f"{self._run.door}: {describe(self._plan)}"
+        )
+        if planned.step is Step.RESUME:
+            ledger.saves.resuming(self._guest.id, self._world.boot, image)
+        return ledger.begin_step(self._run.number, self._guest, planned.step)
+
+    def _record_end(self, ledger: Ledger, row: int | None) -> None:
+        assert self._step is not None
+        ledger.end_step(row, self._guest.id, self._step)
+        reason = f": {self._step.reason}" if self._step.reason else ""
+        ledger.add_reason(
+            self._guest.id, self._run.source, f"{self._step.step} {self._step.end}{reason}"
+        )
+        if self._step.end is StepEnd.DONE:
+            ledger.seen_up(self._subject.facts, self._world.boot)
+            ledger.release_for_save(self._guest.id)
+        elif self._step.step is Step.RESUME and self._step.end is StepEnd.FAILED:
+            ledger.saves.not_resumed(self._guest.id)
+
+    async def _try_to_start(self, planned: StepPlan) -> tuple[StepEnd, str, HypervisorError | None]:
+        failure: HypervisorError | None = None
+        for attempt in range(self._policy.retries + 1):
+            if attempt:
+                await asyncio.sleep(RETRY_PAUSE)
+            end = asyncio.get_running_loop().time() + planned.timeout
+            failure = await self._try_once(planned)
+            if await self._is_up(end):
+                return StepEnd.DONE, f"up all the same: {failure}" if failure else "", None
+            if failure is not None and failure.kind is ErrorKind.NO_ANSWER:
+                # libvirt may still be at it: a second start would only be in its way.
+                return StepEnd.TIMED_OUT, f"{failure}; it may still come up", failure
+        return StepEnd.FAILED, f"{failure or 'it went down again at once'}", failure
+
+    async def _try_once(self, planned: StepPlan) -> HypervisorError | None:
+        try:
+            await within(planned.timeout, self._subject.hypervisor.start(self._subject.uuid))
+        except HypervisorError as error:
+            return error
+        return None
+
+    async def _is_up(self, end: float) -> bool:
+        """Whether it is up, once libvirt is not at it any more: then it shows it as paused."""
+        try:
+            facts = await self._subject.observe()
+            if facts is not None and facts.reason == STARTING:
+                left = end - asyncio.get_running_loop().time()
+                await self._subject.wait_until(_is_not_starting, left)
+                facts = await self._subject.observe()
+        except HypervisorError:
+            return False
+        return facts is not None and facts.up and facts.reason != STARTING
+
+    async def finish(self) -> GuestResult:
+        """Set the clock of a resumed guest, and say how it all ended."""
+        outcome, reason = self._verdict or self._how_it_ended()
+        if outcome is Outcome.RESUMED and self._clock_is_ours():
+            await self._sync_time()
+        seconds = asyncio.get_running_loop().time() - self._begun
+        steps = (self._step,) if self._step else ()
+        result = GuestResult(self._guest.id, self._guest.name, outcome, steps, seconds, reason)
+        await self._world.scribe(lambda ledger: self._run.record_end(ledger, result), None)
+        return result
+
+    def _how_it_ended(self) -> tuple[Outcome, str]:
+        assert self._step is not None
+        if self._step.end is not StepEnd.DONE:
+            return Outcome.FAILED, self._step.reason
+        if self._step.step is Step.START:
+            return Outcome.STARTED, self._step.reason
+        if self._subject.facts.reason == "booted":
+            reason = "its save was incomplete and libvirt ignored it: it booted anew"
+            return Outcome.STARTED, reason
+        return Outcome.RESUMED, self._step.reason
+
+    def _clock_is_ours(self) -> bool:
+        return self._policy.sync_time and self._subject.facts.state is State.RUNNING
+
+    async def _sync_time(self) -> None:
+        """An agent needs a moment after a resume; a guest without one is left as it is."""
+        self._clock_error: HypervisorError | None = _NO_ANSWER
+        try:
+            async with asyncio.timeout(SYNC_TIME_LIMIT):
+                await self._set_time_until_answered()
+        except TimeoutError:
+            pass
+        if self._clock_error is None:
+            await self._run.remark(self._guest, "its clock was set")
+        elif self._clock_error.kind is not ErrorKind.UNSUPPORTED:
+            await self._run.remark(self._guest, f"its clock was not set: {self._clock_error}")
+
+    async def _set_time_until_answered(self) -> None:
+        while True:
+            self._clock_error = await self._set_time()
+            if self._clock_error is None or self._clock_error.kind is not ErrorKind.NO_ANSWER:
+                return
+            await asyncio.sleep(SYNC_TIME_PAUSE)
+
+    async def _set_time(self) -> HypervisorError | None:
+        try:
+            now = self._world.clock() / 1e9
+            await self._subject.hypervisor.set_time(self._subject.uuid, now)
+        except HypervisorError as error:
+            return error
+        return None
+
+
+def _is_not_starting(facts: GuestFacts | None) -> bool:
+    return facts is None or facts.reason != STARTING

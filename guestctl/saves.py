@@ -1,0 +1,143 @@
+"""What the ledger knows of managed saves: what they took, and whether one is still true."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .model import GuestFacts, GuestId, StepEnd, StepResult
+
+#: How many saves of each guest are remembered.
+KEPT_SAVES = 10
+
+SCHEMA = """
+CREATE TABLE save (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uri TEXT NOT NULL, uuid TEXT NOT NULL, run INTEGER,
+    memory INTEGER NOT NULL, digest TEXT NOT NULL, seconds REAL, state TEXT NOT NULL,
+    refusal TEXT, image TEXT, stamps TEXT, boot TEXT) STRICT;
+CREATE INDEX save_guest ON save (uri, uuid, id);
+"""
+
+_NEWEST = "id = (SELECT max(id) FROM save WHERE uri = ? AND uuid = ?)"
+
+
+class SaveState(StrEnum):
+    """What is known of a managed save.
+
+    RESUMING is committed before the call that resumes the guest from it.
+    """
+
+    BEGUN = "begun"
+    DONE = "done"
+    FAILED = "failed"
+    RESUMING = "resuming"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True)
+class PastSave:
+    """A guest's newest save; image and stamps are text of staleness.py.
+
+    boot: during which boot it was resumed from, for RESUMING.
+    """
+
+    state: SaveState
+    image: str | None
+    stamps: str | None
+    boot: str | None
+
+
+@dataclass(frozen=True)
+class SaveRecord:
+    """One recorded save: what it took in seconds, or how libvirt refused it."""
+
+    guest: GuestId
+    memory: int
+    digest: str
+    seconds: float | None
+    state: SaveState
+    refusal: str | None
+
+
+class Saves:
+    """The ledger's table of saves; each method raises sqlite3.Error, as Ledger's do."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def begin(self, run: int | None, guest: GuestFacts) -> None:
+        """A save is about to be asked for."""
+        self._db.execute(
+            "INSERT INTO save (uri, uuid, run, memory, digest, state) VALUES (?, ?, ?, ?, ?, ?)",
+            (*guest.id, run, guest.memory, guest.nature.digest, SaveState.BEGUN),
+        )
+
+    def end(self, guest: GuestId, result: StepResult) -> None:
+        """How the newest save ended."""
+        state = SaveState.DONE if result.end is StepEnd.DONE else SaveState.FAILED
+        refusal = result.reason if result.refused else None
+        self._db.execute(
+            f"UPDATE save SET seconds = ?, state = ?, refusal = ? WHERE {_NEWEST}",
+            (result.seconds, state, refusal, *guest),
+        )
+
+    def stamp(self, guest: GuestId, image: str, stamps: str) -> None:
+        """What the newest save's image and the guest's disks looked like once QEMU had ended."""
+        self._db.execute(
+            f"UPDATE save SET image = ?, stamps = ? WHERE {_NEWEST}", (image, stamps, *guest)
+        )
+
+    def newest(self, guest: GuestId) -> PastSave | None:
+        """The guest's newest save that guestctl knows of."""
+        row = self._db.execute(
+            f"SELECT state, image, stamps, boot FROM save WHERE {_NEWEST}", tuple(guest)
+        ).fetchone()
+        return PastSave(SaveState(row[0]), *row[1:]) if row else None
+
+    def resuming(self, guest: GuestId, boot: str, image: str) -> None:
+        """The guest is about to be resumed from its save, whoever made that."""
+        newest = self.newest(guest)
+        if newest is None or newest.state in (SaveState.FAILED, SaveState.DISCARDED):
+            self._db.execute(
+                "INSERT INTO save (uri, uuid, memory, digest, state, boot, image)"
+                " VALUES (?, ?, 0, '', ?, ?, ?)",
+                (*guest, SaveState.RESUMING, boot, image),
+            )
+            return
+        self._db.execute(
+            f"UPDATE save SET state = ?, boot = ?, image = ? WHERE {_NEWEST}",
+            (SaveState.RESUMING, boot, image, *guest),
+        )
+
+    def not_resumed(self, guest: GuestId) -> None:
+        """libvirt failed to resume the guest: its save is as it was."""
+        self._db.execute(
+            "UPDATE save SET boot = NULL, state = CASE WHEN stamps IS NULL THEN ? ELSE ? END"
+            f" WHERE {_NEWEST}",
+            (SaveState.BEGUN, SaveState.DONE, *guest),
+        )
+
+    def discarded(self, guest: GuestId) -> None:
+        """A person had the save discarded."""
+        self._db.execute(
+            f"UPDATE save SET state = ? WHERE {_NEWEST}", (SaveState.DISCARDED, *guest)
+        )
+
+    def all(self) -> list[SaveRecord]:
+        """All recorded saves, oldest first, for estimates and known refusals."""
+        rows = self._db.execute(
+            "SELECT uri, uuid, memory, digest, seconds, state, refusal FROM save ORDER BY id"
+        )
+        return [
+            SaveRecord(GuestId(uri, uuid), memory, digest, seconds, SaveState(state), refusal)
+            for uri, uuid, memory, digest, seconds, state, refusal in rows
+        ]
+
+    def prune(self) -> None:
+        """Forget all but the newest of each guest."""
+        self._db.execute(
+            "DELETE FROM save WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
+            " (PARTITION BY uri, uuid ORDER BY id DESC) AS nth FROM save) WHERE nth > ?)",
+            (KEPT_SAVES,),
+        )
