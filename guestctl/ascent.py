@@ -38,6 +38,22 @@ _NO_ANSWER = HypervisorError(ErrorKind.NO_ANSWER, "the guest agent did not answe
 _WAYS_OUT = "decide with `guestctl start GUEST` and --resume-anyway or --discard-save"
 
 
+#: How libvirt and QEMU say that it is the image that they cannot use, now or later.
+_REFUSALS = (
+    "save image",
+    "image magic",
+    "image version",
+    "load of migration failed",
+    "error while loading state",
+    "failed to read qemu header",
+)
+
+
+def is_refused_image(error: HypervisorError) -> bool:
+    """Whether a resume failed because of the save itself, and not of what else was missing."""
+    return any(words in str(error).lower() for words in _REFUSALS)
+
+
 class Ascent:
     """Brings one guest up: `prepare`, then, where that allows it, `start`, then `finish`."""
 
@@ -103,7 +119,7 @@ class Ascent:
         self._step = StepResult(planned.step, end, seconds, reason)
         await self._world.scribe(lambda ledger: self._record_end(ledger, row), None)
         self._world.report.step_ends(self._guest, self._step)
-        if planned.step is Step.RESUME and error and error.kind is ErrorKind.FAILED:
+        if planned.step is Step.RESUME and error and is_refused_image(error):
             await self._hold(f"libvirt cannot resume it from its save: {error}")
 
     async def _image(self) -> str:
@@ -141,6 +157,8 @@ class Ascent:
             failure = await self._try_once(planned)
             if await self._is_up(end):
                 return StepEnd.DONE, f"up all the same: {failure}" if failure else "", None
+            if failure is not None and is_refused_image(failure):
+                break
             if failure is not None and failure.kind is ErrorKind.NO_ANSWER:
                 # libvirt may still be at it: a second start would only be in its way.
                 return StepEnd.TIMED_OUT, f"{failure}; it may still come up", failure

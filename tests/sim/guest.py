@@ -13,7 +13,19 @@ from functools import partial
 from math import inf
 from typing import Protocol
 
-from guestctl.model import EventKind, GuestEvent, GuestFacts, GuestId, Job, JobKind, Method, State
+from guestctl.model import (
+    Disk,
+    DiskKind,
+    EventKind,
+    GuestEvent,
+    GuestFacts,
+    GuestId,
+    Job,
+    JobKind,
+    Method,
+    Nature,
+    State,
+)
 from guestctl.ports import ErrorKind
 
 from .behaviour import Abort, Agent, GuestSpec, Image, OtherJob, uuid_of
@@ -69,6 +81,9 @@ class SimGuest:
         self.persistent = spec.persistent
         self.autostart = spec.autostart
         self.image = spec.image
+        #: How many images were made of it: tells one from the next.
+        self.images_made = 0
+        self.nature = Nature(disks=(Disk(DiskKind.FILE, f"/images/{spec.name}.qcow2"),))
         self.memory = spec.memory
         self.clock: float | None = None
         self._image_paused = False
@@ -105,6 +120,13 @@ class SimGuest:
             saved,
             self.memory,
         )
+
+    def discard_save(self, reply: Reply) -> None:
+        if self.image is Image.NONE:
+            reply.fail(ErrorKind.FAILED, "no managed save image")
+        else:
+            self.image = Image.NONE
+            reply.ok()
 
     def job(self, reply: Reply) -> None:
         if not self.up:
@@ -217,6 +239,7 @@ class SimGuest:
             reply.fail(ErrorKind.FAILED, error)
         else:
             self.image = Image.COMPLETE
+            self.images_made += 1
             self.go_down("saved")
             reply.ok()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, TypeVar
 
-from guestctl.model import GuestEvent, GuestFacts, Job, Method
+from guestctl.model import GuestEvent, GuestFacts, Job, Method, Nature
 from guestctl.ports import ErrorKind, HypervisorError
 
 from .behaviour import GuestSpec
@@ -189,6 +189,18 @@ class SimHypervisor:
 
     async def start(self, uuid: str) -> None:
         await self._guest_call("start", uuid, SimGuest.start)
+
+    async def natures(self, uuids: Collection[str]) -> dict[str, Nature]:
+        def read(reply: Reply) -> None:
+            found = [guest for uuid in uuids if (guest := self._daemon.guests.get(uuid))]
+            if not any(guest.behaviour.wedged for guest in found):
+                reply.ok({guest.uuid: guest.nature for guest in found})
+
+        natures: dict[str, Nature] = await self._call("natures", "", read)
+        return natures
+
+    async def discard_save(self, uuid: str) -> None:
+        await self._guest_call("discard_save", uuid, SimGuest.discard_save)
 
     async def set_time(self, uuid: str, seconds: float) -> None:
         await self._guest_call(

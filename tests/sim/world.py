@@ -22,6 +22,7 @@ from guestctl.world import World
 
 from .behaviour import GuestSpec
 from .hypervisor import SimDaemon, SimHypervisor
+from .storage import SimStorage
 
 T = TypeVar("T")
 
@@ -100,7 +101,12 @@ class Process:
             uri: daemon.connect() for uri, daemon in host.daemons.items()
         }
         self.world = World(
-            self.connections, self.scribe, self.report, host.wall_clock, host.boot_id
+            self.connections,
+            host.storage,
+            self.scribe,
+            self.report,
+            host.wall_clock,
+            host.boot_id,
         )
 
     def kill(self) -> None:
@@ -117,6 +123,7 @@ class SimHost:
         self.boot = 1
         self.clock_jump = 0.0
         self.daemons: dict[str, SimDaemon] = {}
+        self.storage = SimStorage(self.daemons)
         self._db = connect(ledger)
         self.ledger = Ledger(self._db, self.wall_clock)
         for spec in specs:
