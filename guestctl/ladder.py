@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from . import steps
 from .ledger import Ledger
@@ -33,15 +34,20 @@ _DOING = {
 }
 
 
+class Slots(NamedTuple):
+    """What the guests of a run share: how many are saved, and asked about it, at one time."""
+
+    saves: asyncio.Semaphore
+    polls: asyncio.Semaphore
+
+
 class Ladder:
     """Takes one guest down by its plan.
 
     result is there once `climb_down` has ended, also when it was cancelled.
     """
 
-    def __init__(
-        self, run: Run, subject: Subject, plan: GuestPlan, save_slots: asyncio.Semaphore
-    ) -> None:
+    def __init__(self, run: Run, subject: Subject, plan: GuestPlan, slots: Slots) -> None:
         self.result: GuestResult | None = None
         self._run = run
         self._world = run.world
@@ -49,7 +55,8 @@ class Ladder:
         self._plan = plan
         self._guest = plan.guest
         self._policy = run.policy(plan.guest).shutdown
-        self._save_slots = save_slots
+        self._slots = slots
+        self._progress = steps.Progress(self._show, slots.polls)
         self._steps: list[StepResult] = []
         self._begun = asyncio.get_running_loop().time()
 
@@ -96,7 +103,7 @@ class Ladder:
             if await self._is_down():
                 return
             if planned.step is Step.SAVE:
-                async with self._save_slots:
+                async with self._slots.saves:
                     await self._try(planned)
             else:
                 await self._try(planned)
@@ -208,5 +215,5 @@ class Ladder:
         name = self._subject.facts.name
         return GuestResult(self._guest.id, name, outcome, tuple(self._steps), seconds, reason)
 
-    def _progress(self, fraction: float | None, note: str) -> None:
+    def _show(self, fraction: float | None, note: str) -> None:
         self._world.report.progress(self._guest, fraction, note)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from . import run as runs
 from .config import Config
-from .ladder import Ladder
+from .ladder import Ladder, Slots
 from .model import (
     Door,
     EventKind,
@@ -27,6 +27,7 @@ from .plan import plan_down, plan_guest_down
 from .policy import resolve
 from .ports import HypervisorError
 from .run import Run
+from .steps import MOST_POLLS
 from .subject import Subject
 from .world import Seen, World, read_all
 
@@ -62,7 +63,9 @@ class _Preserve:
         self._world = run.world
         self._seen = seen
         self._named = named
-        self._save_slots = asyncio.Semaphore(run.config.shutdown.parallel)
+        self._slots = Slots(
+            asyncio.Semaphore(run.config.shutdown.parallel), asyncio.Semaphore(MOST_POLLS)
+        )
         self._subjects: dict[GuestId, Subject] = {}
         self._results: dict[GuestId, GuestResult] = {}
         self._ladders: Counter[GuestId] = Counter()
@@ -94,7 +97,7 @@ class _Preserve:
         subject = Subject(guest, self._world.hypervisors[guest.id.uri], self._run.ends)
         self._subjects[guest.id] = subject
         self._ladders[guest.id] += 1
-        ladder = Ladder(self._run, subject, plan, self._save_slots)
+        ladder = Ladder(self._run, subject, plan, self._slots)
         group.create_task(self._climb(ladder, guest.id), name=f"guest {guest.name}")
 
     async def _climb(self, ladder: Ladder, guest: GuestId) -> None:
