@@ -24,6 +24,8 @@ T = TypeVar("T")
 CALLS_PER_CONNECTION = 4
 #: For long calls: 16 saves, their progress and aborts, and room for calls that never return.
 MAX_JOB_CONNECTIONS = 12
+#: While libvirt ends a guest's QEMU, reading that guest's state waits for a second or two.
+MAX_READING_CONNECTIONS = 6
 #: A connection whose daemon hangs is given up after about 5 s * 3.
 KEEPALIVE_SECONDS, KEEPALIVE_COUNT = 5, 3
 
@@ -49,10 +51,10 @@ class LibvirtHypervisor:
     def __init__(self, uri: str, *, read_only: bool = False) -> None:
         self._uri = uri
         self._listeners: list[Callable[[GuestEvent], None]] = []
-        # What is asked of it is answered at once by the daemon, whatever its workers do, so
-        # that a frozen guest cannot keep anybody from learning the state of the others.
-        self._reading = _Connection(uri, read_only, self._register)
-        self._jobs = [_Connection(uri, read_only)]
+        # Reading states takes none of libvirtd's workers, and has connections of its own: calls
+        # that wait for a guest cannot keep anybody from learning the state of the others.
+        self._reading = _Pool(uri, read_only, MAX_READING_CONNECTIONS, self._register)
+        self._jobs = _Pool(uri, read_only, MAX_JOB_CONNECTIONS)
 
     @property
     def uri(self) -> str:
@@ -112,20 +114,11 @@ class LibvirtHypervisor:
         await self._job_call(uuid, lambda domain: domain.managedSaveRemove())
 
     async def close(self) -> None:
-        for connection in [self._reading, *self._jobs]:
-            connection.close()
+        self._reading.close()
+        self._jobs.close()
 
     async def _job_call(self, uuid: str, call: Callable[[Any], T]) -> T:
-        return await self._free_job_connection().call(
-            lambda conn: call(conn.lookupByUUIDString(uuid))
-        )
-
-    def _free_job_connection(self) -> _Connection:
-        freest = min(self._jobs, key=lambda connection: connection.calls)
-        if freest.calls >= CALLS_PER_CONNECTION and len(self._jobs) < MAX_JOB_CONNECTIONS:
-            freest = _Connection(self._uri, self._reading.read_only)
-            self._jobs.append(freest)
-        return freest
+        return await self._jobs.call(lambda conn: call(conn.lookupByUUIDString(uuid)))
 
     def _register(self, conn: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Have lifecycle events come to the loop; called for each new connection."""
@@ -144,6 +137,36 @@ class LibvirtHypervisor:
     def _tell(self, event: GuestEvent) -> None:
         for listener in self._listeners:
             listener(event)
+
+
+class _Pool:
+    """Connections for one purpose: a further one when all have as many calls as they bear."""
+
+    def __init__(
+        self,
+        uri: str,
+        read_only: bool,
+        most: int,
+        on_open: Callable[[Any, asyncio.AbstractEventLoop], None] | None = None,
+    ) -> None:
+        """on_open is for the first connection."""
+        self._uri = uri
+        self._read_only = read_only
+        self._most = most
+        self._connections = [_Connection(uri, read_only, on_open)]
+
+    async def call(self, work: Callable[[Any], T]) -> T:
+        """Work's result on the connection that has least to do; see _Connection.call."""
+        freest = min(self._connections, key=lambda connection: connection.calls)
+        if freest.calls >= CALLS_PER_CONNECTION and len(self._connections) < self._most:
+            freest = _Connection(self._uri, self._read_only)
+            self._connections.append(freest)
+        return await freest.call(work)
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        for connection in self._connections:
+            connection.close()
 
 
 class _Connection:
@@ -176,7 +199,7 @@ class _Connection:
             raise
         try:
             conn = await asyncio.shield(self._open())
-            running = threads.start(lambda: _mapped(conn, work), f"libvirt {self._uri}")
+            running = threads.start(lambda: _mapped(conn, work))
         except BaseException:
             self._returned()
             raise

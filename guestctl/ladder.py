@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from . import evidence, steps
 from .evidence import Evidence
@@ -37,15 +38,20 @@ _DOING = {
 }
 
 
+class Slots(NamedTuple):
+    """What the guests of a run share: how many are saved, and asked about it, at one time."""
+
+    saves: asyncio.Semaphore
+    polls: asyncio.Semaphore
+
+
 class Ladder:
     """Takes one guest down by its plan.
 
     result is there once `climb_down` has ended, also when it was cancelled.
     """
 
-    def __init__(
-        self, run: Run, subject: Subject, plan: GuestPlan, save_slots: asyncio.Semaphore
-    ) -> None:
+    def __init__(self, run: Run, subject: Subject, plan: GuestPlan, slots: Slots) -> None:
         self.result: GuestResult | None = None
         self._run = run
         self._world = run.world
@@ -53,7 +59,8 @@ class Ladder:
         self._plan = plan
         self._guest = plan.guest
         self._policy = run.policy(plan.guest).shutdown
-        self._save_slots = save_slots
+        self._slots = slots
+        self._progress = steps.Progress(self._show, slots.polls)
         self._steps: list[StepResult] = []
         self._known: Known | None = None
         self._begun = asyncio.get_running_loop().time()
@@ -112,14 +119,14 @@ class Ladder:
         """Wait for a slot as long as a save can still be done in the time that is left."""
         try:
             async with asyncio.timeout(self._run.allowance(planned, later)):
-                await self._save_slots.acquire()
+                await self._slots.saves.acquire()
         except TimeoutError:
             await self._leave_out(planned, "no time left when it was its turn")
             return
         try:
             await self._try(planned, later)
         finally:
-            self._save_slots.release()
+            self._slots.saves.release()
 
     async def _is_down(self) -> bool:
         """An unknown state is not down: the next step is tried."""
@@ -257,5 +264,5 @@ class Ladder:
         name = self._subject.facts.name
         return GuestResult(self._guest.id, name, outcome, tuple(self._steps), seconds, reason)
 
-    def _progress(self, fraction: float | None, note: str) -> None:
+    def _show(self, fraction: float | None, note: str) -> None:
         self._world.report.progress(self._guest, fraction, note)

@@ -153,13 +153,13 @@ def _wrong_version(version: int) -> LedgerTooNew:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    version = _version(db)  # before anything changes the file of a newer guestctl
+    _version(db)  # before anything changes the file of a newer guestctl
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     _check(db)
     with transaction(db):
-        _migrate(db, version)
+        _migrate(db)
 
 
 def _version(db: sqlite3.Connection) -> int:
@@ -175,7 +175,9 @@ def _check(db: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(str(found))
 
 
-def _migrate(db: sqlite3.Connection, version: int) -> None:
+def _migrate(db: sqlite3.Connection) -> None:
+    """Inside a transaction: somebody else may be beginning the same ledger."""
+    version = _version(db)
     if version == 0:
         for statement in (_SCHEMA + SAVES_SCHEMA).split(";"):
             db.execute(statement)

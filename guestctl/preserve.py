@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from . import run as runs
 from .config import Config
-from .ladder import Ladder
+from .ladder import Ladder, Slots
 from .model import (
     Door,
     EventKind,
@@ -29,6 +29,7 @@ from .ports import HypervisorError
 from .prospects import Prospects
 from .run import Run
 from .saves import SaveRecord
+from .steps import MOST_POLLS
 from .subject import Subject
 from .world import Seen, World, read_all, room_for_saves, with_natures
 
@@ -73,7 +74,9 @@ class _Preserve:
         self._world = run.world
         self._seen = seen
         self._named = named
-        self._save_slots = asyncio.Semaphore(run.config.shutdown.parallel)
+        self._slots = Slots(
+            asyncio.Semaphore(run.config.shutdown.parallel), asyncio.Semaphore(MOST_POLLS)
+        )
         self._subjects: dict[GuestId, Subject] = {}
         self._plans: dict[GuestId, GuestPlan] = {}
         self._results: dict[GuestId, GuestResult] = {}
@@ -107,7 +110,7 @@ class _Preserve:
         self._subjects[guest.id] = subject
         self._plans[guest.id] = plan
         self._ladders[guest.id] += 1
-        ladder = Ladder(self._run, subject, plan, self._save_slots)
+        ladder = Ladder(self._run, subject, plan, self._slots)
         group.create_task(self._climb(ladder, guest.id), name=f"guest {guest.name}")
 
     async def _climb(self, ladder: Ladder, guest: GuestId) -> None:

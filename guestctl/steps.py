@@ -26,13 +26,25 @@ from .values import show_duration
 CALL_LIMIT = 35.0
 #: A guest that is still booting misses a request: it is repeated this often.
 REQUEST_INTERVAL = 5.0
-PROGRESS_INTERVAL = 0.5
+#: Asking for a save's statistics takes one of libvirtd's workers, and waits while QEMU is being
+#: ended: twelve guests asked twice a second made their saves a fifth slower (bench/preserve.py).
+PROGRESS_INTERVAL, MOST_POLLS = 1.0, 2
 JOB_POLL = 1.0
 WAKE_LIMIT = 10.0
 
 _NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
 
-Progress = Callable[[float | None, str], None]
+
+class Progress:
+    """Shows how far a guest's step is; polls is shared by all guests of a run."""
+
+    def __init__(self, show: Callable[[float | None, str], None], polls: asyncio.Semaphore) -> None:
+        self.polls = polls
+        self._show = show
+
+    def __call__(self, fraction: float | None, note: str) -> None:
+        """From 0 to 1, or None where that is not known; note says what is waited for."""
+        self._show(fraction, note)
 
 
 class Limit(NamedTuple):
@@ -141,7 +153,8 @@ async def save(subject: Subject, policy: Shutdown, limit: Limit, progress: Progr
 async def _follow_save(subject: Subject, progress: Progress) -> None:
     while True:
         await asyncio.sleep(PROGRESS_INTERVAL)
-        job = await _job(subject)
+        async with progress.polls:
+            job = await _job(subject)
         if job is not None and job.kind is JobKind.SAVE:
             progress(job.fraction, "")
 

@@ -8,15 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def start(work: Callable[[], T], name: str = "call") -> asyncio.Future[T]:
-    """Do the work in a thread of its own; cancelling the future does not stop the work."""
+#: Threads that wait for more work; further ones end when theirs is done.
+MAX_IDLE = 32
+
+
+class _Worker:
+    """A daemon thread that does one piece of work after another."""
+
+    def __init__(self) -> None:
+        self.inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        threading.Thread(target=self._serve, name="guestctl call", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self.inbox.get()()
+            if len(_idle) >= MAX_IDLE:
+                return
+            _idle.append(self)
+
+
+_idle: deque[_Worker] = deque()
+
+
+def start(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Do the work in a thread; cancelling the future does not stop the work.
+
+    Work that hangs costs its thread: the next finds another, or a new one.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -30,8 +57,15 @@ def start(work: Callable[[], T], name: str = "call") -> asyncio.Future[T]:
         else:
             hand_over(loop, future, result)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    _free_worker().inbox.put(run)
     return future
+
+
+def _free_worker() -> _Worker:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Worker()
 
 
 def hand_over(

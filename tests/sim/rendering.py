@@ -13,7 +13,7 @@ from guestctl.values import show_duration
 from .scenario import Done, Story
 
 #: Calls that only read are no news.
-_READS = ("guests", "observe", "job")
+_READS = ("guests", "observe", "job", "natures")
 
 
 def plan_text(story: Story) -> str:
