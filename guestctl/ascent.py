@@ -67,6 +67,8 @@ class Ascent:
         self._subject = Subject(plan.guest, self._world.hypervisors[plan.guest.id.uri])
         self._begun = asyncio.get_running_loop().time()
         self._step: StepResult | None = None
+        #: Whether libvirt said that it is down, after the newest attempt to start it.
+        self._read_down = False
         self._verdict: tuple[Outcome, str] | None = None
 
     async def prepare(self) -> bool:
@@ -114,8 +116,9 @@ class Ascent:
         image = await self._image() if planned.step is Step.RESUME else ""
         row = await self._world.scribe(lambda ledger: self._record(ledger, planned, image), None)
         self._world.report.step_begins(self._guest, planned.step, planned.timeout)
+        begun = asyncio.get_running_loop().time()
         end, reason, error = await self._try_to_start(planned)
-        seconds = asyncio.get_running_loop().time() - self._begun
+        seconds = asyncio.get_running_loop().time() - begun
         self._step = StepResult(planned.step, end, seconds, reason)
         await self._world.scribe(lambda ledger: self._record_end(ledger, row), None)
         self._world.report.step_ends(self._guest, self._step)
@@ -145,7 +148,7 @@ class Ascent:
         if self._step.end is StepEnd.DONE:
             ledger.seen_up(self._subject.facts, self._world.boot)
             ledger.release_for_save(self._guest.id)
-        elif self._step.step is Step.RESUME and self._step.end is StepEnd.FAILED:
+        elif self._step.step is Step.RESUME and self._read_down:
             ledger.saves.not_resumed(self._guest.id)
 
     async def _try_to_start(self, planned: StepPlan) -> tuple[StepEnd, str, HypervisorError | None]:
@@ -173,6 +176,7 @@ class Ascent:
 
     async def _is_up(self, end: float) -> bool:
         """Whether it is up, once libvirt is not at it any more: then it shows it as paused."""
+        self._read_down = False
         try:
             facts = await self._subject.observe()
             if facts is not None and facts.reason == STARTING:
@@ -181,6 +185,7 @@ class Ascent:
                 facts = await self._subject.observe()
         except HypervisorError:
             return False
+        self._read_down = facts is not None and facts.down
         return facts is not None and facts.up and facts.reason != STARTING
 
     async def finish(self) -> GuestResult:

@@ -108,7 +108,7 @@ class LibvirtHypervisor:
 
     async def natures(self, uuids: Collection[str]) -> dict[str, Nature]:
         # The XML is a low-priority call to libvirtd, unlike the others that read.
-        return await self._free_job_connection().call(lambda conn: _natures(conn, uuids))
+        return await self._jobs.call(lambda conn: _natures(conn, uuids))
 
     async def discard_save(self, uuid: str) -> None:
         await self._job_call(uuid, lambda domain: domain.managedSaveRemove())

@@ -229,16 +229,27 @@ class Ladder:
         else:
             outcome, reason = outcome_down(facts, self._subject.stopped, self._steps)
             self.result = self._result(outcome, interruption or reason)
-            await self._record_end(lambda ledger: self._settle(ledger, facts))
+            found = await self._found_save(facts)
+            await self._record_end(lambda ledger: self._settle(ledger, facts, found))
+
+    async def _found_save(self, facts: GuestFacts | None) -> Evidence | None:
+        """A save that ended in this run without being a step of it: its client had died, or its
+        abort came too late."""
+        done = any(s.step is Step.SAVE and s.end is StepEnd.DONE for s in self._steps)
+        if facts is None or not (facts.down and facts.saved) or done:
+            return None
+        return await evidence.take(self._world.storage, facts)
 
     def _put_back(self, ledger: Ledger) -> None:
         """A shutdown of which nobody knows what came leaves what is wanted as it was."""
         if self._run.kind is RunKind.SHUTDOWN and self._known is not None:
             ledger.put_back(self._known)
 
-    def _settle(self, ledger: Ledger, facts: GuestFacts | None) -> None:
+    def _settle(self, ledger: Ledger, facts: GuestFacts | None, found: Evidence | None) -> None:
         """Bring what is wanted in line with what became of the guest."""
         assert self.result is not None
+        if found is not None:
+            ledger.saves.found(self._guest.id, found.image, found.stamps)
         if facts is None:
             ledger.forget(self._guest.id)
         elif self.result.outcome is Outcome.GONE:

@@ -88,6 +88,14 @@ class Saves:
             f"UPDATE save SET image = ?, stamps = ? WHERE {_NEWEST}", (image, stamps, *guest)
         )
 
+    def found(self, guest: GuestId, image: str, stamps: str) -> None:
+        """A save that somebody else made, or that outlived its client, was seen to end."""
+        self._db.execute(
+            "INSERT INTO save (uri, uuid, memory, digest, state, image, stamps)"
+            " VALUES (?, ?, 0, '', ?, ?, ?)",
+            (*guest, SaveState.DONE, image, stamps),
+        )
+
     def newest(self, guest: GuestId) -> PastSave | None:
         """The guest's newest save that guestctl knows of."""
         row = self._db.execute(

@@ -173,7 +173,7 @@ async def _abort_save(subject: Subject, call: asyncio.Future[None], limit: float
 async def shutdown(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
     """Ask the guest to shut down, again and again, until it is down."""
     end = asyncio.get_running_loop().time() + limit.step
-    remark = await _unpause(subject)
+    remark = await _unpause(subject, min(CALL_LIMIT, limit.step))
     requests = _Requests(subject, policy.methods, progress)
     asking = asyncio.create_task(requests.keep_asking())
     waiting = asyncio.create_task(subject.wait_down_by(end))
@@ -189,12 +189,12 @@ async def shutdown(subject: Subject, policy: Shutdown, limit: Limit, progress: P
     return remark
 
 
-async def _unpause(subject: Subject) -> str:
+async def _unpause(subject: Subject, limit: float) -> str:
     """A paused guest cannot react to a request: it runs again for its last moments."""
     if subject.facts.state is not State.PAUSED:
         return ""
     try:
-        await within(CALL_LIMIT, subject.hypervisor.unpause(subject.uuid))
+        await within(limit, subject.hypervisor.unpause(subject.uuid))
     except HypervisorError as error:
         return f"it was paused and could not be unpaused: {error}"
     return "it was paused, and unpaused so that it could shut down"
