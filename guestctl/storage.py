@@ -20,7 +20,7 @@ class HostStorage:
 
     async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
         wanted = tuple(disks)
-        return await threads.start(lambda: {disk: stamp(disk) for disk in wanted}, "stamps")
+        return await threads.start(lambda: {disk: stamp(disk) for disk in wanted})
 
     async def image(self, guest: GuestFacts) -> Stamp | None:
         folder = save_folder(guest.id.uri)
@@ -31,7 +31,7 @@ class HostStorage:
 
     async def room(self, uri: str) -> int | None:
         folder = save_folder(uri)
-        return await threads.start(lambda: _free(folder), "room") if folder else None
+        return await threads.start(lambda: _free(folder)) if folder else None
 
 
 def stamp(disk: Disk) -> Stamp:

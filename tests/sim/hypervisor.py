@@ -119,7 +119,8 @@ class SimHypervisor:
     def __init__(self, daemon: SimDaemon) -> None:
         self._daemon = daemon
         self._listeners: list[Listener] = []
-        self._in_flight: set[asyncio.Future[Any]] = set()
+        # A dict for its order: a set's would differ from run to run.
+        self._in_flight: dict[asyncio.Future[Any], None] = {}
         self._registered = False
         self._closed = False
 
@@ -240,9 +241,9 @@ class SimHypervisor:
         loop = asyncio.get_running_loop()
         self._daemon.calls.append(Call(loop.time(), name, self._daemon.name_of(uuid)))
         future: asyncio.Future[Any] = loop.create_future()
-        self._in_flight.add(future)
+        self._in_flight[future] = None
         try:
             work(Reply(future))
             return await future
         finally:
-            self._in_flight.discard(future)
+            self._in_flight.pop(future, None)
