@@ -1,0 +1,1 @@
+"""How fast guestctl is, as ratios within one run: `make bench`."""

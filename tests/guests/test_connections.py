@@ -1,0 +1,79 @@
+"""Connections that cannot be used, and saves that bypass the host's cache."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Guestctl
+from tests.testbed.session import SessionDaemon
+
+from .support import URI, by_name, last_tick, quoted, said_bye, steps, went_on
+
+pytestmark = pytest.mark.guests
+
+NOBODY = "qemu+unix:///session?socket=/nonexistent/libvirt-sock"
+
+
+def configured(
+    guestctl: Guestctl, uris: list[str], verb: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command on the connections of its configuration, without -c."""
+    guestctl.configure(f"uris = [{', '.join(map(quoted, uris))}]\n")
+    argv = guestctl.argv(verb, *arguments)
+    option = argv.index("-c")
+    return guestctl.daemon.run(argv[:option] + argv[option + 2 :], check=False)
+
+
+def test_one_of_two_cannot_be_reached(daemon: SessionDaemon, web: str, guestctl: Guestctl) -> None:
+    """The other's guests are taken to safety, and it does not end as if all were well."""
+    before = last_tick(daemon, web)
+    result = configured(guestctl, [NOBODY, URI], "shutdown", "--preserve")
+    assert result.returncode == 1
+    assert f"cannot connect to {NOBODY}" in result.stderr
+    assert f"{web}: saved after" in result.stdout
+    assert configured(guestctl, [NOBODY, URI], "list", "--json").returncode == 1
+    result = configured(guestctl, [NOBODY, URI], "start")
+    assert result.returncode == 1
+    assert f"cannot connect to {NOBODY}" in result.stderr
+    assert went_on(daemon, web, before)
+
+
+def test_none_can_be_reached(guestctl: Guestctl) -> None:
+    for verb in (["shutdown", "--preserve"], ["start"], ["plan"], ["list"]):
+        result = configured(guestctl, [NOBODY], *verb)
+        assert result.returncode == 4
+        assert f"cannot connect to {NOBODY}" in result.stderr
+
+
+def test_other_hosts_are_refused(guestctl: Guestctl) -> None:
+    for verb in (["shutdown", "--preserve"], ["start"]):
+        result = configured(guestctl, ["qemu+ssh://elsewhere/system"], *verb)
+        assert result.returncode == 2
+        assert "ssh" in result.stderr
+
+
+def can_bypass_cache(folder: Path) -> bool:
+    """Whether the file system takes O_DIRECT, as a save that bypasses the cache needs it."""
+    try:
+        os.close(os.open(folder / "direct", os.O_CREAT | os.O_WRONLY | os.O_DIRECT))
+    except OSError:
+        return False
+    return True
+
+
+def test_bypass_cache(daemon: SessionDaemon, web: str, guestctl: Guestctl) -> None:
+    """Where the file system refuses it, the guest is still taken down."""
+    guestctl.configure("[shutdown]\nbypass-cache = true\n")
+    before = last_tick(daemon, web)
+    guest = by_name(guestctl.json("shutdown", "--preserve", web))[web]
+    if can_bypass_cache(daemon.folder):
+        assert steps(guest) == {"save": "done"}
+        guestctl.run("start")
+        assert went_on(daemon, web, before)
+    else:
+        assert steps(guest) == {"save": "failed", "shutdown": "done"}
+        assert said_bye(daemon, web)

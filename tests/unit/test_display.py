@@ -1,0 +1,310 @@
+"""What a run looks like: harmless whatever guests are called, and never in the run's way."""
+
+from __future__ import annotations
+
+import io
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from rich.console import Console
+
+from guestctl.cli.display import Display, Lines, LiveTable, choose_display
+from guestctl.cli.exits import complain
+from guestctl.cli.results import as_json, print_result, summary
+from guestctl.cli.text import print_table, printable
+from guestctl.model import (
+    Door,
+    GuestResult,
+    Outcome,
+    Plan,
+    RunKind,
+    RunResult,
+    Step,
+    StepEnd,
+    StepResult,
+)
+from guestctl.plan import plan_guest_down
+from tests.unit.makers import guest, guest_id, policy, texts
+
+NASTY = ["[bold]x[/bold]", "[/]", "\x1b[2J", "\x1b]0;title\x07", "a\nb", "\u202egnp", "\r", "\x9b"]
+#: What a table needs to draw itself, and may do with the cursor, is not what a name may do.
+CLEAR_SCREEN, SET_TITLE = "\x1b[2J", "\x1b]0;"
+
+
+def go_through(display: Display, name: str, number: int = 1) -> None:
+    """All that a report can hear of one guest."""
+    one = guest(name, number)
+    plan = plan_guest_down(RunKind.PRESERVE, one, policy())
+    display.run_begins(Plan(RunKind.PRESERVE, (plan,)), Door.COMMAND)
+    display.guest_added(plan)
+    display.step_begins(one, Step.SAVE, 600)
+    display.progress(one, 0.5, f"note of {name}")
+    display.step_ends(one, StepResult(Step.SAVE, StepEnd.FAILED, 1.0, f"reason of {name}"))
+    display.guest_ends(
+        GuestResult(one.id, name, Outcome.FAILED, seconds=2.0, reason=f"why {name} failed")
+    )
+
+
+def recorded(width: int = 160, height: int = 25) -> tuple[LiveTable, io.StringIO]:
+    """A live table and what it draws."""
+    drawn = io.StringIO()
+    console = Console(
+        file=drawn,
+        force_terminal=True,
+        width=width,
+        height=height,
+        legacy_windows=False,
+        _environ={},
+    )
+    return LiveTable(console), drawn
+
+
+# Lines
+
+
+def test_a_line_for_each_thing_that_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    go_through(Lines(), "web")
+    assert capsys.readouterr().out.splitlines() == [
+        "preserve of 1 guest (command)",
+        "web: came up meanwhile",
+        "web: save begins, at most 10min",
+        "web: save failed: reason of web",
+        "web: failed after 2.0 s: why web failed",
+    ]
+
+
+def test_a_step_that_worked_needs_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    Lines().step_ends(guest(), StepResult(Step.SAVE, StepEnd.DONE, 1.0))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_lines_show_a_nasty_name_harmlessly(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    go_through(Lines(), name)
+    out = capsys.readouterr().out
+    assert all(c.isprintable() or c == "\n" for c in out)
+    assert out.count("\n") == 5
+    assert printable(name) in out
+
+
+# The live table
+
+
+def test_the_live_table_shows_guest_step_elapsed_and_reason() -> None:
+    table, drawn = recorded()
+    with table:
+        go_through(table, "web")
+    text = drawn.getvalue()
+    assert "Preserving 1 guest: 1 of 1 done" in text
+    assert "failed" in text
+    assert "2.0 s" in text
+    assert "why web failed" in text
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_the_live_table_shows_a_nasty_name_harmlessly(name: str) -> None:
+    table, drawn = recorded()
+    with table:
+        go_through(table, name)
+    text = drawn.getvalue()
+    assert printable(name) in text
+    assert CLEAR_SCREEN not in text
+    assert SET_TITLE not in text
+    assert not set(text) & set("\x9b\u202e\x07")
+
+
+def drawn_lines(table: LiveTable, drawn: io.StringIO) -> list[str]:
+    """The table as it is now, line by line."""
+    drawn.seek(0)
+    drawn.truncate()
+    table._console.print(table._render())  # what its own thread does several times a second
+    return drawn.getvalue().splitlines()
+
+
+def test_a_thousand_guests_fit_the_screen_and_those_at_work_come_first() -> None:
+    table, drawn = recorded(height=25)
+    plans = [
+        plan_guest_down(RunKind.PRESERVE, guest(f"guest-{n}", n), policy()) for n in range(1000)
+    ]
+    table.run_begins(Plan(RunKind.PRESERVE, tuple(plans)), Door.HOST_STOP)
+    for n in range(999):
+        table.guest_ends(GuestResult(guest_id(n), f"guest-{n}", Outcome.SAVED, seconds=1.0))
+    lines = drawn_lines(table, drawn)
+    assert 10 < len(lines) <= 25
+    assert "999 of 1000 done" in lines[0]
+    assert "guest-999" in lines[2]
+
+
+@pytest.mark.parametrize("height", [1, 2, 5])
+def test_a_tiny_terminal_is_no_error(height: int) -> None:
+    table, drawn = recorded(width=20, height=height)
+    for n in range(10):
+        go_through(table, f"guest-{n}", n)
+    assert drawn_lines(table, drawn)
+
+
+def test_a_guest_that_was_never_announced_gets_its_row() -> None:
+    table, drawn = recorded()
+    table.progress(guest("late"), None, "asked 1 times")
+    assert any("late" in line and "asked 1 times" in line for line in drawn_lines(table, drawn))
+
+
+# A terminal that goes away
+
+
+class Gone(io.StringIO):
+    """A terminal that has been closed."""
+
+    def __init__(self, works_for: int = 0) -> None:
+        super().__init__()
+        self._left = works_for
+
+    def write(self, text: str) -> int:
+        self._left -= 1
+        if self._left < 0:
+            raise OSError(5, "Input/output error")
+        return super().write(text)
+
+    def flush(self) -> None:
+        if self._left < 0:
+            raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize("works_for", [0, 1, 3, 8])
+def test_a_terminal_that_went_away_does_not_stop_the_live_table(works_for: int) -> None:
+    console = Console(file=Gone(works_for), force_terminal=True, width=80, height=25, _environ={})
+    with LiveTable(console) as table:
+        go_through(table, "web")
+        table._live.stop()  # its thread draws when it likes; this draws now
+    assert table._rows[guest_id()].result is not None
+
+
+DISPLAYS: list[Callable[[], Display]] = [Display, Lines]
+
+
+@pytest.mark.parametrize("make", DISPLAYS)
+def test_streams_that_went_away_do_not_stop_a_run(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[], Display]
+) -> None:
+    """Report, ports.py: must not raise."""
+    monkeypatch.setattr(sys, "stdout", Gone())
+    monkeypatch.setattr(sys, "stderr", Gone())
+    display = make()
+    go_through(display, "web")
+    display.trouble("the connection broke")
+    assert isinstance(display, Display)
+
+
+def test_trouble_is_told_even_when_all_else_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    Display().trouble("web: \x1b[2J broke\ntwice")
+    assert capsys.readouterr().err == "guestctl: web: \\x1b[2J broke\\ntwice\n"
+
+
+def test_each_line_of_a_complaint_is_guestctls(capsys: pytest.CaptureFixture[str]) -> None:
+    complain("one\ntwo")
+    assert capsys.readouterr().err == "guestctl: one\nguestctl: two\n"
+
+
+# Which display
+
+
+@pytest.mark.parametrize(
+    ("json", "quiet", "stdout", "expected"),
+    [
+        (False, False, io.StringIO(), Lines),
+        (True, False, io.StringIO(), Display),
+        (False, True, io.StringIO(), Display),
+        (False, False, None, Display),
+    ],
+)
+def test_which_display(
+    monkeypatch: pytest.MonkeyPatch, json: bool, quiet: bool, stdout: Any, expected: type[Display]
+) -> None:
+    """A closed stdout is None in Python: a unit or a cron job may well run that way."""
+    monkeypatch.setattr(sys, "stdout", stdout)
+    with choose_display(Namespace(json=json, quiet=quiet)) as display:
+        assert isinstance(display, expected)
+
+
+# Text
+
+
+@given(texts)
+def test_printable_text_has_nothing_that_a_terminal_obeys(text: str) -> None:
+    shown = printable(text)
+    assert shown.isprintable()
+    assert shown == text or not text.isprintable()
+
+
+def test_what_is_printable_stays_as_it_is() -> None:
+    assert printable("gäst [bold] & 'q' \\ 日本") == "gäst [bold] & 'q' \\ 日本"
+    assert printable("\udcff\t\u202e") == "\\udcff\\t\\u202e"
+
+
+def test_a_table_for_a_pipe_cuts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("A", "B"), [("x" * 500, "[bold]\x1b[2J"), ("y" * 700, "z")])
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 3
+    assert "x" * 500 in out[1]
+    assert "[bold]\\x1b[2J" in out[1]
+    assert "y" * 700 in out[2]
+
+
+# The end of a run
+
+
+def results(*outcomes: Outcome, **differs: Any) -> RunResult:
+    """A run that ended so."""
+    guests = tuple(
+        GuestResult(guest_id(n), f"g{n}", outcome, reason="\x1b[2J")
+        for n, outcome in enumerate(outcomes)
+    )
+    return RunResult(RunKind.PRESERVE, 1, guests, **differs)
+
+
+def test_a_summary_counts() -> None:
+    assert summary(results()) == "no guest to act on"
+    assert summary(results(Outcome.SAVED)) == "1 guest: 1 saved"
+    ended = results(Outcome.FAILED, Outcome.SAVED, Outcome.SAVED)
+    assert summary(ended) == "3 guests: 2 saved, 1 failed"
+
+
+def test_what_went_wrong_is_told_on_stderr_even_when_quiet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ended = results(Outcome.SAVED, Outcome.FAILED, Outcome.UNKNOWN, interrupted=True)
+    print_result(ended, Namespace(json=False, quiet=True))
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "guestctl: g1: failed: \\x1b[2J",
+        "guestctl: g2: unknown: \\x1b[2J",
+        "guestctl: the run was interrupted",
+    ]
+
+
+def test_the_object_for_programs() -> None:
+    step = StepResult(Step.SAVE, StepEnd.DONE, 1.23456)
+    guests = (GuestResult(guest_id(), "web", Outcome.SAVED, (step,), 2.34567, ""),)
+    lost = {"qemu:///system": "no answer"}
+    assert as_json(RunResult(RunKind.PRESERVE, 7, guests, lost)) == {
+        "ok": False,
+        "run": 7,
+        "interrupted": False,
+        "unreadable": lost,
+        "guests": [
+            {
+                "name": "web",
+                "uuid": guest_id().uuid,
+                "uri": guest_id().uri,
+                "outcome": "saved",
+                "seconds": 2.346,
+                "reason": "",
+                "steps": [{"step": "save", "end": "done", "seconds": 1.235, "reason": ""}],
+            }
+        ],
+    }

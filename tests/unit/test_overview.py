@@ -1,0 +1,118 @@
+"""What `list` and `plan --boot` show."""
+
+from __future__ import annotations
+
+from hypothesis import given
+
+from guestctl.model import GuestFacts, Known, NextBoot, Scope, State, StoppedBy, Wanted
+from guestctl.overview import Row, rows, unreadable
+from guestctl.settings import Boot
+from tests.unit.makers import (
+    BOOT,
+    always,
+    guest,
+    guest_id,
+    guests_and_knowledge,
+    known,
+    off,
+    policy,
+)
+
+
+def row(facts: GuestFacts, says: Known | None = None) -> Row:
+    """The row of one guest under the default policy."""
+    (made,) = rows([facts], {facts.id: says} if says else {}, always(policy()), BOOT)
+    return made
+
+
+def test_a_running_guest() -> None:
+    assert row(guest(autostart=True)) == Row(
+        name="web",
+        uuid=guest_id().uuid,
+        uri=guest_id().uri,
+        state=State.RUNNING,
+        saved=False,
+        wanted=Wanted.ON,
+        stopped_by=None,
+        stopped_at=None,
+        autostart=True,
+        held=None,
+        next_boot=NextBoot.RESUME,
+        reason="it is running",
+    )
+
+
+def test_a_guest_that_a_run_saved() -> None:
+    says = known(taken_down=True, stopped_by=StoppedBy.HOST, stopped_at=123)
+    found = row(off(saved=True), says)
+    assert (found.stopped_by, found.stopped_at) == (StoppedBy.HOST, 123)
+    assert (found.wanted, found.next_boot) == (Wanted.ON, NextBoot.RESUME)
+
+
+def test_a_running_guest_was_stopped_by_nobody_whatever_the_ledger_remembers() -> None:
+    found = row(guest(), known(stopped_by=StoppedBy.USER, stopped_at=123, hold="disk"))
+    assert (found.stopped_by, found.stopped_at) == (None, None)
+    assert (found.held, found.next_boot) == ("disk", NextBoot.HELD)
+
+
+def test_what_the_next_boot_does_follows_from_policy() -> None:
+    unsaved, forgotten = policy(save=Scope.NONE), policy(Boot(restore=False))
+    (started,) = rows([guest()], {}, always(unsaved), BOOT)
+    (left,) = rows([guest()], {}, always(forgotten), BOOT)
+    assert (started.next_boot, left.next_boot) == (NextBoot.START, NextBoot.STAY_DOWN)
+
+
+def test_rows_are_sorted_by_name_and_then_by_what_tells_them_apart() -> None:
+    seen = [guest("b", 2), guest("b", 1), guest("a", 3)]
+    found = rows(seen, {}, always(policy()), BOOT)
+    assert [(r.name, r.uuid) for r in found] == [
+        ("a", guest_id(3).uuid),
+        ("b", guest_id(1).uuid),
+        ("b", guest_id(2).uuid),
+    ]
+
+
+@given(guests_and_knowledge)
+def test_every_guest_has_a_row_that_fits_the_contract(
+    pair: tuple[GuestFacts, Known | None],
+) -> None:
+    facts, says = pair
+    found = row(facts, says)
+    assert (found.name, found.uuid, found.uri) == (facts.name, facts.id.uuid, facts.id.uri)
+    assert found.held == (says.hold if says else None)
+    assert found.reason
+    if facts.up:
+        assert found.stopped_by is None
+
+
+def test_an_unknown_state_does_not_show_as_turned_off() -> None:
+    found = row(guest(state=State.UNKNOWN, reason="unknown"), known())
+    assert (found.state, found.wanted) == (State.UNKNOWN, Wanted.ON)
+
+
+def test_guests_behind_a_lost_connection_are_unknown_and_not_off() -> None:
+    says = [
+        known(1, "on"),
+        known(2, "off", wanted=Wanted.OFF, stopped_by=StoppedBy.USER, stopped_at=5),
+        known(3, "held", hold="disk"),
+        Known(guest_id(4, "other:///"), "elsewhere", Wanted.ON),
+    ]
+    found = unreadable(says, [guest_id().uri])
+    assert [(r.name, r.state, r.wanted, r.next_boot) for r in found] == [
+        ("on", State.UNKNOWN, Wanted.ON, NextBoot.START),
+        ("off", State.UNKNOWN, Wanted.OFF, NextBoot.STAY_DOWN),
+        ("held", State.UNKNOWN, Wanted.ON, NextBoot.HELD),
+    ]
+    assert found[1].stopped_by is StoppedBy.USER
+    assert all("could not be read" in r.reason for r in found)
+
+
+def test_a_hold_shows_even_if_nothing_else_is_known_of_the_guest() -> None:
+    says = [known(1, "held", wanted=None, hold="disk")]
+    (found,) = unreadable(says, [guest_id().uri])
+    assert (found.held, found.next_boot) == ("disk", NextBoot.HELD)
+
+
+def test_an_empty_hold_is_a_hold() -> None:
+    (found,) = unreadable([known(hold="")], [guest_id().uri])
+    assert found.next_boot is NextBoot.HELD

@@ -1,0 +1,202 @@
+"""One run at a time, and who has the lock."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from guestctl import runlock
+from guestctl.runlock import LockHeld, run_lock
+
+_HOLD = """
+import sys
+from pathlib import Path
+from guestctl.runlock import run_lock
+with run_lock(Path(sys.argv[1]), "guestctl shutdown --preserve", 0, print):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+Holder = subprocess.Popen[str]
+
+
+@contextmanager
+def another_process(folder: Path) -> Iterator[Holder]:
+    """A process that has the lock until its stdin is closed or it is killed."""
+    argv = [sys.executable, "-c", _HOLD, str(folder)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield holder
+        finally:
+            holder.kill()
+
+
+@contextmanager
+def lock(folder: Path, wait: float = 0.0, what: str = "us") -> Iterator[list[str]]:
+    """Hold the lock; what was complained of."""
+    trouble: list[str] = []
+    with run_lock(folder, what, wait, trouble.append):
+        yield trouble
+
+
+def refusal(folder: Path) -> str:
+    """What whoever comes second is told."""
+    with pytest.raises(LockHeld) as caught, lock(folder):
+        pass
+    return str(caught.value)
+
+
+def is_free(folder: Path) -> bool:
+    """Whether the lock can be had."""
+    with lock(folder) as trouble:
+        return not trouble
+
+
+def test_a_second_process_is_refused_and_told_who_has_the_lock(tmp_path: Path) -> None:
+    with another_process(tmp_path) as holder:
+        said = refusal(tmp_path)
+    assert "another run has the lock: guestctl shutdown --preserve" in said
+    assert f"(process {holder.pid}, since " in said
+
+
+def test_a_second_run_in_the_same_process_is_refused(tmp_path: Path) -> None:
+    with lock(tmp_path, what="the first"):
+        assert "the first" in refusal(tmp_path)
+    assert is_free(tmp_path)
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    with another_process(tmp_path) as holder:
+        holder.kill()
+        holder.wait()
+        assert is_free(tmp_path)
+
+
+def test_a_run_that_fails_leaves_the_lock_free(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="failed"), lock(tmp_path):
+        raise ValueError("failed")
+    assert is_free(tmp_path)
+
+
+def test_children_do_not_inherit_the_lock(tmp_path: Path) -> None:
+    with lock(tmp_path):
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with child:
+        assert is_free(tmp_path)
+        child.kill()
+
+
+class Clock:
+    """Stands for the time module: sleeping moves it on, and something may happen meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.events: dict[float, Holder] = {}
+        fake = SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep, time=lambda: 1.0)
+        monkeypatch.setattr(runlock, "time", fake)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for due in [due for due in self.events if due <= self.now]:
+            holder = self.events.pop(due)
+            holder.kill()
+            holder.wait()
+
+
+def test_a_unit_waits_until_the_other_run_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    with another_process(tmp_path) as holder:
+        clock.events[60.0] = holder
+        with lock(tmp_path, wait=1500) as trouble:
+            assert 60 <= clock.now < 61
+            assert trouble == []
+
+
+def test_waiting_ends_at_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    with another_process(tmp_path), pytest.raises(LockHeld), lock(tmp_path, wait=1500):
+        pass
+    assert 1500 <= clock.now < 1501
+
+
+def test_without_a_folder_the_run_goes_on_with_a_word_of_trouble(tmp_path: Path) -> None:
+    with lock(tmp_path / "absent") as trouble:
+        assert len(trouble) == 1
+    assert "absent: No such file or directory; going on without a lock" in trouble[0]
+
+
+def test_a_file_in_place_of_the_folder_does_not_stop_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("kept")
+    with lock(file) as trouble:
+        assert "Not a directory" in trouble[0]
+    assert file.read_text() == "kept"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EIO])
+def test_a_file_system_that_cannot_lock_does_not_stop_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(_descriptor: int, _operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with lock(tmp_path) as trouble:
+        assert "going on without a lock" in trouble[0]
+
+
+def test_a_holder_that_cannot_be_written_does_not_stop_the_run(tmp_path: Path) -> None:
+    """Nor does it weaken the lock: a folder in the file's place stands for a full disk."""
+    (tmp_path / "run.json").mkdir()
+    with lock(tmp_path) as trouble:
+        assert trouble == []
+        assert refusal(tmp_path).endswith("its name could not be read")
+
+
+GARBAGE = [
+    "",
+    "null",
+    "[]",
+    '"text"',
+    "{}",
+    '{"what": "x", "pid": 1}',
+    '{"what": "x", "pid": 1, "since": "yesterday"}',
+    '{"what": "x", "pid": 1, "since": 1e300}',
+    '{"what": "x", "pid": 1, "since": Infinity}',
+    '{"what": "x", "pid": 1, "since": NaN}',
+    "[" * 100_000,
+    "\x00" * 100,
+]
+
+
+@pytest.mark.parametrize("text", GARBAGE, ids=lambda text: repr(text[:50]))
+def test_a_garbled_holder_is_no_error(tmp_path: Path, text: str) -> None:
+    with lock(tmp_path):
+        (tmp_path / "run.json").write_text(text)
+        assert refusal(tmp_path).endswith("its name could not be read")
+
+
+def test_a_holder_that_is_no_text_is_no_error(tmp_path: Path) -> None:
+    with lock(tmp_path):
+        (tmp_path / "run.json").write_bytes(b"\xff\xfe{")
+        assert "another run has the lock" in refusal(tmp_path)
+
+
+def test_any_command_line_can_be_named(tmp_path: Path) -> None:
+    """What was not UTF-8 on the command line as well."""
+    with lock(tmp_path, what="guestctl start g\udcffst ä"):
+        assert json.loads((tmp_path / "run.json").read_text())["what"].endswith("g\udcffst ä")
+        assert "guestctl start" in refusal(tmp_path)

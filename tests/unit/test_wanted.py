@@ -1,0 +1,116 @@
+"""Is a guest wanted on, who stopped it, and what does the next boot do?"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guestctl.model import GuestFacts, Known, NextBoot, State, StoppedBy, Wanted
+from guestctl.wanted import next_boot, wish
+from tests.unit.makers import BOOT, EARLIER_BOOT, guest, guests_and_knowledge, known, off
+
+ON, OFF = Wanted.ON, Wanted.OFF
+by_host = known(taken_down=True, stopped_by=StoppedBy.HOST)
+by_user = known(wanted=OFF, stopped_by=StoppedBy.USER)
+
+WISHES: list[tuple[GuestFacts, Known | None, Wanted, StoppedBy | None, bool]] = [
+    # What is seen to run is wanted, whatever was decided before.
+    (guest(), None, ON, None, False),
+    (guest(), by_user, ON, None, False),
+    (guest(state=State.PAUSED), by_host, ON, None, False),
+    # What the ledger knows.
+    (off(), None, OFF, StoppedBy.UNKNOWN, False),
+    (off(), known(wanted=None), OFF, StoppedBy.UNKNOWN, False),
+    (off(), by_user, OFF, StoppedBy.USER, False),
+    (off(), known(wanted=OFF, taken_down=True), OFF, None, False),
+    (off(), by_host, ON, StoppedBy.HOST, False),
+    (off(reason="destroyed"), by_host, ON, StoppedBy.HOST, False),
+    (off(), known(up_boot=None), ON, None, False),
+    # What is inferred: it was on, and is off.
+    (off(), known(up_boot=EARLIER_BOOT), ON, StoppedBy.HOST, True),
+    (off(reason="crashed"), known(), ON, StoppedBy.CRASH, True),
+    (off(reason="failed"), known(), ON, StoppedBy.CRASH, True),
+    (off(reason="migrated"), known(), OFF, StoppedBy.MOVED, True),
+    (off(reason="destroyed"), known(), OFF, StoppedBy.ADMINISTRATOR, True),
+    (off(reason="saved"), known(), OFF, StoppedBy.ADMINISTRATOR, True),
+    (off(reason="from snapshot"), known(), OFF, StoppedBy.ADMINISTRATOR, True),
+    (off(reason="shutdown"), known(), OFF, StoppedBy.UNKNOWN, True),
+    (off(reason="unknown"), known(), OFF, StoppedBy.UNKNOWN, True),
+]
+
+
+@pytest.mark.parametrize(("facts", "says", "wanted", "by", "news"), WISHES)
+def test_wishes(
+    facts: GuestFacts, says: Known | None, wanted: Wanted, by: StoppedBy | None, news: bool
+) -> None:
+    found = wish(says, facts, BOOT)
+    assert (found.wanted, found.stopped_by, found.news) == (wanted, by, news)
+    assert found.reason
+
+
+@pytest.mark.parametrize("says", [known(), known(up_boot=EARLIER_BOOT), by_host, by_user])
+def test_an_unknown_state_changes_no_wish(says: Known) -> None:
+    """An error is not an answer: nothing is inferred from a state that could not be read."""
+    found = wish(says, guest(state=State.UNKNOWN, reason="unknown"), BOOT)
+    assert (found.wanted, found.news) == (says.wanted, False)
+
+
+@given(guests_and_knowledge)
+def test_invariants_of_a_wish(pair: tuple[GuestFacts, Known | None]) -> None:
+    facts, says = pair
+    found = wish(says, facts, BOOT)
+    assert found.reason
+    if facts.up:
+        assert (found.wanted, found.stopped_by) == (ON, None)
+    elif says is None or says.wanted is not ON:
+        # Nothing but somebody's word or being seen up makes a guest wanted.
+        assert (found.wanted, found.news) == (OFF, False)
+    elif says.taken_down:
+        assert (found.wanted, found.news) == (ON, False)
+
+
+STAY, HELD = NextBoot.STAY_DOWN, NextBoot.HELD
+RESUME, START = NextBoot.RESUME, NextBoot.START
+
+NEXT: list[tuple[GuestFacts, Known | None, bool, bool, NextBoot]] = [
+    # facts, known, policy brings it back, policy saves it
+    (guest(), None, True, True, RESUME),
+    (guest(), None, True, False, START),
+    (guest(), None, False, True, STAY),
+    (guest(autostart=True), None, False, True, RESUME),
+    (guest(persistent=False), None, True, True, STAY),
+    (guest(), known(hold="disk"), True, True, HELD),
+    (guest(), known(hold=""), True, True, HELD),
+    (off(), by_host, True, True, START),
+    (off(saved=True), by_host, True, False, RESUME),
+    (off(saved=True), by_host, False, True, STAY),
+    (off(saved=True), by_user, True, True, STAY),
+    (off(), by_user, True, True, STAY),
+    (off(autostart=True), by_user, True, True, START),
+    (off(autostart=True, saved=True), None, True, True, RESUME),
+    (off(), None, True, True, STAY),
+    (off(), known(wanted=OFF, hold="disk"), True, True, HELD),
+    (off(persistent=False), known(hold="disk"), True, True, STAY),
+]
+
+
+@pytest.mark.parametrize(("facts", "says", "restore", "saves", "expected"), NEXT)
+def test_the_next_boot(
+    facts: GuestFacts, says: Known | None, restore: bool, saves: bool, expected: NextBoot
+) -> None:
+    assert next_boot(says, facts, BOOT, restore=restore, saves=saves) is expected
+
+
+@given(guests_and_knowledge, st.booleans(), st.booleans())
+def test_a_held_or_transient_guest_does_not_come_back(
+    pair: tuple[GuestFacts, Known | None], restore: bool, saves: bool
+) -> None:
+    facts, says = pair
+    found = next_boot(says, facts, BOOT, restore=restore, saves=saves)
+    if not facts.persistent:
+        assert found is STAY
+    elif says is not None and says.hold is not None:
+        assert found is HELD
+    else:
+        assert found is not HELD
