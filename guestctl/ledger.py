@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ from .saves import Saves
 SCHEMA_VERSION = 1
 #: How much history is kept: newest first, runs in all and trail entries of each guest.
 KEPT_RUNS = 200
+#: Seconds to wait for another process that is writing.
+LOCK_PATIENCE = 10.0
 KEPT_TRAIL = 500
 
 _SCHEMA = """
@@ -122,7 +125,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
     files exist (SQLite does not do that for a WAL file).
     """
     db = sqlite3.connect(
-        path or ":memory:", timeout=10, isolation_level=None, check_same_thread=False
+        path or ":memory:", timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
     )
     try:
         _prepare(db)
@@ -136,7 +139,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that cannot write.  Raises one of TROUBLE."""
-    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCK_PATIENCE)
     try:
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version != SCHEMA_VERSION:
@@ -154,12 +157,25 @@ def _wrong_version(version: int) -> LedgerTooNew:
 
 def _prepare(db: sqlite3.Connection) -> None:
     _version(db)  # before anything changes the file of a newer guestctl
-    db.execute("PRAGMA journal_mode = WAL")
+    _use_wal(db)
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     _check(db)
     with transaction(db):
         _migrate(db)
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Two that begin the same ledger may get in each other's way: SQLite does not wait here."""
+    end = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.02)
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -43,7 +43,7 @@ def main() -> None:
     tiny_guest()
     with guests() as daemon:
         command(daemon, "plan")
-        before = {spec.name: last_tick(daemon.console(spec.name)) for spec in PERSISTENT}
+        before = {spec.name: tick_of(daemon, spec.name) for spec in PERSISTENT}
         command(daemon, "shutdown", "--preserve")
         command(daemon, "list")
         command(daemon, "start")
@@ -85,11 +85,18 @@ def prove(daemon: SessionDaemon, name: str, before: Tick) -> bool:
     """Show from its own console whether a guest went on where it was."""
     log = daemon.console(name)
     wait_for_tick(log, len(read_ticks(log)))
-    after = last_tick(log)
+    after = tick_of(daemon, name)
     went_on = was_resumed(log, before)
     verdict = "went on" if went_on else "DID NOT GO ON"
     print(f"{name}: tick {before.n} before, tick {after.n} now, boot {after.boot_id}: {verdict}")
     return went_on
+
+
+def tick_of(daemon: SessionDaemon, name: str) -> Tick:
+    """The last tick of a guest that has shown one."""
+    tick = last_tick(daemon.console(name))
+    assert tick is not None
+    return tick
 
 
 def say(text: str) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from ..ledger import TROUBLE, Ledger, connect, transaction
 from ..model import GuestFacts, GuestId, State
-from ..world import read_all
+from ..world import Seen, read_all
 from . import common
-from .exits import CommandError, Exit, complain
+from .exits import CommandError, Exit
 from .text import emit, printable
 
 
@@ -47,11 +47,13 @@ def _mark(arguments: Namespace, mark: Callable[[Ledger, GuestFacts], None]) -> l
     uris = common.uris(arguments, common.load_config(arguments))
     common.refuse_remote(uris)
     common.refuse_unprivileged(uris)
+    seen = asyncio.run(read_all(common.hypervisors(uris, read_only=True)))
+    common.complain_of_lost(seen)
     path = common.ledger_path()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.closing(connect(path)) as db:
-            return _mark_in(Ledger(db, time.time_ns), arguments.guests, uris, mark)
+            return _mark_in(Ledger(db, time.time_ns), arguments.guests, seen, mark)
     except TROUBLE as error:
         raise CommandError(
             Exit.NOT_ALL_WELL, f"cannot write to the ledger {path}: {error}"
@@ -61,21 +63,18 @@ def _mark(arguments: Namespace, mark: Callable[[Ledger, GuestFacts], None]) -> l
 def _mark_in(
     ledger: Ledger,
     names: list[str],
-    uris: tuple[str, ...],
+    seen: Seen,
     mark: Callable[[Ledger, GuestFacts], None],
 ) -> list[GuestFacts]:
-    guests = _find(names, uris, ledger)
+    guests = _find(names, seen, ledger)
     with transaction(ledger.db):
         for guest in guests:
             mark(ledger, guest)
     return guests
 
 
-def _find(names: list[str], uris: tuple[str, ...], ledger: Ledger) -> list[GuestFacts]:
+def _find(names: list[str], seen: Seen, ledger: Ledger) -> list[GuestFacts]:
     """The guests named, whether libvirt or only the ledger knows them."""
-    seen = asyncio.run(read_all(common.hypervisors(uris, read_only=True)))
-    if seen.lost:
-        complain("\n".join(seen.lost_reasons.values()))
     facts = {guest.id: guest for guest in seen.guests}
     for known in ledger.guests().values():
         if known.id.uri in seen.lost:

@@ -54,7 +54,8 @@ def emit(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    emit(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    # In ASCII: what a stream's encoding lacks must not become an escape that JSON does not know.
+    emit(json.dumps(value, indent=2) + "\n")
 
 
 def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

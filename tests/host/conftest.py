@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 
+import pluggy
 import pytest
 
 from tests.command import PROJECT
@@ -51,10 +52,11 @@ def keep_evidence(test: str, hosts: list[Host]) -> None:
 FAILED = pytest.StashKey[bool]()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pluggy.Result[pytest.TestReport], None]:
     """Note a failure of the test itself, for the fixtures that end after it."""
-    report = yield
+    report = (yield).get_result()
     if call.when == "call" and report.failed:
         item.stash[FAILED] = True
-    return report

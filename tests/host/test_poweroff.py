@@ -9,7 +9,7 @@ import pytest
 
 from tests.command import PROJECT
 from tests.host.conftest import NewHost
-from tests.testbed.console import Tick, boots, last_tick, read_ticks, wait_for_tick, was_resumed
+from tests.testbed.console import Tick, boots, read_ticks, wait_for_tick, was_resumed
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 
@@ -40,7 +40,7 @@ def test_six_guests_survive_the_hosts_poweroff(new_host: NewHost, suite: str) ->
     restart_touches_nobody(host, guests)
     hand_over_touches_nobody(host, guests)
 
-    before = {spec.name: last_tick(host.console(spec.name)) for spec in guests}
+    before = {spec.name: read_ticks(host.console(spec.name))[-1] for spec in guests}
     host.poweroff()
     host.boot()
 

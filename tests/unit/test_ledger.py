@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -490,6 +491,23 @@ def test_several_may_begin_the_same_ledger_at_the_same_moment(tmp_path: Path) ->
         for number in range(10):
             trouble = list(pool.map(open_new, [tmp_path / f"{number}.db"] * 8))
             assert trouble == [[]] * 8
+
+
+def test_the_folder_is_synced_once_the_files_are_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut can lose a new ledger whole, its synced commits with it."""
+    path.parent.mkdir()
+    synced: list[tuple[int, list[str]]] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, sorted(os.listdir(path.parent))))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    connect(path).close()
+    (inode, files) = synced[-1]
+    assert inode == path.parent.stat().st_ino
+    assert {"ledger.db", "ledger.db-wal"} <= set(files)
 
 
 def test_every_commit_is_synced(path: Path) -> None:
