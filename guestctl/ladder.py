@@ -167,10 +167,15 @@ class Ladder:
         if result.end is StepEnd.DONE:
             return await evidence.take(self._world.storage, self._subject.facts)
         if self._subject.facts.up and self._subject.facts.saved:
-            with contextlib.suppress(HypervisorError):
-                save = self._subject.hypervisor.discard_save(self._subject.uuid)
-                await within(steps.CALL_LIMIT, save)
+            await self._remove_wreck()
         return None
+
+    async def _remove_wreck(self) -> None:
+        """What is left of a save that failed, unless libvirt is still writing it."""
+        hypervisor, uuid = self._subject.hypervisor, self._subject.uuid
+        with contextlib.suppress(HypervisorError):
+            if await within(steps.CALL_LIMIT, hypervisor.job(uuid)) is None:
+                await within(steps.CALL_LIMIT, hypervisor.discard_save(uuid))
 
     async def _attempt(self, step: Step, limit: float) -> tuple[StepEnd, str]:
         """One step, tried again when the connection broke under it and came back."""
