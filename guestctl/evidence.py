@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .model import GuestFacts
 from .ports import HypervisorError, Storage, within
 from .saves import PastSave, SaveState
-from .staleness import Comparison, Stamp, Truth, compare, from_text, to_text
+from .staleness import Comparison, Stamp, Truth, compare, from_text, same_image, to_text
 from .world import LOOK_LIMIT
 
 LOOK_AGAIN = 2.0
@@ -43,6 +43,10 @@ async def image_of(storage: Storage, guest: GuestFacts) -> Stamp | None:
         return None
 
 
+#: States of the newest save that say something of the image that is there.
+_TELLING = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED)
+
+
 async def examine(
     storage: Storage, guest: GuestFacts, past: PastSave | None, boot: str, patience: float
 ) -> Comparison:
@@ -50,11 +54,16 @@ async def examine(
 
     past: what the ledger knows of its newest save; patience in seconds.
     """
-    if past is None or past.state not in (SaveState.DONE, SaveState.RESUMING):
+    if past is None or past.state not in _TELLING:
         return Comparison(Truth.UNVERIFIABLE, "guestctl did not see this save being made")
     image = await image_of(storage, guest)
-    if any(stamp != image for stamp in from_text(past.image)):
+    recorded = from_text(past.image)
+    if any(not same_image(stamp, image) for stamp in recorded):
         return Comparison(Truth.UNVERIFIABLE, "somebody saved it again since guestctl did")
+    if past.state is SaveState.RESUMED and not recorded:
+        return Comparison(Truth.UNVERIFIABLE, "it cannot be told which save this is")
+    if past.state is SaveState.RESUMED:
+        return Comparison(Truth.CHANGED, "it was already resumed from this save")
     if past.state is SaveState.RESUMING and past.boot != boot:
         reason = "it was already being resumed from this save when the host went down"
         return Comparison(Truth.CHANGED, reason)

@@ -350,6 +350,7 @@ class Ledger:
             " taken_down = 0 WHERE uri = ? AND uuid = ?",
             (Wanted.ON, boot, *guest.id),
         )
+        self.saves.resumed(guest.id)
 
     def taking_down(self, guest: GuestFacts) -> None:
         """A run is about to take the guest down for the host's sake: it owes it a start."""

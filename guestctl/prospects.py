@@ -41,7 +41,7 @@ class Prospects:
 
 
 NO_PROSPECTS = Prospects()
-_FINISHED = (SaveState.DONE, SaveState.RESUMING, SaveState.DISCARDED)
+_FINISHED = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED, SaveState.DISCARDED)
 
 
 def share_room(plans: Iterable[GuestPlan], prospects: Prospects) -> tuple[GuestPlan, ...]:

@@ -25,13 +25,15 @@ _NEWEST = "id = (SELECT max(id) FROM save WHERE uri = ? AND uuid = ?)"
 class SaveState(StrEnum):
     """What is known of a managed save.
 
-    RESUMING is committed before the call that resumes the guest from it.
+    RESUMING is committed before the call that resumes the guest from it, RESUMED once the
+    guest was seen up after that.
     """
 
     BEGUN = "begun"
     DONE = "done"
     FAILED = "failed"
     RESUMING = "resuming"
+    RESUMED = "resumed"
     DISCARDED = "discarded"
 
 
@@ -58,6 +60,10 @@ class SaveRecord:
     seconds: float | None
     state: SaveState
     refusal: str | None
+
+
+#: States of a save that is no more, or never was: what is there now is another one.
+_OVER = (SaveState.FAILED, SaveState.DISCARDED, SaveState.RESUMED)
 
 
 class Saves:
@@ -106,7 +112,7 @@ class Saves:
     def resuming(self, guest: GuestId, boot: str, image: str) -> None:
         """The guest is about to be resumed from its save, whoever made that."""
         newest = self.newest(guest)
-        if newest is None or newest.state in (SaveState.FAILED, SaveState.DISCARDED):
+        if newest is None or newest.state in _OVER:
             self._db.execute(
                 "INSERT INTO save (uri, uuid, memory, digest, state, boot, image)"
                 " VALUES (?, ?, 0, '', ?, ?, ?)",
@@ -116,6 +122,13 @@ class Saves:
         self._db.execute(
             f"UPDATE save SET state = ?, boot = ?, image = ? WHERE {_NEWEST}",
             (SaveState.RESUMING, boot, image, *guest),
+        )
+
+    def resumed(self, guest: GuestId) -> None:
+        """The guest is up: if it was being resumed from its newest save, that is used up."""
+        self._db.execute(
+            f"UPDATE save SET state = ? WHERE state = ? AND {_NEWEST}",
+            (SaveState.RESUMED, SaveState.RESUMING, *guest),
         )
 
     def not_resumed(self, guest: GuestId) -> None:

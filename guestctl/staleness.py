@@ -98,6 +98,13 @@ def _why_unverifiable(stamp: Stamp) -> str:
     return "it could not be looked at when the guest was saved"
 
 
+def same_image(one: Stamp, other: Stamp | None) -> bool:
+    """Whether two stamps are of the same save image; a copy of it counts as the same."""
+    if other is None:
+        return False
+    return (one.found, one.size, one.modified) == (other.found, other.size, other.modified)
+
+
 def to_text(stamps: Iterable[Stamp]) -> str:
     """For the ledger."""
     return json.dumps([asdict(stamp) for stamp in stamps])
