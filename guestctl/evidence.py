@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from .model import GuestFacts
+from .model import GuestFacts, PastSave, SaveState
 from .ports import HypervisorError, Storage, within
-from .saves import PastSave, SaveState
 from .staleness import Comparison, Stamp, Truth, compare, from_text, same_image, to_text
 from .world import LOOK_LIMIT
 

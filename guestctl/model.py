@@ -238,6 +238,46 @@ class Known:
     held_for_save: bool = False
 
 
+class SaveState(StrEnum):
+    """What is known of a managed save.
+
+    RESUMING is committed before the call that resumes the guest from it, RESUMED once the
+    guest was seen up after that.
+    """
+
+    BEGUN = "begun"
+    DONE = "done"
+    FAILED = "failed"
+    RESUMING = "resuming"
+    RESUMED = "resumed"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True)
+class PastSave:
+    """A guest's newest save; image and stamps are text of staleness.py.
+
+    boot: during which boot it was resumed from, for RESUMING.
+    """
+
+    state: SaveState
+    image: str | None
+    stamps: str | None
+    boot: str | None
+
+
+@dataclass(frozen=True)
+class SaveRecord:
+    """One recorded save: what it took in seconds, or how libvirt refused it."""
+
+    guest: GuestId
+    memory: int
+    digest: str
+    seconds: float | None
+    state: SaveState
+    refusal: str | None
+
+
 class NextBoot(StrEnum):
     """What the next boot of the host does with a guest."""
 

@@ -21,6 +21,7 @@ from .model import (
     Plan,
     RunKind,
     RunResult,
+    SaveRecord,
     State,
 )
 from .plan import plan_down
@@ -28,7 +29,6 @@ from .policy import resolve
 from .ports import HypervisorError
 from .prospects import Prospects
 from .run import Run
-from .saves import SaveRecord
 from .steps import MOST_POLLS
 from .subject import Subject
 from .world import Seen, World, read_all, room_for_saves, with_natures

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from .model import GuestFacts, GuestId, GuestPlan, Outcome, Step
-from .saves import SaveRecord, SaveState
+from .model import GuestFacts, GuestId, GuestPlan, Outcome, SaveRecord, SaveState, Step
 from .values import show_size
 
 #: How many of the newest saves an estimate goes by: of the guest itself, or of the host.

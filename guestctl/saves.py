@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from enum import StrEnum
 
-from .model import GuestFacts, GuestId, StepEnd, StepResult
+from .model import GuestFacts, GuestId, PastSave, SaveRecord, SaveState, StepEnd, StepResult
 
 #: How many saves of each guest are remembered.
 KEPT_SAVES = 10
@@ -20,46 +18,6 @@ CREATE INDEX save_guest ON save (uri, uuid, id);
 """
 
 _NEWEST = "id = (SELECT max(id) FROM save WHERE uri = ? AND uuid = ?)"
-
-
-class SaveState(StrEnum):
-    """What is known of a managed save.
-
-    RESUMING is committed before the call that resumes the guest from it, RESUMED once the
-    guest was seen up after that.
-    """
-
-    BEGUN = "begun"
-    DONE = "done"
-    FAILED = "failed"
-    RESUMING = "resuming"
-    RESUMED = "resumed"
-    DISCARDED = "discarded"
-
-
-@dataclass(frozen=True)
-class PastSave:
-    """A guest's newest save; image and stamps are text of staleness.py.
-
-    boot: during which boot it was resumed from, for RESUMING.
-    """
-
-    state: SaveState
-    image: str | None
-    stamps: str | None
-    boot: str | None
-
-
-@dataclass(frozen=True)
-class SaveRecord:
-    """One recorded save: what it took in seconds, or how libvirt refused it."""
-
-    guest: GuestId
-    memory: int
-    digest: str
-    seconds: float | None
-    state: SaveState
-    refusal: str | None
 
 
 #: States of a save that is no more, or never was: what is there now is another one.

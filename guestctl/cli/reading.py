@@ -10,12 +10,11 @@ from typing import Any
 from .. import host, overview
 from ..config import Config
 from ..ledger import Ledger, PastGuest, PastRun, PastStep, TrailEntry
-from ..model import GuestFacts, GuestId, GuestPlan, Known, RunKind
+from ..model import GuestFacts, GuestId, GuestPlan, Known, RunKind, SaveRecord
 from ..overview import Row
 from ..plan import describe, plan_down
 from ..policy import Policy, resolve
 from ..prospects import Prospects
-from ..saves import SaveRecord
 from ..storage import HostStorage
 from ..world import Seen, read_all, room_for_saves, with_natures
 from . import common
