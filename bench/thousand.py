@@ -25,6 +25,7 @@ from guestctl.model import Door, Outcome, RunKind, RunResult, Scope
 from guestctl.preserve import preserve
 from guestctl.scribe import ThreadScribe
 from guestctl.settings import Shutdown
+from guestctl.storage import HostStorage
 from guestctl.world import World, read_all
 
 from .common import table, within
@@ -111,7 +112,7 @@ def engine(_conn: Any, step: str) -> None:
 async def run(scribe: ThreadScribe, config: Config) -> RunResult:
     """Read the guests and preserve them."""
     hypervisors = {URI: LibvirtHypervisor(URI)}
-    world = World(hypervisors, scribe, Display(), time.time_ns, "this boot")
+    world = World(hypervisors, HostStorage(), scribe, Display(), time.time_ns, "this boot")
     seen = await read_all(hypervisors)
     return await preserve(world, config, RunKind.PRESERVE, Door.COMMAND, seen)
 

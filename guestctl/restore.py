@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 
 from . import run as runs
 from .ascent import Ascent
 from .config import Config
 from .model import (
     Door,
+    GuestFacts,
     GuestId,
     GuestPlan,
     GuestResult,
@@ -37,10 +39,7 @@ async def restore(
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
     known = await runs.take_notice(world, seen)
-    guests = await with_natures(world.hypervisors, seen.guests)
-    plan = plan_restore(
-        guests, known, lambda guest: resolve(config, guest), world.boot, named, over
-    )
+    plan = await _plan(world, config, seen, known, named, over)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]
         missing = plan_missing(seen.guests, mine, seen.lost)
@@ -48,6 +47,26 @@ async def restore(
     run = await runs.begin(world, config, RunKind.RESTORE, door)
     world.report.run_begins(plan, door)
     return await _Restore(run, seen, over).carry_out(plan)
+
+
+async def _plan(
+    world: World,
+    config: Config,
+    seen: Seen,
+    known: Mapping[GuestId, Known],
+    named: frozenset[GuestId] | None,
+    over: Override | None,
+) -> Plan:
+    """The plan, with the XML of the guests that it would start looked at as well."""
+
+    def plan(guests: Iterable[GuestFacts]) -> Plan:
+        return plan_restore(
+            guests, known, lambda guest: resolve(config, guest), world.boot, named, over
+        )
+
+    to_start = [p.guest for p in plan(seen.guests).guests if p.verdict is None]
+    read = {guest.id: guest for guest in await with_natures(world.hypervisors, to_start)}
+    return plan(read.get(guest.id, guest) for guest in seen.guests)
 
 
 class _Restore:

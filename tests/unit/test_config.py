@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from guestctl import config
 from guestctl.config import Config, ConfigError, Problem, load
-from guestctl.model import Method, Scope
+from guestctl.model import Method, Scope, Unverifiable
 from guestctl.settings import GUEST_SETTINGS, SETTINGS, Boot, General, Shutdown
 from tests.unit.command import Command
 
@@ -59,6 +59,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         methods = ["acpi"]
         parallel = 5
         bypass-cache = true
+        save-reserve = "3MiB"
         deadline = "4min"
         [boot]
         restore = false
@@ -66,6 +67,9 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         parallel = 6
         retries = 7
         start-timeout = "8s"
+        unverifiable = "hold"
+        storage-timeout = "9s"
+        managed-elsewhere = true
         sync-time = false
     """
     assert read(tmp_path, text) == Config(
@@ -80,9 +84,10 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
             (Method.ACPI,),
             5,
             True,
+            3 * 2**20,
             240.0,
         ),
-        Boot(False, 5.0, 6, 7, 8.0, False),
+        Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, True, False),
     )
     # A setting that is new in the table belongs in the text above.
     assert all(f"{row.key} =" in text for row in SETTINGS)

@@ -16,6 +16,7 @@ from guestctl.plan import plan_restore
 from guestctl.policy import resolve
 from guestctl.preserve import preserve
 from guestctl.restore import restore
+from guestctl.storage import HostStorage
 from guestctl.wanted import wish
 from guestctl.world import Seen, World
 from tests.unit.makers import BOOT, URI, guest, off
@@ -46,7 +47,7 @@ def ledger() -> Iterator[Ledger]:
 def world(ledger: Ledger, boot: str, hypervisors: Any = None) -> World:
     """A world without a hypervisor to act on, unless one is given."""
     scribe = DirectScribe(ledger)
-    return World(cast(Any, hypervisors or {}), scribe, Display(), lambda: 1, boot)
+    return World(cast(Any, hypervisors or {}), HostStorage(), scribe, Display(), lambda: 1, boot)
 
 
 def go_down(ledger: Ledger, *seen: GuestFacts) -> RunResult:
