@@ -53,7 +53,8 @@ async def preserve(
     Cancelling it ends the run early; the result says so.
     """
     await runs.take_notice(world, seen)
-    guests = await with_natures(world.hypervisors, seen.guests)
+    up = await with_natures(world.hypervisors, [g for g in seen.guests if not g.down])
+    guests = [*up, *(guest for guest in seen.guests if guest.down)]
     prospects = await _prospects(world, config)
     plan = plan_down(kind, guests, lambda guest: resolve(config, guest), named, prospects)
     run = await runs.begin(world, config, kind, door)

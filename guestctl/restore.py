@@ -14,6 +14,7 @@ from .model import (
     GuestId,
     GuestPlan,
     GuestResult,
+    Known,
     Override,
     Plan,
     RunKind,
