@@ -45,7 +45,9 @@ host: $(READY)
 	$(PYTHON) -m pytest -m hosts --suite $(SUITE) -k "$(K)"
 
 bench: $(READY)
-	$(PYTHON) -m bench
+	$(PYTHON) -m bench.startup
+	$(PYTHON) -m bench.thousand
+	$(PYTHON) -m bench.preserve
 
 sample: $(READY)
 	$(PYTHON) -m guestctl.sample > etc/guestctl/guestctl.toml

@@ -151,6 +151,10 @@ class Scribe(Protocol):
 class Report(Protocol):
     """Hears what a run does, to show it.  Must not raise and must not block."""
 
+    @property
+    def follows_progress(self) -> bool:
+        """Whether `progress` is shown: asking libvirt for it slows saves down."""
+
     def run_begins(self, plan: Plan, door: Door) -> None:
         """The plan about to be carried out."""
 

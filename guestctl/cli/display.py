@@ -37,8 +37,12 @@ from .text import count_of_guests, printable
 class Display:
     """Shows nothing but trouble; the base of the other displays, and a Report of ports.py."""
 
-    def run_begins(self, plan: Plan, door: Door) -> None:
+    @property
+    def follows_progress(self) -> bool:
         """See Report, as for the methods below."""
+        return False
+
+    def run_begins(self, plan: Plan, door: Door) -> None: ...
 
     def guest_added(self, plan: GuestPlan) -> None: ...
 
@@ -137,6 +141,10 @@ class LiveTable(Display):
     def __enter__(self) -> LiveTable:
         self._live.start()
         return self
+
+    @property
+    def follows_progress(self) -> bool:
+        return True
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()

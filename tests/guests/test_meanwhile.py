@@ -77,18 +77,18 @@ def test_guests_change_under_the_run(guests: SessionDaemon, guestctl: Guestctl) 
 def test_libvirtd_dies_in_mid_run(guests: SessionDaemon, guestctl: Guestctl) -> None:
     """The run connects again and goes on."""
     guestctl.configure(CONFIG)
-    running(guests, LINGERS)
-    next_tick(guests, LINGERS.name)
-    presses = console.presses(guests.console(LINGERS.name))
-    child = launch(guestctl, "shutdown", "--preserve", LINGERS.name)
-    begins(child, f"{LINGERS.name}: shutdown begins")
-    wait_for_press(guests, LINGERS.name, presses)
+    running(guests, UNDEFINED)
+    next_tick(guests, UNDEFINED.name)
+    presses = console.presses(guests.console(UNDEFINED.name))
+    child = launch(guestctl, "shutdown", "--preserve", UNDEFINED.name)
+    begins(child, f"{UNDEFINED.name}: shutdown begins")
+    wait_for_press(guests, UNDEFINED.name, presses)
     guests.kill_daemon()
     guests.start_daemon()
     said = outcome(child)
-    assert f"{LINGERS.name}: shut-down after" in said
-    assert guests.state(LINGERS.name) == "shut off"
-    assert by_name(guestctl.json("list"))[LINGERS.name]["next_boot"] == "start"
+    assert f"{UNDEFINED.name}: shut-down after" in said
+    assert guests.state(UNDEFINED.name) == "shut off"
+    assert by_name(guestctl.json("list"))[UNDEFINED.name]["next_boot"] == "start"
 
 
 def test_qemu_that_does_not_answer_is_powered_off(

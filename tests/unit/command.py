@@ -20,7 +20,9 @@ TEST = "test:///default"
 TEST_UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
 LIMIT = 30.0
 #: The virtual environment may be out of another user's reach; what it is made from is not.
-PYTHON = str(Path(sys.executable).resolve())
+#: -S: what other packages do at each start of Python is none of guestctl's, and takes longer.
+PYTHON = (str(Path(sys.executable).resolve()), "-S")
+PACKAGES = [folder for folder in sys.path if folder.endswith("-packages")]
 
 Result = subprocess.CompletedProcess[str]
 
@@ -47,7 +49,7 @@ class Command:
             "HOME": str(self.home),
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_RUNTIME_DIR": str(self.home),
-            "PYTHONPATH": str(self._library),
+            "PYTHONPATH": os.pathsep.join([str(self._library), *PACKAGES]),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": os.environ["PATH"],
             "LC_ALL": "C.UTF-8",
@@ -55,11 +57,11 @@ class Command:
 
     def argv(self, *arguments: str | Path) -> list[str]:
         """The command line."""
-        return [PYTHON, "-m", "guestctl", *map(str, arguments)]
+        return [*PYTHON, "-m", "guestctl", *map(str, arguments)]
 
     def python(self, *arguments: str) -> Result:
         """Run the interpreter as the command's user."""
-        return self._run([PYTHON, *arguments], {})
+        return self._run([*PYTHON, *arguments], {})
 
     def run(
         self,

