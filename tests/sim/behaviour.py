@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from math import inf
 
-from guestctl.model import JobKind, State
+from guestctl.domain_xml import read_nature
+from guestctl.model import DiskKind, JobKind, Nature, State
 
 #: Of no meaning but to be always the same: a guest's UUID follows from its name.
 _NAMESPACE = uuid.UUID("c1b1e7a0-5a0c-4f57-9d6c-0d2f6f1f7b11")
@@ -17,6 +19,17 @@ MIB = 1024 * 1024
 def uuid_of(name: str) -> str:
     """The UUID of the guest first made under this name."""
     return str(uuid.uuid5(_NAMESPACE, name))
+
+
+@cache
+def nature_of(name: str, disk: DiskKind, xml: str) -> Nature:
+    """What guestctl reads in the XML of a guest."""
+    source = {
+        DiskKind.FILE: f"<disk type='file'><source file='/images/{name}.qcow2'/></disk>",
+        DiskKind.BLOCK: f"<disk type='block'><source dev='/dev/vg/{name}'/></disk>",
+        DiskKind.OTHER: f"<disk type='network'><source protocol='rbd' name='{name}'/></disk>",
+    }[disk]
+    return read_nature(f"<domain><devices>{source}</devices>{xml}</domain>")
 
 
 class Agent(StrEnum):
@@ -63,11 +76,15 @@ IGNORED_BUTTON = Button(after=inf)
 
 @dataclass(frozen=True)
 class Save:
-    """How a managed save goes: its seconds (inf: it hangs), the error it ends with, its abort."""
+    """How a managed save goes: its seconds (inf: it hangs), the error it ends with, its abort.
+
+    wreck: whether libvirt leaves the file when it comes to nothing.
+    """
 
     after: float = 5.0
     fails: str = ""
     abort: Abort = Abort.WORKS
+    wreck: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +113,7 @@ class Behaviour:
     kill: seconds until it is gone after poweroff (inf: the call never returns).
     unkillable: its process is stuck in the kernel, and poweroff fails.
     frozen: its QEMU answers nothing; wedged: libvirtd answers nothing about it either.
+    writes: to its disk, whenever it runs.
     """
 
     button: Button = field(default_factory=Button)
@@ -110,11 +128,16 @@ class Behaviour:
     loses_events: bool = False
     frozen: bool = False
     wedged: bool = False
+    writes: bool = True
 
 
 @dataclass(frozen=True)
 class GuestSpec:
-    """A guest as a test describes it."""
+    """A guest as a test describes it.
+
+    xml: what its domain XML holds beside a disk of the given kind.
+    defined: whether it is there from the beginning.
+    """
 
     name: str
     uri: str = "qemu:///system"
@@ -127,3 +150,6 @@ class GuestSpec:
     behaviour: Behaviour = field(default_factory=Behaviour)
     job: OtherJob | None = None
     booted: float = inf  #: how many seconds ago it was booted
+    disk: DiskKind = DiskKind.FILE
+    xml: str = ""
+    defined: bool = True

@@ -1,12 +1,16 @@
 """`events.txt` of a scenario: what is commanded and what happens, line by line.
 
-    0s    preserve
+    0s    preserve --within 20s
     12s     web is started
     +30s  start
 
 A line is a time and a deed.  Deeds are commands, which are carried out one after another, or
 happenings, which befall the host meanwhile.  A time with "+" counts, for a command, from the
 end of the command above it; for a happening, from the beginning of the command above it.
+
+Commands are those of guestctl, as far as they are lists of words in COMMANDS, and "reboot",
+"host stops" and "boot" for what the units do.  _GUEST and _HOST have the happenings; those of
+guestctl's own process are in scenario.py.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from guestctl.values import parse_duration
+from guestctl.model import Override
+from guestctl.values import parse_duration, parse_size
 
 from .behaviour import Image
 from .guest import SimGuest
@@ -68,46 +73,118 @@ def _parse(line: str) -> Line:
     return Line(parse_duration(match[2]), bool(match[1]), match[3])
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command, taken apart; without names it is for all guests."""
+
+    deed: str
+    verb: str
+    names: tuple[str, ...] = ()
+    within: float | None = None
+    over: Override | None = None
+
+
+_OVERRIDES = {
+    "--resume-anyway": Override.RESUME_ANYWAY,
+    "--discard-save": Override.DISCARD_SAVE,
+}
+
+
+def parse_command(deed: str) -> Command:
+    """`start web --discard-save`, `preserve --within 20s` and such."""
+    if deed == "host stops":
+        return Command(deed, deed)
+    verb, *words = deed.split()
+    within = None
+    if "--within" in words:
+        at = words.index("--within")
+        within = parse_duration(words[at + 1])
+        del words[at : at + 2]
+    over = next((_OVERRIDES[word] for word in words if word in _OVERRIDES), None)
+    names = tuple(word for word in words if not word.startswith("--"))
+    return Command(deed, verb, names, within, over)
+
+
 def _is_command(deed: str) -> bool:
     return any(deed == command or deed.startswith(f"{command} ") for command in COMMANDS)
 
 
-_Happening = Callable[[SimGuest], object]
+_Happening = Callable[[SimHost, SimGuest], object]
+
+
+def _break_image(_host: SimHost, guest: SimGuest) -> None:
+    if guest.image is not Image.NONE:
+        guest.images.kind = Image.BROKEN
+
 
 _GUEST: dict[str, _Happening] = {
-    "is started": lambda guest: guest.start(Reply()),
-    "powers itself off": SimGuest.shut_itself_down,
-    "is saved": lambda guest: guest.save(Reply()),
-    "is destroyed": lambda guest: guest.poweroff(Reply()),
-    "is paused": SimGuest.pause,
-    "is unpaused": lambda guest: guest.unpause(Reply()),
-    "crashes": SimGuest.crash,
-    "is undefined": SimGuest.undefine,
-    "migrates away": SimGuest.migrate_away,
-    "thaws": SimGuest.thaw,
-    "has a broken image": lambda guest: setattr(guest, "image", Image.BROKEN),
+    "is started": lambda _, guest: guest.start(Reply()),
+    "powers itself off": lambda _, guest: guest.shut_itself_down(),
+    "is saved": lambda _, guest: guest.save(Reply()),
+    "is destroyed": lambda _, guest: guest.poweroff(Reply()),
+    "is paused": lambda _, guest: guest.pause(),
+    "is unpaused": lambda _, guest: guest.unpause(Reply()),
+    "crashes": lambda _, guest: guest.crash(),
+    "is undefined": lambda _, guest: guest.undefine(),
+    "migrates away": lambda _, guest: guest.migrate_away(),
+    "freezes": lambda _, guest: guest.freeze(),
+    "thaws": lambda _, guest: guest.thaw(),
+    "has a broken image": _break_image,
+    "has its image put back": lambda _, guest: guest.images.put_back(),
+    "has its disk changed": lambda host, guest: host.files.write(guest.disk),
+    "has its disk replaced": lambda host, guest: host.files.replace(guest.disk),
+    "has no disk": lambda host, guest: host.files.set_there(guest.disk, False),
+    "has its disk again": lambda host, guest: host.files.set_there(guest.disk, True),
 }
-_LOST = re.compile(r"(\S+) is lost(?: for (\S+))?")
-_RENAMED = re.compile(r"(\S+) is renamed to (\S+)")
+
+
+def _jump(host: SimHost, how_far: str) -> None:
+    back = how_far.startswith("-")
+    seconds = parse_duration(how_far.lstrip("-"))
+    host.clock_jump += -seconds if back else seconds
+
+
+def _lose(host: SimHost, uri: str, seconds: str | None) -> None:
+    host.daemon(uri).lose_connections(parse_duration(seconds) if seconds else None)
+
+
+_HOST: dict[str, Callable[..., object]] = {
+    r"(\S+) is lost(?: for (\S+))?": _lose,
+    r"(\S+) is killed for (\S+)": lambda host, uri, t: host.daemon(uri).die(parse_duration(t)),
+    r"(\S+) is defined": lambda host, name: host.define(name),
+    r"(\S+) is renamed to (\S+)": lambda host, old, new: _rename(host, old, new),
+    r"the room of (\S+) is (\S+)": lambda host, uri, room: host.files.room.update(
+        {uri: parse_size(room)}
+    ),
+    r"the clock jumps by (\S+)": _jump,
+    r"the ledger's disk is full": lambda host: setattr(host, "ledger_is_full", True),
+    r"the ledger's disk has room again": lambda host: setattr(host, "ledger_is_full", False),
+    r"files do not answer": lambda host: setattr(host.files, "silent", True),
+    r"files answer again": lambda host: setattr(host.files, "silent", False),
+}
 
 
 def happen(host: SimHost, deed: str) -> None:
     """Have it happen now; EventsError when there is no such happening."""
-    if lost := _LOST.fullmatch(deed):
-        seconds = parse_duration(lost[2]) if lost[2] else None
-        host.daemon(lost[1]).lose_connections(seconds)
-    elif renamed := _RENAMED.fullmatch(deed):
-        _guest(host, renamed[1]).rename(renamed[2])
-    else:
-        name, _, what = deed.partition(" ")
-        if what not in _GUEST:
-            raise EventsError(f"cannot have this happen: {deed!r}")
-        _GUEST[what](_guest(host, name))
+    for pattern, what in _HOST.items():
+        if match := re.fullmatch(pattern, deed):
+            what(host, *match.groups())
+            return
+    name, _, words = deed.partition(" ")
+    if words not in _GUEST:
+        raise EventsError(f"cannot have this happen: {deed!r}")
+    if guest := _find(host, name):
+        _GUEST[words](host, guest)
 
 
-def _guest(host: SimHost, name: str) -> SimGuest:
-    for daemon in host.daemons.values():
-        for guest in daemon.guests.values():
-            if guest.name == name:
-                return guest
-    raise EventsError(f"there is no guest {name} now")
+def _rename(host: SimHost, old: str, new: str) -> None:
+    if guest := _find(host, old):
+        guest.rename(new)
+        host.names.add(new)
+
+
+def _find(host: SimHost, name: str) -> SimGuest | None:
+    """The guest, if it is still there; EventsError if there never was one with this name."""
+    if name not in host.names:
+        raise EventsError(f"there is no guest {name}")
+    return next((guest for guest in host.guests() if guest.name == name), None)

@@ -1,7 +1,7 @@
 """`facts.toml` of a scenario: guests and their behaviour, to GuestSpecs.
 
 Keys are the fields of behaviour.py with "-" for "_"; durations are written as in guestctl's
-own configuration, and "never" is a time that does not come.
+own configuration, as sizes are, and "never" is a time that does not come.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import typing
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from math import inf
-from pathlib import Path
 from typing import Any, TypeVar
 
-from guestctl.values import parse_duration
+from guestctl.values import parse_duration, parse_size
 
 from .behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec
 
@@ -26,10 +25,11 @@ class FactsError(ValueError):
     """Something in facts.toml is not understood."""
 
 
-def load_facts(path: Path) -> list[GuestSpec]:
-    """The guests of the file, in its order."""
-    tables = tomllib.loads(path.read_text())["guest"]
-    return [_guest(table) for table in tables]
+def parse_facts(text: str) -> tuple[list[GuestSpec], dict[str, int]]:
+    """The guests, in their order, and the room for saves by URI, from a table named room."""
+    tables = tomllib.loads(text)
+    room = {uri: parse_size(size) for uri, size in tables.get("room", {}).items()}
+    return [_guest(table) for table in tables["guest"]], room
 
 
 def _guest(table: dict[str, Any]) -> GuestSpec:
@@ -60,6 +60,8 @@ def _value(hint: Any, value: Any) -> Any:
         return _make(hint, value)
     if hint is float:
         return inf if value == "never" else parse_duration(value)
+    if hint is int and isinstance(value, str):
+        return parse_size(value)
     if issubclass(hint, StrEnum):
         return hint(value)
     if not isinstance(value, hint):

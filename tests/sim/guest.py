@@ -6,53 +6,24 @@ goes on whether or not anybody waits for the answer.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
-from typing import Protocol
 
-from guestctl.model import (
-    Disk,
-    DiskKind,
-    EventKind,
-    GuestEvent,
-    GuestFacts,
-    GuestId,
-    Job,
-    JobKind,
-    Method,
-    Nature,
-    State,
-)
+from guestctl.model import EventKind, Job, JobKind, Method, State
 from guestctl.ports import ErrorKind
 
-from .behaviour import Abort, Agent, GuestSpec, Image, OtherJob, uuid_of
+from .behaviour import Abort, Agent, GuestSpec, Image, OtherJob
+from .chronicle import By, Fate
 from .lock import Reply, StateLock
+from .machine import Machine, Owner
 
 #: libvirt's own limits: for an agent to answer, for a process to end after SIGKILL.
 AGENT_LIMIT, KILL_LIMIT = 5.0, 15.0
 ABORT_TAKES, WAKE_TAKES = 0.2, 0.5
+_DISK_FULL = "operation failed: cannot write the save: No space left on device"
 NOT_RUNNING = "Requested operation is not valid: domain is not running"
-
-
-class Owner(Protocol):
-    """The libvirtd that a guest belongs to."""
-
-    uri: str
-
-    def emit(self, guest: SimGuest, event: GuestEvent) -> None:
-        """Tell every client."""
-
-    def remove(self, guest: SimGuest) -> None:
-        """The guest exists no more."""
-
-    def save_began(self) -> None:
-        """For counting how many are under way."""
-
-    def save_ended(self) -> None:
-        """For counting how many are under way."""
 
 
 @dataclass
@@ -65,68 +36,34 @@ class _Job:
     abort: Abort
     reply: Reply
     finish: Callable[[], None]
+    unlinked: bool = False
 
 
-class SimGuest:
+class SimGuest(Machine):
     """A guest of a simulated libvirtd.  Its methods named like libvirt's calls answer a Reply."""
 
     def __init__(self, owner: Owner, spec: GuestSpec) -> None:
-        self._owner = owner
-        self._loop = asyncio.get_running_loop()
-        self.uuid = uuid_of(spec.name)
-        self.name = spec.name
-        self.behaviour = spec.behaviour
-        self.state = spec.state
-        self.reason = spec.reason or ("booted" if spec.state is State.RUNNING else "unknown")
-        self.persistent = spec.persistent
-        self.autostart = spec.autostart
-        self.image = spec.image
-        #: How many images were made of it: tells one from the next.
-        self.images_made = 0
-        self.nature = Nature(disks=(Disk(DiskKind.FILE, f"/images/{spec.name}.qcow2"),))
-        self.memory = spec.memory
-        self.clock: float | None = None
+        super().__init__(owner, spec)
         self._image_paused = False
         self._hears_from = self._loop.time() - spec.booted + self.behaviour.boots
         self._presses = 0
         self._owed: list[Callable[[], None]] = []
         self._start_failures = spec.behaviour.start.fails
-        self._life = 0
         self._job: _Job | None = None
         self._lock = StateLock(self._is_locked, lambda: self.behaviour.frozen)
         if spec.job:
             self._begin_other(spec.job)
 
-    # -- what is seen of it ----------------------------------------------------------------------
-
-    @property
-    def up(self) -> bool:
-        return self.state is not State.SHUT_OFF
-
-    @property
-    def id(self) -> GuestId:
-        return GuestId(self._owner.uri, self.uuid)
-
-    @property
-    def facts(self) -> GuestFacts:
-        saved = self.image is not Image.NONE
-        return GuestFacts(
-            self.id,
-            self.name,
-            self.state,
-            self.reason,
-            self.persistent,
-            self.autostart,
-            saved,
-            self.memory,
-        )
-
     def discard_save(self, reply: Reply) -> None:
+        """virDomainManagedSaveRemove: it unlinks whatever file is there."""
         if self.image is Image.NONE:
             reply.fail(ErrorKind.FAILED, "no managed save image")
-        else:
-            self.image = Image.NONE
-            reply.ok()
+            return
+        self._note(Fate.DISCARDED, reply.by, self.images.number)
+        self.images.drop()
+        if self._job and self._job.kind is JobKind.SAVE:
+            self._job.unlinked = True
+        reply.ok()
 
     def job(self, reply: Reply) -> None:
         if not self.up:
@@ -143,12 +80,23 @@ class SimGuest:
         share = 0.0 if job.seconds == inf else (self._loop.time() - job.begun) / job.seconds
         return Job(job.kind, int(share * self.memory), self.memory)
 
+    @property
+    def being_saved(self) -> int:
+        """The bytes of a save under way that are written."""
+        job = self._seen_job()
+        return job.done if job and job.kind is JobKind.SAVE else 0
+
     # -- the state change lock -------------------------------------------------------------------
 
     def _is_locked(self, beside_backup: bool) -> bool:
         if self.behaviour.frozen:
             return True
         return self._job is not None and not (beside_backup and self._job.kind is JobKind.BACKUP)
+
+    def freeze(self) -> None:
+        """Its QEMU gets SIGSTOP."""
+        if self.up:
+            self.behaviour = replace(self.behaviour, frozen=True)
 
     def thaw(self) -> None:
         """Its QEMU answers again."""
@@ -169,10 +117,16 @@ class SimGuest:
         self._later(seconds, self._finish_job, self._job)
 
     def _finish_job(self, job: _Job) -> None:
-        if self._job is job:
+        if self._job is not job:
+            return
+        if job.kind is JobKind.SAVE:
+            full = self._has_filled_its_disk()
+            self._end_job()
+            self._end_save(job, full)
+        else:
             self._end_job()
             job.finish()
-            self._lock.release()
+        self._lock.release()
 
     def _end_job(self) -> None:
         if self._job and self._job.kind is JobKind.SAVE:
@@ -204,6 +158,7 @@ class SimGuest:
         if self._job is job:
             self._end_job()
             if job.kind is JobKind.SAVE:
+                self._leave_wreck()
                 self._go_on_after_save("save canceled")
             job.reply.fail(ErrorKind.ABORTED, "operation aborted: job was canceled by client")
             self._lock.release()
@@ -231,17 +186,23 @@ class SimGuest:
         if not self._image_paused:
             self._suspend("saving")
         self._owner.save_began()
-        self._begin_job(JobKind.SAVE, seconds, abort, reply, partial(self._end_save, reply))
+        self._begin_job(JobKind.SAVE, seconds, abort, reply, _nothing)
 
-    def _end_save(self, reply: Reply) -> None:
-        if error := self.behaviour.save.fails:
+    def _end_save(self, job: _Job, full: bool) -> None:
+        error = self.behaviour.save.fails or (_DISK_FULL if full else "")
+        if error:
+            self._leave_wreck()
             self._go_on_after_save("save canceled")
-            reply.fail(ErrorKind.FAILED, error)
-        else:
-            self.image = Image.COMPLETE
-            self.images_made += 1
-            self.go_down("saved")
-            reply.ok()
+            job.reply.fail(ErrorKind.FAILED, error)
+            return
+        self._make_image(Image.NONE if job.unlinked else Image.COMPLETE)
+        self.go_down("saved", job.reply.by, Fate.SAVED)
+        job.reply.ok()
+
+    def _leave_wreck(self) -> None:
+        """Of a save that was cut off, libvirt can leave the file."""
+        if self.behaviour.save.wreck:
+            self._make_image(Image.INCOMPLETE)
 
     def _go_on_after_save(self, reason: str) -> None:
         if not self._image_paused:
@@ -253,7 +214,7 @@ class SimGuest:
         if not self.up:
             reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
         elif method is Method.AGENT:
-            self._ask_agent(reply, self._agent_shuts_down)
+            self._ask_agent(reply, lambda: self._agent_shuts_down(reply.by))
         else:
             self._lock.take(reply, lambda: self._press(reply), beside_backup=True)
 
@@ -264,16 +225,16 @@ class SimGuest:
             return
         reply.ok()
         if self.state is State.PAUSED:
-            self._owed.append(self._hear_press)
+            self._owed.append(partial(self._hear_press, reply.by))
         elif self.state is State.RUNNING:
-            self._hear_press()
+            self._hear_press(reply.by)
 
-    def _hear_press(self) -> None:
+    def _hear_press(self, by: By) -> None:
         if self._loop.time() < self._hears_from:
             return
         self._presses += 1
         if self._presses == self.behaviour.button.press:
-            self._later(self.behaviour.button.after, self.shut_itself_down)
+            self._later(self.behaviour.button.after, self.shut_itself_down, by)
 
     def _ask_agent(self, reply: Reply, does: Callable[[], None]) -> None:
         agent = self.behaviour.agent
@@ -290,17 +251,17 @@ class SimGuest:
             reply.ok()
             does()
 
-    def _agent_shuts_down(self) -> None:
+    def _agent_shuts_down(self, by: By) -> None:
         if self.behaviour.agent is Agent.WORKS:
-            self._later(self.behaviour.agent_after, self.shut_itself_down)
+            self._later(self.behaviour.agent_after, self.shut_itself_down, by)
 
-    def shut_itself_down(self) -> None:
-        """It powers itself off, whatever made it do so; a paused guest does later."""
+    def shut_itself_down(self, by: By = By.ITSELF) -> None:
+        """It powers itself off, whoever made it do so; a paused guest does later."""
         if self.state is State.RUNNING:
             self._emit(EventKind.SHUTDOWN, "guest")
-            self.go_down("shutdown")
+            self.go_down("shutdown", by)
         elif self.up:
-            self._owed.append(self.shut_itself_down)
+            self._owed.append(partial(self.shut_itself_down, by))
 
     def poweroff(self, reply: Reply) -> None:
         if not self.up:
@@ -313,17 +274,19 @@ class SimGuest:
 
     def _killed(self, reply: Reply) -> None:
         self._emit(EventKind.SHUTDOWN, "host")
-        self.go_down("destroyed")
+        self.go_down("destroyed", reply.by)
         reply.ok()
 
     def migrate_away(self) -> None:
         """It runs on another host from now on."""
-        self.go_down("migrated")
+        if self.up:
+            self.go_down("migrated", By.SOMEBODY, Fate.MOVED)
 
-    def go_down(self, reason: str) -> None:
+    def go_down(self, reason: str, by: By, fate: Fate = Fate.STOPPED) -> None:
         """No machine of it is left; a transient guest is gone for good."""
         job = self._job
         self._end_job()
+        self._note(fate, by, self.images.number if fate is Fate.SAVED else 0)
         self._set(State.SHUT_OFF, reason)
         self._life += 1
         self._owed.clear()
@@ -344,6 +307,9 @@ class SimGuest:
             reply.fail(ErrorKind.WRONG_STATE, message)
         elif self.image is Image.BROKEN:
             reply.fail(ErrorKind.FAILED, "operation failed: save image is corrupt")
+        elif not self._can_open_disks():
+            message = f"Cannot access storage file '{self.disk}': No such file or directory"
+            reply.fail(ErrorKind.SYSTEM, message)
         else:
             self._life += 1
             self._set(State.PAUSED, "starting up")
@@ -357,20 +323,23 @@ class SimGuest:
             reply.fail(ErrorKind.FAILED, self.behaviour.start.message)
             return
         if self.image is Image.COMPLETE:
-            self._restored()
+            self._restored(reply.by)
         else:
-            self._booted()
+            self._booted(reply.by)
         reply.ok()
 
-    def _booted(self) -> None:
-        self.image = Image.NONE
+    def _booted(self, by: By) -> None:
+        self._note(Fate.BOOTED, by)
+        self.images.drop()
+        self._begin_to_run()
         self._presses = 0
         self._hears_from = self._loop.time() + self.behaviour.boots
         self._set(State.RUNNING, "booted")
         self._emit(EventKind.STARTED, "booted")
 
-    def _restored(self) -> None:
-        self.image = Image.NONE
+    def _restored(self, by: By) -> None:
+        self._consume_image(by)
+        self._begin_to_run()
         self._emit(EventKind.STARTED, "restored")
         if self._image_paused:
             self._set(State.PAUSED, "from snapshot")
@@ -413,12 +382,15 @@ class SimGuest:
     # -- what others do with it ------------------------------------------------------------------
 
     def pause(self) -> None:
-        self._suspend("user")
+        """As `virsh suspend` does, which waits for no job."""
+        if self.state is State.RUNNING:
+            self._suspend("user")
 
     def crash(self) -> None:
         """A panic, with on_crash=destroy."""
-        self._emit(EventKind.CRASHED)
-        self.go_down("crashed")
+        if self.up:
+            self._emit(EventKind.CRASHED)
+            self.go_down("crashed", By.ITSELF)
 
     def rename(self, name: str) -> None:
         """libvirt renames guests that are off."""
@@ -436,8 +408,10 @@ class SimGuest:
 
     def lose_memory(self) -> None:
         """The host is gone under it: what was being saved is half a file."""
+        if self.up:
+            self._note(Fate.STOPPED, By.HOST)
         if self._job and self._job.kind is JobKind.SAVE:
-            self.image = Image.INCOMPLETE
+            self._make_image(Image.INCOMPLETE)
         self._end_job()
         self._life += 1
         self._owed.clear()
@@ -445,6 +419,23 @@ class SimGuest:
         self._set(State.SHUT_OFF, "unknown")
         if not self.persistent:
             self._owner.remove(self)
+
+    def lose_libvirtd(self) -> None:
+        """Its libvirtd was killed: QEMU goes on without, and nobody has it do anything."""
+        self._lock.forget()
+        if self._job and self._job.kind is JobKind.SAVE:
+            self._make_image(Image.INCOMPLETE)
+        self._end_job()
+
+    def find_libvirtd(self) -> None:
+        """A libvirtd is there again: it ends what the old one had begun, and forgot why."""
+        if not self.up:
+            self._set(State.SHUT_OFF, "unknown")
+        elif self.reason == "saving":
+            self._go_on_after_save("unpaused")
+        elif self.reason == "starting up":
+            self._life += 1
+            self._set(State.SHUT_OFF, "failed")
 
     # -- helpers ---------------------------------------------------------------------------------
 
@@ -458,25 +449,6 @@ class SimGuest:
         owed, self._owed = self._owed, []
         for deed in owed:
             deed()
-
-    def _set(self, state: State, reason: str) -> None:
-        self.state, self.reason = state, reason
-
-    def _emit(self, kind: EventKind, detail: str = "unknown") -> None:
-        if not self.behaviour.loses_events:
-            self._owner.emit(self, GuestEvent(self.id, self.name, kind, detail))
-
-    def _later(self, seconds: float, deed: Callable[..., object], *args: object) -> None:
-        """At its time, unless the guest went down or up in between."""
-        if seconds != inf:
-            life = self._life
-            self._loop.call_later(seconds, self._do_if_same_life, life, deed, args)
-
-    def _do_if_same_life(
-        self, life: int, deed: Callable[..., object], args: tuple[object, ...]
-    ) -> None:
-        if self._life == life:
-            deed(*args)
 
 
 def _nothing() -> None:

@@ -9,9 +9,12 @@ from typing import Any, NamedTuple, TypeVar
 from guestctl.model import GuestEvent, GuestFacts, Job, Method, Nature
 from guestctl.ports import ErrorKind, HypervisorError
 
-from .behaviour import GuestSpec
+from .behaviour import GuestSpec, Image
+from .chronicle import By, Entry
+from .files import Files
 from .guest import SimGuest
 from .lock import Reply
+from .machine import Machine
 
 T = TypeVar("T")
 
@@ -29,8 +32,11 @@ class Call(NamedTuple):
 class SimDaemon:
     """One simulated libvirtd: its guests, its clients, and a log of what they called."""
 
-    def __init__(self, uri: str = "qemu:///system") -> None:
+    def __init__(self, uri: str = "qemu:///system", files: Files | None = None) -> None:
         self.uri = uri
+        self.files = files or Files()
+        self.chronicle: list[Entry] = []
+        self.boot = 1
         self.guests: dict[str, SimGuest] = {}
         self.calls: list[Call] = []
         self.saves, self.most_saves = 0, 0
@@ -38,6 +44,7 @@ class SimDaemon:
         self._clients: list[SimHypervisor] = []
         self._names: dict[str, str] = {}
         self._outages = 0
+        self._reborn = False
 
     def add(self, spec: GuestSpec) -> SimGuest:
         """Have a guest as the spec says."""
@@ -65,14 +72,20 @@ class SimDaemon:
         """The calls of one kind, of one guest or of all."""
         return [c for c in self.calls if c.name == name and guest in (None, c.guest)]
 
+    @property
+    def free(self) -> int | None:
+        """Bytes left where saves go; None where that is not known."""
+        room = self.files.room.get(self.uri)
+        return None if room is None else room - sum(map(_saved_bytes, self.guests.values()))
+
     # -- what a guest needs of it ----------------------------------------------------------------
 
-    def emit(self, guest: SimGuest, event: GuestEvent) -> None:
+    def emit(self, guest: Machine, event: GuestEvent) -> None:
         """Events come to clients a moment later, as through a socket."""
         for client in self._clients:
             asyncio.get_running_loop().call_soon(client.hear, event)
 
-    def remove(self, guest: SimGuest) -> None:
+    def remove(self, guest: Machine) -> None:
         self.guests.pop(guest.uuid, None)
 
     def save_began(self) -> None:
@@ -94,23 +107,41 @@ class SimDaemon:
             loop = asyncio.get_running_loop()
             loop.call_later(seconds, self._come_back, self._outages)
 
+    def die(self, seconds: float) -> None:
+        """It is killed, and started again after so many seconds; QEMU processes go on."""
+        for guest in self.guests.values():
+            guest.lose_libvirtd()
+        self.lose_connections(seconds)
+        self._reborn = True
+
     def _come_back(self, outage: int) -> None:
         if outage == self._outages:
-            self.reachable = True
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.reachable = True
+        if self._reborn:
+            self._reborn = False
+            for guest in self.guests.values():
+                guest.find_libvirtd()
 
     def disconnect(self, client: SimHypervisor) -> None:
         """Forget a client that is gone."""
         if client in self._clients:
             self._clients.remove(client)
 
-    def reboot(self) -> None:
+    def reboot(self, boot: int, *, unlinks_lost: bool = False) -> None:
         """The host booted anew: no guest is up, and libvirtd starts those that are flagged."""
-        self.reachable = True
+        self.reachable, self._reborn = True, False
+        self._outages += 1
         for guest in list(self.guests.values()):
             guest.lose_memory()
+            if unlinks_lost:
+                guest.images.lose_unlinks(self.boot)
+        self.boot = boot
         for guest in self.guests.values():
             if guest.autostart:
-                guest.start(Reply())
+                guest.start(Reply(by=By.LIBVIRT))
 
 
 class SimHypervisor:
@@ -123,6 +154,8 @@ class SimHypervisor:
         self._in_flight: dict[asyncio.Future[Any], None] = {}
         self._registered = False
         self._closed = False
+        #: Called before a call is sent, and once it was sent; may kill the process.
+        self.reached: Callable[[], None] = lambda: None
 
     @property
     def uri(self) -> str:
@@ -233,8 +266,8 @@ class SimHypervisor:
     async def _call(self, name: str, uuid: str, work: Callable[[Reply], None]) -> Any:
         """What libvirtd was asked for happens, also when the caller gives up waiting."""
         await asyncio.sleep(0)
-        if self._closed:
-            raise HypervisorError(ErrorKind.FAILED, "this process is gone")
+        self.reached()
+        self._check_process()
         if not self._daemon.reachable:
             message = f"cannot connect to {self.uri}: Connection refused"
             raise HypervisorError(ErrorKind.UNREACHABLE, message)
@@ -243,7 +276,17 @@ class SimHypervisor:
         future: asyncio.Future[Any] = loop.create_future()
         self._in_flight[future] = None
         try:
-            work(Reply(future))
+            work(Reply(future, By.GUESTCTL))
+            self.reached()
             return await future
         finally:
             self._in_flight.pop(future, None)
+
+    def _check_process(self) -> None:
+        if self._closed:
+            raise HypervisorError(ErrorKind.FAILED, "this process is gone")
+
+
+def _saved_bytes(guest: SimGuest) -> int:
+    """What its save takes, finished or not."""
+    return guest.memory if guest.image is not Image.NONE else guest.being_saved

@@ -9,6 +9,8 @@ from typing import Any
 
 from guestctl.ports import ErrorKind, HypervisorError
 
+from .chronicle import By
+
 #: How long libvirt lets a call wait for the lock.
 LOCK_LIMIT = 30.0
 
@@ -16,8 +18,9 @@ LOCK_LIMIT = 30.0
 class Reply:
     """The answer to one call; the first one counts, and nobody need be waiting for it."""
 
-    def __init__(self, future: asyncio.Future[Any] | None = None) -> None:
+    def __init__(self, future: asyncio.Future[Any] | None = None, by: By = By.SOMEBODY) -> None:
         self._future = future
+        self.by = by
 
     def ok(self, value: object = None) -> None:
         if self._future and not self._future.done():

@@ -2,14 +2,14 @@
 
 Nothing waits: when no callback is ready, the time of the next timer is now.  Where real
 code would hang, this raises: no timer and nothing ready, too much virtual time, or no time
-passing at all.
+passing at all.  Nothing depends on chance either: what happens twice happens alike.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import selectors
+import itertools
 from collections.abc import Coroutine
 from math import inf
 from typing import Any, TypeVar
@@ -27,24 +27,22 @@ class SimulationError(AssertionError):
     """The simulated program did what would hang or leak in the real world."""
 
 
-class _JumpingSelector(selectors.SelectSelector):
-    """Instead of waiting it moves the clock on."""
+class _JumpingSelector:
+    """Watches no files, and instead of waiting moves the clock on."""
 
     def __init__(self, most: float) -> None:
-        super().__init__()
         self.now = 0.0
         self._most = most
         self._spins = 0
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if timeout is None and not ready:
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None:
             raise SimulationError("deadlock: nothing is ready and no timer is set")
-        if ready or not timeout:
-            self._spin()
-        else:
+        if timeout > 0:
             self._jump(timeout)
-        return ready
+        else:
+            self._spin()
+        return []
 
     def forgive(self) -> None:
         """After an error: no limits any more, so that what is left can be ended."""
@@ -62,14 +60,27 @@ class _JumpingSelector(selectors.SelectSelector):
             raise SimulationError(f"still busy after {self._most:g} s of virtual time")
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class _Task(asyncio.Task[Any]):
+    """A task whose place in a set is always the same."""
+
+    def __init__(self, number: int, *args: Any, **kwargs: Any) -> None:
+        self._number = number
+        super().__init__(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
     """Begins at 0 s.  mishaps: what asyncio only logs, such as an error nobody looked at."""
 
     def __init__(self, most: float = DAY) -> None:
-        self._jumping = _JumpingSelector(most)
+        super().__init__()
+        self._selector = self._jumping = _JumpingSelector(most)
+        self._numbers = itertools.count()
         self.mishaps: list[str] = []
-        super().__init__(self._jumping)
         self.set_exception_handler(self._note_mishap)
+        self.set_task_factory(self._make_task)
 
     def time(self) -> float:
         return self._jumping.now
@@ -77,6 +88,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def forgive(self) -> None:
         """Let what is left end, whatever was wrong."""
         self._jumping.forgive()
+
+    def _make_task(
+        self, loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any
+    ) -> asyncio.Task[Any]:
+        return _Task(next(self._numbers), coro, loop=loop, **kwargs)
+
+    def _process_events(self, _events: list[Any]) -> None:
+        """There are no files."""
+
+    def _write_to_self(self) -> None:
+        """There are no other threads to wake it."""
 
     def _note_mishap(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.mishaps.append(f"{context['message']}: {context.get('exception')!r}")

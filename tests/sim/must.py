@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from guestctl.model import GuestFacts, Outcome, RunKind, RunResult
+from guestctl.model import GuestFacts, Outcome, Plan, RunKind, RunResult
+from guestctl.plan import describe
 from guestctl.values import parse_duration
 from guestctl.wanted import wish
 
+from .chronicle import By, Entry
 from .scenario import Done, Story, is_up
 
 _DOWN = frozenset({Outcome.SAVED, Outcome.SHUT_DOWN, Outcome.POWERED_OFF, Outcome.GONE})
@@ -19,8 +21,15 @@ _UP = frozenset({Outcome.RESUMED, Outcome.STARTED})
 
 
 def broken_promises(story: Story) -> list[str]:
-    """Outcomes that were not so, as the simulated libvirtd knows."""
-    return [text for done, result in story.runs for text in _lies(done, result)]
+    """Outcomes that were not so, as the simulated libvirtd knows, and saves used wrongly."""
+    wrong = [text for done, result in story.runs for text in _lies(done, result)]
+    return wrong + [f"resumed by {e.by}: {e.wrong}" for e in story.chronicle if _is_wrong(story, e)]
+
+
+def _is_wrong(story: Story, entry: Entry) -> bool:
+    """Whether guestctl, without being told to, resumed a guest from a save that was not true."""
+    told_to = any("--resume-anyway" in done.command for done in story.commands)
+    return bool(entry.wrong) and entry.by is By.GUESTCTL and not told_to
 
 
 def _lies(done: Done, result: RunResult) -> Iterator[str]:
@@ -94,6 +103,35 @@ def _wanted_is(story: Story, name: str, wanted: str) -> bool:
     return wish(story.known.get(facts.id), facts, story.boot).wanted == wanted
 
 
+def _held_is(story: Story, name: str, words: str | None) -> bool:
+    facts = _facts(story, name)
+    known = story.known.get(facts.id) if facts else None
+    return known is not None and known.hold is not None and (words or "") in known.hold
+
+
+def _is_not_held(story: Story, name: str) -> bool:
+    return not _held_is(story, name, None)
+
+
+def _was(story: Story, name: str, fate: str, times: str) -> bool:
+    facts = _facts(story, name)
+    happened = [e for e in story.chronicle if facts and e.guest == facts.id and e.fate == fate]
+    return len(happened) == int(times)
+
+
+def _step_says(story: Story, number: str, name: str, words: str) -> bool:
+    results = [g for g in _run(story, number)[1].guests if g.name == name]
+    texts = [g.reason for g in results] + [s.reason for g in results for s in g.steps]
+    return any(words in text for text in texts)
+
+
+def _planned(story: Story, number: str, name: str, words: str) -> bool:
+    plans = [plan for _, plan, _ in _run(story, number)[0].report.plans]
+    plans += [Plan(plans[0].kind, (p,)) for _, p in _run(story, number)[0].report.added]
+    entries = [entry for plan in plans for entry in plan.guests if entry.guest.name == name]
+    return any(words in describe(entry) for entry in entries)
+
+
 def _called(story: Story, name: str, times: str, call: str) -> bool:
     made = [c for c in story.calls if c.guest == name and c.name == call]
     return len(made) == int(times)
@@ -113,6 +151,11 @@ _CHECKS: dict[str, Callable[..., bool]] = {
     r"run (\d+): (\S+) (saved|shut-down|powered-off|resumed|started|skipped|held|gone|unknown"
     r"|failed)": _guest_outcome,
     r"run (\d+): nothing of (\S+)": _not_in_run,
+    r"run (\d+): (\S+) because of (.+)": _step_says,
+    r"run (\d+) plans for (\S+): (.+)": _planned,
+    r"(\S+) is held(?: because (.+))?": _held_is,
+    r"(\S+) is not held": _is_not_held,
+    r"(\S+) was (booted|resumed|save discarded) (\d+) times?": _was,
     r"(\S+) is (running|paused|shut off|saved|gone|pmsuspended|crashed)": _state_is,
     r"(\S+) is wanted (on|off)": _wanted_is,
     r"(\S+) gets (\d+) (.+)": _called,

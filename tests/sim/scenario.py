@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from guestctl.config import Config, load
 from guestctl.ledger import Ledger, transaction
@@ -16,13 +18,12 @@ from guestctl.restore import restore
 from guestctl.world import Seen, read_all
 
 from . import loop as virtual
-from .events import Line, Turn, happen, parse_events
-from .facts import load_facts
+from .behaviour import GuestSpec
+from .chronicle import Entry
+from .events import Command, Line, Turn, happen, parse_command, parse_events
+from .facts import parse_facts
 from .hypervisor import Call
-from .world import Process, RecordingReport, SimHost
-
-_Named = frozenset[GuestId] | None
-_Run = Callable[[Process, Seen, _Named], Coroutine[Any, Any, RunResult]]
+from .world import BASE_NS, Process, RecordingReport, SimHost
 
 
 @dataclass
@@ -35,11 +36,12 @@ class Done:
     result: RunResult | str
     report: RecordingReport
     facts: dict[GuestId, GuestFacts]
+    points: int = 0
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """The guests it is for; none: for all."""
-        return _split(self.command)[1]
+        return parse_command(self.command).names
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Story:
     trails: dict[str, list[tuple[float, str, str]]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     most_saves: int = 0
+    chronicle: list[Entry] = field(default_factory=list)
 
     @property
     def runs(self) -> list[tuple[Done, RunResult]]:
@@ -62,32 +65,68 @@ class Story:
         return [(c, c.result) for c in self.commands if isinstance(c.result, RunResult)]
 
 
+@dataclass(frozen=True)
+class Script:
+    """A scenario as its folder has it."""
+
+    guests: list[GuestSpec]
+    room: dict[str, int]
+    config: Config
+    turns: list[Turn]
+
+
+class Watcher(Protocol):
+    """Looks at the host before and after each command; raises what is wrong."""
+
+    def before(self, host: SimHost, command: Command) -> None:
+        """The command is about to begin."""
+
+    def after(self, host: SimHost, command: Command, done: Done) -> None:
+        """The command has ended, or its process has."""
+
+
+def read_script(folder: Path) -> Script:
+    """The scenario of a folder."""
+    guests, room = parse_facts((folder / "facts.toml").read_text())
+    turns = parse_events((folder / "events.txt").read_text())
+    return Script(guests, room, load(folder / "config.toml"), turns)
+
+
 def run_scenario(folder: Path) -> Story:
     """The story of a folder."""
-    config = load(folder / "config.toml")
-    turns = parse_events((folder / "events.txt").read_text())
-    return virtual.run(_tell(folder, config, turns))
+    return run_script(read_script(folder))
 
 
-async def _tell(folder: Path, config: Config, turns: list[Turn]) -> Story:
-    with SimHost(load_facts(folder / "facts.toml")) as host:
-        for uri in config.general.uris:
+def run_script(script: Script, watcher: Watcher | None = None) -> Story:
+    """The story of a scenario."""
+    return virtual.run(_tell(script, watcher))
+
+
+async def _tell(script: Script, watcher: Watcher | None) -> Story:
+    with SimHost(script.guests, room=script.room) as host:
+        for uri in script.config.general.uris:
             host.daemon(uri)
-        teller = _Teller(host, config)
-        for turn in turns:
+        teller = _Teller(host, script.config, watcher)
+        for turn in script.turns:
             await teller.take(turn)
         return teller.end()
 
 
+#: What befalls guestctl's process, or the host with it; "at point 7" can stand after most: when
+#: the process comes to its 7th call or ledger write, counted before and after each.
+_AT_POINT = re.compile(r"(.+) at point (\d+)")
+
+
 class _Teller:
-    def __init__(self, host: SimHost, config: Config) -> None:
+    def __init__(self, host: SimHost, config: Config, watcher: Watcher | None) -> None:
         self._host = host
         self._config = config
+        self._watcher = watcher
         self._loop = asyncio.get_running_loop()
         self._story = Story(config=config)
         self._task: asyncio.Task[RunResult] | None = None
         self._process: Process | None = None
-        self._begun_in_boot = host.boot
+        self._fuses: dict[int, str] = {}
         self._failure: Exception | None = None
 
     async def take(self, turn: Turn) -> None:
@@ -95,8 +134,11 @@ class _Teller:
         if turn.command:
             await self._wait_for(turn.command)
         for line in turn.happenings:
-            base = self._loop.time() if line.relative else 0.0
-            self._at(base + line.seconds, line.deed)
+            if match := _AT_POINT.fullmatch(line.deed):
+                self._fuses[int(match[2])] = match[1]
+            else:
+                base = self._loop.time() if line.relative else 0.0
+                self._at(base + line.seconds, line.deed)
         if turn.command:
             await self._carry_out(turn.command.deed)
         if self._failure:
@@ -113,23 +155,26 @@ class _Teller:
             self._loop.call_at(when, self._happen, deed)
 
     def _happen(self, deed: str) -> None:
-        ending = {
+        endings: dict[str, Callable[[], None]] = {
             "power cut": self._power_cut,
+            "power cut that loses unlinks": partial(self._power_cut, unlinks_lost=True),
             "guestctl is killed": self._kill,
             "guestctl is interrupted": self._interrupt,
-        }.get(deed)
+        }
+        ending = endings.get(deed)
         try:
             ending() if ending else happen(self._host, deed)
         except (ValueError, AssertionError) as error:
             self._failure = error
 
-    def _power_cut(self) -> None:
+    def _power_cut(self, *, unlinks_lost: bool = False) -> None:
         self._kill()
-        self._host.reboot()
+        self._host.reboot(unlinks_lost=unlinks_lost)
 
     def _kill(self) -> None:
-        if self._process and self._task:
+        if self._process:
             self._process.kill()
+        if self._task:
             self._task.cancel()
 
     def _interrupt(self) -> None:
@@ -139,46 +184,57 @@ class _Teller:
     # -- commands --------------------------------------------------------------------------------
 
     async def _carry_out(self, deed: str) -> None:
+        command = parse_command(deed)
+        if self._watcher:
+            self._watcher.before(self._host, command)
+        done = await self._done(command)
+        self._story.commands.append(done)
+        if self._watcher:
+            self._watcher.after(self._host, command, done)
+
+    async def _done(self, command: Command) -> Done:
         begun = self._loop.time()
-        process = self._process = self._host.process()
+        process = self._process = self._new_process()
         try:
-            result = await self._command(process, deed)
+            result = await self._command(process, command)
         finally:
             self._process = None
             for connection in process.connections.values():
                 await connection.close()
         if process.scribe.closed:
             result = "killed"
-        facts = {guest.id: guest.facts for guest in self._guests()}
+        facts = {guest.id: guest.facts for guest in self._host.guests()}
         now = self._loop.time()
-        self._story.commands.append(Done(deed, begun, now, result, process.report, facts))
+        return Done(command.deed, begun, now, result, process.report, facts, process.points)
 
-    async def _command(self, process: Process, deed: str) -> RunResult | str:
-        verb, names = _split(deed)
+    def _new_process(self) -> Process:
+        process = self._host.process()
+        for point, deed in self._fuses.items():
+            process.fuses[point] = partial(self._happen, deed)
+        self._fuses = {}
+        return process
+
+    async def _command(self, process: Process, command: Command) -> RunResult | str:
+        verb = command.verb
         if verb == "reboot":
             self._host.reboot()
             return "the host is up again"
         if verb in ("hold", "release"):
-            return self._mark(verb, names)
+            return self._mark(verb, command.names)
         if verb == "boot" and self._host.ledger.restored_since_preserve(self._host.boot_id):
             return "the guests of this boot were brought back already"
-        return await self._run(process, self._runs(verb), names)
+        return await self._run(process, command)
 
-    def _runs(self, verb: str) -> _Run:
-        door = {"host stops": Door.HOST_STOP, "boot": Door.BOOT}.get(verb, Door.COMMAND)
-        config = self._config
-        if verb in ("start", "boot"):
-            return lambda process, seen, named: restore(process.world, config, door, seen, named)
-        kind = RunKind.SHUTDOWN if verb == "shutdown" else RunKind.PRESERVE
-        return lambda process, seen, named: preserve(process.world, config, kind, door, seen, named)
-
-    async def _run(self, process: Process, run: _Run, names: list[str]) -> RunResult | str:
+    async def _run(self, process: Process, command: Command) -> RunResult | str:
         """As the command line does it: read, find who is meant, run; a task of its own."""
         seen = await read_all(process.world.hypervisors)
         if len(seen.lost) == len(process.connections):
             return "no hypervisor could be reached"
-        named = _find(seen, names) if names else None
-        self._task = asyncio.create_task(run(process, seen, named), name="run")
+        found = {guest.name: guest.id for guest in seen.guests}
+        if missing := [name for name in command.names if name not in found]:
+            return f"no guest is named {missing[0]}"
+        named = frozenset(found[name] for name in command.names) or None
+        self._task = asyncio.create_task(self._start(process, command, seen, named), name="run")
         try:
             return await self._task
         except asyncio.CancelledError:
@@ -186,10 +242,20 @@ class _Teller:
         finally:
             self._task = None
 
-    def _mark(self, verb: str, names: list[str]) -> str:
+    def _start(
+        self, process: Process, command: Command, seen: Seen, named: frozenset[GuestId] | None
+    ) -> Coroutine[Any, Any, RunResult]:
+        door = {"host stops": Door.HOST_STOP, "boot": Door.BOOT}.get(command.verb, Door.COMMAND)
+        config = _within(self._config, command.within)
+        if command.verb in ("start", "boot"):
+            return restore(process.world, config, door, seen, named, command.over)
+        kind = RunKind.SHUTDOWN if command.verb == "shutdown" else RunKind.PRESERVE
+        return preserve(process.world, config, kind, door, seen, named)
+
+    def _mark(self, verb: str, names: tuple[str, ...]) -> str:
         reason = "held by the operator" if verb == "hold" else None
         with transaction(self._host.ledger.db):
-            for guest in self._guests():
+            for guest in self._host.guests():
                 if guest.name in names:
                     self._host.ledger.hold(guest.facts, reason)
         return f"{verb}: {', '.join(names)}"
@@ -200,40 +266,29 @@ class _Teller:
         """The story, with everything as it is now."""
         story, ledger = self._story, self._host.ledger
         story.ended, story.boot = self._loop.time(), self._host.boot_id
-        story.facts = sorted((guest.facts for guest in self._guests()), key=lambda g: g.name)
+        story.facts = sorted((guest.facts for guest in self._host.guests()), key=lambda g: g.name)
         story.known = ledger.guests()
         story.trails = _trails(ledger, self._host)
+        story.chronicle = self._host.chronicle()
         for daemon in self._host.daemons.values():
             story.calls += daemon.calls
             story.most_saves = max(story.most_saves, daemon.most_saves)
         return story
 
-    def _guests(self) -> list[Any]:
-        daemons = self._host.daemons.values()
-        return [guest for daemon in daemons for guest in daemon.guests.values()]
 
-
-def _split(deed: str) -> tuple[str, list[str]]:
-    """The verb and the guests it names."""
-    if deed == "host stops":
-        return deed, []
-    verb, *names = deed.split()
-    return verb, [] if names == ["--all"] else names
-
-
-def _find(seen: Seen, names: list[str]) -> frozenset[GuestId]:
-    found = {guest.name: guest.id for guest in seen.guests}
-    return frozenset(found[name] for name in names)
+def _within(config: Config, seconds: float | None) -> Config:
+    if seconds is None:
+        return config
+    return replace(config, shutdown=replace(config.shutdown, deadline=seconds))
 
 
 def _trails(ledger: Ledger, host: SimHost) -> dict[str, list[tuple[float, str, str]]]:
-    """Each guest's reason trail, in virtual time."""
+    """Each guest's reason trail; a jump of the clock shows in the times."""
     rows = ledger.db.execute("SELECT DISTINCT uri, uuid FROM trail").fetchall()
     names = _names(ledger, host)
-    start = host.wall_clock() - round(asyncio.get_running_loop().time() * 10**9)
     trails = {}
     for guest in (GuestId(*row) for row in rows):
-        entries = [((e.at - start) / 10**9, e.source, e.reason) for e in ledger.trail(guest)]
+        entries = [((e.at - BASE_NS) / 10**9, e.source, e.reason) for e in ledger.trail(guest)]
         trails[names.get(guest, guest.uuid)] = entries
     return dict(sorted(trails.items()))
 

@@ -1,40 +1,43 @@
-"""The simulated host's files: guests' disks, save images, room for saves."""
+"""The simulated host's files, as guestctl sees them."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from guestctl.model import Disk, DiskKind, GuestFacts
 from guestctl.staleness import Found, Stamp
 
+from .files import Files
+
 if TYPE_CHECKING:
-    from tests.sim.hypervisor import SimDaemon
+    from .hypervisor import SimDaemon
 
 
 class SimStorage:
-    """The Storage of ports.py on simulated files; what is not set here is present and quiet."""
+    """The Storage of ports.py on simulated files."""
 
-    def __init__(self, daemons: Mapping[str, SimDaemon]) -> None:
+    def __init__(self, files: Files, daemons: Mapping[str, SimDaemon]) -> None:
+        self.files = files
         self._daemons = daemons
-        self.files: dict[str, Stamp] = {}
-        #: Bytes free by URI; unknown where there is no entry.
-        self.free: dict[str, int] = {}
 
     async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
-        return {disk: self._stamp(disk) for disk in disks}
-
-    def _stamp(self, disk: Disk) -> Stamp:
-        if disk.kind is not DiskKind.FILE:
-            return Stamp(disk, Found.UNVERIFIABLE)
-        return self.files.get(disk.name, Stamp(disk, Found.PRESENT, 1, 1, 1))
+        await self._answer()
+        return {disk: self.files.stamp(disk) for disk in disks}
 
     async def image(self, guest: GuestFacts) -> Stamp | None:
+        await self._answer()
         sim = self._daemons[guest.id.uri].guests.get(guest.id.uuid)
-        disk = Disk(DiskKind.FILE, f"{guest.id.uuid}.save")
+        disk = Disk(DiskKind.FILE, f"/save/{guest.name}.save")
         if sim is None or not sim.facts.saved:
             return Stamp(disk, Found.MISSING)
-        return Stamp(disk, Found.PRESENT, 1, 1, sim.images_made)
+        return Stamp(disk, Found.PRESENT, sim.images.number, guest.memory, sim.images.number)
 
     async def room(self, uri: str) -> int | None:
-        return self.free.get(uri)
+        await self._answer()
+        return self._daemons[uri].free
+
+    async def _answer(self) -> None:
+        if self.files.silent:
+            await asyncio.Event().wait()

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from guestctl.ledger import Ledger, connect, transaction
+from guestctl.ledger import TROUBLE, Ledger, connect, transaction
 from guestctl.model import (
     Door,
     GuestFacts,
     GuestPlan,
     GuestResult,
     Plan,
+    State,
     Step,
     StepResult,
 )
 from guestctl.world import World
 
 from .behaviour import GuestSpec
+from .chronicle import Entry
+from .files import Files
+from .guest import SimGuest
 from .hypervisor import SimDaemon, SimHypervisor
+from .lock import Reply
 from .storage import SimStorage
 
 T = TypeVar("T")
@@ -34,7 +42,9 @@ class InlineScribe:
     """The Scribe of ports.py without a thread: each work is one transaction.
 
     delay: seconds until the disk answers.  fault: called before each work; it may raise
-    sqlite3.Error.  Once closed (the process is gone) nothing is written any more.
+    sqlite3.Error.  is_full: whether the disk takes nothing more, though it can be read.
+    reached: called before each work and once it is durable; it may kill the
+    process.  Once closed (the process is gone) nothing is written any more.
     """
 
     def __init__(self, ledger: Ledger, trouble: Callable[[str], None]) -> None:
@@ -42,19 +52,39 @@ class InlineScribe:
         self._trouble = trouble
         self.delay = 0.0
         self.fault: Callable[[], None] = lambda: None
+        self.is_full: Callable[[], bool] = lambda: False
+        self.reached: Callable[[], None] = lambda: None
         self.closed = False
+        self._told = False
 
     async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
         await asyncio.sleep(self.delay)
+        self.reached()
         if self.closed:
             return default
         try:
-            self.fault()
-            with transaction(self._ledger.db):
-                return work(self._ledger)
-        except sqlite3.Error as error:
-            self._trouble(f"cannot write to the ledger: {error}")
+            answer = self._carry_out(work)
+        except TROUBLE as error:
+            self._tell(f"cannot write to the ledger: {error}")
             return default
+        self.reached()
+        return default if self.closed else answer
+
+    def _carry_out(self, work: Callable[[Ledger], T]) -> T:
+        self.fault()
+        db = self._ledger.db
+        with transaction(db):
+            changes = db.total_changes
+            answer = work(self._ledger)
+            if self.is_full() and db.total_changes > changes:
+                raise sqlite3.OperationalError("database or disk is full")
+            return answer
+
+    def _tell(self, message: str) -> None:
+        """Once, as ThreadScribe does."""
+        if not self._told:
+            self._told = True
+            self._trouble(message)
 
 
 class RecordingReport:
@@ -92,14 +122,23 @@ class RecordingReport:
 
 
 class Process:
-    """What one start of guestctl has: connections, scribe, display; `kill` ends it at once."""
+    """What one start of guestctl has: connections, scribe, display; `kill` ends it at once.
+
+    points: how often it has come to a call or to a ledger write, before it and after it.
+    """
 
     def __init__(self, host: SimHost) -> None:
+        self.points = 0
+        self.fuses: dict[int, Callable[[], None]] = {}
         self.report = RecordingReport()
         self.scribe = InlineScribe(host.ledger, self.report.trouble)
+        self.scribe.is_full = lambda: host.ledger_is_full
         self.connections: dict[str, SimHypervisor] = {
             uri: daemon.connect() for uri, daemon in host.daemons.items()
         }
+        self.scribe.reached = self._reached
+        for connection in self.connections.values():
+            connection.reached = self._reached
         self.world = World(
             self.connections,
             host.storage,
@@ -109,6 +148,13 @@ class Process:
             host.boot_id,
         )
 
+    def _reached(self) -> None:
+        if self.scribe.closed:
+            return
+        self.points += 1
+        if fuse := self.fuses.get(self.points):
+            fuse()
+
     def kill(self) -> None:
         """SIGKILL: nothing it was about to do happens any more."""
         self.scribe.closed = True
@@ -117,17 +163,41 @@ class Process:
 
 
 class SimHost:
-    """A host: libvirtd by URI, guestctl's ledger, the boot's id, the time of day."""
+    """A host: libvirtd by URI, guestctl's ledger, the boot's id, the time of day, files."""
 
-    def __init__(self, specs: Iterable[GuestSpec] = (), ledger: Path | None = None) -> None:
+    def __init__(
+        self,
+        specs: Iterable[GuestSpec] = (),
+        ledger: Path | None = None,
+        room: Mapping[str, int] | None = None,
+    ) -> None:
         self.boot = 1
         self.clock_jump = 0.0
+        self.ledger_is_full = False
         self.daemons: dict[str, SimDaemon] = {}
-        self.storage = SimStorage(self.daemons)
-        self._db = connect(ledger)
+        self.files = Files(dict(room or {}))
+        self.storage = SimStorage(self.files, self.daemons)
+        self._db = connect(ledger) if ledger else _new_database()
         self.ledger = Ledger(self._db, self.wall_clock)
+        self.names: set[str] = set()
+        self._undefined: dict[str, GuestSpec] = {}
         for spec in specs:
+            self._add(spec)
+
+    def _add(self, spec: GuestSpec) -> None:
+        self.names.add(spec.name)
+        if spec.defined:
             self.daemon(spec.uri).add(spec)
+        else:
+            self.daemon(spec.uri)
+            self._undefined[spec.name] = spec
+
+    def define(self, name: str) -> None:
+        """A guest of the specs that was not there yet; a running one is started as well."""
+        if spec := self._undefined.pop(name, None):
+            guest = self.daemon(spec.uri).add(replace(spec, state=State.SHUT_OFF))
+            if spec.state is State.RUNNING:
+                guest.start(Reply())
 
     def __enter__(self) -> SimHost:
         return self
@@ -145,17 +215,46 @@ class SimHost:
 
     def daemon(self, uri: str = "qemu:///system") -> SimDaemon:
         """The libvirtd of this URI; made when first asked for."""
-        return self.daemons.setdefault(uri, SimDaemon(uri))
+        if uri not in self.daemons:
+            self.daemons[uri] = SimDaemon(uri, self.files)
+        return self.daemons[uri]
+
+    def guests(self) -> list[SimGuest]:
+        """Every guest of every libvirtd."""
+        daemons = self.daemons.values()
+        return [guest for daemon in daemons for guest in daemon.guests.values()]
+
+    def chronicle(self) -> list[Entry]:
+        """What became of all guests, in order of time."""
+        daemons = self.daemons.values()
+        return sorted((e for d in daemons for e in d.chronicle), key=lambda entry: entry.time)
 
     def process(self) -> Process:
         """guestctl, started anew."""
         return Process(self)
 
-    def reboot(self) -> None:
-        """Whatever was in memory is gone, in good order or not; disks stay."""
+    def reboot(self, *, unlinks_lost: bool = False) -> None:
+        """Whatever was in memory is gone, in good order or not; disks stay.
+
+        unlinks_lost: what was removed from disks in this boot may be there again.
+        """
         self.boot += 1
         for daemon in self.daemons.values():
-            daemon.reboot()
+            daemon.reboot(self.boot, unlinks_lost=unlinks_lost)
+
+
+@cache
+def _empty_database() -> bytes:
+    """A ledger without anything in it: making one takes longer than a run."""
+    with contextlib.closing(connect(None)) as db:
+        return db.serialize()
+
+
+def _new_database() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.deserialize(_empty_database())
+    db.execute("PRAGMA foreign_keys = ON")
+    return db
 
 
 def _now() -> float:

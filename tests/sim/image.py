@@ -1,0 +1,67 @@
+"""The managed-save files of one guest: the one that is there, and those that were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .behaviour import Image
+from .files import Content
+
+
+@dataclass(frozen=True)
+class SaveFile:
+    """One save: of which of the guest's lives, and what its disks held then."""
+
+    number: int
+    life: int
+    disks: tuple[Content, ...]
+
+
+@dataclass
+class Images:
+    """kind is what libvirt would make of the file that is there now.
+
+    made tells one file from the next; stale_file: of a save that somebody cut off.
+    """
+
+    kind: Image = Image.NONE
+    made: int = 0
+    number: int = 0
+    boot: int = 0
+    files: dict[int, SaveFile] = field(default_factory=dict)
+    consumed: list[int] = field(default_factory=list)
+
+    def make(self, life: int, disks: tuple[Content, ...], kind: Image = Image.COMPLETE) -> int:
+        """A new file in the place of the old one; its number."""
+        self.made += 1
+        self.number, self.kind = self.made, kind
+        self.files[self.number] = SaveFile(self.number, life, disks)
+        return self.number
+
+    def consume(self, life: int, disks: tuple[Content, ...], boot: int) -> str:
+        """The guest goes on from it; returns what is wrong about that, if anything."""
+        file = self.files.get(self.number)
+        wrong = []
+        if file and file.life != life:
+            wrong.append("it ran on after this save")
+        if file and file.disks != disks:
+            wrong.append("its disks changed after this save")
+        if self.number in self.consumed:
+            wrong.append("it was resumed from this save before")
+        self.consumed.append(self.number)
+        self.kind, self.boot = Image.NONE, boot
+        return "; ".join(wrong)
+
+    def drop(self) -> None:
+        """The file is removed."""
+        self.kind = Image.NONE
+
+    def put_back(self) -> None:
+        """The file that the guest was last resumed from is there again, the very same."""
+        if self.consumed and self.kind is Image.NONE:
+            self.number, self.kind = self.consumed[-1], Image.COMPLETE
+
+    def lose_unlinks(self, boot: int) -> None:
+        """At a power cut: the file removed in this boot may still be there afterwards."""
+        if self.boot == boot:
+            self.put_back()

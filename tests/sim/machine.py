@@ -1,0 +1,153 @@
+"""What a simulated guest is apart from libvirt's calls: its state, its lives, its files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+from typing import Protocol
+
+from guestctl.model import DiskKind, EventKind, GuestEvent, GuestFacts, GuestId, State
+
+from .behaviour import GuestSpec, Image, nature_of, uuid_of
+from .chronicle import By, Entry, Fate
+from .files import Files
+from .image import Images
+
+
+class Owner(Protocol):
+    """The libvirtd that a guest belongs to."""
+
+    uri: str
+    files: Files
+    chronicle: list[Entry]
+    boot: int
+
+    @property
+    def free(self) -> int | None:
+        """Bytes left where saves go."""
+
+    def emit(self, guest: Machine, event: GuestEvent) -> None:
+        """Tell every client."""
+
+    def remove(self, guest: Machine) -> None:
+        """The guest exists no more."""
+
+    def save_began(self) -> None:
+        """For counting how many are under way."""
+
+    def save_ended(self) -> None:
+        """For counting how many are under way."""
+
+
+class Machine:
+    """A guest's state and files, and the chronicle of what became of it."""
+
+    def __init__(self, owner: Owner, spec: GuestSpec) -> None:
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self.uuid = uuid_of(spec.name)
+        self.name = spec.name
+        self.behaviour = spec.behaviour
+        self.state = spec.state
+        self.reason = spec.reason or ("booted" if spec.state is State.RUNNING else "unknown")
+        self.persistent = spec.persistent
+        self.autostart = spec.autostart
+        self.memory = spec.memory
+        self.nature = nature_of(spec.name, spec.disk, spec.xml)
+        self.images = Images(spec.image)
+        self.clock: float | None = None
+        #: How often it began to run: what one life remembers is of no use to the next but one.
+        self.lives = 0
+        self._life = 0
+        if spec.image is not Image.NONE:
+            self._make_image(spec.image)
+
+    @property
+    def up(self) -> bool:
+        """As GuestFacts.up."""
+        return self.state is not State.SHUT_OFF
+
+    @property
+    def id(self) -> GuestId:
+        """As guestctl knows it."""
+        return GuestId(self._owner.uri, self.uuid)
+
+    @property
+    def image(self) -> Image:
+        """What libvirt would make of its managed-save file."""
+        return self.images.kind
+
+    @property
+    def facts(self) -> GuestFacts:
+        """What libvirt says of it."""
+        return GuestFacts(
+            self.id,
+            self.name,
+            self.state,
+            self.reason,
+            self.persistent,
+            self.autostart,
+            self.image is not Image.NONE,
+            self.memory,
+        )
+
+    # -- its files -------------------------------------------------------------------------------
+
+    @property
+    def disk(self) -> str:
+        """The name of its first disk."""
+        return self.nature.disks[0].name
+
+    def _make_image(self, kind: Image = Image.COMPLETE) -> None:
+        contents = self._owner.files.contents(self.nature.disks)
+        self.images.make(self.lives, contents, kind)
+
+    def _consume_image(self, by: By) -> None:
+        number = self.images.number
+        contents = self._owner.files.contents(self.nature.disks)
+        wrong = self.images.consume(self.lives, contents, self._owner.boot)
+        self._note(Fate.RESUMED, by, number, wrong)
+
+    def _can_open_disks(self) -> bool:
+        return self._owner.files.is_there(self.nature.disks)
+
+    def _has_filled_its_disk(self) -> bool:
+        free = self._owner.free
+        return free is not None and free < 0
+
+    def _begin_to_run(self) -> None:
+        self.lives += 1
+        if self.behaviour.writes:
+            for disk in self.nature.disks:
+                self._owner.files.write(disk.name)
+
+    @property
+    def has_verifiable_disks(self) -> bool:
+        """Whether stat(2) shows that its disks changed."""
+        return all(disk.kind is DiskKind.FILE for disk in self.nature.disks)
+
+    # -- helpers ---------------------------------------------------------------------------------
+
+    def _note(self, fate: Fate, by: By, image: int = 0, wrong: str = "") -> None:
+        entry = Entry(self._loop.time(), self._owner.boot, self.id, fate, by, image, wrong)
+        self._owner.chronicle.append(entry)
+
+    def _set(self, state: State, reason: str) -> None:
+        self.state, self.reason = state, reason
+
+    def _emit(self, kind: EventKind, detail: str = "unknown") -> None:
+        if not self.behaviour.loses_events:
+            self._owner.emit(self, GuestEvent(self.id, self.name, kind, detail))
+
+    def _later(self, seconds: float, deed: Callable[..., object], *args: object) -> None:
+        """At its time, unless the guest went down or up in between."""
+        if seconds != inf:
+            life = self._life
+            self._loop.call_later(seconds, self._do_if_same_life, life, deed, args)
+
+    def _do_if_same_life(
+        self, life: int, deed: Callable[..., object], args: tuple[object, ...]
+    ) -> None:
+        if self._life == life:
+            deed(*args)
