@@ -230,6 +230,8 @@ class _Connection:
         opener = libvirt.openReadOnly if self.read_only else libvirt.open
         try:
             conn = opener(self._uri)
+            if not self.read_only:
+                _refuse_remote(self._uri, conn.getURI())
             with contextlib.suppress(libvirt.libvirtError):  # the test driver has none
                 conn.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
             if self._on_open and not self.read_only:
@@ -241,6 +243,12 @@ class _Connection:
     def close(self) -> None:
         """Let go of the connection; libvirt closes it once its last call has returned."""
         self._opening = None
+
+
+def _refuse_remote(uri: str, real: str) -> None:
+    """libvirt.conf can give another host's URI an alias that looks like anything."""
+    if reason := why_remote(real):
+        raise HypervisorError(ErrorKind.FAILED, f"cannot act on {uri}: {real} {reason}")
 
 
 def _failed(opening: asyncio.Future[Any]) -> bool:

@@ -60,7 +60,9 @@ class Ladder:
         self._guest = plan.guest
         self._policy = run.policy(plan.guest).shutdown
         self._slots = slots
-        self._progress = steps.Progress(self._show, slots.polls)
+        self._progress = steps.Progress(
+            self._show, slots.polls, wanted=run.world.report.follows_progress
+        )
         self._steps: list[StepResult] = []
         self._known: Known | None = None
         self._begun = asyncio.get_running_loop().time()

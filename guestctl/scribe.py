@@ -54,7 +54,8 @@ def _connect_or_set_aside(path: Path, trouble: Callable[[str], None]) -> sqlite3
         return connect(path)
     except (sqlite3.DatabaseError, UnicodeError) as error:
         # Our own quick_check carries no code; disk full, locked and such have one of theirs.
-        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) not in _CORRUPT:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if code & 0xFF not in _CORRUPT:  # an extended code says more in the higher bits
             raise
         aside = set_aside(path)
         trouble(f"the ledger {path} is damaged ({error}): set aside as {aside}, a new one begun")

@@ -36,10 +36,20 @@ _NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
 
 
 class Progress:
-    """Shows how far a guest's step is; polls is shared by all guests of a run."""
+    """Shows how far a guest's step is.
 
-    def __init__(self, show: Callable[[float | None, str], None], polls: asyncio.Semaphore) -> None:
+    polls is shared by all guests of a run; wanted tells whether anybody looks.
+    """
+
+    def __init__(
+        self,
+        show: Callable[[float | None, str], None],
+        polls: asyncio.Semaphore,
+        *,
+        wanted: bool,
+    ) -> None:
         self.polls = polls
+        self.wanted = wanted
         self._show = show
 
     def __call__(self, fraction: float | None, note: str) -> None:
@@ -151,7 +161,7 @@ async def save(subject: Subject, policy: Shutdown, limit: Limit, progress: Progr
 
 
 async def _follow_save(subject: Subject, progress: Progress) -> None:
-    while True:
+    while progress.wanted:
         await asyncio.sleep(PROGRESS_INTERVAL)
         async with progress.polls:
             job = await _job(subject)

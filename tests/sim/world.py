@@ -99,6 +99,10 @@ class RecordingReport:
         self.results: list[tuple[float, GuestResult]] = []
         self.troubles: list[tuple[float, str]] = []
 
+    @property
+    def follows_progress(self) -> bool:
+        return True
+
     def run_begins(self, plan: Plan, door: Door) -> None:
         self.plans.append((_now(), plan, door))
 
