@@ -11,7 +11,7 @@ from .model import (
     GuestPlan,
     GuestResult,
     Outcome,
-    Override,
+    SaveDecision,
     State,
     Step,
     StepEnd,
@@ -23,7 +23,7 @@ from .model import (
 from .plan import describe
 from .ports import ErrorKind, HypervisorError, within
 from .run import Run
-from .staleness import Comparison, Truth, to_text
+from .staleness import Comparison, Truth
 from .subject import Subject
 
 #: Removing a save is quick, but behind a busy daemon.
@@ -57,12 +57,12 @@ def is_refused_image(error: HypervisorError) -> bool:
 class Ascent:
     """Brings one guest up: `prepare`, then, where that allows it, `start`, then `finish`."""
 
-    def __init__(self, run: Run, plan: GuestPlan, over: Override | None) -> None:
+    def __init__(self, run: Run, plan: GuestPlan, decision: SaveDecision | None) -> None:
         self._run = run
         self._world = run.world
         self._plan = plan
         self._guest = plan.guest
-        self._over = over
+        self._decision = decision
         self._policy = run.policy(plan.guest).boot
         self._subject = Subject(plan.guest, self._world.hypervisors[plan.guest.id.uri])
         self._begun = asyncio.get_running_loop().time()
@@ -73,9 +73,9 @@ class Ascent:
 
     async def prepare(self) -> bool:
         """Deal with the guest's save; False when it must not be started."""
-        if self._over is Override.DISCARD_SAVE and self._guest.saved:
+        if self._decision is SaveDecision.DISCARD_SAVE and self._guest.saved:
             await self._discard_save()
-        elif self._plan.steps[0].step is Step.RESUME and self._over is None:
+        elif self._plan.steps[0].step is Step.RESUME and self._decision is None:
             await self._examine_save()
         return self._verdict is None
 
@@ -113,7 +113,8 @@ class Ascent:
     async def start(self) -> None:
         """Start the guest, again if need be; the intent is in the ledger before."""
         planned = self._plan.steps[0]
-        image = await self._image() if planned.step is Step.RESUME else ""
+        resumes = planned.step is Step.RESUME
+        image = await evidence.image_text(self._world.storage, self._guest) if resumes else None
         row = await self._world.scribe(lambda ledger: self._record(ledger, planned, image), None)
         self._world.report.step_begins(self._guest, planned.step, planned.timeout)
         begun = asyncio.get_running_loop().time()
@@ -125,11 +126,7 @@ class Ascent:
         if planned.step is Step.RESUME and error and is_refused_image(error):
             await self._hold(f"libvirt cannot resume it from its save: {error}")
 
-    async def _image(self) -> str:
-        image = await evidence.image_of(self._world.storage, self._guest)
-        return to_text([image] if image else [])
-
-    def _record(self, ledger: Ledger, planned: StepPlan, image: str) -> int:
+    def _record(self, ledger: Ledger, planned: StepPlan, image: str | None) -> int:
         ledger.want(self._guest, Wanted.ON)
         ledger.add_reason(
             self._guest.id, self._run.source, f"{self._run.door}: {describe(self._plan)}"

@@ -7,81 +7,114 @@ from typing import NamedTuple
 
 from .model import GuestFacts, PastSave, SaveState
 from .ports import HypervisorError, Storage, within
-from .staleness import Comparison, Stamp, Truth, compare, from_text, same_image, to_text
+from .staleness import (
+    Comparison,
+    Found,
+    Stamp,
+    Truth,
+    compare,
+    from_text,
+    same_image,
+    to_text,
+)
 from .world import LOOK_LIMIT
 
 LOOK_AGAIN = 2.0
 
 
 class Evidence(NamedTuple):
-    """What is remembered of a save, as text of staleness.py."""
+    """What is remembered of a save, as text of staleness.py; None for what is not known."""
 
-    image: str
-    stamps: str
+    image: str | None
+    stamps: str | None
 
 
 async def take(storage: Storage, guest: GuestFacts) -> Evidence:
-    """Stamp the image and the disks of a guest that was just saved, and whose QEMU has ended.
+    """Stamp the image and the disks of a guest that was just saved, and whose QEMU has ended."""
+    return Evidence(await image_text(storage, guest), await _disks_text(storage, guest))
 
-    Disks that do not answer in time are stamped with nothing: such a save is unverifiable.
-    """
-    image = await image_of(storage, guest)
+
+async def image_text(storage: Storage, guest: GuestFacts) -> str | None:
+    """The stamp of the guest's save image as text; None where it cannot be stamped."""
+    image = await _image(storage, guest)
+    return to_text([image]) if image is not None and image.found is Found.PRESENT else None
+
+
+async def _disks_text(storage: Storage, guest: GuestFacts) -> str | None:
+    if guest.nature.disks is None:
+        return None
     try:
         seen = await within(LOOK_LIMIT, storage.stamps(guest.nature.disks))
-        stamps = [seen[disk] for disk in guest.nature.disks]
     except HypervisorError:
-        stamps = [Stamp.unreadable(disk) for disk in guest.nature.disks]
-    return Evidence(to_text([image] if image else []), to_text(stamps))
+        return None
+    return to_text(seen[disk] for disk in guest.nature.disks)
 
 
-async def image_of(storage: Storage, guest: GuestFacts) -> Stamp | None:
-    """The file of the guest's save as it is now; None where that cannot be told."""
+async def _image(storage: Storage, guest: GuestFacts) -> Stamp | None:
+    """None where it cannot be told where the image is, or where nothing answers."""
     try:
         return await within(LOOK_LIMIT, storage.image(guest))
     except HypervisorError:
         return None
 
 
-#: States of the newest save that say something of the image that is there.
-_TELLING = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED)
-
-
 async def examine(
     storage: Storage, guest: GuestFacts, past: PastSave | None, boot: str, patience: float
 ) -> Comparison:
-    """Whether the guest's save is still true; waits for disks that are not there yet.
+    """Whether the guest's save is still true; waits for files that are not there yet.
 
     past: what the ledger knows of its newest save; patience in seconds.
     """
     if past is None or past.state not in _TELLING:
         return Comparison(Truth.UNVERIFIABLE, "guestctl did not see this save being made")
-    image = await image_of(storage, guest)
-    recorded = from_text(past.image)
-    if any(not same_image(stamp, image) for stamp in recorded):
-        return Comparison(Truth.UNVERIFIABLE, "somebody saved it again since guestctl did")
-    if past.state is SaveState.RESUMED and not recorded:
-        return Comparison(Truth.UNVERIFIABLE, "it cannot be told which save this is")
-    if past.state is SaveState.RESUMED:
-        return Comparison(Truth.CHANGED, "it was already resumed from this save")
-    if past.state is SaveState.RESUMING and past.boot != boot:
-        reason = "it was already being resumed from this save when the host went down"
-        return Comparison(Truth.CHANGED, reason)
-    return await _compare_patiently(storage, from_text(past.stamps), patience)
-
-
-async def _compare_patiently(
-    storage: Storage, stamps: tuple[Stamp, ...], patience: float
-) -> Comparison:
     loop = asyncio.get_running_loop()
     end = loop.time() + patience
     while True:
-        found = await _compare(storage, stamps)
+        found = await _examine_once(storage, guest, past, boot)
         if found.truth is not Truth.NOT_THERE or loop.time() >= end:
             return found
         await asyncio.sleep(LOOK_AGAIN)
 
 
-async def _compare(storage: Storage, stamps: tuple[Stamp, ...]) -> Comparison:
+#: States of the newest save that say something of the image that is there.
+_TELLING = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED)
+
+
+async def _examine_once(
+    storage: Storage, guest: GuestFacts, past: PastSave, boot: str
+) -> Comparison:
+    found = await _compare_image(storage, guest, past)
+    if found.truth is not Truth.SAME:
+        return found
+    if past.state is SaveState.RESUMED:
+        return Comparison(Truth.CHANGED, "it was already resumed from this save")
+    if past.state is SaveState.RESUMING and past.boot != boot:
+        reason = "it was already being resumed from this save when the host went down"
+        return Comparison(Truth.CHANGED, reason)
+    return await _compare_disks(storage, past)
+
+
+async def _compare_image(storage: Storage, guest: GuestFacts, past: PastSave) -> Comparison:
+    """Whether the image is the one that the ledger speaks of."""
+    recorded = from_text(past.image)
+    if not recorded:
+        # Of a save that was used, another one must be told; of one that was not, there is none.
+        used = past.state is SaveState.RESUMED
+        reason = "it cannot be told which save this is"
+        return Comparison(Truth.UNVERIFIABLE if used else Truth.SAME, reason if used else "")
+    image = await _image(storage, guest)
+    if image is None or image.found is not Found.PRESENT:
+        return Comparison(Truth.NOT_THERE, "its save cannot be read")
+    if not same_image(recorded[0], image):
+        return Comparison(Truth.UNVERIFIABLE, "somebody saved it again since guestctl did")
+    return Comparison(Truth.SAME)
+
+
+async def _compare_disks(storage: Storage, past: PastSave) -> Comparison:
+    stamps = from_text(past.stamps)
+    if stamps is None:
+        reason = "its disks were not looked at when it was saved"
+        return Comparison(Truth.UNVERIFIABLE, reason)
     try:
         now = await within(LOOK_LIMIT, storage.stamps([stamp.disk for stamp in stamps]))
     except HypervisorError:

@@ -97,7 +97,7 @@ class Ladder:
 
     def _record_intent(self, ledger: Ledger) -> None:
         """What must be known of the guest before the first call that changes it."""
-        self._known = ledger.guests().get(self._guest.id)
+        self._known = ledger.guest(self._guest.id)
         if self._run.kind is RunKind.SHUTDOWN:
             ledger.want(self._guest, Wanted.OFF, StoppedBy.OPERATOR)
         elif self._guest.persistent:
@@ -173,11 +173,15 @@ class Ladder:
         return None
 
     async def _remove_wreck(self) -> None:
-        """What is left of a save that failed, unless libvirt is still writing it."""
+        """What is left of a save that failed, unless libvirt is still writing it.
+
+        Nothing of the guest is in it, since it is up; seen after aborts on libvirt 11.3.
+        """
         hypervisor, uuid = self._subject.hypervisor, self._subject.uuid
         with contextlib.suppress(HypervisorError):
             if await within(steps.CALL_LIMIT, hypervisor.job(uuid)) is None:
                 await within(steps.CALL_LIMIT, hypervisor.discard_save(uuid))
+                await self._run.remark(self._guest, "what its failed save left was removed")
 
     async def _attempt(self, step: Step, limit: float) -> tuple[StepEnd, str]:
         """One step, tried again when the connection broke under it and came back."""
@@ -245,6 +249,8 @@ class Ladder:
         done = any(s.step is Step.SAVE and s.end is StepEnd.DONE for s in self._steps)
         if facts is None or not (facts.down and facts.saved) or done:
             return None
+        if (self._subject.stopped or facts.reason) != "saved":
+            return None  # an image that somebody put there
         return await evidence.take(self._world.storage, facts)
 
     def _put_back(self, ledger: Ledger) -> None:

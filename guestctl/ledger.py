@@ -336,11 +336,14 @@ class Ledger:
 
     def guests(self) -> dict[GuestId, Known]:
         """All that is known of every guest ever recorded."""
-        rows = self.db.execute(
-            "SELECT uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold,"
-            " held_for_save FROM guest"
-        )
+        rows = self.db.execute(f"SELECT {_KNOWN} FROM guest")
         return {known.id: known for known in map(_known, rows)}
+
+    def guest(self, guest: GuestId) -> Known | None:
+        """All that is known of one guest."""
+        query = f"SELECT {_KNOWN} FROM guest WHERE uri = ? AND uuid = ?"
+        row = self.db.execute(query, tuple(guest)).fetchone()
+        return _known(row) if row else None
 
     def seen_up(self, guest: GuestFacts, boot: str) -> None:
         """The guest is up now: it is wanted on, and nobody stopped it."""
@@ -451,6 +454,9 @@ class Ledger:
             "SELECT DISTINCT uri, uuid FROM trail WHERE uuid = lower(?)", (name,)
         )
         return [GuestId(*row) for row in by_name or by_uuid]
+
+
+_KNOWN = "uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, held_for_save"
 
 
 def _known(row: tuple[str, str, str, str, str, int, str, int, str, int]) -> Known:

@@ -55,12 +55,13 @@ class Nature:
     """What a guest's XML says of it.
 
     unsavable: reasons why it must not be saved.  manager: the program that it belongs to.
-    digest tells whether the XML is still the same.
+    disks are None where the XML could not be read.  digest tells whether the XML that the guest
+    will be started with is still the same; empty where that is not known.
     """
 
     unsavable: tuple[str, ...] = ()
     manager: str | None = None
-    disks: tuple[Disk, ...] = ()
+    disks: tuple[Disk, ...] | None = None
     digest: str = ""
 
 
@@ -176,11 +177,11 @@ class Unverifiable(StrEnum):
     HOLD = "hold"
 
 
-class Override(StrEnum):
+class SaveDecision(StrEnum):
     """What a person decided about a save that guestctl would not resume by itself."""
 
-    RESUME_ANYWAY = "resume anyway"
-    DISCARD_SAVE = "discard its save"
+    RESUME_ANYWAY = "resume-anyway"
+    DISCARD_SAVE = "discard-save"
 
 
 class RunKind(StrEnum):

@@ -19,6 +19,8 @@ _BY_WORD = {
 }
 #: Ways in which a guest can go down while it is being asked to, and not because of it.
 _NOT_BY_REQUEST = ("destroyed", "crashed", "failed")
+#: Words with which an image is the guest's save; libvirtd forgets the word when it restarts.
+_WITH_IMAGE = ("saved", "unknown", "")
 _BY_STEP = {
     Step.SAVE: Outcome.SAVED,
     Step.SHUTDOWN: Outcome.SHUT_DOWN,
@@ -42,7 +44,7 @@ def outcome_down(
     word = stopped or (facts.reason if facts is not None else "")
     if word == "migrated":
         return _BY_WORD[word]
-    if facts is not None and facts.saved:
+    if facts is not None and facts.saved and word in _WITH_IMAGE:
         return Outcome.SAVED, _what_failed(steps) if _worked(steps) is None else ""
     return _down(word, steps, exists=facts is not None)
 

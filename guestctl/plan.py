@@ -10,9 +10,9 @@ from .model import (
     GuestPlan,
     Known,
     Outcome,
-    Override,
     Plan,
     RunKind,
+    SaveDecision,
     State,
     Step,
     StepPlan,
@@ -107,17 +107,17 @@ def plan_restore(
     policies: Policies,
     boot: str,
     named: Collection[GuestId] | None = None,
-    over: Override | None = None,
+    decision: SaveDecision | None = None,
 ) -> Plan:
     """What a restore does: named guests, or every guest that is wanted on and not up.
 
-    over: what a person decided about the saves of the guests named.
+    decision: what a person decided about the saves of the guests named.
     """
     plans = []
     for guest in sorted(guests, key=lambda g: (g.name, g.id)):
         if named is not None:
             if guest.id in named:
-                plans.append(_plan_start(guest, known.get(guest.id), policies(guest), over))
+                plans.append(_plan_start(guest, known.get(guest.id), policies(guest), decision))
         elif not guest.up and wish(known.get(guest.id), guest, boot).wanted is Wanted.ON:
             plans.append(_plan_wanted(guest, known.get(guest.id), policies(guest)))
     return Plan(RunKind.RESTORE, tuple(plans))
@@ -154,7 +154,7 @@ def _plan_wanted(guest: GuestFacts, known: Known | None, policy: Policy) -> Gues
 
 
 def _plan_start(
-    guest: GuestFacts, known: Known | None, policy: Policy, over: Override | None = None
+    guest: GuestFacts, known: Known | None, policy: Policy, decision: SaveDecision | None = None
 ) -> GuestPlan:
     if guest.up:
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is already up")
@@ -162,9 +162,9 @@ def _plan_start(
         return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
     if owner := belongs_to(guest, policy):
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason=f"{owner} starts it, not guestctl")
-    if known and known.hold is not None and not (over and known.held_for_save):
+    if known and known.hold is not None and not (decision and known.held_for_save):
         return GuestPlan(guest, verdict=Outcome.HELD, reason=known.hold)
-    step = Step.RESUME if guest.saved and over is not Override.DISCARD_SAVE else Step.START
+    step = Step.RESUME if guest.saved and decision is not SaveDecision.DISCARD_SAVE else Step.START
     return GuestPlan(guest, (StepPlan(step, policy.boot.start_timeout),))
 
 

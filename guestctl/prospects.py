@@ -34,6 +34,8 @@ class Prospects:
     def refusal(self, guest: GuestFacts) -> str:
         """Why libvirt refused the last save of this guest, unless its XML changed since."""
         own = [r for r in self.records if r.guest == guest.id]
+        if not guest.nature.digest:
+            return ""
         if own and own[-1].refusal and own[-1].digest == guest.nature.digest:
             return f"libvirt refused the last one: {own[-1].refusal}"
         return ""

@@ -15,10 +15,10 @@ from .model import (
     GuestPlan,
     GuestResult,
     Known,
-    Override,
     Plan,
     RunKind,
     RunResult,
+    SaveDecision,
 )
 from .plan import plan_missing, plan_restore
 from .policy import resolve
@@ -32,22 +32,22 @@ async def restore(
     door: Door,
     seen: Seen,
     named: frozenset[GuestId] | None = None,
-    over: Override | None = None,
+    decision: SaveDecision | None = None,
 ) -> RunResult:
     """Start or resume every guest that is wanted on, not up and not held; or just those named.
 
-    over: what a person decided about the saves of the guests named.
+    decision: what a person decided about the saves of the guests named.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
     known = await runs.take_notice(world, seen)
-    plan = await _plan(world, config, seen, known, named, over)
+    plan = await _plan(world, config, seen, known, named, decision)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]
         missing = plan_missing(seen.guests, mine, seen.lost)
         plan = Plan(plan.kind, plan.guests + missing)
     run = await runs.begin(world, config, RunKind.RESTORE, door)
     world.report.run_begins(plan, door)
-    return await _Restore(run, seen, over).carry_out(plan)
+    return await _Restore(run, seen, decision).carry_out(plan)
 
 
 async def _plan(
@@ -56,13 +56,13 @@ async def _plan(
     seen: Seen,
     known: Mapping[GuestId, Known],
     named: frozenset[GuestId] | None,
-    over: Override | None,
+    decision: SaveDecision | None,
 ) -> Plan:
     """The plan, with the XML of the guests that it would start looked at as well."""
 
     def plan(guests: Iterable[GuestFacts]) -> Plan:
         return plan_restore(
-            guests, known, lambda guest: resolve(config, guest), world.boot, named, over
+            guests, known, lambda guest: resolve(config, guest), world.boot, named, decision
         )
 
     to_start = [p.guest for p in plan(seen.guests).guests if p.verdict is None]
@@ -71,11 +71,11 @@ async def _plan(
 
 
 class _Restore:
-    def __init__(self, run: Run, seen: Seen, over: Override | None) -> None:
+    def __init__(self, run: Run, seen: Seen, decision: SaveDecision | None) -> None:
         self._run = run
         self._world = run.world
         self._seen = seen
-        self._over = over
+        self._decision = decision
         self._turn = asyncio.Lock()
         self._delay = 0.0
         self._slots = asyncio.Semaphore(run.config.boot.parallel)
@@ -96,7 +96,7 @@ class _Restore:
 
     async def _one(self, plan: GuestPlan) -> None:
         """A guest whose disks are waited for does not keep the others from their turn."""
-        ascent = Ascent(self._run, plan, self._over)
+        ascent = Ascent(self._run, plan, self._decision)
         if await ascent.prepare():
             await self._wait_for_turn(self._run.policy(plan.guest).boot.start_delay)
             try:

@@ -46,13 +46,13 @@ class Saves:
             (result.seconds, state, refusal, *guest),
         )
 
-    def stamp(self, guest: GuestId, image: str, stamps: str) -> None:
+    def stamp(self, guest: GuestId, image: str | None, stamps: str | None) -> None:
         """What the newest save's image and the guest's disks looked like once QEMU had ended."""
         self._db.execute(
             f"UPDATE save SET image = ?, stamps = ? WHERE {_NEWEST}", (image, stamps, *guest)
         )
 
-    def found(self, guest: GuestId, image: str, stamps: str) -> None:
+    def found(self, guest: GuestId, image: str | None, stamps: str | None) -> None:
         """A save that somebody else made, or that outlived its client, was seen to end."""
         self._db.execute(
             "INSERT INTO save (uri, uuid, memory, digest, state, image, stamps)"
@@ -67,7 +67,7 @@ class Saves:
         ).fetchone()
         return PastSave(SaveState(row[0]), *row[1:]) if row else None
 
-    def resuming(self, guest: GuestId, boot: str, image: str) -> None:
+    def resuming(self, guest: GuestId, boot: str, image: str | None) -> None:
         """The guest is about to be resumed from its save, whoever made that."""
         newest = self.newest(guest)
         if newest is None or newest.state in _OVER:

@@ -34,11 +34,6 @@ class Stamp:
     size: int = 0
     modified: int = 0
 
-    @staticmethod
-    def unreadable(disk: Disk) -> Stamp:
-        """The stamp of a disk that could not be looked at."""
-        return Stamp(disk, Found.UNREADABLE)
-
 
 class Truth(StrEnum):
     """What comparing a save's stamps with the present ones brought."""
@@ -74,8 +69,10 @@ def _compare(before: Stamp, now: Stamp | None) -> Comparison:
     name = before.disk.name
     if before.found is not Found.PRESENT:
         return Comparison(Truth.UNVERIFIABLE, f"{name}: {_why_unverifiable(before)}")
-    if now is None or now.found in (Found.MISSING, Found.UNREADABLE):
+    if now is None or now.found is Found.MISSING:
         return Comparison(Truth.NOT_THERE, f"{name} is not there")
+    if now.found is not Found.PRESENT:
+        return Comparison(Truth.NOT_THERE, f"{name} cannot be read")
     changes = [
         what
         for what, was, is_now in (
@@ -110,12 +107,12 @@ def to_text(stamps: Iterable[Stamp]) -> str:
     return json.dumps([asdict(stamp) for stamp in stamps])
 
 
-def from_text(text: str | None) -> tuple[Stamp, ...]:
-    """What to_text wrote; nothing for what cannot be read."""
+def from_text(text: str | None) -> tuple[Stamp, ...] | None:
+    """What to_text wrote; None where there is nothing, or nothing that can be read."""
     try:
-        return tuple(_stamp(entry) for entry in json.loads(text or "[]"))
+        return tuple(_stamp(entry) for entry in json.loads(text)) if text else None
     except (ValueError, KeyError, TypeError, RecursionError):
-        return ()
+        return None
 
 
 def _stamp(entry: Mapping[str, object]) -> Stamp:

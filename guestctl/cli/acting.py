@@ -58,7 +58,7 @@ def start_verb(arguments: Namespace) -> int:
     def run(
         world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None
     ) -> Coroutine[Any, Any, RunResult]:
-        return restore(world, config, door, seen, named, arguments.over)
+        return restore(world, config, door, seen, named, arguments.decision)
 
     return _act(arguments, run)
 

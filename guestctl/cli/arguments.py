@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
-from ..model import Override
+from ..model import SaveDecision
 from ..values import BadValue, parse_duration
 
 _EPILOG = """\
@@ -21,8 +21,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.verb == "shutdown":
         _check_shutdown(parser, arguments)
-    if arguments.verb == "start" and arguments.over and not arguments.guests:
-        parser.error(f"start: --{arguments.over.replace(' ', '-')} needs guests by name")
+    if arguments.verb == "start" and arguments.decision and not arguments.guests:
+        parser.error(f"start: --{arguments.decision} needs guests by name")
     return arguments
 
 
@@ -114,20 +114,20 @@ def _add_acting_verbs(verbs: _Verbs) -> None:
     start.add_argument(
         "--boot", action="store_true", help="only if this boot has not done it yet (for units)"
     )
-    over = start.add_mutually_exclusive_group()
-    over.add_argument(
+    decision = start.add_mutually_exclusive_group()
+    decision.add_argument(
         "--resume-anyway",
-        dest="over",
+        dest="decision",
         action="store_const",
-        const=Override.RESUME_ANYWAY,
+        const=SaveDecision.RESUME_ANYWAY,
         help="resume from a save that guestctl does not trust; what the guest remembers goes over"
         " what its disks hold now",
     )
-    over.add_argument(
+    decision.add_argument(
         "--discard-save",
-        dest="over",
+        dest="decision",
         action="store_const",
-        const=Override.DISCARD_SAVE,
+        const=SaveDecision.DISCARD_SAVE,
         help="remove the save and boot; what only the guest's memory held is lost",
     )
     _guests(start, "*")
