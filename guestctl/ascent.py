@@ -20,7 +20,6 @@ from .model import (
     Unverifiable,
     Wanted,
 )
-from .plan import describe
 from .ports import ErrorKind, HypervisorError, within
 from .run import Run
 from .staleness import Comparison, Truth
@@ -128,20 +127,14 @@ class Ascent:
 
     def _record(self, ledger: Ledger, planned: StepPlan, image: str | None) -> int:
         ledger.want(self._guest, Wanted.ON)
-        ledger.add_reason(
-            self._guest.id, self._run.source, f"{self._run.door}: {describe(self._plan)}"
-        )
+        self._run.record_plan(ledger, self._plan)
         if planned.step is Step.RESUME:
             ledger.saves.resuming(self._guest.id, self._world.boot, image)
         return ledger.begin_step(self._run.number, self._guest, planned.step)
 
     def _record_end(self, ledger: Ledger, row: int | None) -> None:
         assert self._step is not None
-        ledger.end_step(row, self._guest.id, self._step)
-        reason = f": {self._step.reason}" if self._step.reason else ""
-        ledger.add_reason(
-            self._guest.id, self._run.source, f"{self._step.step} {self._step.end}{reason}"
-        )
+        self._run.record_step(ledger, row, self._guest.id, self._step)
         if self._step.end is StepEnd.DONE:
             ledger.seen_up(self._subject.facts, self._world.boot)
             ledger.release_for_save(self._guest.id)

@@ -26,7 +26,6 @@ from .model import (
     Wanted,
 )
 from .outcome import outcome_down
-from .plan import describe
 from .ports import ErrorKind, HypervisorError, within
 from .run import Run
 from .subject import Subject
@@ -103,9 +102,7 @@ class Ladder:
         elif self._guest.persistent:
             ledger.seen_up(self._guest, self._world.boot)
             ledger.taking_down(self._guest)
-        ledger.add_reason(
-            self._guest.id, self._run.source, f"{self._run.door}: {describe(self._plan)}"
-        )
+        self._run.record_plan(ledger, self._plan)
 
     async def _try_steps(self) -> None:
         for number, planned in enumerate(self._plan.steps):
@@ -223,11 +220,9 @@ class Ladder:
         self._world.report.step_ends(self._guest, result)
 
         def write(ledger: Ledger) -> None:
-            ledger.end_step(row, self._guest.id, result)
+            self._run.record_step(ledger, row, self._guest.id, result)
             if seen:
                 ledger.saves.stamp(self._guest.id, seen.image, seen.stamps)
-            reason = f"{result.step} {result.end}" + (f": {result.reason}" if result.reason else "")
-            ledger.add_reason(self._guest.id, self._run.source, reason)
 
         await self._world.scribe(write, None)
 

@@ -228,7 +228,11 @@ class transaction:
 class Ledger:
     """Reads and writes of one open ledger; see Known and the schema for the meanings."""
 
-    def __init__(self, db: sqlite3.Connection, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, clock: Callable[[], int], *, remembers: bool = True
+    ) -> None:
+        """remembers: whether it is a file, and not a stand-in that knows of nothing before."""
+        self.remembers = remembers
         self.db = db
         self.saves = Saves(db)
         self._now = clock

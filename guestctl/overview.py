@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from .model import GuestFacts, GuestId, Known, NextBoot, RunKind, State, Step, StoppedBy, Wanted
-from .plan import plan_guest_down
+from .model import GuestFacts, GuestId, Known, NextBoot, RunKind, State, StoppedBy, Wanted
+from .plan import belongs_to, plan_guest_down
 from .policy import Policy
 from .wanted import next_boot, wish
 
@@ -54,15 +54,22 @@ def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str) -> R
         autostart=guest.autostart,
         held=known.hold if known else None,
         next_boot=next_boot(
-            known, guest, boot, restore=policy.boot.restore, saves=_would_be_saved(guest, policy)
+            known,
+            guest,
+            boot,
+            restore=_is_ours(guest, policy),
+            saves=_would_be_saved(guest, policy),
         ),
         reason=found.reason,
     )
 
 
+def _is_ours(guest: GuestFacts, policy: Policy) -> bool:
+    return policy.boot.restore and not belongs_to(guest, policy)
+
+
 def _would_be_saved(guest: GuestFacts, policy: Policy) -> bool:
-    steps = plan_guest_down(RunKind.PRESERVE, guest, policy).steps
-    return bool(steps) and steps[0].step is Step.SAVE
+    return plan_guest_down(RunKind.PRESERVE, guest, policy).saves
 
 
 def unreadable(known: Iterable[Known], uris: Iterable[str]) -> list[Row]:

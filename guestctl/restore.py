@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from . import run as runs
 from .ascent import Ascent
@@ -22,6 +23,7 @@ from .model import (
 )
 from .plan import plan_missing, plan_restore
 from .policy import resolve
+from .ports import ErrorKind, HypervisorError
 from .run import Run
 from .world import Seen, World, with_natures
 
@@ -39,7 +41,11 @@ async def restore(
     decision: what a person decided about the saves of the guests named.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
-    known = await runs.take_notice(world, seen)
+    noticed = await runs.take_notice(world, seen)
+    known = noticed or {}
+    if noticed is None and named is None:
+        lost = HypervisorError(ErrorKind.FAILED, "what is wanted of the guests is not known")
+        seen = replace(seen, lost={**seen.lost, "ledger": lost})
     plan = await _plan(world, config, seen, known, named, decision)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]

@@ -8,8 +8,21 @@ from dataclasses import dataclass
 
 from .config import Config
 from .ledger import Ledger
-from .model import Door, GuestFacts, GuestId, GuestResult, Known, RunKind, RunResult, Step, StepPlan
+from .model import (
+    Door,
+    GuestFacts,
+    GuestId,
+    GuestPlan,
+    GuestResult,
+    Known,
+    RunKind,
+    RunResult,
+    Step,
+    StepPlan,
+    StepResult,
+)
 from .outcome import told_by_steps
+from .plan import describe
 from .policy import Policy, resolve
 from .wanted import wish
 from .world import Seen, World
@@ -75,6 +88,18 @@ class Run:
         """The seconds until the run's deadline."""
         return max(0.0, self.ends - asyncio.get_running_loop().time())
 
+    def record_plan(self, ledger: Ledger, plan: GuestPlan) -> None:
+        """What is about to be tried, in the trail."""
+        ledger.add_reason(plan.guest.id, self.source, f"{self.door}: {describe(plan)}")
+
+    def record_step(
+        self, ledger: Ledger, row: int | None, guest: GuestId, result: StepResult
+    ) -> None:
+        """How a step ended, in the trail as well."""
+        ledger.end_step(row, guest, result)
+        reason = f": {result.reason}" if result.reason else ""
+        ledger.add_reason(guest, self.source, f"{result.step} {result.end}{reason}")
+
     def record_end(self, ledger: Ledger, result: GuestResult) -> None:
         """How the run ended for a guest, in the trail as well unless its steps tell."""
         ledger.end_guest(self.number, result)
@@ -87,12 +112,12 @@ class Run:
         await self.world.scribe(lambda ledger: ledger.add_reason(guest.id, self.source, text), None)
 
 
-async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known]:
+async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known] | None:
     """Write down what happened to guests while nobody watched; what the ledger knows then.
 
     Both kinds of runs begin with it: libvirt forgets why a guest is off when the host goes down.
+    None where there is no ledger that knows anything, as when its file cannot be opened.
     """
-    nothing: dict[GuestId, Known] = {}
 
     def notice(ledger: Ledger) -> dict[GuestId, Known]:
         known = ledger.guests()
@@ -100,7 +125,13 @@ async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known]:
             _notice_guest(ledger, known.get(guest.id), guest, world.boot)
         return ledger.guests()
 
-    return await world.scribe(notice, nothing)
+    # A ledger on a full disk can still be read.
+    noticed = await world.scribe(notice, None) or await world.scribe(Ledger.guests, None)
+    return noticed if await world.scribe(_remembers, False) else None
+
+
+def _remembers(ledger: Ledger) -> bool:
+    return ledger.remembers
 
 
 def _notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> None:

@@ -36,7 +36,7 @@ def open_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], N
         return Ledger(_connect_or_set_aside(path, trouble), clock)
     except TROUBLE as error:
         trouble(f"cannot use the ledger {path}: {error}; going on without: nothing is remembered")
-        return Ledger(connect(None), clock)
+        return Ledger(connect(None), clock, remembers=False)
 
 
 def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
