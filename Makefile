@@ -9,7 +9,7 @@ K ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
 
-.PHONY: help setup demo test check guests host bench sample install clean
+.PHONY: help setup demo test check guests host soak bench sample install clean
 
 help:
 	@echo "make demo    real guests preserved and brought back, before your eyes"
@@ -17,6 +17,7 @@ help:
 	@echo "make check   the quick part: lint, types, simulation"
 	@echo "make guests  the tests on real guests alone; K=expr chooses"
 	@echo "make host    the tests on real hosts alone; SUITE=trixie and K=expr choose"
+	@echo "make soak    ten minutes of random hosts in the simulation"
 	@echo "make bench   the benchmarks"
 	@echo "make sample  write etc/guestctl/guestctl.toml anew from the table of settings"
 	@echo "make install DESTDIR= PREFIX=/usr/local"
@@ -48,6 +49,9 @@ bench: $(READY)
 	$(PYTHON) -m bench.startup
 	$(PYTHON) -m bench.thousand
 	$(PYTHON) -m bench.preserve
+
+soak: $(READY)
+	$(PYTHON) -m tests.soak --minutes 10
 
 sample: $(READY)
 	$(PYTHON) -m guestctl.sample > etc/guestctl/guestctl.toml

@@ -95,7 +95,7 @@ class Ascent:
         if found.truth is Truth.NOT_THERE:
             self._verdict = Outcome.FAILED, f"{found.reason}; it was waited for"
         elif found.truth is Truth.CHANGED or self._must_hold(found):
-            await self._hold(f"its save is not to be trusted: {found.reason}")
+            await self._hold(f"its save is stale: {found.reason}")
         elif found.truth is Truth.UNVERIFIABLE:
             await self._run.remark(self._guest, f"resumed without a check: {found.reason}")
 

@@ -121,7 +121,7 @@ class LibvirtHypervisor:
         return await self._jobs.call(lambda conn: call(conn.lookupByUUIDString(uuid)))
 
     def _register(self, conn: Any, loop: asyncio.AbstractEventLoop) -> None:
-        """Have lifecycle events come to the loop; called for each new connection."""
+        """Have lifecycle events come to the loop; called each time the first reading connection opens."""
 
         def lifecycle(_conn: Any, domain: Any, event: int, detail: int, _opaque: Any) -> None:
             kind = event_kind(event)
@@ -149,7 +149,7 @@ class _Pool:
         most: int,
         on_open: Callable[[Any, asyncio.AbstractEventLoop], None] | None = None,
     ) -> None:
-        """on_open is for the first connection."""
+        """on_open is called each time the first of them is opened."""
         self._uri = uri
         self._read_only = read_only
         self._most = most

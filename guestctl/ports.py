@@ -42,7 +42,7 @@ class ErrorKind(StrEnum):
 
 
 class HypervisorError(Exception):
-    """A call to a hypervisor failed; the text is libvirt's."""
+    """A call to a hypervisor, or a look at the files behind it, failed; the text says how."""
 
     def __init__(self, kind: ErrorKind, message: str) -> None:
         self.kind = kind

@@ -15,7 +15,7 @@ _HEAD = """\
 # Every setting stands here with its default.  Drop-ins, /etc/guestctl/conf.d/*.toml, are
 # read after this file in the order of their names; a later value wins, [[guest]] tables
 # add up.  `guestctl check` checks it all, `guestctl plan` shows what it means.
-# Durations: ms, s, min, h, d, as in "90s" or "1h 30min".
+# Durations: ms, s, min, h, d, as in "90s" or "1h 30min".  Sizes: KiB, MiB, GiB, TiB.
 """
 
 _GUESTS = """\
@@ -47,11 +47,13 @@ def _path(row: Setting) -> str:
 
 
 def _entry(row: Setting) -> str:
-    meaning = textwrap.fill(row.meaning, 90, initial_indent="# ", subsequent_indent="# ")
-    expected = textwrap.fill(
-        f"Expected: {row.kind.expected}.", 90, initial_indent="# ", subsequent_indent="# "
-    )
+    meaning = _comment(row.meaning)
+    expected = _comment(f"Expected: {row.kind.expected}.")
     return f"\n{meaning}\n{expected}\n#{row.key} = {row.kind.show(row.default)}\n"
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, 90, initial_indent="# ", subsequent_indent="# ")
 
 
 if __name__ == "__main__":

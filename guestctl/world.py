@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from .model import GuestFacts, GuestId, Nature
 from .ports import Hypervisor, HypervisorError, Report, Scribe, Storage, WallClock, within
 
-#: For calls that libvirtd answers by itself, without asking a guest or QEMU.
+#: For reading states and XML: quick, but for a guest whose QEMU is just being ended.
 READ_LIMIT = 30.0
 #: For looking at files: those on a network that is gone never answer.
 LOOK_LIMIT = 10.0

@@ -1,6 +1,6 @@
 """`make demo`: half a dozen real guests are taken to safety, and brought back.
 
-They belong to a libvirt session daemon of its own, in a temporary folder, so that the guests
+They belong to a libvirt session daemon of their own, in a temporary folder, so that the guests
 of this machine are never touched.  At the end everything is gone again but the cache.
 """
 

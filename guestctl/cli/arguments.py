@@ -120,8 +120,7 @@ def _add_acting_verbs(verbs: _Verbs) -> None:
         dest="decision",
         action="store_const",
         const=SaveDecision.RESUME_ANYWAY,
-        help="resume from a save that guestctl does not trust; what the guest remembers goes over"
-        " what its disks hold now",
+        help="resume from a stale save; what the guest remembers goes over what its disks hold now",
     )
     decision.add_argument(
         "--discard-save",

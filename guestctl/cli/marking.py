@@ -74,7 +74,7 @@ def _mark_in(
 
 
 def _find(names: list[str], seen: Seen, ledger: Ledger) -> list[GuestFacts]:
-    """The guests named, whether libvirt or only the ledger knows them."""
+    """The guests named: of libvirt's, or of those known to be behind a lost connection."""
     facts = {guest.id: guest for guest in seen.guests}
     for known in ledger.guests().values():
         if known.id.uri in seen.lost:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.hosts
 
 SAVED = [GuestSpec(f"guest {n}") for n in range(1, 5)]
 SHUT_DOWN = GuestSpec("slow", button="slow:2")
-POWERED_OFF = GuestSpec("ignores")
+POWERED_OFF = GuestSpec("ignores", button="ignore")
 CONFIG = """
 [[guest]]
 match = "slow"
@@ -34,7 +35,7 @@ def test_six_guests_survive_the_hosts_poweroff(new_host: NewHost, suite: str) ->
     host = new_host(suite)
     (host.root / "etc/guestctl/conf.d/test.toml").write_text(CONFIG)
     host.boot()
-    guests = [*SAVED, SHUT_DOWN, GuestSpec(POWERED_OFF.name, button="ignore")]
+    guests = [*SAVED, SHUT_DOWN, POWERED_OFF]
     host.start_all(guests)
     assert machine_scopes(host) == len(guests), "the order of a real host is not being tested"
     restart_touches_nobody(host, guests)
@@ -74,16 +75,16 @@ def restart_touches_nobody(host: Host, guests: list[GuestSpec]) -> None:
 def hand_over_touches_nobody(host: Host, guests: list[GuestSpec]) -> None:
     """The way from libvirt-guests to guestctl, by the commands that README.md gives."""
     host.run(["systemctl", "enable", "--now", "libvirt-guests"])
-    commands = [line[2:] for line in readme_console() if "libvirt-guests" in line]
-    host.run("set -e\n" + "\n".join([*commands[:2], "systemctl daemon-reload", *commands[2:]]))
+    host.run("set -e\n" + readme_commands("libvirt-guests"))
     assert host.run(["systemctl", "is-active", "libvirt-guests"], check=False).returncode != 0
     assert_untouched(host, guests)
 
 
-def readme_console() -> list[str]:
-    """The commands that README.md has an administrator type."""
-    text = (PROJECT / "README.md").read_text()
-    return [line for line in text.splitlines() if line.startswith("# ") and " " in line[2:]]
+def readme_commands(about: str) -> str:
+    """The block of commands about something that README.md has an administrator type."""
+    blocks = re.findall(r"```console\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+    block: str = next(block for block in blocks if about in block)
+    return block.replace("# ", "")
 
 
 def assert_untouched(host: Host, guests: list[GuestSpec]) -> None:
