@@ -121,7 +121,7 @@ class LibvirtHypervisor:
         return await self._jobs.call(lambda conn: call(conn.lookupByUUIDString(uuid)))
 
     def _register(self, conn: Any, loop: asyncio.AbstractEventLoop) -> None:
-        """Have lifecycle events come to the loop; called each time the first reading connection opens."""
+        """Have events come to the loop; called each time the first reading connection opens."""
 
         def lifecycle(_conn: Any, domain: Any, event: int, detail: int, _opaque: Any) -> None:
             kind = event_kind(event)

@@ -67,10 +67,10 @@ def up(daemon: SessionDaemon, *specs: GuestSpec) -> None:
         running(daemon, spec)
 
 
-def freeze(daemon: SessionDaemon, name: str) -> None:
-    """Have the guest's QEMU answer nobody any more."""
+def signal_qemu(daemon: SessionDaemon, name: str, number: signal.Signals) -> None:
+    """Send a signal to the guest's QEMU."""
     pid = daemon.qemu_pid(name)
-    assert send(pid, signal.SIGSTOP, lambda number: belongs_to(number, daemon.folder))
+    assert send(pid, number, lambda number: belongs_to(number, daemon.folder))
 
 
 def save_folder(daemon: SessionDaemon) -> Path:

@@ -19,22 +19,23 @@ class By(StrEnum):
 
 
 class Fate(StrEnum):
-    """What can happen to a guest; SAVED ones are down, WRECKED is a save that came to nothing."""
+    """What can happen to a guest; those that are SAVED, STOPPED, CRASHED or MOVED are down."""
 
     BOOTED = "booted"
     RESUMED = "resumed"
     SAVED = "saved"
     STOPPED = "stopped"
+    CRASHED = "crashed"
     MOVED = "moved"
     DISCARDED = "save discarded"
-    WRECKED = "save wrecked"
 
 
 @dataclass(frozen=True)
 class Entry:
     """One change.  image: the number of the save that it is about, 0 for none.
 
-    wrong: what was wrong about the save that the guest was resumed from.
+    wrong: what was wrong about the save that the guest was resumed from, or the moment in
+    which one was discarded.
     """
 
     time: float
@@ -44,3 +45,7 @@ class Entry:
     by: By
     image: int = 0
     wrong: str = ""
+
+#: A life of the guest ends with them, or begins.
+ENDS = frozenset({Fate.SAVED, Fate.STOPPED, Fate.CRASHED, Fate.MOVED})
+BEGINNINGS = frozenset({Fate.BOOTED, Fate.RESUMED})

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from guestctl.model import Override
+from guestctl.model import SaveDecision
 from guestctl.values import parse_duration, parse_size
 
 from .behaviour import Image
@@ -81,12 +81,12 @@ class Command:
     verb: str
     names: tuple[str, ...] = ()
     within: float | None = None
-    over: Override | None = None
+    over: SaveDecision | None = None
 
 
 _OVERRIDES = {
-    "--resume-anyway": Override.RESUME_ANYWAY,
-    "--discard-save": Override.DISCARD_SAVE,
+    "--resume-anyway": SaveDecision.RESUME_ANYWAY,
+    "--discard-save": SaveDecision.DISCARD_SAVE,
 }
 
 

@@ -59,10 +59,11 @@ class SimGuest(Machine):
         if self.image is Image.NONE:
             reply.fail(ErrorKind.FAILED, "no managed save image")
             return
-        self._note(Fate.DISCARDED, reply.by, self.images.number)
-        self.images.drop()
+        wrong = "" if self.up else "the guest was down"
         if self._job and self._job.kind is JobKind.SAVE:
-            self._job.unlinked = True
+            self._job.unlinked, wrong = True, "a save was being written"
+        self._note(Fate.DISCARDED, reply.by, self.images.number, wrong)
+        self.images.drop()
         reply.ok()
 
     def job(self, reply: Reply) -> None:
@@ -390,7 +391,7 @@ class SimGuest(Machine):
         """A panic, with on_crash=destroy."""
         if self.up:
             self._emit(EventKind.CRASHED)
-            self.go_down("crashed", By.ITSELF)
+            self.go_down("crashed", By.ITSELF, Fate.CRASHED)
 
     def rename(self, name: str) -> None:
         """libvirt renames guests that are off."""

@@ -22,7 +22,7 @@ _UP = frozenset({Outcome.RESUMED, Outcome.STARTED})
 
 def broken_promises(story: Story) -> list[str]:
     """Outcomes that were not so, as the simulated libvirtd knows, and saves used wrongly."""
-    wrong = [text for done, result in story.runs for text in _lies(done, result)]
+    wrong = [text for done, result in story.runs for text in lies(done, result)]
     return wrong + [f"resumed by {e.by}: {e.wrong}" for e in story.chronicle if _is_wrong(story, e)]
 
 
@@ -32,7 +32,8 @@ def _is_wrong(story: Story, entry: Entry) -> bool:
     return bool(entry.wrong) and entry.by is By.GUESTCTL and not told_to
 
 
-def _lies(done: Done, result: RunResult) -> Iterator[str]:
+def lies(done: Done, result: RunResult) -> Iterator[str]:
+    """What a run says of guests and was not so when it ended."""
     for guest in result.guests:
         facts = done.facts.get(guest.guest)
         said = f"{done.command}: {guest.name} is said to be {guest.outcome}, but"
