@@ -329,14 +329,15 @@ def _read(uri: str, domain: Any) -> GuestFacts:
 
 
 def _natures(conn: Any, uuids: Collection[str]) -> dict[str, Nature]:
+    """Of each guest that answers; a lost connection is an error, a guest without XML is not."""
     found = {}
     for uuid in uuids:
         try:
             domain = conn.lookupByUUIDString(uuid)
             definition = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
             found[uuid] = read_nature(domain.XMLDesc(), definition)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+        except libvirt.libvirtError:
+            if not _alive(conn):
                 raise
     return found
 

@@ -25,7 +25,7 @@ from .model import (
     StoppedBy,
     Wanted,
 )
-from .outcome import outcome_down
+from .outcome import outcome_down, was_saved
 from .ports import ErrorKind, HypervisorError, within
 from .run import Run
 from .subject import Subject
@@ -73,7 +73,7 @@ class Ladder:
         """
         if self._plan.verdict is not None:
             self.result = self._result(self._plan.verdict, self._plan.reason)
-            await self._record_end(None)
+            await self._record_end(self._want_off)
             return
         try:
             await self._prepare()
@@ -82,6 +82,11 @@ class Ladder:
             await asyncio.shield(asyncio.create_task(self._conclude("the run was interrupted")))
             raise
         await self._conclude()
+
+    def _want_off(self, ledger: Ledger) -> None:
+        """A guest that an operator shuts down is wanted off, also when it is down already."""
+        if self._run.kind is RunKind.SHUTDOWN and self._guest.persistent:
+            ledger.want(self._guest, Wanted.OFF, StoppedBy.OPERATOR)
 
     async def _prepare(self) -> None:
         await self._world.scribe(self._record_intent, None)
@@ -117,7 +122,8 @@ class Ladder:
     async def _try_save(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
         """Wait for a slot as long as a save can still be done in the time that is left."""
         try:
-            async with asyncio.timeout(self._run.allowance(planned, later)):
+            unlimited = self._run.allowance(replace(planned, timeout=float("inf")), later)
+            async with asyncio.timeout(max(0.0, unlimited - (planned.estimate or 0.0))):
                 await self._slots.saves.acquire()
         except TimeoutError:
             await self._leave_out(planned, "no time left when it was its turn")
@@ -211,7 +217,7 @@ class Ladder:
         """A step that failed by its own account may have worked: an abort can lose its race."""
         if not await self._is_down():
             return end, reason
-        if step is Step.SAVE and not self._subject.facts.saved:
+        if step is Step.SAVE and not was_saved(self._subject.facts, self._subject.stopped):
             return StepEnd.FAILED, f"it went down without a save: {reason}"
         return StepEnd.DONE, f"it worked all the same: {reason}"
 
@@ -221,8 +227,10 @@ class Ladder:
 
         def write(ledger: Ledger) -> None:
             self._run.record_step(ledger, row, self._guest.id, result)
-            if seen:
+            if seen and row is not None:
                 ledger.saves.stamp(self._guest.id, seen.image, seen.stamps)
+            elif seen:  # its beginning could not be recorded
+                ledger.saves.found(self._guest.id, seen.image, seen.stamps)
 
         await self._world.scribe(write, None)
 
@@ -236,7 +244,16 @@ class Ladder:
             outcome, reason = outcome_down(facts, self._subject.stopped, self._steps)
             self.result = self._result(outcome, interruption or reason)
             found = await self._found_save(facts)
-            await self._record_end(lambda ledger: self._settle(ledger, facts, found))
+            stale = await self._stale_image(facts)
+            await self._record_end(lambda ledger: self._settle(ledger, facts, found, stale))
+
+    async def _stale_image(self, facts: GuestFacts | None) -> str | None:
+        """The image of a guest that went down otherwise: it is older than its disks."""
+        if facts is None or not (facts.down and facts.saved):
+            return None
+        if was_saved(facts, self._subject.stopped):
+            return None
+        return await evidence.image_text(self._world.storage, facts) or ""
 
     async def _found_save(self, facts: GuestFacts | None) -> Evidence | None:
         """A save that ended in this run without being a step of it: its client had died, or its
@@ -244,8 +261,8 @@ class Ladder:
         done = any(s.step is Step.SAVE and s.end is StepEnd.DONE for s in self._steps)
         if facts is None or not (facts.down and facts.saved) or done:
             return None
-        if (self._subject.stopped or facts.reason) != "saved":
-            return None  # an image that somebody put there
+        if not was_saved(facts, self._subject.stopped):
+            return None
         return await evidence.take(self._world.storage, facts)
 
     def _put_back(self, ledger: Ledger) -> None:
@@ -253,9 +270,17 @@ class Ladder:
         if self._run.kind is RunKind.SHUTDOWN and self._known is not None:
             ledger.put_back(self._known)
 
-    def _settle(self, ledger: Ledger, facts: GuestFacts | None, found: Evidence | None) -> None:
+    def _settle(
+        self,
+        ledger: Ledger,
+        facts: GuestFacts | None,
+        found: Evidence | None,
+        stale: str | None,
+    ) -> None:
         """Bring what is wanted in line with what became of the guest."""
         assert self.result is not None
+        if stale is not None:
+            ledger.saves.used(self._guest.id, stale)
         if found is not None:
             ledger.saves.found(self._guest.id, found.image, found.stamps)
         if facts is None:
@@ -265,7 +290,9 @@ class Ladder:
             by = StoppedBy.MOVED if migrated else StoppedBy.ADMINISTRATOR
             ledger.want(facts, Wanted.OFF, by)
         elif facts.up and facts.persistent and self._run.kind is RunKind.PRESERVE:
-            ledger.seen_up(facts, self._world.boot)
+            # Not while a save of ours may still take it down: that is our doing.
+            if not (self._subject.save_pending or facts.reason == "saving"):
+                ledger.seen_up(facts, self._world.boot)
 
     async def _record_end(self, settle: Callable[[Ledger], None] | None) -> None:
         result = self.result

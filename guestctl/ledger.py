@@ -252,7 +252,7 @@ class Ledger:
         """The run is over; old history goes."""
         self.db.execute(
             "UPDATE run SET ended = ?, ok = ? WHERE id = ?",
-            (self._now(), int(result.ok), result.run),
+            (self._now(), None if result.interrupted else int(result.ok), result.run),
         )
         self._prune()
 
@@ -297,13 +297,16 @@ class Ledger:
         return [PastStep(name, Step(step), *rest) for name, step, *rest in rows]
 
     def restored_since_preserve(self, boot: str) -> bool:
-        """Whether the restore that each boot owes was already begun since guests went down."""
+        """Whether the restore that each boot owes was done, since the host last went down.
+
+        A soft-reboot keeps the boot's id.  A restore that was cut off is still owed.
+        """
         row = self.db.execute(
-            "SELECT kind, boot FROM run WHERE kind = ? OR (kind = ? AND door = ?)"
-            " ORDER BY id DESC LIMIT 1",
-            (RunKind.PRESERVE, RunKind.RESTORE, Door.BOOT),
+            "SELECT kind, boot, ok IS NOT NULL FROM run"
+            " WHERE (kind = ? AND door = ?) OR (kind = ? AND door = ?) ORDER BY id DESC LIMIT 1",
+            (RunKind.PRESERVE, Door.HOST_STOP, RunKind.RESTORE, Door.BOOT),
         ).fetchone()
-        return bool(row == (RunKind.RESTORE, boot))
+        return bool(row == (RunKind.RESTORE, boot, 1))
 
     # Steps of a run
 

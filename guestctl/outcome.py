@@ -44,9 +44,17 @@ def outcome_down(
     word = stopped or (facts.reason if facts is not None else "")
     if word == "migrated":
         return _BY_WORD[word]
-    if facts is not None and facts.saved and word in _WITH_IMAGE:
+    if facts is not None and was_saved(facts, stopped):
         return Outcome.SAVED, _what_failed(steps) if _worked(steps) is None else ""
     return _down(word, steps, exists=facts is not None)
+
+
+def was_saved(facts: GuestFacts, stopped: str) -> bool:
+    """Whether a guest that is down went down into the managed save that it has.
+
+    An image that was there before is older than its disks.
+    """
+    return facts.down and facts.saved and (stopped or facts.reason) in _WITH_IMAGE
 
 
 def _down(word: str, steps: Sequence[StepResult], *, exists: bool) -> tuple[Outcome, str]:

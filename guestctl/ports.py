@@ -106,7 +106,7 @@ class Hypervisor(Protocol):
         """Start the guest, from its managed save if it has one (virDomainCreate)."""
 
     async def natures(self, uuids: Collection[str]) -> dict[str, Nature]:
-        """What the XML of these guests says, without those that exist no more."""
+        """What the XML of these guests says, without those whose XML cannot be read."""
 
     async def discard_save(self, uuid: str) -> None:
         """Remove the guest's managed save image (virDomainManagedSaveRemove)."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from . import run as runs
 from .config import Config
 from .ladder import Ladder, Slots
+from .ledger import Ledger
 from .model import (
     Door,
     EventKind,
@@ -17,12 +19,15 @@ from .model import (
     GuestId,
     GuestPlan,
     GuestResult,
+    Known,
     Outcome,
     Plan,
     RunKind,
     RunResult,
     SaveRecord,
     State,
+    StoppedBy,
+    Wanted,
 )
 from .plan import plan_down
 from .policy import resolve
@@ -31,6 +36,7 @@ from .prospects import Prospects
 from .run import Run
 from .steps import MOST_POLLS
 from .subject import Subject
+from .wanted import wish
 from .world import Seen, World, read_all, room_for_saves, with_natures
 
 #: How often a guest that somebody starts again in mid-run is taken down anew.
@@ -52,7 +58,9 @@ async def preserve(
     named: only these guests; else all that are up, and all that come up meanwhile.
     Cancelling it ends the run early; the result says so.
     """
-    await runs.take_notice(world, seen)
+    known = await runs.take_notice(world, seen) or {}
+    if kind is RunKind.SHUTDOWN and named is None:
+        await _want_all_off(world, [g for g in seen.guests if g.down], known)
     up = await with_natures(world.hypervisors, [g for g in seen.guests if not g.down])
     guests = [*up, *(guest for guest in seen.guests if guest.down)]
     prospects = await _prospects(world, config)
@@ -60,6 +68,20 @@ async def preserve(
     run = await runs.begin(world, config, kind, door)
     world.report.run_begins(plan, door)
     return await _Preserve(run, seen, named).carry_out(plan)
+
+
+async def _want_all_off(
+    world: World, down: list[GuestFacts], known: Mapping[GuestId, Known]
+) -> None:
+    """`shutdown --all` speaks for guests that are down as well, and were to come back."""
+    owed = [g for g in down if wish(known.get(g.id), g, world.boot).wanted is Wanted.ON]
+
+    def write(ledger: Ledger) -> None:
+        for guest in owed:
+            ledger.want(guest, Wanted.OFF, StoppedBy.OPERATOR)
+            ledger.add_reason(guest.id, "guestctl:shutdown", "all guests are wanted off")
+
+    await world.scribe(write, None)
 
 
 async def _prospects(world: World, config: Config) -> Prospects:

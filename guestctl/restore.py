@@ -16,6 +16,7 @@ from .model import (
     GuestPlan,
     GuestResult,
     Known,
+    Outcome,
     Plan,
     RunKind,
     RunResult,
@@ -73,7 +74,16 @@ async def _plan(
 
     to_start = [p.guest for p in plan(seen.guests).guests if p.verdict is None]
     read = {guest.id: guest for guest in await with_natures(world.hypervisors, to_start)}
-    return plan(read.get(guest.id, guest) for guest in seen.guests)
+    made = plan(read.get(guest.id, guest) for guest in seen.guests)
+    return replace(made, guests=tuple(map(_refuse_unread, made.guests)))
+
+
+def _refuse_unread(plan: GuestPlan) -> GuestPlan:
+    """A guest without readable XML may be another manager's, and run elsewhere by now."""
+    if plan.verdict is not None or plan.guest.nature.disks is not None:
+        return plan
+    reason = "its XML could not be read"
+    return replace(plan, steps=(), verdict=Outcome.UNKNOWN, reason=reason)
 
 
 class _Restore:

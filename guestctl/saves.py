@@ -60,6 +60,13 @@ class Saves:
             (*guest, SaveState.DONE, image, stamps),
         )
 
+    def used(self, guest: GuestId, image: str) -> None:
+        """The guest ran on after this save was made: it must not be resumed from it."""
+        self._db.execute(
+            "INSERT INTO save (uri, uuid, memory, digest, state, image) VALUES (?, ?, 0, '', ?, ?)",
+            (*guest, SaveState.RESUMED, image or None),
+        )
+
     def newest(self, guest: GuestId) -> PastSave | None:
         """The guest's newest save that guestctl knows of."""
         row = self._db.execute(
@@ -70,7 +77,7 @@ class Saves:
     def resuming(self, guest: GuestId, boot: str, image: str | None) -> None:
         """The guest is about to be resumed from its save, whoever made that."""
         newest = self.newest(guest)
-        if newest is None or newest.state in _OVER:
+        if newest is None or newest.state in _OVER or newest.image != image:
             self._db.execute(
                 "INSERT INTO save (uri, uuid, memory, digest, state, boot, image)"
                 " VALUES (?, ?, 0, '', ?, ?, ?)",

@@ -31,6 +31,7 @@ REQUEST_INTERVAL = 5.0
 PROGRESS_INTERVAL, MOST_POLLS = 1.0, 2
 JOB_POLL = 1.0
 WAKE_LIMIT = 10.0
+ABORT_INTERVAL = 1.0
 
 _NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
 
@@ -170,14 +171,25 @@ async def _follow_save(subject: Subject, progress: Progress) -> None:
 
 
 async def _abort_save(subject: Subject, call: asyncio.Future[None], limit: float) -> None:
-    """Abort the job and wait for the call to return, which it does with an error."""
-    abort = asyncio.ensure_future(subject.hypervisor.abort_job(subject.uuid))
+    """Abort the job until the call returns, which it does with an error.
+
+    Again and again: an abort that comes before libvirt has begun the job is lost.
+    """
+    aborting = asyncio.create_task(_keep_aborting(subject))
     await asyncio.wait({call}, timeout=limit)
-    for future in (call, abort):
-        if future.done() and not future.cancelled():
-            future.exception()  # looked at, so that asyncio does not log it
-        else:
-            future.cancel()
+    aborting.cancel()
+    if call.done() and not call.cancelled():
+        call.exception()  # looked at, so that asyncio does not log it
+    else:
+        subject.save_pending = True
+        call.cancel()
+
+
+async def _keep_aborting(subject: Subject) -> None:
+    while True:
+        with contextlib.suppress(HypervisorError):
+            await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
+        await asyncio.sleep(ABORT_INTERVAL)
 
 
 async def shutdown(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:

@@ -16,6 +16,8 @@ POLL = 5.0
 #: How long a connection that broke is tried again before its guest counts as unknown.
 RECONNECT_LIMIT = 60.0
 RECONNECT_PAUSE = 1.0
+#: How long reading a state may take when the run's deadline has come.
+LEAST_READ = 2.0
 
 
 class Subject:
@@ -29,6 +31,8 @@ class Subject:
         self.hypervisor = hypervisor
         #: libvirt's word for how it stopped, where an event told.
         self.stopped = ""
+        #: A save was asked for that libvirt may still carry out.
+        self.save_pending = False
         self._ends = ends
         self._lost_since: float | None = None
         self._news = asyncio.Event()
@@ -67,7 +71,9 @@ class Subject:
         return now >= min(self._lost_since + RECONNECT_LIMIT, self._ends)
 
     async def _look(self) -> GuestFacts | None:
-        facts = await within(READ_LIMIT, self.hypervisor.observe(self.uuid))
+        left = self._ends - asyncio.get_running_loop().time()
+        limit = min(READ_LIMIT, max(LEAST_READ, left))
+        facts = await within(limit, self.hypervisor.observe(self.uuid))
         self._lost_since = None
         if facts is not None:
             facts = replace(facts, nature=self.facts.nature)
