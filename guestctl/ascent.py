@@ -10,6 +10,7 @@ from .model import (
     GuestFacts,
     GuestPlan,
     GuestResult,
+    Known,
     Outcome,
     SaveDecision,
     State,
@@ -108,6 +109,31 @@ class Ascent:
         text = f"{reason}; {_WAYS_OUT}"
         self._verdict = Outcome.HELD, text
         await self._world.scribe(lambda ledger: ledger.hold(self._guest, text, for_save=True), None)
+
+    async def look_again(self) -> bool:
+        """Its turn may come minutes after the plan: whether it is still to be started.
+
+        Somebody may have started, saved, held or undefined it, or turned it off, meanwhile.
+        """
+        try:
+            facts = await self._subject.observe()
+        except HypervisorError as error:
+            self._verdict = Outcome.UNKNOWN, f"its state could not be read: {error}"
+            return False
+        known = await self._world.scribe(lambda ledger: ledger.guest(self._guest.id), None)
+        self._verdict = self._changed(facts, known)
+        return self._verdict is None
+
+    def _changed(self, facts: GuestFacts | None, known: Known | None) -> tuple[Outcome, str] | None:
+        if facts is None:
+            return Outcome.GONE, "it was undefined meanwhile"
+        if facts.up:
+            return Outcome.SKIPPED, "somebody started it meanwhile"
+        if known and known.hold is not None and not (self._decision and known.held_for_save):
+            return Outcome.HELD, known.hold
+        if facts.saved and self._plan.steps[0].step is Step.START:
+            return Outcome.FAILED, "somebody saved it meanwhile; start it again to resume it"
+        return None
 
     async def start(self) -> None:
         """Start the guest, again if need be; the intent is in the ledger before."""

@@ -66,14 +66,20 @@ def load(file: Path | None = None) -> Config:
     /etc/guestctl/conf.d/*.toml in the order of their names; a later value wins, and
     [[guest]] tables add up.  Raises ConfigError with every problem of every file.
     """
+    found, problems = load_what_can_be(file)
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def load_what_can_be(file: Path | None = None) -> tuple[Config, tuple[Problem, ...]]:
+    """The same without what has a problem, and the problems: for when refusing is worse."""
     reader = _Reader()
     if file:
         reader.read(file)
     else:
         reader.read_host()
-    if reader.problems:
-        raise ConfigError(reader.problems)
-    return reader.config()
+    return reader.config(), tuple(reader.problems)
 
 
 class _Reader:

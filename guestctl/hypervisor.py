@@ -14,8 +14,9 @@ import libvirt
 from . import threads
 from .domain_xml import read_nature
 from .libvirt_words import event_detail, event_kind, job_kind, state_and_reason
-from .model import GuestEvent, GuestFacts, GuestId, Job, Method, Nature
+from .model import GuestEvent, GuestFacts, GuestId, Job, Method, Nature, State
 from .ports import ErrorKind, HypervisorError
+from .uris import why_remote
 
 T = TypeVar("T")
 
@@ -28,18 +29,6 @@ MAX_JOB_CONNECTIONS = 12
 MAX_READING_CONNECTIONS = 6
 #: A connection whose daemon hangs is given up after about 5 s * 3.
 KEEPALIVE_SECONDS, KEEPALIVE_COUNT = 5, 3
-
-_REMOTE_TRANSPORTS = frozenset({"tcp", "tls", "ssh", "ssh2", "libssh", "libssh2", "ext"})
-
-
-def why_remote(uri: str) -> str | None:
-    """The reason why a URI leads to another host; None for a local one."""
-    scheme, _, rest = uri.partition(":")
-    transport = scheme.partition("+")[2].lower()
-    if transport in _REMOTE_TRANSPORTS:
-        return f"it uses the transport {transport}"
-    server = rest[2:].split("/", 1)[0] if rest.startswith("//") else ""
-    return f"it names the server {server}" if server else None
 
 
 class LibvirtHypervisor:
@@ -198,19 +187,24 @@ class _Connection:
             self.calls -= 1
             raise
         try:
-            conn = await asyncio.shield(self._open())
+            opening = self._open()
+            conn = await asyncio.shield(opening)
             running = threads.start(lambda: _mapped(conn, work))
+        except RuntimeError as error:  # no further thread can be started
+            self._returned()
+            raise HypervisorError(ErrorKind.FAILED, str(error)) from error
         except BaseException:
             self._returned()
             raise
         # The inner future outlives a cancelled caller: see the docstring.
-        running.add_done_callback(self._after_call)
+        running.add_done_callback(lambda call: self._after_call(call, opening))
         return await asyncio.shield(running)
 
-    def _after_call(self, call: asyncio.Future[Any]) -> None:
+    def _after_call(self, call: asyncio.Future[Any], opening: asyncio.Future[Any]) -> None:
         self._returned()
         error = call.exception()
-        if isinstance(error, HypervisorError) and error.kind is ErrorKind.UNREACHABLE:
+        lost = isinstance(error, HypervisorError) and error.kind is ErrorKind.UNREACHABLE
+        if lost and self._opening is opening:  # and not one that was made since
             self._opening = None
 
     def _returned(self) -> None:
@@ -260,6 +254,10 @@ def _mapped(conn: Any, work: Callable[[Any], T]) -> T:
         return work(conn)
     except libvirt.libvirtError as error:
         raise HypervisorError(_kind_of(conn, error), str(error)) from error
+    except HypervisorError:
+        raise
+    except Exception as error:
+        raise HypervisorError(ErrorKind.FAILED, repr(error)) from error
 
 
 _KINDS = {
@@ -308,9 +306,12 @@ def _read_all(uri: str, conn: Any) -> Iterator[GuestFacts]:
         try:
             yield _read(uri, domain)
         except libvirt.libvirtError as error:
+            if not _alive(conn):
+                raise
             # Undefined, or a transient guest that ended, since it was listed.
             if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
-                raise
+                guest = GuestId(uri, domain.UUIDString())
+                yield GuestFacts(guest, domain.name(), State.UNKNOWN)
 
 
 def _read(uri: str, domain: Any) -> GuestFacts:
@@ -323,9 +324,18 @@ def _read(uri: str, domain: Any) -> GuestFacts:
         reason=reason,
         persistent=persistent,
         autostart=persistent and bool(domain.autostart()),
-        saved=persistent and bool(domain.hasManagedSaveImage()),
+        saved=persistent and _has_save(domain),
         memory=domain.maxMemory() * 1024,
     )
+
+
+def _has_save(domain: Any) -> bool:
+    try:
+        return bool(domain.hasManagedSaveImage())
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT:  # LXC knows no saves
+            return False
+        raise
 
 
 def _natures(conn: Any, uuids: Collection[str]) -> dict[str, Nature]:

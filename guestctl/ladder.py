@@ -83,6 +83,10 @@ class Ladder:
             raise
         await self._conclude()
 
+    def give_up(self, error: Exception) -> None:
+        """The guest's result after a fault in guestctl itself."""
+        self.result = self._result(Outcome.FAILED, f"internal error: {error!r}")
+
     def _want_off(self, ledger: Ledger) -> None:
         """A guest that an operator shuts down is wanted off, also when it is down already."""
         if self._run.kind is RunKind.SHUTDOWN and self._guest.persistent:
@@ -289,10 +293,13 @@ class Ladder:
             migrated = "migrated" in (self._subject.stopped, facts.reason)
             by = StoppedBy.MOVED if migrated else StoppedBy.ADMINISTRATOR
             ledger.want(facts, Wanted.OFF, by)
-        elif facts.up and facts.persistent and self._run.kind is RunKind.PRESERVE:
-            # Not while a save of ours may still take it down: that is our doing.
-            if not (self._subject.save_pending or facts.reason == "saving"):
-                ledger.seen_up(facts, self._world.boot)
+        elif self._stays_up(facts) and self._run.kind is RunKind.PRESERVE:
+            ledger.seen_up(facts, self._world.boot)
+
+    def _stays_up(self, facts: GuestFacts) -> bool:
+        """Not while a save of ours may still take it down: that would be our doing."""
+        saving = self._subject.save_pending or facts.reason == "saving"
+        return facts.up and facts.persistent and not saving
 
     async def _record_end(self, settle: Callable[[Ledger], None] | None) -> None:
         result = self.result

@@ -52,20 +52,25 @@ async def preserve(
     door: Door,
     seen: Seen,
     named: frozenset[GuestId] | None = None,
+    begun: float | None = None,
 ) -> RunResult:
     """Take guests down: to safety (PRESERVE), or because they are wanted off (SHUTDOWN).
 
     named: only these guests; else all that are up, and all that come up meanwhile.
+    begun: when the deadline began to run, on the loop's clock; now, unless told.
     Cancelling it ends the run early; the result says so.
     """
-    known = await runs.take_notice(world, seen) or {}
+    known = await runs.take_notice(world, seen)
+    if known is None:
+        seen = runs.without_ledger(seen)
+        known = {}
     if kind is RunKind.SHUTDOWN and named is None:
         await _want_all_off(world, [g for g in seen.guests if g.down], known)
     up = await with_natures(world.hypervisors, [g for g in seen.guests if not g.down])
     guests = [*up, *(guest for guest in seen.guests if guest.down)]
     prospects = await _prospects(world, config)
     plan = plan_down(kind, guests, lambda guest: resolve(config, guest), named, prospects)
-    run = await runs.begin(world, config, kind, door)
+    run = await runs.begin(world, config, kind, door, begun)
     world.report.run_begins(plan, door)
     return await _Preserve(run, seen, named).carry_out(plan)
 
@@ -95,7 +100,7 @@ class _Preserve:
     def __init__(self, run: Run, seen: Seen, named: frozenset[GuestId] | None) -> None:
         self._run = run
         self._world = run.world
-        self._seen = seen
+        self._lost = seen.lost_reasons
         self._named = named
         self._slots = Slots(
             asyncio.Semaphore(run.config.shutdown.parallel), asyncio.Semaphore(MOST_POLLS)
@@ -110,8 +115,9 @@ class _Preserve:
         for hypervisor in self._world.hypervisors.values():
             hypervisor.listen(self._hear)
         interrupted = await runs.interruptible(self._rounds(plan.guests))
-        lost = self._seen.lost_reasons
-        return await runs.end(self._run, self._results.values(), lost, interrupted=interrupted)
+        return await runs.end(
+            self._run, self._results.values(), self._lost, interrupted=interrupted
+        )
 
     async def _rounds(self, plans: tuple[GuestPlan, ...]) -> None:
         """Take guests down until none is left that can be."""
@@ -139,6 +145,9 @@ class _Preserve:
     async def _climb(self, ladder: Ladder, guest: GuestId) -> None:
         try:
             await ladder.climb_down()
+        except Exception as error:  # noqa: BLE001 - a fault with one guest must not end the others
+            self._world.report.trouble(f"internal error: {error!r}")
+            ladder.give_up(error)
         finally:
             del self._subjects[guest]
             if ladder.result is not None:
@@ -202,10 +211,17 @@ class _Preserve:
         if self._named is not None:
             return ()
         seen = await read_all(self._world.hypervisors)
+        self._lost = {**self._forever_lost(), **seen.lost_reasons}
         up = [guest for guest in seen.guests if not guest.down]
         for guest in up:
             self._admit_defeat(guest.id)
         return await self._plan([guest for guest in up if not self._dealt_with(guest.id)])
+
+    def _forever_lost(self) -> dict[str, str]:
+        """What no reading of connections brings back: the ledger."""
+        return {
+            name: why for name, why in self._lost.items() if name not in self._world.hypervisors
+        }
 
     def _admit_defeat(self, guest: GuestId) -> None:
         """A guest that was taken down and is up again, once too often, is not safe."""

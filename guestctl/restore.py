@@ -24,7 +24,6 @@ from .model import (
 )
 from .plan import plan_missing, plan_restore
 from .policy import resolve
-from .ports import ErrorKind, HypervisorError
 from .run import Run
 from .world import Seen, World, with_natures
 
@@ -45,8 +44,7 @@ async def restore(
     noticed = await runs.take_notice(world, seen)
     known = noticed or {}
     if noticed is None and named is None:
-        lost = HypervisorError(ErrorKind.FAILED, "what is wanted of the guests is not known")
-        seen = replace(seen, lost={**seen.lost, "ledger": lost})
+        seen = runs.without_ledger(seen)
     plan = await _plan(world, config, seen, known, named, decision)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]
@@ -112,11 +110,20 @@ class _Restore:
 
     async def _one(self, plan: GuestPlan) -> None:
         """A guest whose disks are waited for does not keep the others from their turn."""
+        try:
+            await self._bring_up(plan)
+        except Exception as error:  # noqa: BLE001 - a fault with one guest must not end the others
+            self._world.report.trouble(f"internal error: {error!r}")
+            guest, reason = plan.guest, f"internal error: {error!r}"
+            self._done(GuestResult(guest.id, guest.name, Outcome.FAILED, reason=reason))
+
+    async def _bring_up(self, plan: GuestPlan) -> None:
         ascent = Ascent(self._run, plan, self._decision)
         if await ascent.prepare():
             await self._wait_for_turn(self._run.policy(plan.guest).boot.start_delay)
             try:
-                await ascent.start()
+                if await ascent.look_again():
+                    await ascent.start()
             finally:
                 self._slots.release()
         self._done(await ascent.finish())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .config import Config
 from .ledger import Ledger
@@ -24,6 +24,7 @@ from .model import (
 from .outcome import told_by_steps
 from .plan import describe
 from .policy import Policy, resolve
+from .ports import ErrorKind, HypervisorError
 from .wanted import wish
 from .world import Seen, World
 
@@ -35,6 +36,10 @@ SHUTDOWN_SHARE = 0.25
 POWEROFF_SHARE, POWEROFF = 0.3, 30.0
 #: libvirt gives a QEMU that does not answer SIGTERM for 10 s, then SIGKILL.
 LEAST_POWEROFF = 15.0
+
+
+#: How the ledger is named among the connections that were lost.
+LEDGER = "ledger"
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,12 @@ async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known] | None:
     return noticed if await world.scribe(_remembers, False) else None
 
 
+def without_ledger(seen: Seen) -> Seen:
+    """What was seen, with the ledger among what is lost: such a run is not well."""
+    lost = HypervisorError(ErrorKind.FAILED, "what is wanted of the guests is not known")
+    return replace(seen, lost={**seen.lost, LEDGER: lost})
+
+
 def _remembers(ledger: Ledger) -> bool:
     return ledger.remembers
 
@@ -168,8 +179,11 @@ async def end(
     return result
 
 
-async def begin(world: World, config: Config, kind: RunKind, door: Door) -> Run:
-    """A new run, recorded in the ledger."""
+async def begin(
+    world: World, config: Config, kind: RunKind, door: Door, begun: float | None = None
+) -> Run:
+    """A new run, recorded in the ledger; begun: when its deadline began to run, if not now."""
+    since = asyncio.get_running_loop().time() if begun is None else begun
     number = await world.scribe(lambda ledger: ledger.begin_run(kind, door, world.boot), None)
-    ends = asyncio.get_running_loop().time() + config.shutdown.deadline
+    ends = since + config.shutdown.deadline
     return Run(world, config, kind, door, number, ends)

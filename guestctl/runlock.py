@@ -21,13 +21,18 @@ class LockHeld(Exception):
 
 @contextlib.contextmanager
 def run_lock(
-    folder: Path, what: str, wait: float, trouble: Callable[[str], None]
+    folder: Path,
+    what: str,
+    wait: float,
+    trouble: Callable[[str], None],
+    *,
+    or_go_on: bool = False,
 ) -> Iterator[None]:
     """Hold the run lock of a state folder, or raise LockHeld after `wait` seconds.
 
     The lock is on the folder itself, which takes no room: a full or read-only disk does not
     keep a run from starting.  Where there is no such folder, the run goes on without a lock,
-    with a word of trouble.
+    with a word of trouble; with or_go_on, also when the other run does not end.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -36,7 +41,7 @@ def run_lock(
         yield
         return
     try:
-        _acquire_or_say_why_not(descriptor, folder, wait, trouble)
+        _acquire_or_say_why_not(descriptor, folder, wait, trouble, or_go_on)
         _say_who(folder, what)
         yield
     finally:
@@ -44,10 +49,14 @@ def run_lock(
 
 
 def _acquire_or_say_why_not(
-    descriptor: int, folder: Path, wait: float, trouble: Callable[[str], None]
+    descriptor: int, folder: Path, wait: float, trouble: Callable[[str], None], or_go_on: bool
 ) -> None:
     try:
         _acquire(descriptor, folder, wait)
+    except LockHeld as error:
+        if not or_go_on:
+            raise
+        trouble(f"{error}; going on beside it")
     except OSError as error:  # a file system that cannot lock
         trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
 
@@ -66,6 +75,20 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a run is under way."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        return not _try_lock(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _say_who(folder: Path, what: str) -> None:

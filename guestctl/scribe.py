@@ -16,7 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .ledger import TROUBLE, Ledger, connect, connect_to_read, transaction
+from .ledger import Ledger
+from .ledger_file import TROUBLE, connect, connect_to_read, copy_of, transaction
 from .threads import hand_over
 
 T = TypeVar("T")
@@ -35,8 +36,20 @@ def open_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], N
     try:
         return Ledger(_connect_or_set_aside(path, trouble), clock)
     except TROUBLE as error:
+        return _stand_in(path, clock, error, trouble)
+
+
+def _stand_in(
+    path: Path, clock: Callable[[], int], error: BaseException, trouble: Callable[[str], None]
+) -> Ledger:
+    """A ledger in memory, with what the file says where that can be read: on a full disk."""
+    try:
+        copy = copy_of(path)
+    except TROUBLE:
         trouble(f"cannot use the ledger {path}: {error}; going on without: nothing is remembered")
         return Ledger(connect(None), clock, remembers=False)
+    trouble(f"cannot write to the ledger {path}: {error}; what happens now is not remembered")
+    return Ledger(copy, clock)
 
 
 def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
@@ -45,7 +58,7 @@ def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], N
         if path.exists():
             return Ledger(connect_to_read(path), clock)
     except TROUBLE as error:
-        trouble(f"cannot read the ledger {path}: {error}; showing what libvirt says only")
+        return _stand_in(path, clock, error, trouble)
     return Ledger(connect(None), clock)
 
 
@@ -93,24 +106,25 @@ class ThreadScribe:
         self._clock = clock
         self._trouble = trouble
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-        self._given_up = False
+        self._stuck: asyncio.Future[Any] | None = None
         self._told = False
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
 
     async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
-        if self._given_up:
-            return default
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._requests.put(_Request(work, loop, future))
+        future.add_done_callback(_look_at)
+        if self._stuck is not None and not self._stuck.done():
+            return default  # it will be written all the same, if the disk ever answers
         try:
             async with asyncio.timeout(LEDGER_LIMIT):
-                return await future
+                return await asyncio.shield(future)
         except TimeoutError:
-            self._given_up = True
+            self._stuck = future
             self._tell(f"the ledger {self._path} did not answer for {LEDGER_LIMIT:g} s")
-        except TROUBLE as error:
+        except Exception as error:  # noqa: BLE001 - a ledger's trouble never stops a run
             self._tell(f"cannot write to the ledger {self._path}: {error}")
         return default
 
@@ -143,6 +157,12 @@ class ThreadScribe:
         if batch:
             self._requests.put(None)  # closed: seen again after this batch
         return batch
+
+
+def _look_at(future: asyncio.Future[Any]) -> None:
+    """asyncio logs errors that nobody looked at; nobody may have waited for this one."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _carry_out(ledger: Ledger, batch: list[_Request]) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from .uris import canonical, why_remote
+
 T = TypeVar("T")
 
 #: In milliseconds: whole numbers add up exactly.
@@ -180,11 +182,13 @@ def uri_list() -> Kind[tuple[str, ...]]:
             raise BadValue("")
         if not all(isinstance(item, str) and ":" in item for item in value):
             raise BadValue("")
-        if len(set(value)) < len(value):
-            raise BadValue("the same URI twice")
+        if len({canonical(item, root=True) for item in value}) < len(value):
+            raise BadValue("the same connection twice")
+        if remote := next(filter(None, map(why_remote, value)), None):
+            raise BadValue(f"another host: {remote}")
         return tuple(value)
 
-    return Kind('a list of libvirt URIs such as ["qemu:///system"]', parse, _show_list)
+    return Kind('a list of local libvirt URIs such as ["qemu:///system"]', parse, _show_list)
 
 
 def _show_list(items: tuple[str, ...]) -> str:

@@ -45,7 +45,7 @@ def _unwatched_stop(known: Known, guest: GuestFacts, boot: str) -> Wish:
     if known.up_boot != boot:
         reason = "it was running when the host went down unannounced"
         return Wish(Wanted.ON, StoppedBy.HOST, reason, news=True)
-    if guest.reason in ("crashed", "failed"):
+    if guest.reason in ("crashed", "failed", "daemon"):
         return Wish(Wanted.ON, StoppedBy.CRASH, f"libvirt says that it {guest.reason}", news=True)
     if guest.reason == "migrated":
         return Wish(Wanted.OFF, StoppedBy.MOVED, "it was migrated away", news=True)

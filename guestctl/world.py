@@ -8,10 +8,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from .model import GuestFacts, GuestId, Nature
-from .ports import Hypervisor, HypervisorError, Report, Scribe, Storage, WallClock, within
+from .ports import (
+    ErrorKind,
+    Hypervisor,
+    HypervisorError,
+    Report,
+    Scribe,
+    Storage,
+    WallClock,
+    within,
+)
 
 #: For reading states and XML: quick, but for a guest whose QEMU is just being ended.
 READ_LIMIT = 30.0
+READ_AGAIN = 1.0
+_PASSING = (ErrorKind.UNREACHABLE, ErrorKind.NO_ANSWER)
 #: For looking at files: those on a network that is gone never answer.
 LOOK_LIMIT = 10.0
 
@@ -55,6 +66,18 @@ async def read_all(hypervisors: Mapping[str, Hypervisor]) -> Seen:
         else:
             guests.extend(answer)
     return Seen(tuple(guests), lost)
+
+
+async def read_all_patiently(hypervisors: Mapping[str, Hypervisor], patience: float) -> Seen:
+    """Read every connection; those that cannot be reached again and again, so many seconds."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + patience
+    seen = await read_all(hypervisors)
+    while loop.time() < end and any(e.kind in _PASSING for e in seen.lost.values()):
+        await asyncio.sleep(READ_AGAIN)
+        again = await read_all({uri: hypervisors[uri] for uri in seen.lost})
+        seen = Seen(seen.guests + again.guests, again.lost)
+    return seen
 
 
 async def with_natures(

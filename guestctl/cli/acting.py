@@ -20,18 +20,26 @@ from ..restore import restore
 from ..runlock import LockHeld, run_lock
 from ..scribe import ThreadScribe
 from ..storage import HostStorage
-from ..world import Seen, World, read_all
+from ..world import Seen, World, read_all_patiently
 from . import common
 from .display import Display, choose_display
 from .exits import CommandError, Exit, complain
 from .results import print_result
 from .text import emit
 
+#: Below TimeoutStopSec= of the unit (28 min), after which systemd would end the run.
+MOST_AT_HOST_STOP = 27 * 60.0
+#: How much of the deadline a host's stop waits for another run; how long a boot does.
+LOCK_SHARE, BOOT_LOCK_WAIT = 0.2, 1800.0
+#: How long a unit's run waits for a libvirtd that cannot be reached, as while it restarts.
+PATIENCE = 60.0
+
 _Run = Callable[[World, Config, Seen, frozenset[GuestId] | None], Coroutine[Any, Any, RunResult]]
 
 
 def shutdown_verb(arguments: Namespace) -> int:
     """`shutdown --preserve [GUEST…]`, `shutdown GUEST…`, `shutdown --all`."""
+    begun = time.monotonic()  # which is asyncio's clock
     door = Door.COMMAND
     if arguments.if_host_stops:
         if not host.is_stopping():
@@ -43,7 +51,7 @@ def shutdown_verb(arguments: Namespace) -> int:
     def run(
         world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None
     ) -> Coroutine[Any, Any, RunResult]:
-        return preserve(world, config, kind, door, seen, named)
+        return preserve(world, config, kind, door, seen, named, begun)
 
     return _act(arguments, run)
 
@@ -63,11 +71,17 @@ def start_verb(arguments: Namespace) -> int:
     return _act(arguments, run)
 
 
-def _within(config: Config, seconds: float | None) -> Config:
-    """The configuration with another deadline, where the command gives one."""
-    if seconds is None:
-        return config
-    return replace(config, shutdown=replace(config.shutdown, deadline=seconds))
+def _for_unit(arguments: Namespace) -> tuple[bool, bool]:
+    """Whether it is the unit's stop, or its start."""
+    return getattr(arguments, "if_host_stops", False), getattr(arguments, "boot", False)
+
+
+def _with_deadline(config: Config, within: float | None, *, stops: bool) -> Config:
+    """The configuration with the deadline that the command gives, or that systemd leaves."""
+    deadline = within or config.shutdown.deadline
+    if stops:
+        deadline = min(deadline, MOST_AT_HOST_STOP)
+    return replace(config, shutdown=replace(config.shutdown, deadline=deadline))
 
 
 def _was_restored() -> bool:
@@ -77,30 +91,32 @@ def _was_restored() -> bool:
 
 def _act(arguments: Namespace, run: _Run) -> int:
     """One run under the lock, shown as asked for; its exit status."""
-    config = _within(common.load_config(arguments), getattr(arguments, "within", None))
+    stops, boots = _for_unit(arguments)
+    load = common.load_what_can_be if stops or boots else common.load_config
+    config = _with_deadline(load(arguments), getattr(arguments, "within", None), stops=stops)
     uris = common.uris(arguments, config)
     common.refuse_remote(uris)
     common.refuse_unprivileged(uris)
     # A unit's run waits for an operator's; an operator is told who is at it.
-    unit = getattr(arguments, "if_host_stops", False) or getattr(arguments, "boot", False)
-    wait = config.shutdown.deadline if unit else 0.0
+    wait = config.shutdown.deadline * LOCK_SHARE if stops else BOOT_LOCK_WAIT if boots else 0.0
     # The end of a terminal is not the end of the run that takes its host down.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with _locked(wait), _scribe() as scribe, choose_display(arguments) as display:
+    with _locked(wait, or_go_on=stops), _scribe() as scribe, choose_display(arguments) as display:
         result = asyncio.run(_with_world(arguments, config, uris, scribe, display, run))
     print_result(result, arguments)
     return Exit.OK if result.ok else Exit.NOT_ALL_WELL
 
 
 @contextlib.contextmanager
-def _locked(wait: float) -> Iterator[None]:
+def _locked(wait: float, *, or_go_on: bool) -> Iterator[None]:
+    """or_go_on: a host that goes down does not wait for an operator's run to end."""
     folder = host.state_folder()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         complain(f"cannot create {folder}: {error.strerror}")
     try:
-        with run_lock(folder, _what_runs(), wait, complain):
+        with run_lock(folder, _what_runs(), wait, complain, or_go_on=or_go_on):
             yield
     except LockHeld as error:
         raise CommandError(Exit.LOCKED, str(error)) from error
@@ -136,7 +152,8 @@ async def _with_world(
         time.time_ns,
         host.boot_id(),
     )
-    seen = await read_all(world.hypervisors)
+    patience = PATIENCE if any(_for_unit(arguments)) else 0.0
+    seen = await read_all_patiently(world.hypervisors, patience)
     common.refuse_unreachable(seen, uris)
     common.complain_of_lost(seen)
     named = common.find(arguments.guests, common.names_of(seen)) if arguments.guests else None

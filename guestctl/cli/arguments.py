@@ -56,6 +56,7 @@ def _common_options() -> argparse.ArgumentParser:
         "-c",
         "--connect",
         metavar="URI",
+        type=_uri,
         default=argparse.SUPPRESS,
         help="this libvirt connection, instead of the configured ones",
     )
@@ -157,6 +158,12 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError("expected a whole number from 1 to 1000")
     return int(text)
+
+
+def _uri(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError('expected a libvirt URI such as "qemu:///system"')
+    return text
 
 
 def _duration(text: str) -> float:

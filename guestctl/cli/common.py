@@ -10,11 +10,13 @@ from typing import NamedTuple, TypeVar
 
 from .. import config, host
 from ..config import Config, ConfigError
-from ..hypervisor import LibvirtHypervisor, why_remote
-from ..ledger import TROUBLE, Ledger
+from ..hypervisor import LibvirtHypervisor
+from ..ledger import Ledger
+from ..ledger_file import TROUBLE
 from ..model import GuestId
 from ..ports import ErrorKind
 from ..scribe import read_ledger
+from ..uris import canonical, is_system, why_remote
 from ..world import Seen
 from .exits import CommandError, Exit, complain
 
@@ -38,10 +40,22 @@ def load_config(arguments: Namespace) -> Config:
         raise CommandError(Exit.WRONG_REQUEST, f"cannot use the configuration:\n{error}") from error
 
 
+def load_what_can_be(arguments: Namespace) -> Config:
+    """For units: mistakes are told, and the rest of the configuration and defaults hold.
+
+    A slip in a file must not leave the guests of a host that goes down to their fate.
+    """
+    found, problems = config.load_what_can_be(getattr(arguments, "config", None))
+    for problem in problems:
+        complain(f"the configuration has a mistake, which is passed over: {problem}")
+    return found
+
+
 def uris(arguments: Namespace, settings: Config) -> tuple[str, ...]:
     """The connections to use: -c, else the configured ones."""
     connect: str | None = getattr(arguments, "connect", None)
-    return (connect,) if connect else settings.general.uris
+    chosen = (connect,) if connect else settings.general.uris
+    return tuple(dict.fromkeys(canonical(uri, root=host.is_root()) for uri in chosen))
 
 
 def hypervisors(chosen: Iterable[str], *, read_only: bool) -> dict[str, LibvirtHypervisor]:
@@ -62,17 +76,13 @@ def refuse_remote(chosen: Iterable[str]) -> None:
 
 def refuse_unprivileged(chosen: Iterable[str]) -> None:
     """CommandError where a user would act on the system's guests beside the host's ledger."""
-    system = [uri for uri in chosen if _is_system(uri)]
+    system = [uri for uri in chosen if is_system(uri)]
     if system and not host.is_root():
         raise CommandError(
             Exit.NOT_PERMITTED,
             f"cannot act on {system[0]} as this user: what is wanted of the host's guests is"
             f" kept in {host.SYSTEM_STATE}, for root; use sudo",
         )
-
-
-def _is_system(uri: str) -> bool:
-    return uri.partition("?")[0].endswith("/system")
 
 
 def refuse_unreachable(seen: Seen, chosen: Collection[str]) -> None:
@@ -101,6 +111,10 @@ def ledger_path() -> Path:
 def ask_ledger(question: Callable[[Ledger], T], default: T) -> T:
     """What the ledger answers, for verbs that only show it; the default when it cannot."""
     path = ledger_path()
+    if not host.is_root() and not path.exists():
+        complain(
+            f"this user has no ledger; that of the host's guests, in {host.SYSTEM_STATE}, is root's"
+        )
     ledger = read_ledger(path, time.time_ns, complain)
     try:
         return question(ledger)

@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import sys
+import traceback
 from argparse import Namespace
 from collections.abc import Callable
 from typing import NoReturn, TextIO
@@ -62,6 +63,11 @@ def _run() -> int:
     except SystemExit as leave:  # argparse
         return leave.code if isinstance(leave.code, int) else 2
     except KeyboardInterrupt:
+        return 130
+    except BaseException as error:  # noqa: BLE001 - said, and the process ends as always
+        if type(error).__name__ != "CancelledError":  # asyncio's, which is slow to import
+            traceback.print_exc()
+            return Exit.NOT_ALL_WELL
         return 130
 
 

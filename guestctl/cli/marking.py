@@ -8,7 +8,8 @@ import time
 from argparse import Namespace
 from collections.abc import Callable
 
-from ..ledger import TROUBLE, Ledger, connect, transaction
+from ..ledger import Ledger
+from ..ledger_file import TROUBLE, connect, transaction
 from ..model import GuestFacts, GuestId, State
 from ..world import Seen, read_all
 from . import common

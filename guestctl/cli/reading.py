@@ -15,6 +15,7 @@ from ..overview import Row
 from ..plan import describe, plan_down
 from ..policy import Policy, resolve
 from ..prospects import Prospects
+from ..runlock import is_held
 from ..storage import HostStorage
 from ..world import Seen, read_all, room_for_saves, with_natures
 from . import common
@@ -178,7 +179,7 @@ def history_verb(arguments: Namespace) -> int:
         print_json([_run_json(*run) for run in runs])
     else:
         for run, guests, _ in runs:
-            _print_run(run, guests)
+            _print_run(run, guests, under_way=run is runs[0][0] and is_held(host.state_folder()))
     if not runs:
         complain("no run is recorded yet")
     return Exit.OK
@@ -198,8 +199,8 @@ def _run_json(run: PastRun, guests: list[PastGuest], steps: list[PastStep]) -> d
     }
 
 
-def _print_run(run: PastRun, guests: list[PastGuest]) -> None:
-    ending = "cut off"
+def _print_run(run: PastRun, guests: list[PastGuest], *, under_way: bool) -> None:
+    ending = "under way" if under_way else "cut off"
     if run.ended is not None:
         ending = f"{(run.ended - run.begun) / 1e9:.1f} s, {'well' if run.ok else 'not all well'}"
     emit(f"{when(run.begun)}  run {run.id}: {run.kind} ({run.door}), {ending}\n")

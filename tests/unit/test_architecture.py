@@ -94,7 +94,7 @@ def test_no_import_leads_back_to_where_it_came_from() -> None:
 
 
 PURE = ["model", "values", "settings", "policy", "plan", "wanted", "outcome", "overview"]
-PURE += ["prospects", "staleness", "domain_xml"]
+PURE += ["prospects", "staleness", "domain_xml", "uris"]
 WORLD = {"asyncio", "os", "pathlib", "sqlite3", "subprocess", "sys", "threading", "time"}
 
 
@@ -109,7 +109,7 @@ ONLY = {
     "libvirt": {"hypervisor"},
     "libvirt_qemu": {"hypervisor"},
     "subprocess": {"host"},
-    "sqlite3": {"ledger", "saves", "scribe"},
+    "sqlite3": {"ledger", "ledger_file", "saves", "scribe"},
     "threading": {"threads", "scribe", "hypervisor"},
     "fcntl": {"runlock"},
 }

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from guestctl.cli.arguments import parse
-from guestctl.ledger import Ledger, connect, transaction
+from guestctl.ledger import Ledger
+from guestctl.ledger_file import connect, transaction
 from guestctl.model import GuestFacts, GuestId, State
 from tests.unit.command import LIMIT, TEST, TEST_UUID, Command
 

@@ -16,19 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestctl import ledger as ledgers
-from guestctl.ledger import (
-    KEPT_RUNS,
-    KEPT_TRAIL,
-    SCHEMA_VERSION,
-    Ledger,
-    LedgerTooNew,
-    PastGuest,
-    PastStep,
-    TrailEntry,
-    connect,
-    connect_to_read,
-    transaction,
-)
+from guestctl.ledger import KEPT_RUNS, KEPT_TRAIL, Ledger, PastGuest, PastStep, TrailEntry
+from guestctl.ledger_file import SCHEMA_VERSION, LedgerTooNew, connect, connect_to_read, transaction
 from guestctl.model import (
     Door,
     GuestFacts,

@@ -10,7 +10,8 @@ import pytest
 
 from guestctl.cli.display import Display
 from guestctl.config import Config
-from guestctl.ledger import Ledger, connect
+from guestctl.ledger import Ledger
+from guestctl.ledger_file import connect
 from guestctl.model import Door, GuestFacts, RunKind, RunResult, State, StoppedBy, Wanted
 from guestctl.plan import plan_restore
 from guestctl.policy import resolve

@@ -19,7 +19,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from guestctl import scribe as scribes
-from guestctl.ledger import Ledger, connect_to_read
+from guestctl.ledger import Ledger
+from guestctl.ledger_file import connect_to_read
 from guestctl.model import Door, GuestId, Known, RunKind, Step, Wanted
 from guestctl.scribe import ThreadScribe
 from tests.unit.makers import BOOT, guest, guest_id
