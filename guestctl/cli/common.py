@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from .. import config, host
 from ..config import Config, ConfigError
+from ..host import SYSTEM_STATE
 from ..hypervisor import LibvirtHypervisor
 from ..ledger import Ledger
 from ..ledger_file import TROUBLE
@@ -81,7 +82,7 @@ def refuse_unprivileged(chosen: Iterable[str]) -> None:
         raise CommandError(
             Exit.NOT_PERMITTED,
             f"cannot act on {system[0]} as this user: what is wanted of the host's guests is"
-            f" kept in {host.SYSTEM_STATE}, for root; use sudo",
+            f" kept in {SYSTEM_STATE}, for root; use sudo",
         )
 
 
@@ -111,9 +112,7 @@ def ledger_path() -> Path:
 def ask_ledger(question: Callable[[Ledger], T], default: T) -> T:
     """What the ledger answers, for verbs that only show it; the default when it cannot."""
     path = ledger_path()
-    if not host.is_root() and not path.exists():
-        complain(
-            f"this user has no ledger; that of the host's guests, in {host.SYSTEM_STATE}, is root's"
+            f"this user has no ledger; that of the host's guests, in {SYSTEM_STATE}, is root's"
         )
     ledger = read_ledger(path, time.time_ns, complain)
     try:
@@ -123,6 +122,12 @@ def ask_ledger(question: Callable[[Ledger], T], default: T) -> T:
         return default
     finally:
         ledger.db.close()
+
+
+def complain_of_blindness(chosen: Iterable[str]) -> None:
+    """A user sees libvirt's side of the host's guests only."""
+    if not host.is_root() and any(map(is_system, chosen)):
+        complain(f"what is wanted of the host's guests, in {SYSTEM_STATE}, only root can read")
 
 
 def find(names: Sequence[str], guests: Collection[Named]) -> frozenset[GuestId]:

@@ -61,6 +61,7 @@ def _list_json(row: Row) -> dict[str, Any]:
 def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
     """Every guest that is known of, and the exit status that says how complete that is."""
     config, uris, seen = _look(arguments)
+    common.complain_of_blindness(uris)
     known: dict[GuestId, Known] = common.ask_ledger(lambda ledger: ledger.guests(), {})
     rows = overview.rows(seen.guests, known, _policies(config), host.boot_id())
     rows += overview.unreadable(known.values(), seen.lost)
@@ -149,7 +150,8 @@ def why_verb(arguments: Namespace) -> int:
     entries = common.ask_ledger(lambda ledger: _trail(ledger, arguments.guest), nothing)
     if not entries:
         raise CommandError(
-            Exit.WRONG_REQUEST, f'cannot say why: nothing is recorded of "{arguments.guest}"'
+            Exit.WRONG_REQUEST,
+            f'cannot say why: nothing is recorded of "{arguments.guest}"{_whose()}',
         )
     if arguments.json:
         print_json([[entry.source, entry.reason, entry.at] for _, entry in entries])
@@ -168,6 +170,10 @@ def _trail(ledger: Ledger, name: str) -> _Trail:
     return sorted(entries, key=lambda pair: pair[1].at)
 
 
+def _whose() -> str:
+    return "" if host.is_root() else " in this user's ledger; that of the host is root's"
+
+
 _Past = tuple[PastRun, list[PastGuest], list[PastStep]]
 
 
@@ -181,7 +187,7 @@ def history_verb(arguments: Namespace) -> int:
         for run, guests, _ in runs:
             _print_run(run, guests, under_way=run is runs[0][0] and is_held(host.state_folder()))
     if not runs:
-        complain("no run is recorded yet")
+        complain(f"no run is recorded yet{_whose()}")
     return Exit.OK
 
 
