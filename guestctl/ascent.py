@@ -29,8 +29,6 @@ from .subject import Subject
 #: Removing a save is quick, but behind a busy daemon.
 CALL_LIMIT = 35.0
 RETRY_PAUSE = 5.0
-#: libvirt's reason for the paused state of a guest that it is just starting.
-STARTING = "starting up"
 #: How long a resumed guest's agent has, in all, to take the host's time.
 SYNC_TIME_LIMIT = 10.0
 SYNC_TIME_PAUSE = 1.0
@@ -127,7 +125,7 @@ class Ascent:
     def _changed(self, facts: GuestFacts | None, known: Known | None) -> tuple[Outcome, str] | None:
         if facts is None:
             return Outcome.GONE, "it was undefined meanwhile"
-        if facts.up:
+        if facts.up and not facts.starting:
             return Outcome.SKIPPED, "somebody started it meanwhile"
         if known and known.hold is not None and not (self._decision and known.held_for_save):
             return Outcome.HELD, known.hold
@@ -195,14 +193,14 @@ class Ascent:
         self._read_down = False
         try:
             facts = await self._subject.observe()
-            if facts is not None and facts.reason == STARTING:
+            if facts is not None and facts.starting:
                 left = end - asyncio.get_running_loop().time()
                 await self._subject.wait_until(_is_not_starting, left)
                 facts = await self._subject.observe()
         except HypervisorError:
             return False
         self._read_down = facts is not None and facts.down
-        return facts is not None and facts.up and facts.reason != STARTING
+        return facts is not None and facts.up and not facts.starting
 
     async def finish(self) -> GuestResult:
         """Set the clock of a resumed guest, and say how it all ended."""
@@ -259,4 +257,4 @@ class Ascent:
 
 
 def _is_not_starting(facts: GuestFacts | None) -> bool:
-    return facts is None or facts.reason != STARTING
+    return facts is None or not facts.starting

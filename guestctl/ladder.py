@@ -37,6 +37,10 @@ _DOING = {
 }
 
 
+#: Ends of a step that was really tried.
+_TRIED = (StepEnd.FAILED, StepEnd.TIMED_OUT)
+
+
 class Slots(NamedTuple):
     """What the guests of a run share: how many are saved, and asked about it, at one time."""
 
@@ -64,6 +68,9 @@ class Ladder:
         )
         self._steps: list[StepResult] = []
         self._known: Known | None = None
+        self._stamped = False
+        #: A request to go down is under way, or was cut off.
+        self._asking = False
         self._begun = asyncio.get_running_loop().time()
 
     async def climb_down(self) -> None:
@@ -163,6 +170,7 @@ class Ladder:
         )
         self._world.report.step_begins(self._guest, planned.step, limit)
         begun = asyncio.get_running_loop().time()
+        self._asking = planned.step is not Step.SAVE
         end, reason = await self._attempt(planned.step, limit)
         seconds = asyncio.get_running_loop().time() - begun
         refused = end is StepEnd.FAILED and steps.is_refusal(reason)
@@ -237,6 +245,7 @@ class Ladder:
                 ledger.saves.found(self._guest.id, seen.image, seen.stamps)
 
         await self._world.scribe(write, None)
+        self._stamped = self._stamped or seen is not None
 
     async def _conclude(self, interruption: str = "") -> None:
         try:
@@ -263,7 +272,7 @@ class Ladder:
         """A save that ended in this run without being a step of it: its client had died, or its
         abort came too late."""
         done = any(s.step is Step.SAVE and s.end is StepEnd.DONE for s in self._steps)
-        if facts is None or not (facts.down and facts.saved) or done:
+        if facts is None or not (facts.down and facts.saved) or (done and self._stamped):
             return None
         if not was_saved(facts, self._subject.stopped):
             return None
@@ -297,9 +306,13 @@ class Ladder:
             ledger.seen_up(facts, self._world.boot)
 
     def _stays_up(self, facts: GuestFacts) -> bool:
-        """Not while a save of ours may still take it down: that would be our doing."""
+        """Whether what becomes of it from now on is not our doing any more.
+
+        A save of ours may still take it down, and it may still follow a request of ours.
+        """
         saving = self._subject.save_pending or facts.reason == "saving"
-        return facts.up and facts.persistent and not saving
+        asked = any(step.step is not Step.SAVE and step.end in _TRIED for step in self._steps)
+        return facts.up and facts.persistent and not (saving or asked or self._asking)
 
     async def _record_end(self, settle: Callable[[Ledger], None] | None) -> None:
         result = self.result

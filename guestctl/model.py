@@ -89,6 +89,11 @@ class GuestFacts:
         return not self.down and self.state is not State.UNKNOWN
 
     @property
+    def starting(self) -> bool:
+        """Whether libvirt is just starting it, which may fail: it shows it as paused then."""
+        return self.state is State.PAUSED and self.reason == "starting up"
+
+    @property
     def down(self) -> bool:
         """Whether there is surely none.  A guest of unknown state is neither up nor down."""
         return self.state is State.SHUT_OFF

@@ -118,7 +118,9 @@ def plan_restore(
         if named is not None:
             if guest.id in named:
                 plans.append(_plan_start(guest, known.get(guest.id), policies(guest), decision))
-        elif not guest.up and wish(known.get(guest.id), guest, boot).wanted is Wanted.ON:
+        elif (not guest.up or guest.starting) and wish(
+            known.get(guest.id), guest, boot
+        ).wanted is Wanted.ON:
             plans.append(_plan_wanted(guest, known.get(guest.id), policies(guest)))
     return Plan(RunKind.RESTORE, tuple(plans))
 
@@ -156,7 +158,7 @@ def _plan_wanted(guest: GuestFacts, known: Known | None, policy: Policy) -> Gues
 def _plan_start(
     guest: GuestFacts, known: Known | None, policy: Policy, decision: SaveDecision | None = None
 ) -> GuestPlan:
-    if guest.up:
+    if guest.up and not guest.starting:
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is already up")
     if guest.state is State.UNKNOWN:
         return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)

@@ -146,6 +146,8 @@ def _remembers(ledger: Ledger) -> bool:
 
 
 def _notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> None:
+    if guest.starting:
+        return  # neither up nor down yet
     found = wish(known, guest, boot)
     if found.news:
         ledger.infer(guest, found.wanted, found.stopped_by)

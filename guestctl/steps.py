@@ -18,7 +18,7 @@ from .model import GuestFacts, Job, JobKind, Method, State, StepEnd
 from .ports import ErrorKind, HypervisorError, within
 from .run import ENDING
 from .settings import Shutdown
-from .subject import Subject
+from .subject import Subject, is_down
 from .values import show_duration
 
 #: For requests that a guest's QEMU or agent has to answer; libvirt's own limit for the state
@@ -32,6 +32,7 @@ PROGRESS_INTERVAL, MOST_POLLS = 1.0, 2
 JOB_POLL = 1.0
 WAKE_LIMIT = 10.0
 ABORT_INTERVAL = 1.0
+SAVE_SETTLES = 5.0
 
 _NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
 
@@ -114,6 +115,8 @@ async def _end_other_job(
     limit = policy.save_timeout if job.kind is JobKind.SAVE else policy.job_timeout
     limit = min(limit, time / 2)  # the rest is for aborting it
     if await _job_over(subject, limit, progress):
+        if job.kind is JobKind.SAVE:  # libvirt still has to end QEMU
+            await subject.wait_until(is_down, SAVE_SETTLES)
         return f"waited for its {job.kind} to end"
     with contextlib.suppress(HypervisorError):
         await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
@@ -176,8 +179,14 @@ async def _abort_save(subject: Subject, call: asyncio.Future[None], limit: float
     Again and again: an abort that comes before libvirt has begun the job is lost.
     """
     aborting = asyncio.create_task(_keep_aborting(subject))
-    await asyncio.wait({call}, timeout=limit)
-    aborting.cancel()
+    try:
+        await asyncio.wait({call}, timeout=limit)
+    finally:
+        aborting.cancel()
+        _let_go(subject, call)
+
+
+def _let_go(subject: Subject, call: asyncio.Future[None]) -> None:
     if call.done() and not call.cancelled():
         call.exception()  # looked at, so that asyncio does not log it
     else:

@@ -84,11 +84,11 @@ class Subject:
 
     async def is_down(self) -> bool:
         """Whether no machine of the guest is left.  HypervisorError: it is not known."""
-        return _is_down(await self.observe())
+        return is_down(await self.observe())
 
     async def wait_down_by(self, end: float) -> bool:
         """Wait until the guest is down; False when it is not by `end`, on the loop's clock."""
-        return await self.wait_until(_is_down, end - asyncio.get_running_loop().time())
+        return await self.wait_until(is_down, end - asyncio.get_running_loop().time())
 
     async def wait_until(self, holds: Callable[[GuestFacts | None], bool], limit: float) -> bool:
         """Check at each event, and now and then without one; False at the limit.
@@ -114,5 +114,6 @@ class Subject:
                 await self._news.wait()
 
 
-def _is_down(facts: GuestFacts | None) -> bool:
+def is_down(facts: GuestFacts | None) -> bool:
+    """Whether a guest as it was seen is surely down; None: it exists no more."""
     return facts is None or facts.down

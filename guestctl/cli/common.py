@@ -112,8 +112,6 @@ def ledger_path() -> Path:
 def ask_ledger(question: Callable[[Ledger], T], default: T) -> T:
     """What the ledger answers, for verbs that only show it; the default when it cannot."""
     path = ledger_path()
-            f"this user has no ledger; that of the host's guests, in {SYSTEM_STATE}, is root's"
-        )
     ledger = read_ledger(path, time.time_ns, complain)
     try:
         return question(ledger)
