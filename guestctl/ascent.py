@@ -129,7 +129,7 @@ class Ascent:
             return Outcome.SKIPPED, "somebody started it meanwhile"
         if known and known.hold is not None and not (self._decision and known.held_for_save):
             return Outcome.HELD, known.hold
-        if facts.saved and self._plan.steps[0].step is Step.START:
+        if facts.saved and self._plan.steps[0].step is Step.START and not self._decision:
             return Outcome.FAILED, "somebody saved it meanwhile; start it again to resume it"
         return None
 
