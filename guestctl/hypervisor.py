@@ -256,7 +256,7 @@ def _mapped(conn: Any, work: Callable[[Any], T]) -> T:
         raise HypervisorError(_kind_of(conn, error), str(error)) from error
     except HypervisorError:
         raise
-    except Exception as error:
+    except Exception as error:  # a fault in the binding fails one call, not the run
         raise HypervisorError(ErrorKind.FAILED, repr(error)) from error
 
 
