@@ -87,9 +87,9 @@ class Ascent:
             await self._world.scribe(lambda ledger: ledger.saves.discarded(self._guest.id), None)
 
     async def _examine_save(self) -> None:
-        past = await self._world.scribe(lambda ledger: ledger.saves.newest(self._guest.id), None)
+        saves = await self._world.scribe(lambda ledger: ledger.saves.of(self._guest.id), ())
         found = await evidence.examine(
-            self._world.storage, self._guest, past, self._world.boot, self._policy.storage_timeout
+            self._world.storage, self._guest, saves, self._world.boot, self._policy.storage_timeout
         )
         if found.truth is Truth.NOT_THERE:
             self._verdict = Outcome.FAILED, f"{found.reason}; it was waited for"

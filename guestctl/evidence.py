@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .model import GuestFacts, PastSave, SaveState
@@ -59,33 +60,38 @@ async def _image(storage: Storage, guest: GuestFacts) -> Stamp | None:
 
 
 async def examine(
-    storage: Storage, guest: GuestFacts, past: PastSave | None, boot: str, patience: float
+    storage: Storage, guest: GuestFacts, saves: Sequence[PastSave], boot: str, patience: float
 ) -> Comparison:
     """Whether the guest's save is still true; waits for files that are not there yet.
 
-    past: what the ledger knows of its newest save; patience in seconds.
+    saves: what the ledger knows of its saves, newest first; patience in seconds.
     """
-    if past is None or past.state not in _TELLING:
-        return Comparison(Truth.UNVERIFIABLE, "guestctl did not see this save being made")
     loop = asyncio.get_running_loop()
     end = loop.time() + patience
     while True:
-        found = await _examine_once(storage, guest, past, boot)
+        found = await _examine_once(storage, guest, saves, boot)
         if found.truth is not Truth.NOT_THERE or loop.time() >= end:
             return found
         await asyncio.sleep(LOOK_AGAIN)
 
 
-#: States of the newest save that say something of the image that is there.
-_TELLING = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED)
-
-
 async def _examine_once(
-    storage: Storage, guest: GuestFacts, past: PastSave, boot: str
+    storage: Storage, guest: GuestFacts, saves: Sequence[PastSave], boot: str
 ) -> Comparison:
-    found = await _compare_image(storage, guest, past)
-    if found.truth is not Truth.SAME:
-        return found
+    stamped = [(save, stamps[0]) for save in saves if (stamps := from_text(save.image))]
+    if not stamped:
+        return await _examine_unstamped(storage, next(iter(saves), None), boot)
+    image = await _image(storage, guest)
+    if image is None or image.found is not Found.PRESENT:
+        return Comparison(Truth.NOT_THERE, "its save cannot be read")
+    # A newer save that came to nothing does not hide that this one was used.
+    past = next((save for save, stamp in stamped if same_image(stamp, image)), None)
+    if past is None:
+        return Comparison(Truth.UNVERIFIABLE, "guestctl did not see this save being made")
+    return await _examine_known(storage, past, boot)
+
+
+async def _examine_known(storage: Storage, past: PastSave, boot: str) -> Comparison:
     if past.state is SaveState.RESUMED:
         return Comparison(Truth.CHANGED, "it was already resumed from this save")
     if past.state is SaveState.RESUMING and past.boot != boot:
@@ -94,20 +100,11 @@ async def _examine_once(
     return await _compare_disks(storage, past)
 
 
-async def _compare_image(storage: Storage, guest: GuestFacts, past: PastSave) -> Comparison:
-    """Whether the image is the one that the ledger speaks of."""
-    recorded = from_text(past.image)
-    if not recorded:
-        # Of a save that was used, another one must be told; of one that was not, there is none.
-        used = past.state is SaveState.RESUMED
-        reason = "it cannot be told which save this is"
-        return Comparison(Truth.UNVERIFIABLE if used else Truth.SAME, reason if used else "")
-    image = await _image(storage, guest)
-    if image is None or image.found is not Found.PRESENT:
-        return Comparison(Truth.NOT_THERE, "its save cannot be read")
-    if not same_image(recorded[0], image):
-        return Comparison(Truth.UNVERIFIABLE, "somebody saved it again since guestctl did")
-    return Comparison(Truth.SAME)
+async def _examine_unstamped(storage: Storage, past: PastSave | None, boot: str) -> Comparison:
+    """Where it cannot be told which save an image is: the newest that is known has to do."""
+    if past is None or past.state not in (SaveState.DONE, SaveState.RESUMING):
+        return Comparison(Truth.UNVERIFIABLE, "guestctl did not see this save being made")
+    return await _examine_known(storage, past, boot)
 
 
 async def _compare_disks(storage: Storage, past: PastSave) -> Comparison:

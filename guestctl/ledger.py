@@ -139,6 +139,16 @@ class Ledger:
         )
         return [PastGuest(*row) for row in rows]
 
+    def being_taken_down(self, guest: GuestId, boot: str) -> bool:
+        """Whether the last that was begun with the guest, in this boot, was to take it down, and
+        was cut off: libvirt or the guest may still carry it out."""
+        row = self.db.execute(
+            "SELECT s.ended IS NULL AND s.step IN (?, ?, ?) AND r.boot = ? FROM step s"
+            " JOIN run r ON r.id = s.run WHERE s.uri = ? AND s.uuid = ? ORDER BY s.id DESC LIMIT 1",
+            (Step.SAVE, Step.SHUTDOWN, Step.POWEROFF, boot, *guest),
+        ).fetchone()
+        return bool(row and row[0])
+
     def run_steps(self, run: int) -> list[PastStep]:
         """The steps of a run, in the order in which they were begun."""
         rows = self.db.execute(

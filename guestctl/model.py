@@ -94,6 +94,11 @@ class GuestFacts:
         return self.state is State.PAUSED and self.reason == "starting up"
 
     @property
+    def saving(self) -> bool:
+        """Whether a managed save, or another, of it is under way."""
+        return self.state is State.PAUSED and self.reason == "saving"
+
+    @property
     def down(self) -> bool:
         """Whether there is surely none.  A guest of unknown state is neither up nor down."""
         return self.state is State.SHUT_OFF

@@ -27,6 +27,7 @@ from .plan import plan_missing, plan_restore
 from .policy import resolve
 from .ports import Storage
 from .run import Run
+from .subject import Subject
 from .world import Seen, World, with_natures
 
 
@@ -43,6 +44,7 @@ async def restore(
     decision: what a person decided about the saves of the guests named.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
+    seen = await _after_saves(world, config, seen)
     noticed = await runs.take_notice(world, seen)
     known = noticed or {}
     if noticed is None and named is None:
@@ -55,6 +57,21 @@ async def restore(
     run = await runs.begin(world, config, RunKind.RESTORE, door)
     world.report.run_begins(plan, door)
     return await _Restore(run, seen, decision).carry_out(plan)
+
+
+async def _after_saves(world: World, config: Config, seen: Seen) -> Seen:
+    """What is seen once saves under way have ended: a run that was killed left them to libvirt."""
+    guests = [_after_save(world, config, guest) for guest in seen.guests]
+    return replace(seen, guests=tuple(await asyncio.gather(*guests)))
+
+
+async def _after_save(world: World, config: Config, guest: GuestFacts) -> GuestFacts:
+    if not guest.saving:
+        return guest
+    subject = Subject(guest, world.hypervisors[guest.id.uri])
+    limit = resolve(config, guest).shutdown.save_timeout
+    await subject.wait_until(lambda facts: facts is None or not facts.saving, limit)
+    return subject.facts
 
 
 async def _plan(

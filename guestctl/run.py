@@ -152,11 +152,16 @@ def _notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: 
     if found.news:
         ledger.infer(guest, found.wanted, found.stopped_by)
         ledger.add_reason(guest.id, "guestctl:inferred", found.reason)
-    elif guest.up and guest.persistent:
+    elif guest.up and guest.persistent and not _still_ours(ledger, known, boot):
         ledger.seen_up(guest, boot)
     if known and known.held_for_save and (guest.up or (guest.down and not guest.saved)):
         ledger.release_for_save(guest.id)
         ledger.add_reason(guest.id, "guestctl:release", "its save is gone")
+
+
+def _still_ours(ledger: Ledger, known: Known | None, boot: str) -> bool:
+    """Whether a run that was cut off may still take the guest down: that is no one else's doing."""
+    return bool(known and known.taken_down and ledger.being_taken_down(known.id, boot))
 
 
 async def interruptible(work: Awaitable[None]) -> bool:

@@ -67,12 +67,18 @@ class Saves:
             (*guest, SaveState.RESUMED, image or None),
         )
 
+    def of(self, guest: GuestId) -> tuple[PastSave, ...]:
+        """The guest's saves that guestctl knows of, newest first."""
+        rows = self._db.execute(
+            "SELECT state, image, stamps, boot FROM save WHERE uri = ? AND uuid = ?"
+            " ORDER BY id DESC",
+            tuple(guest),
+        )
+        return tuple(PastSave(SaveState(state), *rest) for state, *rest in rows)
+
     def newest(self, guest: GuestId) -> PastSave | None:
-        """The guest's newest save that guestctl knows of."""
-        row = self._db.execute(
-            f"SELECT state, image, stamps, boot FROM save WHERE {_NEWEST}", tuple(guest)
-        ).fetchone()
-        return PastSave(SaveState(row[0]), *row[1:]) if row else None
+        """The newest of them."""
+        return next(iter(self.of(guest)), None)
 
     def resuming(self, guest: GuestId, boot: str, image: str | None) -> None:
         """The guest is about to be resumed from its save, whoever made that."""
