@@ -12,6 +12,7 @@ from .model import (
     GuestResult,
     Known,
     Outcome,
+    PastSave,
     SaveDecision,
     State,
     Step,
@@ -87,7 +88,8 @@ class Ascent:
             await self._world.scribe(lambda ledger: ledger.saves.discarded(self._guest.id), None)
 
     async def _examine_save(self) -> None:
-        saves = await self._world.scribe(lambda ledger: ledger.saves.of(self._guest.id), ())
+        nothing: tuple[PastSave, ...] = ()
+        saves = await self._world.scribe(lambda ledger: ledger.saves.of(self._guest.id), nothing)
         found = await evidence.examine(
             self._world.storage, self._guest, saves, self._world.boot, self._policy.storage_timeout
         )
