@@ -110,7 +110,8 @@ def to_text(stamps: Iterable[Stamp]) -> str:
 def from_text(text: str | None) -> tuple[Stamp, ...] | None:
     """What to_text wrote; None where there is nothing, or nothing that can be read."""
     try:
-        return tuple(_stamp(entry) for entry in json.loads(text)) if text else None
+        found = json.loads(text or "null")
+        return tuple(map(_stamp, found)) if isinstance(found, list) else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

@@ -61,7 +61,6 @@ def _list_json(row: Row) -> dict[str, Any]:
 def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
     """Every guest that is known of, and the exit status that says how complete that is."""
     config, uris, seen = _look(arguments)
-    common.complain_of_blindness(uris)
     known: dict[GuestId, Known] = common.ask_ledger(lambda ledger: ledger.guests(), {})
     rows = overview.rows(seen.guests, known, _policies(config), host.boot_id())
     rows += overview.unreadable(known.values(), seen.lost)
@@ -75,6 +74,7 @@ def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
 def _look(arguments: Namespace) -> tuple[Config, tuple[str, ...], Seen]:
     config = common.load_config(arguments)
     uris = common.uris(arguments, config)
+    common.complain_of_blindness(uris)
     seen = asyncio.run(read_all(common.hypervisors(uris, read_only=True)))
     return config, uris, seen
 
