@@ -63,6 +63,7 @@ DIFFERENCES: dict[tuple[str, str], tuple[object, str]] = {
     ("test driver", f"job {_RUNNING}"): (ErrorKind.UNSUPPORTED, "it knows no jobs"),
     ("test driver", f"job {_OFF}"): (ErrorKind.UNSUPPORTED, "it knows no jobs"),
     ("test driver", "set_time without an agent"): (None, "it only notes the time"),
+    ("test driver", "discard_save without a save"): (None, "it minds nothing that is not there"),
     ("test driver", "event SHUTDOWN"): (False, "it stops guests without a word before"),
 }
 
@@ -136,6 +137,39 @@ def test_the_autostart_flag_is_reported(bench: Bench) -> None:
         assert (await trial.facts()).autostart
         bench.set_autostart(trial.guest, False)
         assert not (await trial.facts()).autostart
+
+    bench.run(story)
+
+
+def test_the_nature_of_a_guest_is_the_same_from_boot_to_boot(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.off()
+        off = (await trial.hypervisor.natures([trial.guest]))[trial.guest]
+        await trial.on()
+        on = (await trial.hypervisor.natures([trial.guest]))[trial.guest]
+        assert off.digest
+        assert on.digest == off.digest
+        assert (on.unsavable, on.manager) == ((), None)
+        assert on.disks is not None
+
+    bench.run(story)
+
+
+def test_guests_that_are_no_more_have_no_nature(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        assert await trial.hypervisor.natures([]) == {}
+        assert set(await trial.hypervisor.natures([UNKNOWN, trial.guest])) == {trial.guest}
+
+    bench.run(story)
+
+
+def test_a_transient_guest_has_a_nature_while_it_runs(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        bench.make_transient()
+        uuid = bench.uuid(PASSING)
+        assert set(await trial.hypervisor.natures([uuid])) == {uuid}
+        await trial.hypervisor.poweroff(uuid)
+        assert await trial.hypervisor.natures([uuid]) == {}
 
     bench.run(story)
 
@@ -278,6 +312,33 @@ def test_a_save_takes_it_down_and_a_start_uses_it_up(bench: Bench) -> None:
         word = expected(trial, "event of a start from a save", "restored")
         assert (facts.state, facts.reason, facts.saved) == (State.RUNNING, word, False)
         assert (await trial.heard(EventKind.STARTED)).detail == word
+
+    bench.run(story)
+
+
+def test_without_its_save_a_guest_boots_anew(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.on()
+        await trial.hypervisor.save(trial.guest, bypass_cache=False)
+        await trial.hypervisor.discard_save(trial.guest)
+        facts = await trial.facts()
+        assert (facts.state, facts.saved) == (State.SHUT_OFF, False)
+        trial.events.clear()
+        await trial.hypervisor.start(trial.guest)
+        assert (await trial.facts()).reason == "booted"
+        assert (await trial.heard(EventKind.STARTED)).detail == "booted"
+
+    bench.run(story)
+
+
+def test_a_save_that_is_not_there_cannot_be_discarded(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        usual = expected(trial, "discard_save without a save", ErrorKind.SYSTEM)
+        await trial.on()
+        assert await refusal(trial.hypervisor.discard_save(trial.guest)) is usual
+        await trial.off()
+        assert await refusal(trial.hypervisor.discard_save(trial.guest)) is usual
+        assert await refusal(trial.hypervisor.discard_save(UNKNOWN)) is ErrorKind.NO_GUEST
 
     bench.run(story)
 

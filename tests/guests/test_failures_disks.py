@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +13,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import Guestctl
-from tests.testbed.console import Tick
+from tests.testbed.console import Tick, wait_for_tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.session import SessionDaemon
 
-from .failures_support import outcomes
+from .failures_support import outcomes, redefined, save_folder, signal_qemu
 from .support import (
     begins,
     by_name,
@@ -27,6 +29,7 @@ from .support import (
     next_tick,
     outcome,
     override,
+    running,
     trail,
     went_on,
 )
@@ -34,10 +37,19 @@ from .support import (
 pytestmark = pytest.mark.guests
 
 UNTOUCHED, LATE, MISSING = "untouched", "late", "missing"
-RESIZED, REPLACED, BACKING = "resized", "another file", "backing file written"
+RESIZED, REPLACED, BACKING, NVRAM = "resized", "another file", "backing file written", "NVRAM"
 #: What changed, as the reason of the hold says it.
-HELD = {RESIZED: "another size", REPLACED: "another file", BACKING: "modified since"}
-NAMES = (UNTOUCHED, LATE, MISSING, *HELD)
+HELD = {
+    RESIZED: "another size",
+    REPLACED: "another file",
+    BACKING: "modified since",
+    NVRAM: "modified since",
+}
+#: Of QEMU's own package; it runs from flash as well, and does without variables.
+FIRMWARE = "/usr/share/seabios/bios-256k.bin"
+#: Saves that are no more what they were, as after a power cut or on a failing disk.
+EMPTY, CUT_SHORT = "empty save", "save cut short"
+NAMES = (UNTOUCHED, LATE, MISSING, *HELD, EMPTY, CUT_SHORT)
 CONFIG = (
     "[boot]\nsync-time = false\n"
     + override(LATE, 'storage-timeout = "1min"')
@@ -83,6 +95,33 @@ def make_disk(daemon: SessionDaemon, name: str) -> GuestSpec:
     return GuestSpec(name, disk=path)
 
 
+@contextlib.contextmanager
+def guest_with_nvram(daemon: SessionDaemon) -> Iterator[None]:
+    """A guest of which libvirt removes the definition only at a special request."""
+    path = changed_file(daemon, NVRAM)
+    daemon.run(["truncate", "-s", "64K", str(path)])
+    loader = f"<loader readonly='yes' type='pflash'>{FIRMWARE}</loader><nvram>{path}</nvram>"
+    redefined(daemon, GuestSpec(NVRAM), "<kernel>", f"{loader}<kernel>")
+    daemon.start_again(NVRAM, wait=False)
+    try:
+        yield
+    finally:
+        virsh = ["virsh", "-q", "-c", daemon.uri]
+        daemon.run([*virsh, "destroy", daemon.id_of(NVRAM)], check=False)
+        daemon.virsh("undefine", "--managed-save", "--nvram", daemon.id_of(NVRAM))
+
+
+def changed_file(daemon: SessionDaemon, name: str) -> Path:
+    """The file behind a guest that somebody changes."""
+    below = {BACKING: base(daemon, BACKING), NVRAM: folder(daemon) / f"{NVRAM}.fd"}
+    return below.get(name) or disk(daemon, name)
+
+
+def write_nvram(daemon: SessionDaemon) -> None:
+    with changed_file(daemon, NVRAM).open("r+b") as file:
+        file.write(b"changed")
+
+
 def write_base(daemon: SessionDaemon) -> None:
     """As `qemu-img commit` of another overlay does."""
     with base(daemon, BACKING).open("r+b") as file:
@@ -100,7 +139,21 @@ def replace(daemon: SessionDaemon) -> None:
     os.rename(f"{path}.copy", path)
 
 
-CHANGES: tuple[Callable[[SessionDaemon], None], ...] = (write_base, resize, replace)
+def damage_saves(daemon: SessionDaemon) -> None:
+    for name, size in ((EMPTY, 0), (CUT_SHORT, 2**20)):
+        path = save_folder(daemon) / f"{name}.save"
+        seen = path.stat()
+        os.truncate(path, size)
+        os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+
+CHANGES: tuple[Callable[[SessionDaemon], None], ...] = (
+    write_base,
+    write_nvram,
+    resize,
+    replace,
+    damage_saves,
+)
 
 
 def aside(daemon: SessionDaemon, name: str) -> Path:
@@ -112,9 +165,10 @@ def aside(daemon: SessionDaemon, name: str) -> Path:
 @pytest.fixture(scope="module")
 def disks(daemon: SessionDaemon) -> Iterator[Disks]:
     """All of them saved, changed and started again; one disk comes while the start waits."""
-    with cleared(daemon):
+    with cleared(daemon), guest_with_nvram(daemon):
         guestctl = fresh(daemon, CONFIG)
-        daemon.start_all([make_disk(daemon, name) for name in NAMES])
+        daemon.start_all([make_disk(daemon, name) for name in NAMES if name != NVRAM])
+        wait_for_tick(daemon.console(NVRAM))
         guestctl.run("shutdown", "--preserve")
         ticks = {name: last_tick(daemon, name) for name in NAMES}
         for change in CHANGES:
@@ -132,19 +186,20 @@ def start(daemon: SessionDaemon, guestctl: Guestctl) -> str:
     return said + outcome(child, status=1)
 
 
-def run_of(disks: Disks) -> dict[str, Any]:
-    """The guests of that start, from the ledger."""
+def that_start(disks: Disks) -> Any:
+    """That start, from the ledger."""
     runs = disks.guestctl.json("history")
-    return by_name(next(run for run in reversed(runs) if run["kind"] == "restore"))
+    return next(run for run in reversed(runs) if run["kind"] == "restore")
 
 
 def test_each_guest_ends_as_its_disk_says(disks: Disks) -> None:
-    ends = {name: guest["outcome"] for name, guest in run_of(disks).items()}
+    ends = {name: guest["outcome"] for name, guest in by_name(that_start(disks)).items()}
     assert ends == {
         UNTOUCHED: "resumed",
         LATE: "resumed",
         MISSING: "failed",
-        **dict.fromkeys(HELD, "held"),
+        **dict.fromkeys([*HELD, CUT_SHORT], "held"),
+        EMPTY: "started",
     }
 
 
@@ -165,11 +220,27 @@ def test_changed_disk_holds_the_guest(disks: Disks, name: str) -> None:
     row = listed(disks.guestctl, name)
     assert (row["state"], row["saved"], row["wanted"]) == ("shut off", True, "on")
     assert row["next_boot"] == "held"
-    where = base(disks.daemon, name) if name == BACKING else disk(disks.daemon, name)
-    assert f"{where} has changed ({HELD[name]}" in row["held"]
+    assert f"{changed_file(disks.daemon, name)} has changed ({HELD[name]}" in row["held"]
     assert "--discard-save" in row["held"]
     assert any(HELD[name] in reason for reason in trail(disks.guestctl, name))
     assert f"{name}: held after" in disks.said
+
+
+def test_save_that_libvirt_refuses_holds_the_guest(disks: Disks) -> None:
+    """It is not tried again and again, nor thrown away."""
+    row = listed(disks.guestctl, CUT_SHORT)
+    assert (row["state"], row["saved"], row["wanted"]) == ("shut off", True, "on")
+    assert row["next_boot"] == "held"
+    assert "libvirt cannot resume it from its save" in row["held"]
+    tried = [step for step in that_start(disks)["steps"] if step["name"] == CUT_SHORT]
+    assert [(step["step"], step["end"]) for step in tried] == [("resume", "failed")]
+
+
+def test_save_that_libvirt_ignores_is_not_resumed(disks: Disks) -> None:
+    """The guest boots, and everything says so."""
+    assert next_tick(disks.daemon, EMPTY).boot_id != disks.ticks[EMPTY].boot_id
+    reason = by_name(that_start(disks))[EMPTY]["reason"]
+    assert "its save was incomplete and libvirt ignored it" in reason
 
 
 def test_missing_disk_is_no_changed_disk(disks: Disks) -> None:
@@ -177,7 +248,7 @@ def test_missing_disk_is_no_changed_disk(disks: Disks) -> None:
     row = listed(disks.guestctl, MISSING)
     assert (row["saved"], row["wanted"], row["held"]) == (True, "on", None)
     assert row["next_boot"] == "resume"
-    assert "is not there" in run_of(disks)[MISSING]["reason"]
+    assert "is not there" in by_name(that_start(disks))[MISSING]["reason"]
     aside(disks.daemon, MISSING).rename(disk(disks.daemon, MISSING))
     up = disks.guestctl.json("start", MISSING)
     assert outcomes(up) == {MISSING: "resumed"}
@@ -186,28 +257,32 @@ def test_missing_disk_is_no_changed_disk(disks: Disks) -> None:
 
 def test_held_guests_are_not_started_again(disks: Disks) -> None:
     """Not without names, and not by name without a decision."""
-    for arguments in ((), tuple(HELD)):
+    held = [*HELD, CUT_SHORT]
+    for arguments in ((), held):
         again = outcomes(disks.guestctl.json("start", *arguments, status=1))
-        assert again == dict.fromkeys(HELD, "held")
+        assert again == dict.fromkeys(held, "held")
 
 
 # The guests below are decided about, one by one: these come after the tests that see them held.
 
 
 def test_decided_to_resume_anyway(disks: Disks) -> None:
-    up = disks.guestctl.json("start", "--resume-anyway", BACKING)
-    assert outcomes(up) == {BACKING: "resumed"}
-    assert went_on(disks.daemon, BACKING, disks.ticks[BACKING])
-    assert listed(disks.guestctl, BACKING)["held"] is None
+    names = [BACKING, NVRAM]
+    up = disks.guestctl.json("start", "--resume-anyway", *names)
+    assert outcomes(up) == dict.fromkeys(names, "resumed")
+    for name in names:
+        assert went_on(disks.daemon, name, disks.ticks[name])
+        assert listed(disks.guestctl, name)["held"] is None
 
 
 def test_decided_to_discard_the_save(disks: Disks) -> None:
-    up = disks.guestctl.json("start", "--discard-save", REPLACED)
-    assert outcomes(up) == {REPLACED: "started"}
-    tick = next_tick(disks.daemon, REPLACED)
-    assert tick.boot_id != disks.ticks[REPLACED].boot_id
-    row = listed(disks.guestctl, REPLACED)
-    assert (row["state"], row["saved"], row["held"]) == ("running", False, None)
+    names = [REPLACED, CUT_SHORT]
+    up = disks.guestctl.json("start", "--discard-save", *names)
+    assert outcomes(up) == dict.fromkeys(names, "started")
+    for name in names:
+        assert next_tick(disks.daemon, name).boot_id != disks.ticks[name].boot_id
+        row = listed(disks.guestctl, name)
+        assert (row["state"], row["saved"], row["held"]) == ("running", False, None)
 
 
 def test_started_by_hand(disks: Disks) -> None:
@@ -226,3 +301,33 @@ def test_what_was_decided_about_holds_no_more(disks: Disks) -> None:
     """The next time round nothing of it is left: they are all saved and resumed."""
     assert set(outcomes(disks.guestctl.json("shutdown", "--preserve")).values()) == {"saved"}
     assert outcomes(disks.guestctl.json("start")) == dict.fromkeys(NAMES, "resumed")
+
+
+@pytest.mark.parametrize("restarted", [True, False], ids=["restarted", "running"])
+def test_used_up_save_that_is_put_back(disks: Disks, restarted: bool) -> None:
+    """Its disks are those of the save, but for all that the guest wrote since.
+
+    libvirtd looks for saves when it starts, and for this one once more when it starts the guest.
+    """
+    daemon, guestctl = disks.daemon, disks.guestctl
+    use_up_and_put_back(disks)
+    if restarted:
+        daemon.restart_daemon()
+    daemon.run(guestctl.argv("start", UNTOUCHED), check=False)
+    assert daemon.state(UNTOUCHED) == "shut off", "resumed a second time from the same save"
+    assert "resumed from this save" in listed(guestctl, UNTOUCHED)["held"]
+    up = guestctl.json("start", "--discard-save", UNTOUCHED)
+    assert outcomes(up) == {UNTOUCHED: "started"}
+
+
+def use_up_and_put_back(disks: Disks) -> None:
+    """A guest is saved, resumed and killed; its image is the same file as before."""
+    daemon, guestctl = disks.daemon, disks.guestctl
+    running(daemon, GuestSpec(UNTOUCHED))
+    guestctl.run("shutdown", "--preserve", UNTOUCHED)
+    image = save_folder(daemon) / f"{UNTOUCHED}.save"
+    os.link(image, image.with_suffix(".kept"))
+    guestctl.run("start", UNTOUCHED)
+    signal_qemu(daemon, UNTOUCHED, signal.SIGKILL)
+    daemon.wait_for_state(UNTOUCHED, "shut off")
+    image.with_suffix(".kept").rename(image)

@@ -46,6 +46,7 @@ class Entry:
     image: int = 0
     wrong: str = ""
 
+
 #: A life of the guest ends with them, or begins.
 ENDS = frozenset({Fate.SAVED, Fate.STOPPED, Fate.CRASHED, Fate.MOVED})
 BEGINNINGS = frozenset({Fate.BOOTED, Fate.RESUMED})

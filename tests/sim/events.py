@@ -81,10 +81,10 @@ class Command:
     verb: str
     names: tuple[str, ...] = ()
     within: float | None = None
-    over: SaveDecision | None = None
+    decision: SaveDecision | None = None
 
 
-_OVERRIDES = {
+_DECISIONS = {
     "--resume-anyway": SaveDecision.RESUME_ANYWAY,
     "--discard-save": SaveDecision.DISCARD_SAVE,
 }
@@ -100,9 +100,9 @@ def parse_command(deed: str) -> Command:
         at = words.index("--within")
         within = parse_duration(words[at + 1])
         del words[at : at + 2]
-    over = next((_OVERRIDES[word] for word in words if word in _OVERRIDES), None)
+    decision = next((_DECISIONS[word] for word in words if word in _DECISIONS), None)
     names = tuple(word for word in words if not word.startswith("--"))
-    return Command(deed, verb, names, within, over)
+    return Command(deed, verb, names, within, decision)
 
 
 def _is_command(deed: str) -> bool:
@@ -166,6 +166,7 @@ _HOST: dict[str, Callable[..., object]] = {
 
 def happen(host: SimHost, deed: str) -> None:
     """Have it happen now; EventsError when there is no such happening."""
+    host.happenings += 1
     for pattern, what in _HOST.items():
         if match := re.fullmatch(pattern, deed):
             what(host, *match.groups())

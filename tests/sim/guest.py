@@ -57,7 +57,8 @@ class SimGuest(Machine):
     def discard_save(self, reply: Reply) -> None:
         """virDomainManagedSaveRemove: it unlinks whatever file is there."""
         if self.image is Image.NONE:
-            reply.fail(ErrorKind.FAILED, "no managed save image")
+            message = f"Failed to remove managed save file '{self.name}.save'"
+            reply.fail(ErrorKind.SYSTEM, f"{message}: No such file or directory")
             return
         wrong = "" if self.up else "the guest was down"
         if self._job and self._job.kind is JobKind.SAVE:
@@ -308,7 +309,7 @@ class SimGuest(Machine):
             reply.fail(ErrorKind.WRONG_STATE, message)
         elif self.image is Image.BROKEN:
             reply.fail(ErrorKind.FAILED, "operation failed: save image is corrupt")
-        elif not self._can_open_disks():
+        elif not self.can_open_disks():
             message = f"Cannot access storage file '{self.disk}': No such file or directory"
             reply.fail(ErrorKind.SYSTEM, message)
         else:
@@ -401,7 +402,9 @@ class SimGuest(Machine):
         self._emit(EventKind.DEFINED, "renamed")
 
     def undefine(self) -> None:
-        """A running guest becomes a transient one."""
+        """A running guest becomes a transient one; libvirt keeps one that has a save."""
+        if self.image is not Image.NONE:
+            return
         self.persistent, self.autostart = False, False
         self._emit(EventKind.UNDEFINED, "removed")
         if not self.up:

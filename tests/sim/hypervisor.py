@@ -155,7 +155,7 @@ class SimHypervisor:
         self._registered = False
         self._closed = False
         #: Called before a call is sent, and once it was sent; may kill the process.
-        self.reached: Callable[[], None] = lambda: None
+        self.reached: Callable[[str], None] = lambda _: None
 
     @property
     def uri(self) -> str:
@@ -266,7 +266,7 @@ class SimHypervisor:
     async def _call(self, name: str, uuid: str, work: Callable[[Reply], None]) -> Any:
         """What libvirtd was asked for happens, also when the caller gives up waiting."""
         await asyncio.sleep(0)
-        self.reached()
+        self.reached(name)
         self._check_process()
         if not self._daemon.reachable:
             message = f"cannot connect to {self.uri}: Connection refused"
@@ -277,7 +277,7 @@ class SimHypervisor:
         self._in_flight[future] = None
         try:
             work(Reply(future, By.GUESTCTL))
-            self.reached()
+            self.reached(name)
             return await future
         finally:
             self._in_flight.pop(future, None)

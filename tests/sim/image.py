@@ -10,11 +10,12 @@ from .files import Content
 
 @dataclass(frozen=True)
 class SaveFile:
-    """One save: of which of the guest's lives, and what its disks held then."""
+    """One save: of which of the guest's lives, and what its disks held then, if they were there."""
 
     number: int
     life: int
     disks: tuple[Content, ...]
+    there: bool
 
 
 @dataclass
@@ -31,12 +32,11 @@ class Images:
     files: dict[int, SaveFile] = field(default_factory=dict)
     consumed: list[int] = field(default_factory=list)
 
-    def make(self, life: int, disks: tuple[Content, ...], kind: Image = Image.COMPLETE) -> int:
-        """A new file in the place of the old one; its number."""
+    def make(self, life: int, disks: tuple[Content, ...], there: bool, kind: Image) -> None:
+        """A new file in the place of the old one."""
         self.made += 1
         self.number, self.kind = self.made, kind
-        self.files[self.number] = SaveFile(self.number, life, disks)
-        return self.number
+        self.files[self.number] = SaveFile(self.number, life, disks, there)
 
     def consume(self, life: int, disks: tuple[Content, ...], boot: int) -> str:
         """The guest goes on from it; returns what is wrong about that, if anything."""
@@ -51,6 +51,12 @@ class Images:
         self.consumed.append(self.number)
         self.kind, self.boot = Image.NONE, boot
         return "; ".join(wrong)
+
+    def is_true(self, life: int, disks: tuple[Content, ...]) -> bool:
+        """Whether the guest could go on from it as if nothing had been."""
+        file = self.files.get(self.number)
+        used = self.number in self.consumed
+        return file is not None and not used and (file.life, file.disks) == (life, disks)
 
     def drop(self) -> None:
         """The file is removed."""

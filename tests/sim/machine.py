@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
-from guestctl.model import DiskKind, EventKind, GuestEvent, GuestFacts, GuestId, State
+from guestctl.model import Disk, DiskKind, EventKind, GuestEvent, GuestFacts, GuestId, State
 
 from .behaviour import GuestSpec, Image, nature_of, uuid_of
 from .chronicle import By, Entry, Fate
@@ -95,22 +95,34 @@ class Machine:
     # -- its files -------------------------------------------------------------------------------
 
     @property
+    def disks(self) -> tuple[Disk, ...]:
+        """All that it stores data in."""
+        return self.nature.disks or ()
+
+    @property
     def disk(self) -> str:
         """The name of its first disk."""
-        return self.nature.disks[0].name
+        return self.disks[0].name
 
     def _make_image(self, kind: Image = Image.COMPLETE) -> None:
-        contents = self._owner.files.contents(self.nature.disks)
-        self.images.make(self.lives, contents, kind)
+        contents = self._owner.files.contents(self.disks)
+        self.images.make(self.lives, contents, self.can_open_disks(), kind)
 
     def _consume_image(self, by: By) -> None:
         number = self.images.number
-        contents = self._owner.files.contents(self.nature.disks)
+        contents = self._owner.files.contents(self.disks)
         wrong = self.images.consume(self.lives, contents, self._owner.boot)
         self._note(Fate.RESUMED, by, number, wrong)
 
-    def _can_open_disks(self) -> bool:
-        return self._owner.files.is_there(self.nature.disks)
+    @property
+    def has_true_save(self) -> bool:
+        """Whether it can be resumed and nothing speaks against it."""
+        contents = self._owner.files.contents(self.disks)
+        return self.image is Image.COMPLETE and self.images.is_true(self.lives, contents)
+
+    def can_open_disks(self) -> bool:
+        """Whether QEMU would find all of them."""
+        return self._owner.files.is_there(self.disks)
 
     def _has_filled_its_disk(self) -> bool:
         free = self._owner.free
@@ -119,13 +131,13 @@ class Machine:
     def _begin_to_run(self) -> None:
         self.lives += 1
         if self.behaviour.writes:
-            for disk in self.nature.disks:
+            for disk in self.disks:
                 self._owner.files.write(disk.name)
 
     @property
     def has_verifiable_disks(self) -> bool:
         """Whether stat(2) shows that its disks changed."""
-        return all(disk.kind is DiskKind.FILE for disk in self.nature.disks)
+        return all(disk.kind is DiskKind.FILE for disk in self.disks)
 
     # -- helpers ---------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from guestctl.config import Config, load
-from guestctl.ledger import Ledger, transaction
+from guestctl.ledger import Ledger
+from guestctl.ledger_file import transaction
 from guestctl.model import Door, GuestFacts, GuestId, Known, RunKind, RunResult, State
 from guestctl.preserve import preserve
 from guestctl.restore import restore
@@ -36,7 +37,7 @@ class Done:
     result: RunResult | str
     report: RecordingReport
     facts: dict[GuestId, GuestFacts]
-    points: int = 0
+    points: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,6 +107,7 @@ async def _tell(script: Script, watcher: Watcher | None) -> Story:
     with SimHost(script.guests, room=script.room) as host:
         for uri in script.config.general.uris:
             host.daemon(uri)
+        host.shows_progress = watcher is None  # most calls are for progress, and decide nothing
         teller = _Teller(host, script.config, watcher)
         for turn in script.turns:
             await teller.take(turn)
@@ -205,7 +207,7 @@ class _Teller:
             result = "killed"
         facts = {guest.id: guest.facts for guest in self._host.guests()}
         now = self._loop.time()
-        return Done(command.deed, begun, now, result, process.report, facts, process.points)
+        return Done(command.deed, begun, now, result, process.report, facts, tuple(process.points))
 
     def _new_process(self) -> Process:
         process = self._host.process()
@@ -228,6 +230,8 @@ class _Teller:
     async def _run(self, process: Process, command: Command) -> RunResult | str:
         """As the command line does it: read, find who is meant, run; a task of its own."""
         seen = await read_all(process.world.hypervisors)
+        if process.scribe.closed:
+            return "killed"
         if len(seen.lost) == len(process.connections):
             return "no hypervisor could be reached"
         found = {guest.name: guest.id for guest in seen.guests}
@@ -248,7 +252,7 @@ class _Teller:
         door = {"host stops": Door.HOST_STOP, "boot": Door.BOOT}.get(command.verb, Door.COMMAND)
         config = _within(self._config, command.within)
         if command.verb in ("start", "boot"):
-            return restore(process.world, config, door, seen, named, command.over)
+            return restore(process.world, config, door, seen, named, command.decision)
         kind = RunKind.SHUTDOWN if command.verb == "shutdown" else RunKind.PRESERVE
         return preserve(process.world, config, kind, door, seen, named)
 

@@ -11,10 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from guestctl.ledger import TROUBLE, Ledger, connect, transaction
+from guestctl.ledger import Ledger
+from guestctl.ledger_file import TROUBLE, connect, transaction
 from guestctl.model import (
     Door,
     GuestFacts,
+    GuestId,
     GuestPlan,
     GuestResult,
     Plan,
@@ -53,13 +55,13 @@ class InlineScribe:
         self.delay = 0.0
         self.fault: Callable[[], None] = lambda: None
         self.is_full: Callable[[], bool] = lambda: False
-        self.reached: Callable[[], None] = lambda: None
+        self.reached: Callable[[str], None] = lambda _: None
         self.closed = False
         self._told = False
 
     async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
         await asyncio.sleep(self.delay)
-        self.reached()
+        self.reached("ledger")
         if self.closed:
             return default
         try:
@@ -67,7 +69,7 @@ class InlineScribe:
         except TROUBLE as error:
             self._tell(f"cannot write to the ledger: {error}")
             return default
-        self.reached()
+        self.reached("ledger")
         return default if self.closed else answer
 
     def _carry_out(self, work: Callable[[Ledger], T]) -> T:
@@ -90,7 +92,8 @@ class InlineScribe:
 class RecordingReport:
     """The Report of ports.py that remembers; steps and ends come with their virtual time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, follows_progress: bool = True) -> None:
+        self.follows_progress = follows_progress
         self.plans: list[tuple[float, Plan, Door]] = []
         self.added: list[tuple[float, GuestPlan]] = []
         self.begun: list[tuple[float, str, Step, float]] = []
@@ -98,10 +101,6 @@ class RecordingReport:
         self.ended: list[tuple[float, str, StepResult]] = []
         self.results: list[tuple[float, GuestResult]] = []
         self.troubles: list[tuple[float, str]] = []
-
-    @property
-    def follows_progress(self) -> bool:
-        return True
 
     def run_begins(self, plan: Plan, door: Door) -> None:
         self.plans.append((_now(), plan, door))
@@ -128,13 +127,13 @@ class RecordingReport:
 class Process:
     """What one start of guestctl has: connections, scribe, display; `kill` ends it at once.
 
-    points: how often it has come to a call or to a ledger write, before it and after it.
+    points: the calls and ledger writes that it has come to, each before it and after it.
     """
 
     def __init__(self, host: SimHost) -> None:
-        self.points = 0
+        self.points: list[str] = []
         self.fuses: dict[int, Callable[[], None]] = {}
-        self.report = RecordingReport()
+        self.report = RecordingReport(follows_progress=host.shows_progress)
         self.scribe = InlineScribe(host.ledger, self.report.trouble)
         self.scribe.is_full = lambda: host.ledger_is_full
         self.connections: dict[str, SimHypervisor] = {
@@ -152,11 +151,11 @@ class Process:
             host.boot_id,
         )
 
-    def _reached(self) -> None:
+    def _reached(self, what: str) -> None:
         if self.scribe.closed:
             return
-        self.points += 1
-        if fuse := self.fuses.get(self.points):
+        self.points.append(what)
+        if fuse := self.fuses.get(len(self.points)):
             fuse()
 
     def kill(self) -> None:
@@ -178,6 +177,9 @@ class SimHost:
         self.boot = 1
         self.clock_jump = 0.0
         self.ledger_is_full = False
+        self.shows_progress = True
+        #: How much happened to it, other than what guestctl did.
+        self.happenings = 0
         self.daemons: dict[str, SimDaemon] = {}
         self.files = Files(dict(room or {}))
         self.storage = SimStorage(self.files, self.daemons)
@@ -228,6 +230,11 @@ class SimHost:
         daemons = self.daemons.values()
         return [guest for daemon in daemons for guest in daemon.guests.values()]
 
+    def find(self, guest: GuestId) -> SimGuest | None:
+        """The guest, if it is there."""
+        daemon = self.daemons.get(guest.uri)
+        return daemon.guests.get(guest.uuid) if daemon else None
+
     def chronicle(self) -> list[Entry]:
         """What became of all guests, in order of time."""
         daemons = self.daemons.values()
@@ -243,6 +250,7 @@ class SimHost:
         unlinks_lost: what was removed from disks in this boot may be there again.
         """
         self.boot += 1
+        self.happenings += 1
         for daemon in self.daemons.values():
             daemon.reboot(self.boot, unlinks_lost=unlinks_lost)
 

@@ -313,6 +313,47 @@ def test_the_systems_guests_are_roots(command: Command) -> None:
     assert "use sudo" in result.stderr
 
 
+@pytest.mark.parametrize("verb", [["list"], ["plan", "--boot"]])
+def test_a_user_is_told_that_the_hosts_ledger_is_roots(command: Command, verb: list[str]) -> None:
+    system = "qemu+unix:///system?socket=/nonexistent/sock"
+    said = command.run(*verb, "-c", system, status=4).stderr
+    assert "what is wanted of the host's guests" in said
+    assert "only root can read" in said
+    assert "only root can read" not in command.run(*verb, "-c", TEST).stderr
+
+
+@pytest.mark.parametrize(
+    "uris", [["qemu+ssh://guestctl.invalid/system"], ["qemu:///system", "qemu+unix:///system"]]
+)
+def test_connections_that_the_configuration_may_not_name(command: Command, uris: list[str]) -> None:
+    file = command.home / "uris.toml"
+    file.write_text(f"uris = {json.dumps(uris)}\n")
+    said = command.run("check", file, status=2).stderr
+    assert "expected a list of local libvirt URIs" in said
+
+
+def test_a_run_that_is_ended_before_it_begins(command: Command) -> None:
+    """While libvirt does not answer: nothing was done, and nothing is recorded."""
+    path = command.home / "sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        path.chmod(0o777)
+        server.listen()
+        server.settimeout(LIMIT)
+        uri = f"qemu+unix:///session?socket={path}"
+        argv = command.argv("shutdown", "--preserve", "-c", uri)
+        with subprocess.Popen(
+            argv, stderr=subprocess.PIPE, text=True, **command.options()
+        ) as process:
+            connection, _ = server.accept()  # it has begun to ask
+            process.terminate()
+            _, said = process.communicate(timeout=LIMIT)
+            connection.close()
+    assert "Traceback" not in said
+    assert process.returncode == 130
+    assert command.json("history") == []
+
+
 # The lock
 
 
@@ -338,6 +379,33 @@ def test_reading_needs_no_lock(command: Command) -> None:
         assert command.json("list")
     finally:
         os.close(descriptor)
+
+
+def _with_a_run(command: Command) -> None:
+    """A ledger in which two runs have not ended."""
+    prepare(command)
+    db = sqlite3.connect(command.ledger)
+    for number in (1, 2):
+        db.execute(
+            "INSERT INTO run (kind, door, boot, pid, begun) VALUES (?, ?, ?, ?, ?)",
+            ("preserve", "command", "boot", 42, number),
+        )
+    db.commit()
+    db.close()
+    give(command)
+
+
+def test_only_the_newest_run_can_be_under_way(command: Command) -> None:
+    _with_a_run(command)
+    descriptor = os.open(command.state, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        newest, older = command.run("history").stdout.splitlines()
+    finally:
+        os.close(descriptor)
+    assert newest.endswith("run 2: preserve (command), under way")
+    assert older.endswith("run 1: preserve (command), cut off")
+    assert "under way" not in command.run("history").stdout
 
 
 # The contract: JSON
@@ -386,6 +454,28 @@ def test_shutdown_of_a_named_guest_is_wanted_off(command: Command) -> None:
     assert (guest["outcome"], guest["steps"][0]["step"]) == ("shut-down", "shutdown")
     (known,) = json.loads(command.run("why", "--json", "test").stdout)[:1]
     assert known[0] == "guestctl:shutdown"
+
+
+def test_shutdown_of_a_guest_that_is_down_is_wanted_off(command: Command, node: str) -> None:
+    """A guest that a run took down is owed a start, until somebody says otherwise."""
+    command.state.mkdir(parents=True)
+    there = GuestId(node, "00000000-0000-4000-8000-000000000002")
+    taken = GuestFacts(there, ODD_NAME, State.RUNNING)
+    db = connect(command.ledger)
+    with transaction(db):
+        Ledger(db, lambda: 1).seen_up(taken, "boot")
+        Ledger(db, lambda: 2).taking_down(taken)
+    db.close()
+    give(command)
+
+    def wanted() -> tuple[str, str]:
+        rows = json.loads(command.run("list", "-c", node, "--json").stdout)
+        (row,) = (row for row in rows if row["name"] == ODD_NAME)
+        return row["wanted"], row["stopped_by"]
+
+    assert wanted() == ("on", "host")
+    command.run("shutdown", "-c", node, ODD_NAME)
+    assert wanted() == ("off", "operator")
 
 
 def test_start(command: Command) -> None:
@@ -524,11 +614,22 @@ def test_a_hold_that_cannot_be_kept_is_refused(command: Command) -> None:
 
 
 def test_without_a_place_for_its_state_a_run_goes_on(command: Command) -> None:
+    """Not well, though: nothing is remembered of what is wanted."""
     result = command.run(
-        "shutdown", "--preserve", "-c", TEST, env={"XDG_STATE_HOME": "/proc/nowhere"}
+        "shutdown", "--preserve", "-c", TEST, env={"XDG_STATE_HOME": "/proc/nowhere"}, status=1
     )
     assert "test: saved" in result.stdout
     assert "going on without" in result.stderr
+
+
+def test_a_run_without_a_ledger_is_not_well_though_its_guests_are_saved(command: Command) -> None:
+    command.state.mkdir(parents=True)
+    command.ledger.mkdir()
+    give(command)
+    found = command.json("shutdown", "--preserve", status=1)
+    assert found["ok"] is False
+    assert list(found["unreadable"]) == ["ledger"]
+    assert [(g["name"], g["outcome"]) for g in found["guests"]] == [("test", "saved")]
 
 
 # Where output goes

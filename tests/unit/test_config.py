@@ -10,7 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guestctl import config
-from guestctl.config import Config, ConfigError, Problem, load
+from guestctl.config import (
+    Config,
+    ConfigError,
+    GuestOverride,
+    Problem,
+    load,
+    load_what_can_be,
+)
 from guestctl.model import Method, Scope, Unverifiable
 from guestctl.settings import GUEST_SETTINGS, SETTINGS, Boot, General, Shutdown
 from tests.unit.command import Command
@@ -195,9 +202,9 @@ ONE_PROBLEM = [
     ("[shutdown]\nmethods = []", 2, "shutdown.methods", "one or more of"),
     ('[shutdown]\nmethods = ["acpi", "acpi"]', 2, "shutdown.methods", "the same word twice"),
     ("[shutdown]\nparallel = 17", 2, "shutdown.parallel", "from 1 to 16"),
-    ("uris = []", 1, "uris", "a list of libvirt URIs"),
-    ('uris = "qemu:///system"', 1, "uris", "a list of libvirt URIs"),
-    ('uris = ["a:b", "a:b"]', 1, "uris", "the same URI twice"),
+    ("uris = []", 1, "uris", "a list of local libvirt URIs"),
+    ('uris = "qemu:///system"', 1, "uris", "a list of local libvirt URIs"),
+    ('uris = ["a:b", "a:b"]', 1, "uris", "the same connection twice"),
     ('[guest]\nmatch = "x"', 1, "guest", "[[guest]], in double brackets"),
     ("guest = 1", 1, "guest", "[[guest]], in double brackets"),
     ("guest = [1]", 1, "guest", "[[guest]], in double brackets"),
@@ -286,6 +293,32 @@ def test_a_named_file_stands_alone(host: Path) -> None:
     (host / "guestctl.toml").write_text("nonsense")
     (host / "conf.d/a.toml").write_text("boot.retries = 1")
     assert read(host, "boot.parallel = 2") == Config(boot=Boot(parallel=2))
+
+
+def test_what_can_be_used_is_used_and_the_rest_is_told(host: Path) -> None:
+    """For units: a slip of the pen must not leave guests to their fate."""
+    (host / "guestctl.toml").write_text("[boot]\nretries = -1\nparallel = 2\n")
+    (host / "conf.d/10.toml").write_text("nonsense\n")
+    (host / "conf.d/20.toml").write_text('[[guest]]\nmatch = "db"\nsave = "none"\nsvae = 1\n')
+    found, told = load_what_can_be()
+    assert found == Config(
+        boot=Boot(parallel=2), guests=(GuestOverride("db", {"save": Scope.NONE}),)
+    )
+    assert [(p.file.name, p.key) for p in told] == [
+        ("guestctl.toml", "boot.retries"),
+        ("10.toml", ""),
+        ("20.toml", "guest[1].svae"),
+    ]
+
+
+def test_where_nothing_can_be_used_the_defaults_are(tmp_path: Path) -> None:
+    found, told = load_what_can_be(tmp_path / "absent.toml")
+    assert (found, len(told)) == (Config(), 1)
+
+
+def test_where_all_is_well_nothing_is_told(host: Path) -> None:
+    (host / "guestctl.toml").write_text("boot.parallel = 2")
+    assert load_what_can_be() == (load(), ())
 
 
 def test_the_problems_of_all_files_are_told_at_once(host: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.hypervisor import why_remote
 from guestctl.libvirt_words import event_detail, event_kind, job_kind, state_and_reason
 from guestctl.model import EventKind, JobKind, State
+from guestctl.uris import why_remote
 
 #: Names of constants whose words are not simply the name, as `virsh` prints them.
 SPECIAL = {

@@ -15,9 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl import ledger as ledgers
+from guestctl import ledger_file, scribe
 from guestctl.ledger import KEPT_RUNS, KEPT_TRAIL, Ledger, PastGuest, PastStep, TrailEntry
-from guestctl.ledger_file import SCHEMA_VERSION, LedgerTooNew, connect, connect_to_read, transaction
+from guestctl.ledger_file import (
+    SCHEMA_VERSION,
+    TROUBLE,
+    LedgerTooNew,
+    connect,
+    connect_to_read,
+    copy_of,
+    transaction,
+)
 from guestctl.model import (
     Door,
     GuestFacts,
@@ -304,31 +312,55 @@ def test_without_a_run_of_its_own_a_step_is_still_recorded(ledger: Ledger) -> No
 
 # Whether this boot's restore was done: what happened in order, and the answer
 
-PRESERVE, SHUTDOWN, RESTORE = RunKind.PRESERVE, RunKind.SHUTDOWN, RunKind.RESTORE
 BEFORE = "boot-before"
-HISTORIES: list[tuple[list[tuple[RunKind, Door, str]], bool]] = [
+HOST_STOPS = (RunKind.PRESERVE, Door.HOST_STOP, BEFORE, True)
+RESTORED = (RunKind.RESTORE, Door.BOOT, BOOT, True)
+NOT_ALL = (RunKind.RESTORE, Door.BOOT, BOOT, False)
+CUT_OFF = (RunKind.RESTORE, Door.BOOT, BOOT, None)
+#: Kind, door, boot, and how it ended: well, not well, or None for cut off.
+Past = tuple[RunKind, Door, str, bool | None]
+BY_HAND: list[Past] = [(kind, Door.COMMAND, BOOT, True) for kind in RunKind]
+HISTORIES: list[tuple[list[Past], bool]] = [
     ([], False),
-    ([(PRESERVE, Door.HOST_STOP, BEFORE)], False),
-    ([(PRESERVE, Door.HOST_STOP, BEFORE), (RESTORE, Door.BOOT, BOOT)], True),
-    ([(RESTORE, Door.BOOT, BEFORE)], False),
-    ([(RESTORE, Door.COMMAND, BOOT)], False),
-    ([(RESTORE, Door.BOOT, BOOT), (RESTORE, Door.COMMAND, BOOT)], True),
-    ([(RESTORE, Door.BOOT, BOOT), (SHUTDOWN, Door.COMMAND, BOOT)], True),
-    ([(RESTORE, Door.BOOT, BOOT), (PRESERVE, Door.COMMAND, BOOT)], False),
-    (
-        [(RESTORE, Door.BOOT, BOOT), (PRESERVE, Door.COMMAND, BOOT), (RESTORE, Door.BOOT, BOOT)],
-        True,
-    ),
+    ([HOST_STOPS], False),
+    ([HOST_STOPS, RESTORED], True),
+    ([HOST_STOPS, NOT_ALL], True),
+    ([HOST_STOPS, CUT_OFF], False),
+    ([HOST_STOPS, CUT_OFF, RESTORED], True),
+    ([(RunKind.RESTORE, Door.BOOT, BEFORE, True)], False),
+    ([RESTORED, (RunKind.PRESERVE, Door.HOST_STOP, BOOT, True)], False),
+    ([RESTORED, (RunKind.PRESERVE, Door.HOST_STOP, BOOT, None)], False),
+    # What an operator has done in between neither does the boot's work nor undoes it.
+    (BY_HAND, False),
+    ([HOST_STOPS, *BY_HAND], False),
+    ([RESTORED, *BY_HAND], True),
+    ([CUT_OFF, *BY_HAND], False),
+    ([RESTORED, (RunKind.PRESERVE, Door.COMMAND, BOOT, None), RESTORED], True),
 ]
+
+
+def past(ledger: Ledger, kind: RunKind, door: Door, boot: str, ok: bool | None) -> int:
+    """A run as it happened."""
+    run = ledger.begin_run(kind, door, boot)
+    failed = () if ok else (GuestResult(guest_id(), "web", Outcome.FAILED),)
+    if ok is not None:
+        ledger.end_run(RunResult(kind, run, failed))
+    return run
 
 
 @pytest.mark.parametrize(("history", "answer"), HISTORIES)
 def test_whether_the_restore_of_this_boot_was_done(
-    ledger: Ledger, history: list[tuple[RunKind, Door, str]], answer: bool
+    ledger: Ledger, history: list[Past], answer: bool
 ) -> None:
-    for kind, door, boot in history:
-        ledger.begin_run(kind, door, boot)
+    for run in history:
+        past(ledger, *run)
     assert ledger.restored_since_preserve(BOOT) is answer
+
+
+def test_a_restore_that_was_interrupted_is_still_owed(ledger: Ledger) -> None:
+    run = ledger.begin_run(RunKind.RESTORE, Door.BOOT, BOOT)
+    ledger.end_run(RunResult(RunKind.RESTORE, run, (), interrupted=True))
+    assert (ledger.runs()[0].ok, ledger.restored_since_preserve(BOOT)) == (None, False)
 
 
 # Pruning
@@ -502,12 +534,12 @@ def test_the_folder_is_synced_once_the_files_are_there(
 
 
 def test_every_commit_is_synced(path: Path) -> None:
-    """FULL: a power cut right after a commit loses nothing."""
+    """EXTRA, which is FULL for a WAL: a power cut right after a commit loses nothing."""
     path.parent.mkdir()
     db = connect(path)
     modes = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     db.close()
-    assert modes == ["wal", 2]
+    assert modes == ["wal", 3]
 
 
 @pytest.mark.parametrize("content", [b"", b"x"])
@@ -708,7 +740,86 @@ def test_reading_a_damaged_ledger_is_trouble_and_no_error(
     assert path.read_bytes() == damaged
 
 
+# Files that can be read and not written
+
+
+def _failure(code: int, message: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(message)
+    error.sqlite_errorcode = code
+    return error
+
+
+NOT_WRITABLE = [
+    _failure(sqlite3.SQLITE_FULL, "database or disk is full"),
+    _failure(sqlite3.SQLITE_READONLY, "attempt to write a readonly database"),
+    _failure(sqlite3.SQLITE_CANTOPEN, "unable to open database file"),
+    OSError(28, "No space left on device"),
+]
+
+
+@pytest.fixture(params=NOT_WRITABLE, ids=str)
+def unwritable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files cannot be opened in place; what is in memory can."""
+
+    def fail(path: Path | None) -> sqlite3.Connection:
+        if path is None:
+            return connect(None)
+        raise request.param
+
+    monkeypatch.setattr(scribe, "connect", fail)
+    monkeypatch.setattr(scribe, "connect_to_read", fail)
+
+
+@pytest.mark.usefixtures("unwritable")
+@pytest.mark.parametrize("opener", [open_ledger, read_ledger])
+def test_a_ledger_that_cannot_be_written_is_read_all_the_same(
+    path: Path, opener: Callable[..., Ledger]
+) -> None:
+    make(path, "kept")
+    before = path.read_bytes()
+    with Opened(path, opener) as opened:
+        assert opened.ledger.remembers
+        assert [entry.reason for entry in opened.ledger.trail(guest_id())] == ["kept"]
+        assert opened.works()
+    (trouble,) = opened.trouble
+    assert "cannot write to the ledger" in trouble
+    assert "what happens now is not remembered" in trouble
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["ledger.db"]
+
+
+@pytest.mark.usefixtures("unwritable")
+def test_without_anything_to_read_nothing_is_remembered(path: Path) -> None:
+    with Opened(path) as opened:
+        assert not opened.ledger.remembers
+        assert opened.works()
+    (trouble,) = opened.trouble
+    assert "nothing is remembered" in trouble
+
+
+def test_a_copy_holds_what_is_only_in_the_wal(path: Path) -> None:
+    make(path, "closed")
+    with Opened(path) as writer:
+        with transaction(writer.ledger.db):
+            writer.ledger.add_reason(guest_id(), "source", "in the WAL")
+        assert path.with_name("ledger.db-wal").stat().st_size > 0
+        copy = copy_of(path)
+        found = [entry.reason for entry in Ledger(copy, clock()).trail(guest_id())]
+        copy.close()
+    assert found == ["closed", "in the WAL"]
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_copying_a_damaged_ledger_is_trouble_as_any_other(
+    path: Path, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(damage(whole_file(tmp_path)))
+    with pytest.raises(TROUBLE):
+        copy_of(path)
+
+
 def test_the_schema_is_what_the_version_says() -> None:
     """Whoever changes it must raise the number, and write the way there."""
-    statements = " ".join(ledgers._SCHEMA.split())
+    statements = " ".join(ledger_file._SCHEMA.split())
     assert (SCHEMA_VERSION, len(statements.split(";"))) == (1, 8)

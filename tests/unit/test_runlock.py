@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from guestctl import runlock
-from guestctl.runlock import LockHeld, run_lock
+from guestctl.runlock import LockHeld, is_held, run_lock
 
 _HOLD = """
 import sys
@@ -200,3 +200,60 @@ def test_any_command_line_can_be_named(tmp_path: Path) -> None:
     with lock(tmp_path, what="guestctl start g\udcffst ä"):
         assert json.loads((tmp_path / "run.json").read_text())["what"].endswith("g\udcffst ä")
         assert "guestctl start" in refusal(tmp_path)
+
+
+# A host that goes down
+
+
+def test_a_host_that_goes_down_goes_on_beside_the_other_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    trouble: list[str] = []
+    with (
+        another_process(tmp_path),
+        run_lock(tmp_path, "us", 300, trouble.append, or_go_on=True),
+    ):
+        assert 300 <= clock.now < 301
+    (said,) = trouble
+    assert "another run has the lock: guestctl shutdown --preserve" in said
+    assert said.endswith("going on beside it")
+
+
+def test_a_host_that_goes_down_has_the_lock_where_it_can(tmp_path: Path) -> None:
+    trouble: list[str] = []
+    with run_lock(tmp_path, "us", 0, trouble.append, or_go_on=True):
+        assert "us" in refusal(tmp_path)
+    assert trouble == []
+
+
+# Whether a run is under way
+
+
+def test_a_run_is_under_way_as_long_as_the_lock_is_held(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    with another_process(tmp_path):
+        assert is_held(tmp_path)
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)
+
+
+def test_whoever_asks_does_not_keep_the_lock(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    assert is_free(tmp_path)
+
+
+def test_without_a_folder_no_run_is_under_way(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert not is_held(tmp_path / "absent")
+    assert not is_held(tmp_path / "file")
+
+
+def test_where_nothing_can_be_locked_no_run_is_known_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert not is_held(tmp_path)

@@ -193,17 +193,18 @@ def test_work_that_fails_in_sqlite_gives_its_default_and_harms_no_other(
     assert len(trouble) == 1
 
 
-def test_other_failures_are_raised_to_whoever_asked_and_harm_no_other(path: Path) -> None:
-    async def use(scribe: ThreadScribe) -> list[object]:
-        work = [adding("before"), failing(KeyError("a bug")), adding("after")]
-        calls = (scribe(one, "the default") for one in work)
-        return await asyncio.gather(*calls, return_exceptions=True)
+@pytest.mark.parametrize("error", [KeyError("a bug"), ValueError("x"), RuntimeError("x")])
+def test_any_other_failure_gives_its_default_and_harms_no_other(
+    path: Path, error: Exception
+) -> None:
+    async def use(scribe: ThreadScribe) -> list[str]:
+        work = [adding("before"), failing(error), adding("after"), failing(error)]
+        return await asyncio.gather(*(scribe(one, "the default") for one in work))
 
-    (before, error, after), trouble = using(path, use)
-    assert (before, after) == ("wrote before", "wrote after")
-    assert isinstance(error, KeyError)
+    results, trouble = using(path, use)
+    assert results == ["wrote before", "the default", "wrote after", "the default"]
     assert reasons_in(path) == ["before", "after"]
-    assert trouble == []
+    assert len(trouble) == 1
 
 
 def test_a_lasting_failure_is_told_once(path: Path) -> None:
@@ -290,6 +291,28 @@ def test_a_disk_that_hangs_is_done_without(path: Path, monkeypatch: pytest.Monke
     assert results == ["one", "two", "three", "three", "three"]
     assert len(trouble) == 1
     assert "did not answer" in trouble[0]
+
+
+def test_a_disk_that_answers_again_is_used_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribes, "LEDGER_LIMIT", 0.05)
+    gate = Gate()
+
+    async def use(scribe: ThreadScribe) -> list[str]:
+        hung = await scribe(gate.work, "hung")
+        monkeypatch.setattr(scribes, "LEDGER_LIMIT", LIMIT)
+        meanwhile = await scribe(adding("meanwhile"), "not waited for")
+        stuck = scribe._stuck
+        assert stuck is not None
+        gate.open()
+        await stuck
+        return [hung, meanwhile, await scribe(adding("later"), "given up")]
+
+    results, trouble = using(path, use)
+    assert results == ["hung", "not waited for", "wrote later"]
+    assert reasons_in(path) == ["meanwhile", "later"]
+    assert len(trouble) == 1
 
 
 def test_closing_does_not_wait_for_a_disk_that_hangs(

@@ -153,7 +153,11 @@ REFUSED: list[tuple[Kind[Any], object, str]] = [
     (uri_list(), "qemu:///system", "^$"),
     (uri_list(), ["system"], "^$"),
     (uri_list(), [["a:b"]], "^$"),
-    (uri_list(), ["a:b", "a:b"], "the same URI twice"),
+    (uri_list(), ["a:b", "a:b"], "the same connection twice"),
+    (uri_list(), ["qemu:///system", "qemu+unix:///system"], "the same connection twice"),
+    (uri_list(), ["qemu:///session", "qemu:///system"], "the same connection twice"),
+    (uri_list(), ["qemu+ssh://there/system"], "another host: it uses the transport ssh"),
+    (uri_list(), ["qemu:///system", "qemu://there/system"], "it names the server there"),
 ]
 
 

@@ -31,6 +31,7 @@ WISHES: list[tuple[GuestFacts, Known | None, Wanted, StoppedBy | None, bool]] = 
     (off(), known(up_boot=EARLIER_BOOT), ON, StoppedBy.HOST, True),
     (off(reason="crashed"), known(), ON, StoppedBy.CRASH, True),
     (off(reason="failed"), known(), ON, StoppedBy.CRASH, True),
+    (off(reason="daemon"), known(), ON, StoppedBy.CRASH, True),
     (off(reason="migrated"), known(), OFF, StoppedBy.MOVED, True),
     (off(reason="destroyed"), known(), OFF, StoppedBy.ADMINISTRATOR, True),
     (off(reason="saved"), known(), OFF, StoppedBy.ADMINISTRATOR, True),

@@ -1,0 +1,1 @@
+"""Random stories of simulated hosts, and what must hold in each."""

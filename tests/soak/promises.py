@@ -1,0 +1,204 @@
+"""The promises of the design, held against what truly became of a simulated host.
+
+Each function yields what is wrong with one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from guestctl.model import (
+    GuestId,
+    GuestResult,
+    Outcome,
+    RunKind,
+    SaveDecision,
+    Unverifiable,
+    Wanted,
+)
+from guestctl.policy import Policy, resolve
+from tests.sim.chronicle import By, Entry, Fate
+from tests.sim.guest import SimGuest
+from tests.sim.must import lies
+from tests.sim.scenario import is_up
+
+from .accounts import Due
+from .case import Case
+
+#: What a run may take beyond its deadline: a last poweroff, and waiting for a connection.
+POWEROFF_SLACK, RECONNECT_SLACK = 16.0, 60.0
+_DOWN_CALLS = ("save", "poweroff", "request_shutdown agent", "request_shutdown acpi")
+
+
+def broken(case: Case) -> Iterator[str]:
+    """Everything wrong with a run."""
+    for promise in (
+        results_are_true,
+        only_what_it_is_for,
+        nobody_is_started_against_their_will,
+        no_save_is_misused,
+        no_save_is_thrown_away,
+        it_ends_in_time,
+        unknown_is_not_off,
+        the_reserve_is_left,
+        what_is_owed_comes_back,
+    ):
+        yield from promise(case)
+
+
+def results_are_true(case: Case) -> Iterator[str]:
+    """What it says of its guests is so."""
+    touched = {e.guest for e in case.entries if e.by is not By.GUESTCTL}
+    if case.run:
+        results = tuple(r for r in case.run.guests if r.guest not in touched)
+        yield from lies(case.done, replace(case.run, guests=results))
+
+
+def only_what_it_is_for(case: Case) -> Iterator[str]:
+    """A restore takes nobody down; nothing else brings anybody up."""
+    for call in case.calls:
+        if (call.name in _DOWN_CALLS) if case.kind is RunKind.RESTORE else call.name == "start":
+            yield f"{call.name} of {call.guest}"
+
+
+def nobody_is_started_against_their_will(case: Case) -> Iterator[str]:
+    """Neither those that were turned off, nor those that a person holds."""
+    ids = {facts.name: guest for guest, facts in case.was.facts.items()}
+    for name in {call.guest for call in case.calls if call.name == "start"}:
+        guest = ids.get(name)
+        if guest is None:
+            continue
+        if case.account(guest).due is Due.OFF and name not in case.command.names:
+            yield f"{name} is started, though it is to be off"
+        known = case.was.known.get(guest)
+        if known and known.hold is not None and not known.held_for_save:
+            yield f"{name} is started, though it is held: {known.hold}"
+
+
+def no_save_is_misused(case: Case) -> Iterator[str]:
+    """None is resumed from twice, and none that is not true, as far as guestctl can know."""
+    for entry in case.entries:
+        ours = entry.fate is Fate.RESUMED and entry.by is By.GUESTCTL
+        if ours and entry.wrong and case.command.decision is None and _could_know(case, entry):
+            yield f"{case.guest(entry.guest).name} is resumed wrongly: {entry.wrong}"
+
+
+def _could_know(case: Case, entry: Entry) -> bool:
+    save = (entry.guest, entry.image)
+    if entry.guest not in case.was.stale:
+        return False  # it became so only while it was being started
+    if save in case.memory.used_up:
+        return True
+    changed = "its disks changed" in entry.wrong
+    verifiable = case.guest(entry.guest).has_verifiable_disks
+    return changed and verifiable and save in case.memory.witnessed
+
+
+def no_save_is_thrown_away(case: Case) -> Iterator[str]:
+    """A save is removed because a person said so, or as the wreck of one that failed."""
+    told_to = case.command.decision is SaveDecision.DISCARD_SAVE
+    for entry in case.entries:
+        ours = entry.fate is Fate.DISCARDED and entry.by is By.GUESTCTL
+        if ours and entry.wrong and not told_to:
+            yield f"the save of {case.guest(entry.guest).name} is discarded: {entry.wrong}"
+
+
+def it_ends_in_time(case: Case) -> Iterator[str]:
+    """A run that takes guests down keeps its deadline, but for a last poweroff."""
+    if case.run is None or case.kind is RunKind.RESTORE:
+        return
+    deadline = case.command.within or case.script.config.shutdown.deadline
+    troubled = any("onnect" in text for _, text in case.done.report.troubles)
+    slack = POWEROFF_SLACK + (RECONNECT_SLACK if troubled or case.run.lost else 0.0)
+    took = case.done.ended - case.done.report.plans[0][0]
+    if took > deadline + slack:
+        yield f"it took {took:g} s of {deadline:g} s"
+
+
+def unknown_is_not_off(case: Case) -> Iterator[str]:
+    """A guest of which it is not known what came is wanted as it was."""
+    for result in case.run.guests if case.run and case.ledger_worked else ():
+        facts = case.was.facts.get(result.guest)
+        if result.outcome is not Outcome.UNKNOWN or facts is None or not facts.persistent:
+            continue
+        before, now = case.was.known.get(result.guest), case.known(result.guest)
+        wanted = Wanted.ON if facts.up else before and before.wanted
+        if wanted and (now is None or now.wanted is not wanted):
+            yield f"{result.name} is unknown, and wanted {now and now.wanted}, not {wanted}"
+
+
+def the_reserve_is_left(case: Case) -> Iterator[str]:
+    """Our saves do not fill their file system."""
+    others = any(e.fate is Fate.SAVED and e.by is not By.GUESTCTL for e in case.entries)
+    if not case.calm or others or case.kind is not RunKind.PRESERVE:
+        return
+    for uri, daemon in case.host.daemons.items():
+        before, now = case.was.free.get(uri), daemon.free
+        least = min(before or 0, case.script.config.shutdown.save_reserve)
+        if before is not None and now is not None and now < least:
+            yield f"{now} bytes are left of {before} where saves go"
+
+
+# -- coming back ---------------------------------------------------------------------------------
+
+
+def what_is_owed_comes_back(case: Case) -> Iterator[str]:
+    """Every guest that is owed a start is up, or there is a good reason."""
+    run = case.run
+    if case.kind is not RunKind.RESTORE or run is None or run.interrupted or case.command.names:
+        return
+    for guest in sorted(case.owed):
+        facts = case.done.facts.get(guest)
+        if facts is None or not facts.persistent or facts.up or guest.uri in run.lost:
+            continue
+        if is_up(case.was.facts[guest]):
+            continue  # it went down since: the next run's to see
+        if not _somebody_else(case, guest):
+            yield from _judge(case, guest, case.result(guest))
+
+
+def _somebody_else(case: Case, guest: GuestId) -> bool:
+    return any(e.guest == guest and e.by is not By.GUESTCTL for e in case.entries)
+
+
+def _judge(case: Case, guest: GuestId, result: GuestResult | None) -> Iterator[str]:
+    name, known = case.guest(guest).name, case.known(guest)
+    if result is None:
+        yield f"{name} does not come back, without a word"
+        return
+    if not result.reason:
+        yield f"{name} is {result.outcome} for no reason"
+    if case.ledger_worked and (known is None or known.wanted is not Wanted.ON):
+        yield f"{name} did not come up, and is not wanted any more"
+    if case.calm and not _is_excused(case, case.guest(guest), result):
+        yield f"{name} is {result.outcome}, though it could be up: {result.reason}"
+
+
+def _is_excused(case: Case, guest: SimGuest, result: GuestResult) -> bool:
+    policy = resolve(case.script.config, guest.facts)
+    if result.outcome is Outcome.SKIPPED:
+        elsewhere = policy.boot.managed_elsewhere or guest.nature.manager
+        return bool(elsewhere) or not policy.boot.restore
+    if result.outcome is Outcome.HELD:
+        return _may_be_held(case, guest, policy)
+    return result.outcome is Outcome.FAILED and _may_fail(guest, policy)
+
+
+def _may_be_held(case: Case, guest: SimGuest, policy: Policy) -> bool:
+    """By a person, as before, or since its save may not be true."""
+    before = case.was.known.get(guest.id)
+    if before and before.hold is not None:
+        return True
+    if not guest.facts.saved:
+        return False
+    witnessed = (guest.id, guest.images.number) in case.memory.witnessed
+    verifiable = witnessed and guest.has_verifiable_disks
+    held_unverifiable = policy.boot.unverifiable is Unverifiable.HOLD and not verifiable
+    return held_unverifiable or not guest.has_true_save or guest.id in case.memory.uncertain
+
+
+def _may_fail(guest: SimGuest, policy: Policy) -> bool:
+    start = guest.behaviour.start
+    slow = start.after + 1 >= policy.boot.start_timeout
+    return slow or start.fails > policy.boot.retries or not guest.can_open_disks()

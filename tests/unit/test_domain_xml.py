@@ -1,0 +1,254 @@
+"""What a guest's XML says, and that no XML is an error."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from guestctl.domain_xml import read_nature
+from guestctl.model import Disk, DiskKind, Nature
+
+FILE, BLOCK, OTHER = DiskKind.FILE, DiskKind.BLOCK, DiskKind.OTHER
+
+
+def domain(inside: str) -> str:
+    """The XML of a guest."""
+    return f"<domain type='kvm'><name>web</name>{inside}</domain>"
+
+
+def disks_of(inside: str) -> tuple[Disk, ...] | None:
+    """The disks that the XML names."""
+    return read_nature(domain(inside)).disks
+
+
+# What rules a save out
+
+UNSAVABLE = [
+    ("<devices><hostdev mode='subsystem' type='pci'/></devices>", "host device"),
+    ("<devices><interface type='hostdev'/></devices>", "host device"),
+    ("<devices><filesystem><driver type='virtiofs'/></filesystem></devices>", "virtiofs"),
+    ("<cpu><feature policy='require' name='invtsc'/></cpu>", "invtsc"),
+    ("<cpu><feature policy='force' name='invtsc'/></cpu>", "invtsc"),
+    ("<cpu mode='host-passthrough' migratable='off'/>", "migratable off"),
+    ("<devices><disk><source file='/a'/><shareable/></disk></devices>", "shares a disk"),
+]
+
+
+@pytest.mark.parametrize(("inside", "reason"), UNSAVABLE)
+def test_what_rules_a_save_out(inside: str, reason: str) -> None:
+    (found,) = read_nature(domain(inside)).unsavable
+    assert reason in found
+
+
+SAVABLE = [
+    "",
+    "<cpu mode='host-passthrough' migratable='on'/>",
+    "<cpu><feature policy='disable' name='invtsc'/></cpu>",
+    "<cpu><feature policy='require' name='vmx'/></cpu>",
+    "<devices><interface type='network'/></devices>",
+    "<devices><filesystem><driver type='path'/></filesystem></devices>",
+    "<devices><disk><readonly/></disk></devices>",
+    "<metadata><x:hostdev xmlns:x='http://x'/></metadata>",
+]
+
+
+@pytest.mark.parametrize("inside", SAVABLE)
+def test_what_does_not(inside: str) -> None:
+    assert read_nature(domain(inside)).unsavable == ()
+
+
+def test_every_reason_is_given() -> None:
+    inside = "<cpu migratable='off'/><devices><hostdev/><disk><shareable/></disk></devices>"
+    assert len(read_nature(domain(inside)).unsavable) == 3
+
+
+# Managers
+
+NOVA = "http://openstack.org/xmlns/libvirt/nova/"
+MANAGERS = [
+    (f"<n:instance xmlns:n='{NOVA}1.0'/>", "OpenStack Nova"),
+    (f"<n:instance xmlns:n='{NOVA}1.1'/>", "OpenStack Nova"),
+    ("<o:vm xmlns:o='http://ovirt.org/vm/1.0'/>", "oVirt"),
+    ("<o:qos xmlns:o='http://ovirt.org/vm/tune/1.0'/>", "oVirt"),
+    ("<k:kubevirt xmlns:k='http://kubevirt.io'/>", "KubeVirt"),
+    ("<x:a xmlns:x='http://x'/><k:kubevirt xmlns:k='http://kubevirt.io'/>", "KubeVirt"),
+    ("", None),
+    ("text<!-- http://kubevirt.io --><vm/>", None),
+    ("<x:a xmlns:x='http://kubevirt.io.example'/>", None),
+    ("<l:libosinfo xmlns:l='http://libosinfo.org/xmlns/libvirt/domain/1.0'/>", None),
+]
+
+
+@pytest.mark.parametrize(("inside", "manager"), MANAGERS)
+def test_managers(inside: str, manager: str | None) -> None:
+    assert read_nature(domain(f"<metadata>{inside}</metadata>")).manager == manager
+
+
+def test_a_namespace_elsewhere_is_no_manager() -> None:
+    assert read_nature(domain("<k:x xmlns:k='http://kubevirt.io'/>")).manager is None
+
+
+# Disks
+
+DISKS = [
+    ("<disk type='file'><source file='/a'/></disk>", [(FILE, "/a")]),
+    ("<disk><source file='/a'/></disk>", [(FILE, "/a")]),
+    ("<disk type='block'><source dev='/dev/x'/></disk>", [(BLOCK, "/dev/x")]),
+    (
+        "<disk type='network'><source protocol='rbd' name='p/x'/></disk>",
+        [(OTHER, "network rbd p/x")],
+    ),
+    ("<disk type='volume'><source pool='p' volume='v'/></disk>", [(OTHER, "volume  v")]),
+    # A drive without a medium.
+    ("<disk type='file' device='cdrom'><target dev='sda'/></disk>", []),
+    ("<disk type='file' device='cdrom'><source/></disk>", []),
+    # The same file twice is one file.
+    ("<disk><source file='/a'/></disk><disk><source file='/a'/></disk>", [(FILE, "/a")]),
+]
+
+
+@pytest.mark.parametrize(("inside", "expected"), DISKS)
+def test_disks(inside: str, expected: list[tuple[DiskKind, str]]) -> None:
+    assert disks_of(f"<devices>{inside}</devices>") == tuple(Disk(*row) for row in expected)
+
+
+def test_a_chain_of_backing_files() -> None:
+    chain = (
+        "<devices><disk type='file'><source file='/top'/>"
+        "<backingStore type='file'><format type='qcow2'/><source file='/middle'/>"
+        "<backingStore type='block'><source dev='/dev/base'/><backingStore/></backingStore>"
+        "</backingStore></disk></devices>"
+    )
+    assert disks_of(chain) == (Disk(FILE, "/top"), Disk(FILE, "/middle"), Disk(BLOCK, "/dev/base"))
+
+
+@given(st.integers(0, 300))
+def test_a_chain_of_any_length(length: int) -> None:
+    layers = "".join(f"<backingStore type='file'><source file='/{n}'/>" for n in range(length))
+    inside = f"<devices><disk>{layers}{'</backingStore>' * length}</disk></devices>"
+    assert disks_of(inside) == tuple(Disk(FILE, f"/{n}") for n in range(length))
+
+
+NVRAM = [
+    ("<nvram>/old.fd</nvram>", [(FILE, "/old.fd")]),
+    ("<nvram template='/t'> /old.fd\n</nvram>", [(FILE, "/old.fd")]),
+    ("<nvram type='file'><source file='/new.fd'/></nvram>", [(FILE, "/new.fd")]),
+    ("<nvram><source file='/new.fd'/></nvram>", [(FILE, "/new.fd")]),
+    ("<nvram type='block'><source dev='/dev/n'/></nvram>", [(BLOCK, "/dev/n")]),
+    ("<nvram/>", []),
+    ("<nvram template='/t'/>", []),
+]
+
+
+@pytest.mark.parametrize(("inside", "expected"), NVRAM)
+def test_nvram(inside: str, expected: list[tuple[DiskKind, str]]) -> None:
+    assert disks_of(f"<os>{inside}</os>") == tuple(Disk(*row) for row in expected)
+
+
+def test_a_guest_without_disks_is_not_one_that_cannot_be_read() -> None:
+    assert disks_of("") == ()
+
+
+# The digest
+
+
+def test_the_digest_is_of_the_definition_where_there_is_one() -> None:
+    running, defined = domain("<a/>"), domain("<b/>")
+    assert read_nature(running, defined).digest == read_nature(defined).digest
+    assert read_nature(running).digest != read_nature(defined).digest
+    assert len(read_nature(running).digest) == 16
+
+
+# Whatever comes
+
+
+def holds(nature: Nature) -> None:
+    """What is true of every answer."""
+    if nature.disks is None:
+        assert nature.unsavable[0].startswith("its XML cannot be read: ")
+        assert (nature.manager, nature.digest) == (None, "")
+    else:
+        assert nature.digest
+
+
+LAUGHS = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 12))
+HOSTILE = {
+    "nothing": "",
+    "no XML": "web",
+    "cut off": "<domain><devices>",
+    "two roots": "<a/><b/>",
+    "zero": "<domain>\0</domain>",
+    "surrogate": "<domain>\udcff</domain>",
+    "surrogate in an attribute": "<domain a='\ud800'/>",
+    "unknown entity": "<domain>&x;</domain>",
+    "laughs": f"<!DOCTYPE d [<!ENTITY l0 'ha'>{LAUGHS}]><domain>&l11;</domain>",
+    "file": "<!DOCTYPE d [<!ENTITY f SYSTEM 'file:///etc/passwd'>]><domain>&f;</domain>",
+    "unknown encoding": "<?xml version='1.0' encoding='bogus'?><domain/>",
+    "other encoding": "<?xml version='1.0' encoding='utf-16'?><domain/>",
+    "unbound prefix": "<domain><x:y/></domain>",
+    "unclosed": "<domain>" * 10_000,
+}
+
+
+@pytest.mark.parametrize("xml", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_xml_is_no_error(xml: str) -> None:
+    holds(read_nature(xml))
+
+
+@pytest.mark.parametrize("xml", ["", "web", "<domain>", "<domain>\udcff</domain>"])
+def test_what_cannot_be_read_speaks_against_a_save(xml: str) -> None:
+    nature = read_nature(xml, "<domain/>")
+    assert nature.disks is None
+    assert nature.unsavable
+
+
+def test_huge_xml_is_read() -> None:
+    disks = "".join(f"<disk><source file='/{n}'/></disk>" for n in range(20_000))
+    found = disks_of(f"<devices>{disks}</devices>")
+    assert found is not None
+    assert len(found) == 20_000
+
+
+names = ["domain", "devices", "disk", "source", "backingStore", "os", "nvram", "cpu", "feature"]
+names += ["metadata", "hostdev", "interface", "filesystem", "driver", "shareable", "x"]
+attributes = st.dictionaries(
+    st.sampled_from(["type", "file", "dev", "name", "policy", "migratable", "protocol"]),
+    st.sampled_from(["", "file", "block", "network", "virtiofs", "invtsc", "/a", "off", "\u00e4"]),
+    max_size=3,
+)
+
+
+def _element(name: str, given_: dict[str, str], inside: list[str]) -> str:
+    written = "".join(f" {key}='{value}'" for key, value in given_.items())
+    return f"<{name}{written}>{''.join(inside)}</{name}>"
+
+
+elements: st.SearchStrategy[str] = st.recursive(
+    st.sampled_from(["", "text", "<source/>", "<shareable/>", "<backingStore/>"]),
+    lambda inner: st.builds(
+        _element, st.sampled_from(names), attributes, st.lists(inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.lists(elements, max_size=6).map("".join))
+def test_any_xml_with_these_words_is_read(inside: str) -> None:
+    nature = read_nature(domain(inside))
+    assert nature.disks is not None
+    holds(nature)
+
+
+@given(st.text(), st.text())
+@example("<domain/>", "\udcff")
+def test_any_text_is_no_error(xml: str, definition: str) -> None:
+    holds(read_nature(xml, definition))
+
+
+SOUND = domain(UNSAVABLE[0][0] + "<os><nvram>/n</nvram></os>")
+
+
+@given(st.integers(0, len(SOUND) - 1), st.characters())
+def test_a_changed_character_is_no_error(place: int, character: str) -> None:
+    holds(read_nature(SOUND[:place] + character + SOUND[place + 1 :]))

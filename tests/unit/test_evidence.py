@@ -1,0 +1,352 @@
+"""The table of stale saves in docs/failures.md, row by row, on files that are made up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+
+from guestctl.evidence import Evidence, examine, image_text, take
+from guestctl.model import Disk, DiskKind, GuestFacts, Nature, PastSave, SaveState
+from guestctl.staleness import Comparison, Found, Stamp, Truth, to_text
+from guestctl.world import LOOK_LIMIT
+from tests.sim.loop import run
+from tests.unit.makers import BOOT, EARLIER_BOOT, off
+
+A, B = Disk(DiskKind.FILE, "/a"), Disk(DiskKind.FILE, "/b")
+IMAGE = Stamp(Disk(DiskKind.FILE, "/web.save"), Found.PRESENT, 1, 10, 100)
+SEEN = (Stamp(A, Found.PRESENT, 2, 20, 200), Stamp(B, Found.PRESENT, 3, 30, 300))
+WEB = off(saved=True, nature=Nature(disks=(A, B)))
+PATIENCE = 60.0
+
+Change = Callable[["FakeStorage"], None]
+
+
+class FakeStorage:
+    """Files as the test has them; hangs on what it is told not to answer."""
+
+    def __init__(self) -> None:
+        self.files = {stamp.disk: stamp for stamp in SEEN}
+        self.save: Stamp | None = IMAGE
+        self.hangs: set[str] = set()
+        self.looks = 0
+        self.later: dict[int, Change] = {}
+
+    async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
+        await self._answer("stamps")
+        return {disk: self.files.get(disk, Stamp(disk, Found.MISSING)) for disk in disks}
+
+    async def image(self, guest: GuestFacts) -> Stamp | None:
+        self.looks += 1
+        if self.looks in self.later:
+            self.later.pop(self.looks)(self)
+        await self._answer("image")
+        return self.save
+
+    async def room(self, uri: str) -> int | None:
+        await self._answer("room")
+        return None
+
+    async def _answer(self, what: str) -> None:
+        if what in self.hangs:
+            await asyncio.sleep(10 * LOOK_LIMIT)
+
+
+def past(state: SaveState = SaveState.DONE, **differs: str | None) -> PastSave:
+    """A save that guestctl saw being made, but for what differs."""
+    says: dict[str, str | None] = {"image": to_text([IMAGE]), "stamps": to_text(SEEN), "boot": None}
+    says |= differs
+    return PastSave(state, says["image"], says["stamps"], says["boot"])
+
+
+def look(storage: FakeStorage, *saves: PastSave, patience: float = 0.0) -> tuple[Comparison, float]:
+    """What examining brings of these saves, newest first, and how long that took."""
+
+    async def main() -> tuple[Comparison, float]:
+        found = await examine(storage, WEB, saves, BOOT, patience)
+        return found, asyncio.get_running_loop().time()
+
+    return run(main())
+
+
+def setting(disk: Disk, **differs: int) -> Change:
+    """A change of one disk."""
+
+    def change(storage: FakeStorage) -> None:
+        seen = storage.files[disk]
+        numbers = {"inode": seen.inode, "size": seen.size, "modified": seen.modified, **differs}
+        storage.files[disk] = Stamp(disk, Found.PRESENT, **numbers)
+
+    return change
+
+
+def losing(disk: Disk, found: Found = Found.MISSING) -> Change:
+    """A disk that cannot be seen."""
+
+    def change(storage: FakeStorage) -> None:
+        storage.files[disk] = Stamp(disk, found)
+
+    return change
+
+
+def with_image(image: Stamp | None) -> Change:
+    """Another image, or none."""
+
+    def change(storage: FakeStorage) -> None:
+        storage.save = image
+
+    return change
+
+
+def hanging(what: str) -> Change:
+    """A file system that does not answer."""
+    return lambda storage: storage.hangs.add(what)
+
+
+def nothing(_storage: FakeStorage) -> None:
+    """All is as before."""
+
+
+BLOCK = Stamp(Disk(DiskKind.BLOCK, "/dev/x"), Found.UNVERIFIABLE)
+NETWORK = Stamp(Disk(DiskKind.OTHER, "network rbd x"), Found.UNVERIFIABLE)
+RESUMING, RESUMED = SaveState.RESUMING, SaveState.RESUMED
+NO_IMAGE = Stamp(IMAGE.disk, Found.MISSING)
+
+OLDER = to_text([replace(IMAGE, modified=1)])
+HOST_WENT_DOWN = "when the host went down"
+UNSEEN = "did not see"
+
+#: The saves that the ledger knows, newest first; what happened to the files; the answer.
+Row = tuple[tuple[PastSave, ...], Change, Truth, str]
+TABLE: dict[str, Row] = {
+    "all as before": ((past(),), nothing, Truth.SAME, ""),
+    "the image was moved": ((past(),), with_image(replace(IMAGE, inode=99)), Truth.SAME, ""),
+    "a disk has changed": ((past(),), setting(A, modified=1), Truth.CHANGED, "/a has changed"),
+    "a disk was replaced": ((past(),), setting(B, inode=1), Truth.CHANGED, "another file"),
+    "a disk is not there": ((past(),), losing(A), Truth.NOT_THERE, "/a is not there"),
+    "a disk cannot be read": (
+        (past(),),
+        losing(A, Found.UNREADABLE),
+        Truth.NOT_THERE,
+        "/a cannot be read",
+    ),
+    "a disk does not answer": ((past(),), hanging("stamps"), Truth.NOT_THERE, "do not answer"),
+    "the image does not answer": ((past(),), hanging("image"), Truth.NOT_THERE, "cannot be read"),
+    "the image is not there": ((past(),), with_image(NO_IMAGE), Truth.NOT_THERE, "cannot be read"),
+    "a block device": (
+        (past(stamps=to_text([*SEEN, BLOCK])),),
+        nothing,
+        Truth.UNVERIFIABLE,
+        "a block device",
+    ),
+    "a disk on the network": (
+        (past(stamps=to_text([*SEEN, NETWORK])),),
+        nothing,
+        Truth.UNVERIFIABLE,
+        "no file here",
+    ),
+    "a block device beside a changed disk": (
+        (past(stamps=to_text([*SEEN, BLOCK])),),
+        setting(A, size=1),
+        Truth.CHANGED,
+        "/a has changed",
+    ),
+    "never seen being made": ((), nothing, Truth.UNVERIFIABLE, UNSEEN),
+    "another image": (
+        (past(),),
+        with_image(replace(IMAGE, modified=1)),
+        Truth.UNVERIFIABLE,
+        UNSEEN,
+    ),
+    "disks were not looked at": (
+        (past(stamps=None),),
+        nothing,
+        Truth.UNVERIFIABLE,
+        "not looked at",
+    ),
+    "garbled stamps": ((past(stamps="[{"),), nothing, Truth.UNVERIFIABLE, "not looked at"),
+    "being resumed when the host went down": (
+        (past(RESUMING, boot=EARLIER_BOOT),),
+        nothing,
+        Truth.CHANGED,
+        HOST_WENT_DOWN,
+    ),
+    "being resumed in this boot, and still there": (
+        (past(RESUMING, boot=BOOT),),
+        nothing,
+        Truth.SAME,
+        "",
+    ),
+    "being resumed in this boot, and a disk has changed": (
+        (past(RESUMING, boot=BOOT),),
+        setting(A, size=1),
+        Truth.CHANGED,
+        "/a has changed",
+    ),
+    "resumed already, and back": ((past(RESUMED),), nothing, Truth.CHANGED, "already resumed"),
+    "resumed already, and another one since": (
+        (past(RESUMED),),
+        with_image(replace(IMAGE, size=1)),
+        Truth.UNVERIFIABLE,
+        UNSEEN,
+    ),
+    # Which save an image is decides, not which is the newest.
+    "resumed already, and a newer one came to nothing": (
+        (past(SaveState.FAILED, image=None, stamps=None), past(RESUMED)),
+        nothing,
+        Truth.CHANGED,
+        "already resumed",
+    ),
+    "an older one was resumed": ((past(), past(RESUMED, image=OLDER)), nothing, Truth.SAME, ""),
+    "an older one is back": (
+        (past(), past(RESUMED, image=OLDER)),
+        with_image(replace(IMAGE, modified=1)),
+        Truth.CHANGED,
+        "already resumed",
+    ),
+    "the newest of the same image counts": ((past(RESUMED), past()), nothing, Truth.CHANGED, ""),
+    # Where images cannot be told apart.
+    "no image known": ((past(image=None),), nothing, Truth.SAME, ""),
+    "no image known, and a disk has changed": (
+        (past(image=None),),
+        setting(A, size=1),
+        Truth.CHANGED,
+        "/a has changed",
+    ),
+    "no image known, being resumed when the host went down": (
+        (past(RESUMING, boot=EARLIER_BOOT, image=None),),
+        nothing,
+        Truth.CHANGED,
+        HOST_WENT_DOWN,
+    ),
+    "no image known, resumed already": (
+        (past(RESUMED, image=None),),
+        nothing,
+        Truth.UNVERIFIABLE,
+        UNSEEN,
+    ),
+    "no image known, not seen to end": (
+        (past(SaveState.BEGUN, image=None),),
+        nothing,
+        Truth.UNVERIFIABLE,
+        UNSEEN,
+    ),
+    "no image known, failed and yet there": (
+        (past(SaveState.FAILED, image=None),),
+        nothing,
+        Truth.UNVERIFIABLE,
+        UNSEEN,
+    ),
+}
+every_row = pytest.mark.parametrize(
+    ("saves", "change", "truth", "said"), TABLE.values(), ids=TABLE.keys()
+)
+
+
+@every_row
+def test_the_table(saves: tuple[PastSave, ...], change: Change, truth: Truth, said: str) -> None:
+    storage = FakeStorage()
+    change(storage)
+    found, _ = look(storage, *saves)
+    assert found.truth is truth
+    assert said in found.reason
+    assert bool(found.reason) == (truth is not Truth.SAME)
+
+
+@pytest.mark.parametrize(
+    ("newest", "change"),
+    [
+        (past(image=None), setting(A, size=1)),
+        (past(RESUMING, boot=EARLIER_BOOT, image=None), nothing),
+    ],
+)
+def test_an_older_save_does_not_hide_what_speaks_against_the_newest(
+    newest: PastSave, change: Change
+) -> None:
+    storage = FakeStorage()
+    change(storage)
+    assert look(storage, newest, past(RESUMED, image=OLDER))[0].truth is Truth.CHANGED
+
+
+# Waiting
+
+
+@pytest.mark.parametrize("change", [losing(A), with_image(NO_IMAGE)])
+def test_what_is_not_there_is_waited_for_so_long_and_no_longer(change: Change) -> None:
+    storage = FakeStorage()
+    change(storage)
+    found, seconds = look(storage, past(), patience=PATIENCE)
+    assert found.truth is Truth.NOT_THERE
+    assert PATIENCE <= seconds <= PATIENCE + 5
+
+
+def test_a_disk_that_comes_is_seen() -> None:
+    storage = FakeStorage()
+    losing(A)(storage)
+    storage.later[4] = lambda later: later.files.update({A: SEEN[0]})
+    found, seconds = look(storage, past(), patience=PATIENCE)
+    assert found.truth is Truth.SAME
+    assert seconds < 10
+
+
+def test_a_disk_that_comes_back_changed_is_held() -> None:
+    storage = FakeStorage()
+    losing(A)(storage)
+    storage.later[4] = setting(B, size=1)
+    found, seconds = look(storage, past(), patience=PATIENCE)
+    assert found.truth is Truth.CHANGED
+    assert seconds < 10
+
+
+@every_row
+def test_nothing_else_is_waited_for(
+    saves: tuple[PastSave, ...], change: Change, truth: Truth, said: str
+) -> None:
+    storage = FakeStorage()
+    change(storage)
+    found, seconds = look(storage, *saves, patience=PATIENCE)
+    assert said in found.reason
+    assert (seconds > 0) == (truth is Truth.NOT_THERE)
+
+
+@pytest.mark.parametrize("what", ["stamps", "image"])
+def test_files_that_hang_cost_one_look_more_than_patience(what: str) -> None:
+    storage = FakeStorage()
+    storage.hangs.add(what)
+    found, seconds = look(storage, past(), patience=PATIENCE)
+    assert found.truth is Truth.NOT_THERE
+    assert seconds <= PATIENCE + 2 * LOOK_LIMIT + 5
+
+
+# Taking evidence
+
+
+def test_what_is_taken_is_what_is_examined() -> None:
+    storage = FakeStorage()
+    image, stamps = run(take(storage, WEB))
+    save = PastSave(SaveState.DONE, image, stamps, None)
+    assert look(storage, save)[0] == Comparison(Truth.SAME)
+    setting(A, size=1)(storage)
+    assert look(storage, save)[0].truth is Truth.CHANGED
+
+
+@pytest.mark.parametrize("image", [None, NO_IMAGE, Stamp(IMAGE.disk, Found.UNREADABLE)])
+def test_an_image_that_cannot_be_stamped_is_not_known(image: Stamp | None) -> None:
+    storage = FakeStorage()
+    storage.save = image
+    assert run(image_text(storage, WEB)) is None
+    assert run(take(storage, WEB)) == Evidence(None, to_text(SEEN))
+
+
+def test_what_hangs_is_not_known() -> None:
+    storage = FakeStorage()
+    storage.hangs = {"stamps", "image"}
+    assert run(take(storage, WEB)) == Evidence(None, None)
+
+
+def test_disks_that_are_not_known_are_not_stamped() -> None:
+    nameless = replace(WEB, nature=Nature(disks=None))
+    assert run(take(FakeStorage(), nameless)).stamps is None
+    assert run(take(FakeStorage(), replace(WEB, nature=Nature(disks=())))).stamps == "[]"
