@@ -86,7 +86,7 @@ async def _examine_once(
         return Comparison(Truth.NOT_THERE, "its save cannot be read")
     # A newer save that came to nothing does not hide that this one was used.
     past = next((save for save, stamp in stamped if same_image(stamp, image)), None)
-    if past is None and saves[0].image is None:
+    if past is None and not from_text(saves[0].image):
         return await _examine_unstamped(storage, saves[0], boot)
     if past is None:
         return Comparison(Truth.UNVERIFIABLE, "guestctl did not see this save being made")

@@ -313,7 +313,7 @@ def test_the_systems_guests_are_roots(command: Command) -> None:
     assert "use sudo" in result.stderr
 
 
-@pytest.mark.parametrize("verb", [["list"], ["plan", "--boot"]])
+@pytest.mark.parametrize("verb", [["list"], ["plan"], ["plan", "--boot"]])
 def test_a_user_is_told_that_the_hosts_ledger_is_roots(command: Command, verb: list[str]) -> None:
     system = "qemu+unix:///system?socket=/nonexistent/sock"
     said = command.run(*verb, "-c", system, status=4).stderr
