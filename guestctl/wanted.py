@@ -22,7 +22,7 @@ class Wish:
 
 def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
     """What holds for a guest now; boot is the id of the current boot of the host."""
-    if guest.up:
+    if guest.up and not guest.starting:
         return Wish(Wanted.ON, None, "it is running")
     if known is None or known.wanted is None:
         return Wish(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")
@@ -30,6 +30,8 @@ def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
         return Wish(known.wanted, known.stopped_by, "its state could not be read")
     if known.wanted is Wanted.OFF:
         return Wish(Wanted.OFF, known.stopped_by, "it was turned off on purpose")
+    if guest.down and guest.reason == "migrated" and known.up_boot == boot:
+        return Wish(Wanted.OFF, StoppedBy.MOVED, "it was migrated away", news=True)
     if known.taken_down:
         return Wish(Wanted.ON, known.stopped_by, "a run took it down for the host's sake")
     return _unwatched_stop(known, guest, boot)
@@ -47,8 +49,6 @@ def _unwatched_stop(known: Known, guest: GuestFacts, boot: str) -> Wish:
         return Wish(Wanted.ON, StoppedBy.HOST, reason, news=True)
     if guest.reason in ("crashed", "failed", "daemon"):
         return Wish(Wanted.ON, StoppedBy.CRASH, f"libvirt says that it {guest.reason}", news=True)
-    if guest.reason == "migrated":
-        return Wish(Wanted.OFF, StoppedBy.MOVED, "it was migrated away", news=True)
     by = StoppedBy.ADMINISTRATOR if guest.reason in _BY_ADMINISTRATOR else StoppedBy.UNKNOWN
     reason = f'somebody turned it off since it was last seen on (libvirt says "{guest.reason}")'
     return Wish(Wanted.OFF, by, reason, news=True)

@@ -101,6 +101,8 @@ def _act(arguments: Namespace, run: _Run) -> int:
     wait = config.shutdown.deadline * LOCK_SHARE if stops else BOOT_LOCK_WAIT if boots else 0.0
     # The end of a terminal is not the end of the run that takes its host down.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Until the run has a handler of its own: status 130 as for Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _locked(wait, or_go_on=stops), _scribe() as scribe, choose_display(arguments) as display:
         result = asyncio.run(_with_world(arguments, config, uris, scribe, display, run))
     print_result(result, arguments)
