@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .model import GuestFacts, GuestId, Known, NextBoot, RunKind, State, StoppedBy, Wanted
 from .plan import belongs_to, plan_guest_down
 from .policy import Policy
-from .wanted import next_boot, wish
+from .wanted import hold_of, next_boot, wish
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str) -> R
         stopped_by=found.stopped_by,
         stopped_at=known.stopped_at if known and not guest.up else None,
         autostart=guest.autostart,
-        held=known.hold if known else None,
+        held=hold_of(known, guest),
         next_boot=next_boot(
             known,
             guest,

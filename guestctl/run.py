@@ -25,7 +25,7 @@ from .outcome import told_by_steps
 from .plan import describe
 from .policy import Policy, resolve
 from .ports import ErrorKind, HypervisorError
-from .wanted import wish
+from .wanted import hold_of, wish
 from .world import Seen, World
 
 #: What a run keeps free of its deadline for what comes later: the part of the deadline, and
@@ -154,7 +154,7 @@ def _notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: 
         ledger.add_reason(guest.id, "guestctl:inferred", found.reason)
     elif guest.up and guest.persistent and not _still_ours(ledger, known, boot):
         ledger.seen_up(guest, boot)
-    if known and known.held_for_save and (guest.up or (guest.down and not guest.saved)):
+    if known and known.hold is not None and hold_of(known, guest) is None:
         ledger.release_for_save(guest.id)
         ledger.add_reason(guest.id, "guestctl:release", "its save is gone")
 

@@ -58,6 +58,18 @@ def _unwatched_stop(known: Known, guest: GuestFacts, boot: str) -> Wish:
 _BY_ADMINISTRATOR = ("destroyed", "saved", "from snapshot")
 
 
+def hold_of(known: Known | None, guest: GuestFacts) -> str | None:
+    """Why the guest is held, if it is.
+
+    A hold because of its save is over when the guest is up or the save is gone: whoever brought
+    that about has decided.
+    """
+    if known is None or known.hold is None:
+        return None
+    decided = guest.up or (guest.down and not guest.saved)
+    return None if known.held_for_save and decided else known.hold
+
+
 def next_boot(
     known: Known | None, guest: GuestFacts, boot: str, *, restore: bool, saves: bool
 ) -> NextBoot:
@@ -67,7 +79,7 @@ def next_boot(
     """
     if not guest.persistent:
         return NextBoot.STAY_DOWN
-    if known and known.hold is not None:
+    if hold_of(known, guest) is not None:
         return NextBoot.HELD
     wanted = wish(known, guest, boot).wanted is Wanted.ON and restore
     # libvirt's own autostart, which the units of this version leave to libvirt.
