@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from .. import host, overview
@@ -75,8 +75,14 @@ def _look(arguments: Namespace) -> tuple[Config, tuple[str, ...], Seen]:
     config = common.load_config(arguments)
     uris = common.uris(arguments, config)
     common.complain_of_blindness(uris)
-    seen = asyncio.run(read_all(common.hypervisors(uris, read_only=True)))
-    return config, uris, seen
+    return config, uris, asyncio.run(_read(uris))
+
+
+async def _read(uris: tuple[str, ...]) -> Seen:
+    """All guests, with what their XML says."""
+    hypervisors = common.hypervisors(uris, read_only=True)
+    seen = await read_all(hypervisors)
+    return replace(seen, guests=await with_natures(hypervisors, seen.guests))
 
 
 def _policies(config: Config) -> Any:
@@ -93,25 +99,17 @@ def plan_verb(arguments: Namespace) -> int:
     config, uris, seen = _look(arguments)
     common.refuse_unreachable(seen, uris)
     common.complain_of_lost(seen)
-    guests, room = asyncio.run(_look_closer(seen, uris))
+    room = asyncio.run(room_for_saves(HostStorage(), uris))
     nothing: list[SaveRecord] = []
     records = common.ask_ledger(lambda ledger: ledger.saves.all(), nothing)
     prospects = Prospects(tuple(records), room, config.shutdown.save_reserve)
-    plan = plan_down(RunKind.PRESERVE, guests, _policies(config), prospects=prospects)
+    plan = plan_down(RunKind.PRESERVE, seen.guests, _policies(config), prospects=prospects)
     if arguments.json:
         print_json([_plan_json(guest) for guest in plan.guests])
     else:
         lines = [(g.guest.name, str(g.guest.state), describe(g)) for g in plan.guests]
         print_table(("NAME", "STATE", "PLAN"), lines)
     return Exit.NOT_ALL_WELL if seen.lost else Exit.OK
-
-
-async def _look_closer(
-    seen: Seen, uris: tuple[str, ...]
-) -> tuple[tuple[GuestFacts, ...], dict[str, int]]:
-    """The guests with what their XML says, and the room for their saves."""
-    guests = await with_natures(common.hypervisors(uris, read_only=True), seen.guests)
-    return guests, await room_for_saves(HostStorage(), uris)
 
 
 def _plan_json(plan: GuestPlan) -> dict[str, Any]:
