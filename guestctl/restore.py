@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from . import run as runs
@@ -44,7 +44,7 @@ async def restore(
     decision: what a person decided about the saves of the guests named.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
-    seen = await _after_saves(world, config, seen)
+    seen = await _after_saves(world, config, seen, named)
     noticed = await runs.take_notice(world, seen)
     known = noticed or {}
     if noticed is None and named is None:
@@ -59,15 +59,21 @@ async def restore(
     return await _Restore(run, seen, decision).carry_out(plan)
 
 
-async def _after_saves(world: World, config: Config, seen: Seen) -> Seen:
+async def _after_saves(
+    world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None
+) -> Seen:
     """What is seen once saves under way have ended: a run that was killed left them to libvirt."""
-    guests = [_after_save(world, config, guest) for guest in seen.guests]
+    meant = {guest.id for guest in seen.guests} if named is None else named
+    guests = [_after_save(world, config, guest, meant) for guest in seen.guests]
     return replace(seen, guests=tuple(await asyncio.gather(*guests)))
 
 
-async def _after_save(world: World, config: Config, guest: GuestFacts) -> GuestFacts:
-    if not guest.saving:
+async def _after_save(
+    world: World, config: Config, guest: GuestFacts, meant: Collection[GuestId]
+) -> GuestFacts:
+    if not guest.saving or guest.id not in meant:
         return guest
+    world.report.trouble(f"{guest.name}: waiting for its save to end")
     subject = Subject(guest, world.hypervisors[guest.id.uri])
     limit = resolve(config, guest).shutdown.save_timeout
     await subject.wait_until(lambda facts: facts is None or not facts.saving, limit)
