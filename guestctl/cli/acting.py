@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from typing import Any
 
-from .. import host
+from .. import host, systemd
 from ..config import Config
 from ..model import Door, GuestId, RunKind, RunResult
 from ..preserve import preserve
@@ -42,7 +42,7 @@ def shutdown_verb(arguments: Namespace) -> int:
     begun = time.monotonic()  # which is asyncio's clock
     door = Door.COMMAND
     if arguments.if_host_stops:
-        if not host.is_stopping():
+        if not _host_stops():
             emit("the host is not going down: nothing is done to its guests\n")
             return Exit.OK
         door = Door.HOST_STOP
@@ -54,6 +54,17 @@ def shutdown_verb(arguments: Namespace) -> int:
         return preserve(world, config, kind, door, seen, named, begun)
 
     return _act(arguments, run)
+
+
+def _host_stops() -> bool:
+    """Whether the host is going down; without an answer it is not: no guest is touched then."""
+    stops = systemd.is_stopping_now()
+    if stops is None:
+        complain(
+            "cannot find out whether the host is going down: systemd answers neither on the bus"
+            " nor to systemctl; it counts as staying up"
+        )
+    return bool(stops)
 
 
 def start_verb(arguments: Namespace) -> int:
