@@ -30,11 +30,12 @@ ENDINGS = {
     "killed, then start": ("guestctl is killed", "+2s start"),
     "killed, and start much later": ("guestctl is killed", "+10min start"),
     "interrupted, then start": ("guestctl is interrupted", "+2s start"),
+    "interrupted, then reboot": ("guestctl is interrupted", "+2min reboot\n+5s boot"),
     "power cut": ("power cut", "+5s boot"),
     "power cut that loses unlinks": ("power cut that loses unlinks", "+5s boot"),
 }
 #: Those to be tried at every point; the others just before each change.
-AT_EVERY_POINT = ("killed, then start", "power cut")
+AT_EVERY_POINT = ("killed, then start", "interrupted, then reboot", "power cut")
 #: Calls that change nothing: one cut off there is cut off between two that do.
 READS = frozenset({"guests", "observe", "natures"})
 
@@ -127,6 +128,15 @@ HOSTS = {
         "+1s preserve",
         "ac",
         _BRISK,
+    ),
+    "one moves away": Host(
+        (
+            replace(_guest("a"), job=OtherJob(JobKind.MIGRATION, 6.0, Abort.REFUSED)),
+            _guest("b"),
+        ),
+        "+1s host stops",
+        "b",
+        _NO_SAVES,
     ),
     "resumed": Host(
         (_guest("a"), _guest("b", start=Start(20.0)), _guest("c", agent=Agent.WORKS)),

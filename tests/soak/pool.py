@@ -8,7 +8,7 @@ import multiprocessing
 import multiprocessing.pool
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.sim.scenario import Script
@@ -18,6 +18,8 @@ from .checker import BrokenPromise, check
 from .generate import story
 from .shrink import shrink
 
+#: So many are always to be had where tests run.
+PROCESSES = 2
 _CHUNK = 50
 
 
@@ -62,11 +64,13 @@ def scenario_text(script: Script) -> str:
     return "\n".join(f"-- {name}\n{text}" for name, text in script_texts(script).items())
 
 
-def run_all(scripts: Iterable[Script], processes: int) -> Iterator[tuple[Script, str]]:
-    """Each story with what is wrong with it."""
+def judge_all(
+    scripts: Iterable[Script], judge: Callable[[Script], str], processes: int
+) -> Iterator[tuple[Script, str]]:
+    """Each story with what is wrong with it, by a judge that can be pickled."""
     given = list(scripts)
     with _pool(processes) as pool:
-        yield from zip(given, pool.map(run_story, given, chunksize=_CHUNK), strict=True)
+        yield from zip(given, pool.map(judge, given, chunksize=_CHUNK), strict=True)
 
 
 def explore(seeds: Iterable[int], processes: int) -> Iterator[Failure | None]:
