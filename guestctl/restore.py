@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 from . import run as runs
 from .ascent import Ascent
@@ -31,6 +33,13 @@ from .subject import Subject
 from .world import Seen, World, with_natures
 
 
+class Request(NamedTuple):
+    """Who is to be started (None: whoever is wanted on), and what was decided of their saves."""
+
+    named: frozenset[GuestId] | None
+    decision: SaveDecision | None
+
+
 async def restore(
     world: World,
     config: Config,
@@ -44,61 +53,41 @@ async def restore(
     decision: what a person decided about the saves of the guests named.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
-    seen = await _after_saves(world, config, seen, named)
-    noticed = await runs.take_notice(world, seen)
+    busy = [g for g in seen.guests if g.saving and (named is None or g.id in named)]
+    settled = replace(seen, guests=tuple(g for g in seen.guests if g not in busy))
+    noticed = await runs.take_notice(world, settled)
     known = noticed or {}
     if noticed is None and named is None:
-        seen = runs.without_ledger(seen)
-    plan = await _plan(world, config, seen, known, named, decision)
+        seen, settled = runs.without_ledger(seen), runs.without_ledger(settled)
+    request = Request(named, decision)
+    plan = await _plan(world, config, settled.guests, known, request)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]
         missing = plan_missing(seen.guests, mine, seen.lost)
         plan = Plan(plan.kind, plan.guests + missing)
     run = await runs.begin(world, config, RunKind.RESTORE, door)
     world.report.run_begins(plan, door)
-    return await _Restore(run, seen, decision).carry_out(plan)
-
-
-async def _after_saves(
-    world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None
-) -> Seen:
-    """What is seen once saves under way have ended: a run that was killed left them to libvirt."""
-    meant = {guest.id for guest in seen.guests} if named is None else named
-    guests = [_after_save(world, config, guest, meant) for guest in seen.guests]
-    return replace(seen, guests=tuple(await asyncio.gather(*guests)))
-
-
-async def _after_save(
-    world: World, config: Config, guest: GuestFacts, meant: Collection[GuestId]
-) -> GuestFacts:
-    if not guest.saving or guest.id not in meant:
-        return guest
-    world.report.trouble(f"{guest.name}: waiting for its save to end")
-    subject = Subject(guest, world.hypervisors[guest.id.uri])
-    limit = resolve(config, guest).shutdown.save_timeout
-    await subject.wait_until(lambda facts: facts is None or not facts.saving, limit)
-    return subject.facts
+    return await _Restore(run, seen, request).carry_out(plan, busy)
 
 
 async def _plan(
     world: World,
     config: Config,
-    seen: Seen,
+    seen: Iterable[GuestFacts],
     known: Mapping[GuestId, Known],
-    named: frozenset[GuestId] | None,
-    decision: SaveDecision | None,
+    request: Request,
 ) -> Plan:
     """The plan, with the XML of the guests that it would start looked at as well."""
 
     def plan(guests: Iterable[GuestFacts]) -> Plan:
         return plan_restore(
-            guests, known, lambda guest: resolve(config, guest), world.boot, named, decision
+            guests, known, lambda guest: resolve(config, guest), world.boot, *request
         )
 
-    to_start = [p.guest for p in plan(seen.guests).guests if p.verdict is None]
+    to_start = [p.guest for p in plan(seen).guests if p.verdict is None]
     with_xml = await with_natures(world.hypervisors, to_start)
     read = {guest.id: await _with_image(world.storage, guest) for guest in with_xml}
-    made = plan(read.get(guest.id, guest) for guest in seen.guests)
+    made = plan(read.get(guest.id, guest) for guest in seen)
     return replace(made, guests=tuple(map(_refuse_unread, made.guests)))
 
 
@@ -120,40 +109,72 @@ def _refuse_unread(plan: GuestPlan) -> GuestPlan:
 
 
 class _Restore:
-    def __init__(self, run: Run, seen: Seen, decision: SaveDecision | None) -> None:
+    def __init__(self, run: Run, seen: Seen, request: Request) -> None:
         self._run = run
         self._world = run.world
         self._seen = seen
-        self._decision = decision
+        self._request = request
         self._turn = asyncio.Lock()
         self._delay = 0.0
         self._slots = asyncio.Semaphore(run.config.boot.parallel)
         self._results: list[GuestResult] = []
 
-    async def carry_out(self, plan: Plan) -> RunResult:
-        interrupted = await runs.interruptible(self._start_all(plan))
+    async def carry_out(self, plan: Plan, busy: Iterable[GuestFacts]) -> RunResult:
+        """busy: those that are just being saved, by a run that was killed or by others."""
+        interrupted = await runs.interruptible(self._start_all(plan, busy))
         lost = self._seen.lost_reasons
         return await runs.end(self._run, self._results, lost, interrupted=interrupted)
 
-    async def _start_all(self, plan: Plan) -> None:
+    async def _start_all(self, plan: Plan, busy: Iterable[GuestFacts]) -> None:
         async with asyncio.TaskGroup() as group:
             for guest_plan in plan.guests:
-                if guest_plan.verdict is None:
-                    group.create_task(self._one(guest_plan))
-                else:
-                    self._done(await self._skip(guest_plan))
+                work = partial(self._carry_out, guest_plan)
+                group.create_task(self._one(guest_plan.guest, work))
+            for guest in busy:
+                group.create_task(self._one(guest, partial(self._after_its_save, guest)))
 
-    async def _one(self, plan: GuestPlan) -> None:
-        """A guest whose disks are waited for does not keep the others from their turn."""
+    async def _one(self, guest: GuestFacts, work: Callable[[], Awaitable[None]]) -> None:
+        """A guest that is waited for does not keep the others from their turn."""
         try:
-            await self._bring_up(plan)
+            await work()
         except Exception as error:  # noqa: BLE001 - a fault with one guest must not end the others
             self._world.report.trouble(f"internal error: {error!r}")
-            guest, reason = plan.guest, f"internal error: {error!r}"
+            reason = f"internal error: {error!r}"
             self._done(GuestResult(guest.id, guest.name, Outcome.FAILED, reason=reason))
 
+    async def _carry_out(self, plan: GuestPlan) -> None:
+        if plan.verdict is None:
+            await self._bring_up(plan)
+        else:
+            self._done(await self._skip(plan))
+
+    async def _after_its_save(self, guest: GuestFacts) -> None:
+        """What is wanted of it can be told once the save has ended."""
+        self._world.report.trouble(f"{guest.name}: waiting for its save to end")
+        subject = Subject(guest, self._world.hypervisors[guest.id.uri])
+        limit = self._run.policy(guest).shutdown.save_timeout
+        ended = await subject.wait_until(lambda facts: facts is None or not facts.saving, limit)
+        if not subject.facts.saving:
+            await self._bring_back(subject.facts)
+        elif ended:
+            await self._give_up(guest, Outcome.GONE, "it was undefined meanwhile")
+        else:
+            await runs.take_notice(self._world, Seen((guest,), {}))
+            await self._give_up(guest, Outcome.UNKNOWN, "its save has not ended yet")
+
+    async def _give_up(self, guest: GuestFacts, verdict: Outcome, reason: str) -> None:
+        self._done(await self._skip(GuestPlan(guest, verdict=verdict, reason=reason)))
+
+    async def _bring_back(self, guest: GuestFacts) -> None:
+        now = Seen((guest,), {})
+        known = await runs.take_notice(self._world, now) or {}
+        plan = await _plan(self._world, self._run.config, now.guests, known, self._request)
+        for guest_plan in plan.guests:
+            self._world.report.guest_added(guest_plan)
+            await self._carry_out(guest_plan)
+
     async def _bring_up(self, plan: GuestPlan) -> None:
-        ascent = Ascent(self._run, plan, self._decision)
+        ascent = Ascent(self._run, plan, self._request.decision)
         if await ascent.prepare():
             await self._wait_for_turn(self._run.policy(plan.guest).boot.start_delay)
             try:

@@ -122,6 +122,12 @@ def _was(story: Story, name: str, fate: str, times: str) -> bool:
     return len(happened) == int(times)
 
 
+def _was_before(story: Story, name: str, fate: str, limit: str) -> bool:
+    facts, end = _facts(story, name), parse_duration(limit)
+    times = [e.time for e in story.chronicle if facts and e.guest == facts.id and e.fate == fate]
+    return bool(times) and times[-1] < end
+
+
 def _step_says(story: Story, number: str, name: str, words: str) -> bool:
     results = [g for g in _run(story, number)[1].guests if g.name == name]
     texts = [g.reason for g in results] + [s.reason for g in results for s in g.steps]
@@ -159,6 +165,7 @@ _CHECKS: dict[str, Callable[..., bool]] = {
     r"(\S+) is held(?: because (.+))?": _held_is,
     r"(\S+) is not held": _is_not_held,
     r"(\S+) was (booted|resumed|save discarded) (\d+) times?": _was,
+    r"(\S+) was (booted|resumed) before (\d+\S+)": _was_before,
     r"(\S+) is (running|paused|shut off|saved|gone|pmsuspended|crashed)": _state_is,
     r"(\S+) is wanted (on|off)": _wanted_is,
     r"(\S+) gets (\d+) (.+)": _called,
