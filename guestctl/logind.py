@@ -21,6 +21,8 @@ IN_PROGRESS = "org.freedesktop.login1.OperationInProgress"
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
 #: Seconds between looks while a shutdown is announced, or something could not be had.
 LOOK_AGAIN = 1.0
+#: Seconds for logind to answer.
+CALL_LIMIT = 5.0
 
 
 class Inhibitor(NamedTuple):
@@ -110,7 +112,8 @@ class Logind:
     async def inhibitors(self) -> list[Inhibitor] | None:
         """Who else holds logind up; None when it could not be read."""
         try:
-            (found,) = await self._connection().call(NAME, PATH, MANAGER, "ListInhibitors")
+            bus = self._connection()
+            (found,) = await bus.call(NAME, PATH, MANAGER, "ListInhibitors", timeout=CALL_LIMIT)
         except BusError:
             return None
         return [Inhibitor(*each) for each in found]
@@ -121,7 +124,7 @@ class Logind:
         return self._bus
 
     async def _property(self, name: str) -> Any:
-        return await self._connection().get_property(NAME, PATH, MANAGER, name)
+        return await self._connection().get_property(NAME, PATH, MANAGER, name, timeout=CALL_LIMIT)
 
     # -- the inhibitor ---------------------------------------------------------------------------
 
@@ -147,7 +150,9 @@ class Logind:
             return
         arguments = ("shutdown", "guestctl", self._why, "delay")
         bus = self._connection()
-        lock = await bus.call_for_fd(NAME, PATH, MANAGER, "Inhibit", "ssss", arguments)
+        lock = await bus.call_for_fd(
+            NAME, PATH, MANAGER, "Inhibit", "ssss", arguments, timeout=CALL_LIMIT
+        )
         self._replace_lock(lock)
         if not self._wanted:  # that changed while logind answered
             self._replace_lock(None)
