@@ -17,10 +17,18 @@ from .bus import DRIVER, BusError, Rule, SystemBus
 NAME, PATH = "org.freedesktop.login1", "/org/freedesktop/login1"
 MANAGER = "org.freedesktop.login1.Manager"
 IN_PROGRESS = "org.freedesktop.login1.OperationInProgress"
+NO_OWNER = "org.freedesktop.DBus.Error.NameHasNoOwner"
+#: logind 257 does not come back to a bus that was restarted: tried on Debian 13.
+ABSENT = (
+    "logind is not on the bus (where the bus was restarted without it,"
+    " `systemctl restart systemd-logind` brings it back)"
+)
 #: Seconds until a lost bus is tried again: at first, and at most.
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
-#: Seconds between looks while a shutdown is announced, or something could not be had.
+#: Seconds between looks while a shutdown is announced.
 LOOK_AGAIN = 1.0
+#: Seconds for logind to answer.
+CALL_LIMIT = 5.0
 
 
 class Inhibitor(NamedTuple):
@@ -110,7 +118,8 @@ class Logind:
     async def inhibitors(self) -> list[Inhibitor] | None:
         """Who else holds logind up; None when it could not be read."""
         try:
-            (found,) = await self._connection().call(NAME, PATH, MANAGER, "ListInhibitors")
+            bus = self._connection()
+            (found,) = await bus.call(NAME, PATH, MANAGER, "ListInhibitors", timeout=CALL_LIMIT)
         except BusError:
             return None
         return [Inhibitor(*each) for each in found]
@@ -121,7 +130,7 @@ class Logind:
         return self._bus
 
     async def _property(self, name: str) -> Any:
-        return await self._connection().get_property(NAME, PATH, MANAGER, name)
+        return await self._connection().get_property(NAME, PATH, MANAGER, name, timeout=CALL_LIMIT)
 
     # -- the inhibitor ---------------------------------------------------------------------------
 
@@ -147,7 +156,9 @@ class Logind:
             return
         arguments = ("shutdown", "guestctl", self._why, "delay")
         bus = self._connection()
-        lock = await bus.call_for_fd(NAME, PATH, MANAGER, "Inhibit", "ssss", arguments)
+        lock = await bus.call_for_fd(
+            NAME, PATH, MANAGER, "Inhibit", "ssss", arguments, timeout=CALL_LIMIT
+        )
         self._replace_lock(lock)
         if not self._wanted:  # that changed while logind answered
             self._replace_lock(None)
@@ -181,8 +192,7 @@ class Logind:
             self._bus, self._lock_is_old = bus, True
             while not bus.closed:
                 self._poke.clear()
-                settled = await self._look_and_take()
-                await self._until_poked(None if settled else LOOK_AGAIN)
+                await self._until_poked(await self._look_and_take())
         finally:
             self._bus = None
             closed.cancel()
@@ -212,22 +222,22 @@ class Logind:
         """logind came or went; a new one finds our inhibitor in /run, but better safe."""
         self._lock_is_old = True
         if not body[2]:
-            self._lost("logind is not running")
+            self._lost(ABSENT)
         self._poke.set()
 
-    async def _look_and_take(self) -> bool:
-        """Bring everything up to date; whether that is all until something happens."""
+    async def _look_and_take(self) -> float | None:
+        """Bring everything up to date; seconds until that is to be done again, if at all."""
         try:
             await self._look()
             await self._take()
         except BusError as error:
-            self._problem = str(error)
+            self._problem = ABSENT if error.name == NO_OWNER else str(error)
             self._tell()
-            return False
+            return LOOK_AGAIN if error.name == IN_PROGRESS else LAST_PAUSE
         self._problem = ""
         self._tell()
         # Only looking tells that a shutdown was cancelled (see `preparing`).
-        return not self.shutting_down
+        return LOOK_AGAIN if self.shutting_down else None
 
     async def _look(self) -> None:
         heard = self._heard
