@@ -59,7 +59,8 @@ sample: $(READY)
 	$(PYTHON) -m guestctl.sample > etc/guestctl/guestctl.toml
 
 deb: $(READY)
-	packaging/build-deb
+	rm -rf dist
+	packaging/build-deb dist
 
 # Into a folder of its own, and so the same for every version of Python 3.
 install:
