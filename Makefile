@@ -9,7 +9,7 @@ K ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
 
-.PHONY: help setup demo test check guests host soak bench sample install clean
+.PHONY: help setup demo test check guests host soak bench sample deb install clean
 
 help:
 	@echo "make demo    real guests preserved and brought back, before your eyes"
@@ -20,6 +20,7 @@ help:
 	@echo "make soak    ten minutes of random hosts in the simulation"
 	@echo "make bench   the benchmarks"
 	@echo "make sample  write etc/guestctl/guestctl.toml anew from the table of settings"
+	@echo "make deb     the Debian package, alone in dist/"
 	@echo "make install DESTDIR= PREFIX=/usr/local"
 
 $(READY): tests/setup tests/requirements.txt tests/packages.txt tests/testbed/packages.txt
@@ -51,11 +52,13 @@ bench: $(READY)
 	$(PYTHON) -m bench.preserve
 
 soak: $(READY)
-	$(PYTHON) -m pytest -q tests/soak/test_killed.py
 	$(PYTHON) -m tests.soak --minutes 10
 
 sample: $(READY)
 	$(PYTHON) -m guestctl.sample > etc/guestctl/guestctl.toml
+
+deb: $(READY)
+	packaging/build-deb
 
 # Into a folder of its own, and so the same for every version of Python 3.
 install:
@@ -68,8 +71,10 @@ install:
 	install -d $(DESTDIR)/etc/guestctl/conf.d $(DESTDIR)/etc/systemd/system
 	test -e $(DESTDIR)/etc/guestctl/guestctl.toml || \
 	    install -m 644 etc/guestctl/guestctl.toml $(DESTDIR)/etc/guestctl
-	sed 's|/usr/bin/guestctl|$(PREFIX)/bin/guestctl|' systemd/guestctl.service \
-	    > $(DESTDIR)/etc/systemd/system/guestctl.service
+	for unit in systemd/*.service; do \
+	    sed 's|/usr/bin/guestctl|$(PREFIX)/bin/guestctl|' $$unit \
+	        > $(DESTDIR)/etc/systemd/system/$${unit##*/} || exit; \
+	done
 
 clean:
 	rm -rf $(VENV) build dist test-evidence .mypy_cache .ruff_cache .hypothesis *.egg-info

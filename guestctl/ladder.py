@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import evidence, steps
 from .evidence import Evidence
@@ -86,9 +86,9 @@ class Ladder:
             await self._prepare()
             await self._try_steps()
         except asyncio.CancelledError:
-            await asyncio.shield(asyncio.create_task(self._conclude("the run was interrupted")))
+            await _to_its_end(self._conclude("the run was interrupted"))
             raise
-        await self._conclude()
+        await _to_its_end(self._conclude())
 
     def give_up(self, error: Exception) -> None:
         """The guest's result after a fault in guestctl itself."""
@@ -334,3 +334,13 @@ class Ladder:
 
     def _show(self, fraction: float | None, note: str) -> None:
         self._world.report.progress(self._guest, fraction, note)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Have it done also when the run is cancelled meanwhile: libvirt forgets how a guest ended."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -285,7 +285,7 @@ class SimHypervisor:
         self._in_flight[future] = None
         try:
             work(Reply(future, By.GUESTCTL))
-            self.reached(name)
+            self.reached(f"{name}, done")
             return await future
         finally:
             self._in_flight.pop(future, None)
