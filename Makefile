@@ -52,7 +52,6 @@ bench: $(READY)
 	$(PYTHON) -m bench.preserve
 
 soak: $(READY)
-	$(PYTHON) -m pytest -q tests/soak/test_killed.py
 	$(PYTHON) -m tests.soak --minutes 10
 
 sample: $(READY)

@@ -120,9 +120,15 @@ class Ascent:
         except HypervisorError as error:
             self._verdict = Outcome.UNKNOWN, f"its state could not be read: {error}"
             return False
-        known = await self._world.scribe(lambda ledger: ledger.guest(self._guest.id), None)
+        known = await self._world.scribe(lambda ledger: self._look_up(ledger, facts), None)
         self._verdict = self._changed(facts, known)
         return self._verdict is None
+
+    def _look_up(self, ledger: Ledger, facts: GuestFacts | None) -> Known | None:
+        """What is known of it; one that somebody started is not owed a start any more."""
+        if facts is not None and facts.up and not facts.starting:
+            ledger.seen_up(facts, self._world.boot)
+        return ledger.guest(self._guest.id)
 
     def _changed(self, facts: GuestFacts | None, known: Known | None) -> tuple[Outcome, str] | None:
         if facts is None:

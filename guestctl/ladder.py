@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import evidence, steps
 from .evidence import Evidence
@@ -86,9 +86,9 @@ class Ladder:
             await self._prepare()
             await self._try_steps()
         except asyncio.CancelledError:
-            await asyncio.shield(asyncio.create_task(self._conclude("the run was interrupted")))
+            await _to_its_end(self._conclude("the run was interrupted"))
             raise
-        await self._conclude()
+        await _to_its_end(self._conclude())
 
     def give_up(self, error: Exception) -> None:
         """The guest's result after a fault in guestctl itself."""
@@ -106,6 +106,7 @@ class Ladder:
     async def _make_ready(self) -> None:
         first, *later = self._plan.steps
         limit = self._run.allowance(replace(first, timeout=float("inf")), later)
+        self._world.report.gets_ready(self._guest, min(limit, steps.longest_wait(self._policy)))
         remark = await steps.make_ready(self._subject, self._policy, limit, self._progress)
         if remark:
             await self._run.remark(self._guest, remark)
@@ -165,6 +166,7 @@ class Ladder:
         await self._end_step(None, StepResult(planned.step, StepEnd.LEFT_OUT, 0.0, reason), None)
 
     async def _carry_out(self, planned: StepPlan, limit: float) -> None:
+        await self._world.gate()
         row = await self._world.scribe(
             lambda ledger: ledger.begin_step(self._run.number, self._guest, planned.step), None
         )
@@ -332,3 +334,13 @@ class Ladder:
 
     def _show(self, fraction: float | None, note: str) -> None:
         self._world.report.progress(self._guest, fraction, note)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Have it done also when the run is cancelled meanwhile: libvirt forgets how a guest ended."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

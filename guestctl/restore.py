@@ -38,10 +38,13 @@ async def restore(
     seen: Seen,
     named: frozenset[GuestId] | None = None,
     decision: SaveDecision | None = None,
+    autostart: Collection[str] = (),
 ) -> RunResult:
     """Start or resume every guest that is wanted on, not up and not held; or just those named.
 
     decision: what a person decided about the saves of the guests named.
+    autostart: connections whose guests with libvirt's autostart flag are started as well, unless
+    somebody turned them off.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
     seen = await _after_saves(world, config, seen, named)
@@ -49,7 +52,7 @@ async def restore(
     known = noticed or {}
     if noticed is None and named is None:
         seen = runs.without_ledger(seen)
-    plan = await _plan(world, config, seen, known, named, decision)
+    plan = await _plan(world, config, seen, known, named, decision, autostart)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]
         missing = plan_missing(seen.guests, mine, seen.lost)
@@ -87,13 +90,14 @@ async def _plan(
     known: Mapping[GuestId, Known],
     named: frozenset[GuestId] | None,
     decision: SaveDecision | None,
+    autostart: Collection[str],
 ) -> Plan:
     """The plan, with the XML of the guests that it would start looked at as well."""
 
     def plan(guests: Iterable[GuestFacts]) -> Plan:
-        return plan_restore(
-            guests, known, lambda guest: resolve(config, guest), world.boot, named, decision
-        )
+        policies = lambda guest: resolve(config, guest)  # noqa: E731
+        boot = world.boot
+        return plan_restore(guests, known, policies, boot, named, decision, autostart)
 
     to_start = [p.guest for p in plan(seen.guests).guests if p.verdict is None]
     with_xml = await with_natures(world.hypervisors, to_start)

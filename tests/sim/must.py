@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from guestctl.model import GuestFacts, Outcome, Plan, RunKind, RunResult
+from guestctl.model import GuestFacts, GuestId, Outcome, Plan, RunKind, RunResult
 from guestctl.plan import describe
 from guestctl.values import parse_duration
 from guestctl.wanted import wish
@@ -32,9 +32,11 @@ def _is_wrong(story: Story, entry: Entry) -> bool:
     return bool(entry.wrong) and entry.by is By.GUESTCTL and not told_to
 
 
-def lies(done: Done, result: RunResult) -> Iterator[str]:
-    """What a run says of guests and was not so when it ended."""
+def lies(done: Done, result: RunResult, untold: frozenset[GuestId] = frozenset()) -> Iterator[str]:
+    """What a run says of guests and was not so when it ended; untold: but for these guests."""
     for guest in result.guests:
+        if guest.guest in untold:
+            continue
         facts = done.facts.get(guest.guest)
         said = f"{done.command}: {guest.name} is said to be {guest.outcome}, but"
         if guest.outcome in _DOWN and facts is not None and facts.up:
@@ -44,7 +46,7 @@ def lies(done: Done, result: RunResult) -> Iterator[str]:
         if guest.outcome in _UP and not is_up(facts):
             yield f"{said} it is not up"
     if result.kind is RunKind.PRESERVE and result.ok and not done.names:
-        told = {guest.guest for guest in result.guests}
+        told = {guest.guest for guest in result.guests} | untold
         for left in (facts for facts in done.facts.values() if facts.up):
             if left.id not in told:
                 yield f"{done.command}: ok, without a word of {left.name}, which is up"

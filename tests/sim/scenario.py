@@ -98,16 +98,16 @@ def run_scenario(folder: Path) -> Story:
     return run_script(read_script(folder))
 
 
-def run_script(script: Script, watcher: Watcher | None = None) -> Story:
-    """The story of a scenario."""
-    return virtual.run(_tell(script, watcher))
+def run_script(script: Script, watcher: Watcher | None = None, *, progress: bool = True) -> Story:
+    """The story of a scenario; without progress, most of the calls that only read are left out."""
+    return virtual.run(_tell(script, watcher, progress))
 
 
-async def _tell(script: Script, watcher: Watcher | None) -> Story:
+async def _tell(script: Script, watcher: Watcher | None, progress: bool) -> Story:
     with SimHost(script.guests, room=script.room) as host:
         for uri in script.config.general.uris:
             host.daemon(uri)
-        host.shows_progress = watcher is None  # most calls are for progress, and decide nothing
+        host.shows_progress = progress
         teller = _Teller(host, script.config, watcher)
         for turn in script.turns:
             await teller.take(turn)

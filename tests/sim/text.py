@@ -113,5 +113,5 @@ def events_text(turns: Iterable[Turn]) -> str:
 
 
 def _line(line: Line, indent: str) -> str:
-    time = ("+" if line.relative else "") + show_duration(line.seconds)
+    time = ("+" if line.relative else "") + show_duration(line.seconds).replace(" ", "")
     return f"{time:<8} {indent}{line.deed}"

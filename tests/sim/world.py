@@ -69,7 +69,7 @@ class InlineScribe:
         except TROUBLE as error:
             self._tell(f"cannot write to the ledger: {error}")
             return default
-        self.reached("ledger")
+        self.reached("ledger, done")
         return default if self.closed else answer
 
     def _carry_out(self, work: Callable[[Ledger], T]) -> T:
@@ -127,7 +127,8 @@ class RecordingReport:
 class Process:
     """What one start of guestctl has: connections, scribe, display; `kill` ends it at once.
 
-    points: the calls and ledger writes that it has come to, each before it and after it.
+    points: the calls and ledger writes that it has come to, each before it and after it; those
+    that only ask for a job's progress do not count.
     """
 
     def __init__(self, host: SimHost) -> None:
@@ -152,7 +153,8 @@ class Process:
         )
 
     def _reached(self, what: str) -> None:
-        if self.scribe.closed:
+        # Whether jobs are followed must not change the numbers of the points.
+        if self.scribe.closed or what.startswith("job"):
             return
         self.points.append(what)
         if fuse := self.fuses.get(len(self.points)):
@@ -234,6 +236,10 @@ class SimHost:
         """The guest, if it is there."""
         daemon = self.daemons.get(guest.uri)
         return daemon.guests.get(guest.uuid) if daemon else None
+
+    def name_of(self, guest: GuestId) -> str:
+        """The guest's name, also of one that is gone."""
+        return self.daemons[guest.uri].name_of(guest.uuid)
 
     def chronicle(self) -> list[Entry]:
         """What became of all guests, in order of time."""

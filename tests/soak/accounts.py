@@ -71,7 +71,9 @@ class Account:
             return Due.OFF
         if self.pending or end.boot != boot or not self.up:
             return Due.OPEN
-        return Due.ON if end.fate is Fate.CRASHED else Due.OFF
+        if end.fate is Fate.CRASHED:
+            return Due.ON if facts.reason == "crashed" else Due.OPEN  # libvirtd can forget
+        return Due.OFF
 
     def settle(self, result: GuestResult, run: RunResult, facts: GuestFacts, named: bool) -> None:
         """A run has ended for the guest, and has said how."""
@@ -114,6 +116,8 @@ class Account:
             self.due = Due.OFF
         elif result.outcome in (Outcome.FAILED, Outcome.UNKNOWN):
             self.pending = RunKind.PRESERVE  # what was asked of it may still come
+            if self.due is Due.OFF:
+                self.due = Due.OPEN  # it was just being started
 
 
 class Accounts:
@@ -163,7 +167,9 @@ class Accounts:
         for entry in plans + [entry for _, entry in done.report.added]:
             account = self.of(entry.guest.id)
             account.pending = kind
-            if kind is RunKind.RESTORE and entry.guest.name in command.names:
+            asked_for = kind is RunKind.RESTORE and entry.guest.name in command.names
+            just_started = kind is RunKind.PRESERVE and account.due is Due.OFF
+            if asked_for or just_started:
                 account.due = Due.OPEN
 
     def forgo(self) -> None:

@@ -60,14 +60,20 @@ class Memory:
     """What earlier runs of the story are known to have done.
 
     witnessed: saves that a run saw being made, and could stamp; used_up: those that a run
-    resumed a guest from, and lived to write it down; uncertain: guests of which a restore
-    could not tell whether it had resumed them.
+    resumed a guest from, and lived to write it down; being_used: those from which a guest was
+    resumed without a run that saw it, by the boot in which it was; uncertain: guests of which
+    a restore could not tell whether it had resumed them.
     """
 
     accounts: Accounts = field(default_factory=Accounts)
     witnessed: set[Save] = field(default_factory=set)
     used_up: set[Save] = field(default_factory=set)
+    being_used: dict[Save, int] = field(default_factory=dict)
     uncertain: set[GuestId] = field(default_factory=set)
+
+    def is_used_up(self, save: Save, boot: int) -> bool:
+        """Whether guestctl can know; within one boot a resume cut off is to be tried again."""
+        return save in self.used_up or self.being_used.get(save, boot) != boot
 
 
 @dataclass(frozen=True)

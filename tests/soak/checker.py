@@ -31,7 +31,7 @@ class BrokenPromise(AssertionError):
 
 def check(script: Script) -> Story:
     """The script's story; BrokenPromise where it is not as it must be."""
-    return run_script(script, Checker(script))
+    return run_script(script, Checker(script), progress=False)
 
 
 class Checker:
@@ -41,6 +41,8 @@ class Checker:
         self._script = script
         self._memory = Memory()
         self._taken_in = 0
+        #: Whether the newest run could write, and see the files that it wrote of.
+        self._ledger_worked = True
         self._was: Before | None = None
 
     def before(self, host: SimHost, command: Command) -> None:
@@ -59,13 +61,18 @@ class Checker:
         case = Case(host, self._script, command, kind, done, was, self._memory, self._owed(was))
         if problems := list(broken(case)):
             raise BrokenPromise("\n".join(f"{command.deed}: {text}" for text in problems))
+        self._ledger_worked = case.ledger_worked and not (was.silent or host.files.silent)
         self._take_in(host)
         self._note(case)
 
     def _take_in(self, host: SimHost) -> None:
         chronicle = host.chronicle()
-        self._memory.accounts.take_in(chronicle[self._taken_in :])
+        news = chronicle[self._taken_in :]
         self._taken_in = len(chronicle)
+        self._memory.accounts.take_in(news)
+        for entry in news if self._ledger_worked else ():
+            if entry.fate is Fate.RESUMED and entry.by is By.GUESTCTL:
+                self._memory.being_used[entry.guest, entry.image] = entry.boot
 
     def _notice(self, done: Done, was: Before) -> None:
         """What its process read, it wrote down before it made a plan."""
@@ -81,15 +88,14 @@ class Checker:
         if case.run:
             accounts.settle(case.command, case.done, case.run)
             self._note_saves(case)
-        elif case.done.report.plans:
+        elif case.done.report.plans or case.kind is RunKind.SHUTDOWN:
             accounts.leave_pending(case.command, case.done, case.kind)
         self._note_uncertain(case)
         if not case.ledger_worked:
             accounts.forgo()
 
     def _note_saves(self, case: Case) -> None:
-        files_answer = not (case.was.silent or case.host.files.silent)
-        if not (case.run and case.ledger_worked and files_answer) or case.run.interrupted:
+        if not (case.run and self._ledger_worked) or case.run.interrupted:
             return
         for entry in case.entries:
             result = case.result(entry.guest)

@@ -27,7 +27,7 @@ from tests.sim.scenario import Script
 
 from .timeline import Timeline
 
-SYSTEM, SESSION = "qemu:///system", "qemu:///session"
+SYSTEM, OTHER = "qemu:///system", "lxc:///system"
 _SECONDS = (0.5, 3.0, 8.0, 20.0, 45.0, 100.0)
 _XML = (
     "<devices><hostdev mode='subsystem' type='pci'/></devices>",
@@ -59,7 +59,7 @@ class _Generator:
         return self._random.choice(choices)
 
     def script(self) -> Script:
-        uris = self._maybe(0.1, lambda: (SYSTEM, SESSION), (SYSTEM,))
+        uris = self._maybe(0.1, lambda: (SYSTEM, OTHER), (SYSTEM,))
         names = "abcd"[: self._pick(1, 1, 2, 2, 3, 4)]
         guests = [self._guest(name, self._random.choice(uris)) for name in names]
         config = self._config(uris, names)

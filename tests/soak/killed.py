@@ -30,11 +30,14 @@ ENDINGS = {
     "killed, then start": ("guestctl is killed", "+2s start"),
     "killed, and start much later": ("guestctl is killed", "+10min start"),
     "interrupted, then start": ("guestctl is interrupted", "+2s start"),
+    "interrupted, then reboot": ("guestctl is interrupted", "+2min reboot\n+5s boot"),
     "power cut": ("power cut", "+5s boot"),
     "power cut that loses unlinks": ("power cut that loses unlinks", "+5s boot"),
 }
+#: Those to be tried at every point; the others just before each change.
+AT_EVERY_POINT = ("killed, then start", "interrupted, then reboot", "power cut")
 #: Calls that change nothing: one cut off there is cut off between two that do.
-READS = frozenset({"guests", "observe", "job", "natures"})
+READS = frozenset({"guests", "observe", "natures"})
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,6 @@ class Host:
         return Script(list(self.guests), {}, self.config, parse_events(events))
 
 
-def points(script: Script, command: int) -> list[str]:
-    """The points that a command of the story comes to, in order."""
-    return list(run_script(script).commands[command].points)
-
-
 def cut_off(script: Script, turn: int, point: int, ending: str) -> Script:
     """The story up to a turn, cut off at a point, with what comes next and a good end."""
     deed, sequel = ENDINGS[ending]
@@ -68,12 +66,18 @@ def cut_off(script: Script, turn: int, point: int, ending: str) -> Script:
     return replace(script, turns=turns + parse_events(last)[1:])
 
 
-def every_point(script: Script, *, reads: bool) -> Iterator[tuple[int, int]]:
-    """Each point of each command, as the numbers of its turn and of itself; with reads or not."""
-    commands = run_script(script).commands
-    for turn, command in enumerate(commands, 1):
+def every_point(script: Script) -> Iterator[tuple[int, int]]:
+    """Each point of each command, as the numbers of its turn and of itself."""
+    for turn, command in enumerate(run_script(script, progress=False).commands, 1):
+        for point, _ in enumerate(command.points, 1):
+            yield turn, point
+
+
+def every_change(script: Script) -> Iterator[tuple[int, int]]:
+    """The points just before something is changed: those after it are before the next."""
+    for turn, command in enumerate(run_script(script, progress=False).commands, 1):
         for point, what in enumerate(command.points, 1):
-            if reads or what not in READS:
+            if what not in READS and not what.endswith(", done"):
                 yield turn, point
 
 
@@ -124,6 +128,15 @@ HOSTS = {
         "+1s preserve",
         "ac",
         _BRISK,
+    ),
+    "one moves away": Host(
+        (
+            replace(_guest("a"), job=OtherJob(JobKind.MIGRATION, 6.0, Abort.REFUSED)),
+            _guest("b"),
+        ),
+        "+1s host stops",
+        "b",
+        _NO_SAVES,
     ),
     "resumed": Host(
         (_guest("a"), _guest("b", start=Start(20.0)), _guest("c", agent=Agent.WORKS)),

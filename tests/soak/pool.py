@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import itertools
 import multiprocessing
+import multiprocessing.pool
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.sim.scenario import Script
@@ -17,6 +18,8 @@ from .checker import BrokenPromise, check
 from .generate import story
 from .shrink import shrink
 
+#: So many are always to be had where tests run.
+PROCESSES = 2
 _CHUNK = 50
 
 
@@ -61,11 +64,25 @@ def scenario_text(script: Script) -> str:
     return "\n".join(f"-- {name}\n{text}" for name, text in script_texts(script).items())
 
 
+def judge_all(
+    scripts: Iterable[Script], judge: Callable[[Script], str], processes: int
+) -> Iterator[tuple[Script, str]]:
+    """Each story with what is wrong with it, by a judge that can be pickled."""
+    given = list(scripts)
+    with _pool(processes) as pool:
+        yield from zip(given, pool.map(judge, given, chunksize=_CHUNK), strict=True)
+
+
 def explore(seeds: Iterable[int], processes: int) -> Iterator[Failure | None]:
     """What came of each seed, in their order."""
-    with multiprocessing.get_context("fork").Pool(processes, _collect_seldom) as pool:
+    with _pool(processes) as pool:
         for chunk in _chunks(seeds, processes * _CHUNK):
             yield from pool.map(run_seed, chunk, chunksize=_CHUNK)
+
+
+def _pool(processes: int) -> multiprocessing.pool.Pool:
+    # Forked: what was imported need not be imported again.
+    return multiprocessing.get_context("fork").Pool(processes, _collect_seldom)
 
 
 def _collect_seldom() -> None:

@@ -6,7 +6,6 @@ Each function yields what is wrong with one run.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from guestctl.model import (
     GuestId,
@@ -37,6 +36,7 @@ def broken(case: Case) -> Iterator[str]:
         results_are_true,
         only_what_it_is_for,
         nobody_is_started_against_their_will,
+        only_what_can_be_saved_is_saved,
         no_save_is_misused,
         no_save_is_thrown_away,
         it_ends_in_time,
@@ -50,9 +50,9 @@ def broken(case: Case) -> Iterator[str]:
 def results_are_true(case: Case) -> Iterator[str]:
     """What it says of its guests is so."""
     touched = {e.guest for e in case.entries if e.by is not By.GUESTCTL}
+    starting = {id for id, facts in case.done.facts.items() if facts.up and not is_up(facts)}
     if case.run:
-        results = tuple(r for r in case.run.guests if r.guest not in touched)
-        yield from lies(case.done, replace(case.run, guests=results))
+        yield from lies(case.done, case.run, frozenset(touched | starting))
 
 
 def only_what_it_is_for(case: Case) -> Iterator[str]:
@@ -63,32 +63,55 @@ def only_what_it_is_for(case: Case) -> Iterator[str]:
 
 
 def nobody_is_started_against_their_will(case: Case) -> Iterator[str]:
-    """Neither those that were turned off, nor those that a person holds."""
+    """Neither those that were turned off, nor those that a person or another program keeps."""
     ids = {facts.name: guest for guest, facts in case.was.facts.items()}
-    for name in {call.guest for call in case.calls if call.name == "start"}:
-        guest = ids.get(name)
-        if guest is None:
-            continue
-        if case.account(guest).due is Due.OFF and name not in case.command.names:
-            yield f"{name} is started, though it is to be off"
-        known = case.was.known.get(guest)
-        if known and known.hold is not None and not known.held_for_save:
-            yield f"{name} is started, though it is held: {known.hold}"
+    for name in sorted({call.guest for call in case.calls if call.name == "start"} & set(ids)):
+        for reason in _why_not_to_start(case, ids[name], named=name in case.command.names):
+            yield f"{name} is started, though {reason}"
+
+
+def _why_not_to_start(case: Case, guest: GuestId, *, named: bool) -> Iterator[str]:
+    known = case.was.known.get(guest)
+    if known and known.hold is not None and not known.held_for_save:
+        yield f"it is held: {known.hold}"
+    sim = case.host.find(guest)
+    if sim is None:
+        return
+    boot = resolve(case.script.config, sim.facts).boot
+    if boot.managed_elsewhere or sim.nature.manager:
+        yield "another program starts it"
+    if named:
+        return
+    if case.account(guest).due is Due.OFF:
+        yield "it is to be off"
+    if not boot.restore:
+        yield "policy says not to"
+
+
+def only_what_can_be_saved_is_saved(case: Case) -> Iterator[str]:
+    """Time is not wasted on guests whose XML speaks against it."""
+    for call in case.calls:
+        for guest in case.host.guests():
+            if call.name == "save" and call.guest == guest.name and guest.nature.unsavable:
+                yield f"save of {guest.name}: {guest.nature.unsavable[0]}"
 
 
 def no_save_is_misused(case: Case) -> Iterator[str]:
     """None is resumed from twice, and none that is not true, as far as guestctl can know."""
-    for entry in case.entries:
+    started = {call.guest for call in case.calls if call.name == "start"}
+    for entry in case.entries if case.command.decision is None else ():
         ours = entry.fate is Fate.RESUMED and entry.by is By.GUESTCTL
-        if ours and entry.wrong and case.command.decision is None and _could_know(case, entry):
-            yield f"{case.guest(entry.guest).name} is resumed wrongly: {entry.wrong}"
+        name = case.host.name_of(entry.guest)
+        # What is only now through was begun by an earlier command.
+        if ours and entry.wrong and name in started and _could_know(case, entry):
+            yield f"{name} is resumed wrongly: {entry.wrong}"
 
 
 def _could_know(case: Case, entry: Entry) -> bool:
     save = (entry.guest, entry.image)
     if entry.guest not in case.was.stale:
         return False  # it became so only while it was being started
-    if save in case.memory.used_up:
+    if case.memory.is_used_up(save, entry.boot):
         return True
     changed = "its disks changed" in entry.wrong
     verifiable = case.guest(entry.guest).has_verifiable_disks

@@ -2,49 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.sim.scenario import Script, Story, read_script
+from tests.sim.scenario import Script, read_script
 
 from .checker import BrokenPromise, check
-from .killed import ENDINGS, HOSTS, Host, cut_off, every_point
-from .pool import run_story, scenario_text
+from .killed import AT_EVERY_POINT, ENDINGS, HOSTS, Host, cut_off, every_change, every_point
+from .pool import PROCESSES, judge_all, run_story, scenario_text
 
 SCENARIOS = sorted(p for p in (Path(__file__).parents[1] / "scenarios").iterdir() if p.is_dir())
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
-def test_cut_off_at_any_point(host: Host, ending: str) -> None:
+def test_cut_off_at_any_point(host: Host) -> None:
+    _all_is_well(_cut_off_anywhere(host), partial(_problem, host.up))
+
+
+def _cut_off_anywhere(host: Host) -> Iterator[Script]:
+    """The host's last command, cut off in every way at each of its points."""
     last = len(host.script.turns) - 1
-    for turn, point in every_point(host.script, reads=True):
-        if turn == last:
-            script = cut_off(host.script, turn, point, ending)
-            _check_end(host, script, _story(script))
+    for ending in ENDINGS:
+        points = every_point if ending in AT_EVERY_POINT else every_change
+        for turn, point in points(host.script):
+            if turn == last:
+                yield cut_off(host.script, turn, point, ending)
 
 
-def _story(script: Script) -> Story:
-    try:
-        return check(script)
-    except BrokenPromise as broken:
-        raise AssertionError(f"{broken}\n\n{scenario_text(script)}") from None
-
-
-def _check_end(host: Host, script: Script, story: Story) -> None:
+def _problem(up: str, script: Script) -> str:
     """Whoever ran, and was not turned off by anybody, is up again, or held with a reason."""
-    for facts in story.facts:
-        known = story.known.get(facts.id)
-        held = known is not None and known.hold is not None
-        if facts.name in host.up:
-            assert facts.up or held, f"{facts.name} is lost\n\n{scenario_text(script)}"
+    try:
+        story = check(script)
+    except BrokenPromise as broken:
+        return str(broken)
+    held = {guest for guest, known in story.known.items() if known.hold is not None}
+    lost = [f.name for f in story.facts if f.name in up and not (f.up or f.id in held)]
+    return f"lost: {', '.join(lost)}" if lost else ""
 
 
-@pytest.mark.parametrize("folder", SCENARIOS, ids=lambda folder: str(folder.name))
-def test_every_scenario_killed_wherever_it_changes_something(folder: Path) -> None:
+def test_every_scenario_killed_wherever_it_changes_something() -> None:
+    scripts = (script for folder in SCENARIOS for script in _killed_anywhere(folder))
+    _all_is_well(scripts, run_story)
+
+
+def _killed_anywhere(folder: Path) -> Iterator[Script]:
     script = read_script(folder)
-    for turn, point in every_point(script, reads=False):
-        killed = cut_off(script, turn, point, "killed, then start")
-        problem = run_story(killed)
-        assert not problem, f"{problem}\n\n{scenario_text(killed)}"
+    for turn, point in every_change(script):
+        yield cut_off(script, turn, point, "killed, then start")
+
+
+def _all_is_well(scripts: Iterable[Script], judge: Callable[[Script], str]) -> None:
+    judged = list(judge_all(scripts, judge, PROCESSES))
+    failed = [f"{problem}\n\n{scenario_text(script)}" for script, problem in judged if problem]
+    assert not failed, f"{len(failed)} of {len(judged)} fail\n\n{failed[0]}"

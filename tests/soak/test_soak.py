@@ -9,10 +9,10 @@ from tests.sim.scenario import Script, read_script
 from tests.sim.text import write_script
 
 from .generate import story
-from .pool import explore
+from .pool import PROCESSES, explore
 from .shrink import shrink
 
-SEEDS, PROCESSES = 10_000, 2
+SEEDS = 10_000
 
 
 def test_ten_thousand_seeds() -> None:

@@ -76,9 +76,13 @@ class Timeline:
 
     def _phase(self) -> list[Turn]:
         """What is done between two boots, or within one."""
-        kind = self._random.choice(("host", "host", "host", "operator", "operator", "cut"))
+        kind = self._random.choice(("host", "host", "host", "operator", "operator", "cut", "hold"))
         if kind == "host":
             return [self._turn("host stops"), self._turn("reboot"), self._turn("boot")]
+        if kind == "hold":
+            name = self._random.choice(self._names)
+            deeds = (f"hold {name}", "host stops", "reboot", "boot", f"release {name}")
+            return [self._turn(deed) for deed in deeds]
         if kind == "cut":
             return [self._turn("preserve"), self._turn("reboot"), self._turn("start")]
         return [self._turn(self._command()) for _ in range(self._random.choice((1, 2)))]

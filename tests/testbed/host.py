@@ -126,9 +126,8 @@ class Host(Domains):
     def _switch_on(self) -> None:
         group = self.disk.group
         group.create()
-        # A temporary name may hold "_", a machine name may not.
-        machine = "--machine=" + self.disk.folder.name.replace("_", "-")
-        argv = [*NSPAWN, machine, f"--hostname={self.name}", "-D", str(self.root)]
+        names = (f"--machine={self.disk.machine}", f"--hostname={self.name}")
+        argv = [*NSPAWN, *names, "-D", str(self.root)]
         # In its group from its first moment on: whatever happens to us, the group holds them all.
         enter = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
         with self.disk.log.open("ab") as log:

@@ -23,6 +23,7 @@ class HostDisk:
         """Make the folder and mount the disk at `root`."""
         image = host_image(suite)
         self.folder = new_folder(PREFIX)
+        # Not the folder's name: that may end with what no machine's name may end with.
         self.machine = f"{PREFIX}{uuid.uuid4().hex[:12]}"
         self.group = Group(self.folder.name)
         self.root = self.folder / "root"

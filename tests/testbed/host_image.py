@@ -18,8 +18,14 @@ PACKAGES = (
     *("libvirt-daemon-system", "libvirt-daemon-driver-qemu", "libvirt-clients"),
     *("qemu-system-x86", "qemu-utils"),
     # What guestctl needs.
-    *("python3", "python3-libvirt", "python3-dbus-next", "python3-sdnotify", "python3-rich"),
-    "python3-systemd",
+    *(
+        "python3",
+        "python3-libvirt",
+        "python3-dbus-next",
+        "python3-sdnotify",
+        "python3-rich",
+        "python3-systemd",
+    ),
     # What a test wants to look around with.
     *("procps", "util-linux", "iproute2"),
 )

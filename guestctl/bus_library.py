@@ -1,0 +1,108 @@
+"""The library that speaks D-Bus, where it is of use as it is and where it is not.
+
+dbus-next and its maintained fork dbus-fast share the part used here (Message, handlers for
+messages, the bus for asyncio), so that changing over is a matter of the import below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dbus_next import Message, MessageFlag, MessageType, Variant
+from dbus_next.aio import MessageBus
+
+#: A bus answers each step of the authentication in one short line.
+_LONGEST_LINE = 4096
+#: Seconds for the socket to be connected.
+_CONNECT_LIMIT = 5.0
+
+
+class Library(MessageBus):  # type: ignore[misc]  # the library has no types
+    """The library's bus, where it would block or spin the event loop."""
+
+    def __init__(self, address: str, *, negotiate_unix_fd: bool) -> None:
+        # It connects in here, and blocks in it: with a bus that hangs, once its queue of
+        # connections is full.  With a time limit Linux refuses at once (EAGAIN).
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(_CONNECT_LIMIT)
+        try:
+            super().__init__(bus_address=address, negotiate_unix_fd=negotiate_unix_fd)
+        except BaseException:
+            self.release()
+            raise
+        finally:
+            socket.setdefaulttimeout(before)
+
+    async def _auth_readline(self) -> str:
+        """One line of the authentication.
+
+        dbus-next 0.2.3 and dbus-fast 2.0 take the end of the stream for an empty piece of the
+        line and ask for the next one for ever, without once letting the event loop go on.
+        """
+        line = b""
+        while not line.endswith(b"\r\n"):
+            piece = await asyncio.get_running_loop().sock_recv(self._sock, 512)
+            if not piece or len(line) > _LONGEST_LINE:
+                raise EOFError("the bus closed the connection during authentication")
+            line += piece
+        return line[:-2].decode()
+
+    def release(self) -> None:
+        """Close the socket, now: the library leaves that to the garbage collector."""
+        sock, stream = getattr(self, "_sock", None), getattr(self, "_stream", None)
+        if sock is not None and sock.fileno() >= 0:
+            with contextlib.suppress(RuntimeError):  # outside of a loop nobody listens
+                asyncio.get_running_loop().remove_reader(sock.fileno())
+                asyncio.get_running_loop().remove_writer(sock.fileno())
+        for each in (stream, sock):
+            if each is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    each.close()
+
+
+def unwrap(value: Any) -> Any:
+    """The value with plain values in place of variants, at any depth."""
+    if isinstance(value, Variant):
+        return unwrap(value.value)
+    if isinstance(value, list):
+        return [unwrap(each) for each in value]
+    if isinstance(value, dict):
+        return {key: unwrap(each) for key, each in value.items()}
+    return value
+
+
+def method_call(
+    destination: str, path: str, interface: str, member: str, signature: str, body: Sequence[Any]
+) -> Any:
+    """A message that calls a method, and starts no service."""
+    return Message(
+        destination=destination,
+        path=path,
+        interface=interface,
+        member=member,
+        flags=MessageFlag.NO_AUTOSTART,
+        signature=signature,
+        body=list(body),
+    )
+
+
+def is_signal(message: Any) -> bool:
+    """Whether a message is a signal."""
+    return bool(message.message_type is MessageType.SIGNAL)
+
+
+def is_error(message: Any) -> bool:
+    """Whether a message is the reply to a call that failed."""
+    return bool(message.message_type is MessageType.ERROR)
+
+
+def close_all(fds: Iterable[int]) -> None:
+    """Close what came with a message and nobody takes."""
+    for fd in fds:
+        with contextlib.suppress(OSError):
+            os.close(fd)

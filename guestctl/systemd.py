@@ -1,0 +1,118 @@
+"""systemd: whether it is taking the host down.
+
+Asked over the bus, and when nobody answers there, by `systemctl`, which as root speaks with
+systemd on a socket of their own.  Neither starts a unit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+
+from .bus import BusError, SystemBus
+
+NAME, PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
+MANAGER = "org.freedesktop.systemd1.Manager"
+#: Every way down queues one of these: systemd-soft-reboot.service and systemd-kexec.service
+#: require shutdown.target as poweroff.target's and reboot.target's services do.
+STOP_TARGETS = frozenset({"shutdown.target", "soft-reboot.target"})
+#: Seconds for the bus to answer; for each question to systemctl, and for its end when killed.
+BUS_LIMIT, SYSTEMCTL_LIMIT, KILL_LIMIT = 3.0, 4.0, 1.0
+#: Seconds for which the answer is sought when nobody gives one, and between two attempts.
+PATIENCE, PAUSE = 5.0, 0.5
+
+
+async def is_stopping(address: str = "") -> bool | None:
+    """Whether systemd is taking the host down; None when nobody answered, within some 12 s.
+
+    address: of a bus, if not the system's.
+    """
+    try:
+        async with asyncio.timeout(BUS_LIMIT):
+            return await _ask_bus(address)
+    except (BusError, TimeoutError):
+        return await _ask_systemctl()
+
+
+async def is_stopping_patiently() -> bool | None:
+    """The same, asked again for a few seconds while nobody answers, as when systemd reloads."""
+    end = time.monotonic() + PATIENCE
+    answer = await is_stopping()
+    while answer is None and time.monotonic() < end:
+        await asyncio.sleep(PAUSE)
+        answer = await is_stopping()
+    return answer
+
+
+def is_stopping_now() -> bool | None:
+    """`is_stopping_patiently` where there is no event loop."""
+    return asyncio.run(is_stopping_patiently())
+
+
+async def _ask_bus(address: str) -> bool:
+    bus = await SystemBus.connect(address)
+    try:
+        if await bus.get_property(NAME, PATH, MANAGER, "SystemState") == "stopping":
+            return True
+        # A host that goes down before it was ever up is "starting" (manager_state in systemd).
+        (jobs,) = await bus.call(NAME, PATH, MANAGER, "ListJobs")
+        return _has_stop_job((unit, kind) for _, unit, kind, *_ in jobs)
+    finally:
+        bus.close()
+
+
+def _has_stop_job(jobs: Iterable[tuple[str, str]]) -> bool:
+    """Whether one of the jobs, as unit and type, takes the host down."""
+    return any(unit in STOP_TARGETS and kind == "start" for unit, kind in jobs)
+
+
+async def _ask_systemctl() -> bool | None:
+    state = await _systemctl("show", "--property=SystemState", "--value")
+    if state is None or not state.strip():
+        return None
+    if state.strip() == "stopping":
+        return True
+    jobs = await _systemctl("list-jobs", "--no-legend", "--full", "--plain")
+    if jobs is None:
+        return None
+    # JOB UNIT TYPE STATE
+    rows = (line.split() for line in jobs.splitlines())
+    return _has_stop_job((row[1], row[2]) for row in rows if len(row) >= 3)
+
+
+async def _systemctl(*arguments: str) -> str | None:
+    """What systemctl prints; None when it fails or takes too long, and then it is killed."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "systemctl",
+            "--no-pager",
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
+        )
+    except OSError:
+        return None
+    try:
+        async with asyncio.timeout(SYSTEMCTL_LIMIT):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        return None
+    finally:
+        await _end(process)
+    return output.decode(errors="replace") if process.returncode == 0 else None
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave no systemctl behind."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(KILL_LIMIT):
+            await process.wait()

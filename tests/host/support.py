@@ -1,0 +1,57 @@
+"""What the tests on real hosts share: what guestctl says there, and what the consoles prove."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.testbed.console import Tick, boots, last_tick, read_ticks, wait_for_tick, was_resumed
+from tests.testbed.host import Host
+
+
+def newest_tick(host: Host, name: str) -> Tick:
+    """The guest's newest sign of life."""
+    tick = last_tick(host.console(name))
+    assert tick is not None, f"{name} never ran"
+    return tick
+
+
+def went_on(host: Host, name: str, before: Tick) -> bool:
+    """Wait for the guest's next tick; whether it is the one after `before`, of the same boot."""
+    log = host.console(name)
+    wait_for_tick(log, read_ticks(log).index(before) + 1)
+    return was_resumed(log, before)
+
+
+def boots_of(host: Host, name: str) -> list[str]:
+    """The guest's boots, once a guest that runs has given its next sign of life."""
+    log = host.console(name)
+    if host.state(name) == "running":
+        wait_for_tick(log, len(read_ticks(log)))
+    return boots(log)
+
+
+def lived_once(host: Host, name: str) -> bool:
+    """Whether no moment of the guest's life came twice, as after two resumes from one save."""
+    ticks = read_ticks(host.console(name))
+    return len(set(ticks)) == len(ticks)
+
+
+def listed(host: Host) -> dict[str, Any]:
+    """The rows of `list`, by name."""
+    rows = json.loads(host.run(["guestctl", "list", "--json"]).stdout)
+    return {row["name"]: row for row in rows}
+
+
+def newest_run(host: Host, **wanted: str) -> dict[str, Any]:
+    """The newest run whose fields are as wanted; its guests by name, each once, as they ended."""
+    runs = json.loads(host.run(["guestctl", "history", "--json"]).stdout)
+    run: dict[str, Any] = next(run for run in runs if wanted.items() <= run.items())
+    assert run["ended"] is not None
+    return {**run, "guests": {guest["name"]: guest for guest in run["guests"]}}
+
+
+def trail(host: Host, name: str) -> list[str]:
+    """The reasons in a guest's trail."""
+    entries = json.loads(host.run(["guestctl", "why", "--json", name]).stdout)
+    return [reason for _, reason, _ in entries]

@@ -1,0 +1,242 @@
+"""A real bus of a test's own, and services on it that answer as logind and systemd do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dbus_next import Message, MessageType, Variant
+
+from guestctl.bus_library import Library
+
+CONFIG = """<busconfig>
+  <type>session</type>
+  <listen>{address}</listen>
+  <auth>EXTERNAL</auth>
+  <servicedir>{folder}</servicedir>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+#: A service that leaves a file behind when anybody starts it.
+ACTIVATED = "[D-BUS Service]\nName={name}\nExec=/usr/bin/touch {folder}/activated\n"
+
+
+class PrivateBus:
+    """A dbus-daemon, which can be ended and started anew at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = f"unix:path={folder}/bus"
+        (folder / "bus.conf").write_text(CONFIG.format(address=self.address, folder=folder))
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Returns when it listens."""
+        (self.folder / "bus").unlink(missing_ok=True)
+        argv = ["dbus-daemon", f"--config-file={self.folder}/bus.conf", "--nofork"]
+        self.process = subprocess.Popen([*argv, "--print-address"], stdout=subprocess.PIPE)
+        assert self.process.stdout
+        assert self.process.stdout.readline().startswith(b"unix:")
+
+    def kill(self) -> None:
+        """End it, as a crash does."""
+        if self.process and self.process.stdout:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None
+
+    def activatable(self, name: str) -> None:
+        """From its next start on, the bus starts this service for any call that lets it."""
+        text = ACTIVATED.format(name=name, folder=self.folder)
+        (self.folder / f"{name}.service").write_text(text)
+
+    @property
+    def activated(self) -> bool:
+        """Whether it was started."""
+        return (self.folder / "activated").exists()
+
+
+@contextmanager
+def private_bus() -> Iterator[PrivateBus]:
+    """A bus that ends with the test."""
+    with tempfile.TemporaryDirectory(prefix="gcbus-") as name:
+        bus = PrivateBus(Path(name))
+        try:
+            yield bus
+        finally:
+            bus.kill()
+
+
+class Refusal(Exception):
+    """The call is answered with a D-Bus error."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+Answer = tuple[str, list[Any], list[int]]
+
+
+class FakeService:
+    """Owns a name and answers calls; a call that nothing is known of hangs."""
+
+    def __init__(self, name: str, path: str, interface: str) -> None:
+        self.name, self.path, self.interface = name, path, interface
+        self.methods: dict[str, Callable[[list[Any]], Answer]] = {}
+        self.properties: dict[str, Variant] = {}
+        self.calls: list[str] = []
+        self.connection: Any = None
+
+    async def connect(self, address: str) -> None:
+        """Come to the bus, also after it was started anew."""
+        self.connection = Library(address, negotiate_unix_fd=True)
+        await self.connection.connect()
+        ended = self.connection._disconnect_future
+        ended.add_done_callback(lambda end: end.cancelled() or end.exception())
+        self.connection.add_message_handler(self._answer)
+        await self.connection.request_name(self.name)
+
+    def leave(self) -> None:
+        """As a service that is stopped."""
+        self.connection.release()
+
+    def emit(self, member: str, signature: str, *body: Any) -> None:
+        """Send a signal to all who listen."""
+        signal = Message.new_signal(self.path, self.interface, member, signature, list(body))
+        self.connection.send(signal)
+
+    def _answer(self, message: Any) -> bool:
+        if message.message_type is not MessageType.METHOD_CALL:
+            return False
+        self.calls.append(message.member)
+        try:
+            method = self._get if message.member == "Get" else self.methods[message.member]
+            signature, body, fds = method(message.body)
+        except KeyError:
+            return True
+        except Refusal as refusal:
+            self.connection.send(Message.new_error(message, refusal.name, "refused"))
+            return True
+        reply = Message.new_method_return(message, signature, body, fds)
+        # Once sent, the descriptors are the receiver's alone.
+        self.connection.send(reply).add_done_callback(lambda _: close_all(fds))
+        return True
+
+    def _get(self, body: list[Any]) -> Answer:
+        return "v", [self.properties[body[1]]], []
+
+
+class FakeLogind(FakeService):
+    """logind as far as guestctl knows it, its inhibitors real."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
+        )
+        self.in_progress = False
+        self.preparing = False
+        self.properties["InhibitDelayMaxUSec"] = Variant("t", 5_000_000)
+        self.methods = {"Inhibit": self._inhibit, "ListInhibitors": self._list}
+        self.asked: list[list[Any]] = []
+        self._ends: list[int] = []
+        #: Most locks held at the same time, and fewest once there was one.
+        self.most, self.fewest = 0, 1
+
+    @property
+    def preparing(self) -> bool:
+        """The property PreparingForShutdown."""
+        return bool(self.properties["PreparingForShutdown"].value)
+
+    @preparing.setter
+    def preparing(self, value: bool) -> None:
+        self.properties["PreparingForShutdown"] = Variant("b", value)
+
+    @property
+    def locks(self) -> int:
+        """How many inhibitors are held: their other ends are open."""
+        poll = select.poll()
+        for end in self._ends:
+            poll.register(end, 0)
+        for end, _ in poll.poll(0):
+            self._ends.remove(end)
+            os.close(end)
+        return len(self._ends)
+
+    def shut_down(self, kind: str = "", *, signal: bool = True) -> None:
+        """Announce a shutdown, as systemd 257 does where there is a kind, else as 252."""
+        self.preparing = self.in_progress = True
+        if kind:
+            metadata = {"type": Variant("s", kind)}
+            self.emit("PrepareForShutdownWithMetadata", "ba{sv}", True, metadata)
+        if signal:
+            self.emit("PrepareForShutdown", "b", True)
+
+    def cancel(self, *, signal: bool = False) -> None:
+        """Take it back; 257 sends no signal then."""
+        self.preparing = self.in_progress = False
+        if signal:
+            self.emit("PrepareForShutdown", "b", False)
+
+    def _inhibit(self, body: list[Any]) -> Answer:
+        self.asked.append(body)
+        if self.in_progress:
+            raise Refusal("org.freedesktop.login1.OperationInProgress")
+        ours, theirs = os.pipe()
+        self.fewest = min(self.fewest, self.locks) if self._ends else self.fewest
+        self._ends.append(ours)
+        self.most = max(self.most, self.locks)
+        return "h", [0], [theirs]
+
+    def _list(self, _: list[Any]) -> Answer:
+        one = ["shutdown", "libvirt", "Virtual machines need to be saved", "delay", 0, 77]
+        return "a(ssssuu)", [[one] * self.locks], []
+
+    def close(self) -> None:
+        """Close what is left of the locks."""
+        for end in self._ends:
+            os.close(end)
+        self._ends.clear()
+
+
+class FakeSystemd(FakeService):
+    """systemd's manager, in a state, with jobs."""
+
+    def __init__(self, state: str = "running", *jobs: tuple[str, str]) -> None:
+        super().__init__(
+            "org.freedesktop.systemd1",
+            "/org/freedesktop/systemd1",
+            "org.freedesktop.systemd1.Manager",
+        )
+        self.properties["SystemState"] = Variant("s", state)
+        rows = [[1, unit, kind, "waiting", "/job/1", "/unit/1"] for unit, kind in jobs]
+        self.methods["ListJobs"] = lambda _: ("a(usssoo)", [rows], [])
+
+
+def close_all(fds: list[int]) -> None:
+    """Close them."""
+    for fd in fds:
+        os.close(fd)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that must come about; the test's own limit ends it."""
+    while not condition():  # noqa: ASYNC110 - what is waited for is another process's, or the bus's
+        await asyncio.sleep(0.01)
+
+
+def open_fds() -> int:
+    """How many file descriptors this process has open."""
+    return len(os.listdir("/proc/self/fd"))
