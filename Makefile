@@ -19,7 +19,7 @@ help:
 	@echo "make host    the tests on real hosts alone; SUITE=trixie and K=expr choose"
 	@echo "make soak    ten minutes of random hosts in the simulation"
 	@echo "make bench   the benchmarks"
-	@echo "make sample  write etc/guestctl/guestctl.toml anew from the table of settings"
+	@echo "make sample  write the sample configuration and its manual page from the table of settings"
 	@echo "make deb     the Debian package, alone in dist/"
 	@echo "make install DESTDIR= PREFIX=/usr/local"
 
@@ -56,9 +56,11 @@ soak: $(READY)
 
 sample: $(READY)
 	$(PYTHON) -m guestctl.sample > etc/guestctl/guestctl.toml
+	$(PYTHON) -m guestctl.manual > docs/man/guestctl.toml.5
 
 deb: $(READY)
-	packaging/build-deb
+	rm -rf dist
+	packaging/build-deb dist
 
 # Into a folder of its own, and so the same for every version of Python 3.
 install:
@@ -68,6 +70,9 @@ install:
 	printf '#!/usr/bin/python3 -I\nimport sys\n\nsys.path.insert(0, "%s")\nfrom guestctl.cli.main import entry\n\nentry()\n' \
 	    $(PREFIX)/lib/guestctl > $(DESTDIR)$(PREFIX)/bin/guestctl
 	chmod 755 $(DESTDIR)$(PREFIX)/bin/guestctl
+	for page in docs/man/*; do \
+	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page || exit; \
+	done
 	install -d $(DESTDIR)/etc/guestctl/conf.d $(DESTDIR)/etc/systemd/system
 	test -e $(DESTDIR)/etc/guestctl/guestctl.toml || \
 	    install -m 644 etc/guestctl/guestctl.toml $(DESTDIR)/etc/guestctl

@@ -82,6 +82,28 @@ def load_what_can_be(file: Path | None = None) -> tuple[Config, tuple[Problem, .
     return reader.config(), tuple(reader.problems)
 
 
+def load_files(files: Iterable[Path]) -> tuple[Config, tuple[Problem, ...]]:
+    """The same of just these files, in their order."""
+    reader = _Reader()
+    for file in files:
+        reader.read(file)
+    return reader.config(), tuple(reader.problems)
+
+
+def host_files() -> list[Path]:
+    """The host's files, in the order in which they are read; any may be gone by then.
+
+    Raises OSError when the folder of drop-ins cannot be read.
+    """
+    try:
+        names = sorted(os.listdir(DROP_INS))
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    # Hidden files are what editors and dpkg leave behind.
+    drop_ins = [name for name in names if name.endswith(".toml") and not name.startswith(".")]
+    return [MAIN_FILE, *(DROP_INS / name for name in drop_ins)]
+
+
 class _Reader:
     """Collects values and problems over several files."""
 
@@ -100,18 +122,13 @@ class _Reader:
 
     def read_host(self) -> None:
         """The host's files; the main file and the folder of drop-ins may be missing."""
-        self.read(MAIN_FILE, optional=True)
         try:
-            names = sorted(os.listdir(DROP_INS))
-        except (FileNotFoundError, NotADirectoryError):
-            return
+            files = host_files()
         except OSError as error:
             self._problem(DROP_INS, None, "", f"cannot be read: {error.strerror or error}")
-            return
-        for name in names:
-            # Hidden files are what editors and dpkg leave behind.
-            if name.endswith(".toml") and not name.startswith("."):
-                self.read(DROP_INS / name)
+            files = [MAIN_FILE]
+        for file in files:
+            self.read(file, optional=file == MAIN_FILE)
 
     def read(self, path: Path, *, optional: bool = False) -> None:
         try:

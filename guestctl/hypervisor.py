@@ -40,6 +40,9 @@ class LibvirtHypervisor:
     def __init__(self, uri: str, *, read_only: bool = False) -> None:
         self._uri = uri
         self._listeners: list[Callable[[GuestEvent], None]] = []
+        #: The connection that hears events, kept so that libvirt can tell when it breaks.
+        self._hearing: Any = None
+        self._deaf = asyncio.Event()
         # Reading states takes none of libvirtd's workers, and has connections of its own: calls
         # that wait for a guest cannot keep anybody from learning the state of the others.
         self._reading = _Pool(uri, read_only, MAX_READING_CONNECTIONS, self._register)
@@ -49,8 +52,13 @@ class LibvirtHypervisor:
     def uri(self) -> str:
         return self._uri
 
-    def listen(self, listener: Callable[[GuestEvent], None]) -> None:
+    def listen(self, listener: Callable[[GuestEvent], None]) -> Callable[[], None]:
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def attend(self) -> asyncio.Event:
+        await self._reading.call_first(lambda conn: conn.isAlive())
+        return self._deaf
 
     async def guests(self) -> list[GuestFacts]:
         return await self._reading.call(lambda conn: list(_read_all(self._uri, conn)))
@@ -122,9 +130,19 @@ class LibvirtHypervisor:
         conn.domainEventRegisterAny(
             any_guest, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle, None
         )
+        deaf = asyncio.Event()
+        with contextlib.suppress(libvirt.libvirtError):  # the test driver cannot break
+            conn.registerCloseCallback(
+                lambda _conn, _reason, _opaque: threads.call_soon(loop, deaf.set), None
+            )
+        threads.call_soon(loop, lambda: self._now_hears(conn, deaf))
+
+    def _now_hears(self, conn: Any, deaf: asyncio.Event) -> None:
+        self._deaf.set()
+        self._hearing, self._deaf = conn, deaf
 
     def _tell(self, event: GuestEvent) -> None:
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(event)
 
 
@@ -151,6 +169,10 @@ class _Pool:
             freest = _Connection(self._uri, self._read_only)
             self._connections.append(freest)
         return await freest.call(work)
+
+    async def call_first(self, work: Callable[[Any], T]) -> T:
+        """Work's result on the connection that on_open was called for."""
+        return await self._connections[0].call(work)
 
     def close(self) -> None:
         """Let go of all of them."""

@@ -106,6 +106,7 @@ class Ladder:
     async def _make_ready(self) -> None:
         first, *later = self._plan.steps
         limit = self._run.allowance(replace(first, timeout=float("inf")), later)
+        self._world.report.gets_ready(self._guest, min(limit, steps.longest_wait(self._policy)))
         remark = await steps.make_ready(self._subject, self._policy, limit, self._progress)
         if remark:
             await self._run.remark(self._guest, remark)
@@ -165,6 +166,7 @@ class Ladder:
         await self._end_step(None, StepResult(planned.step, StepEnd.LEFT_OUT, 0.0, reason), None)
 
     async def _carry_out(self, planned: StepPlan, limit: float) -> None:
+        await self._world.gate()
         row = await self._world.scribe(
             lambda ledger: ledger.begin_step(self._run.number, self._guest, planned.step), None
         )

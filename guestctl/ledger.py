@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .model import (
     Door,
@@ -149,6 +150,29 @@ class Ledger:
         ).fetchone()
         return bool(row and row[0])
 
+    def in_hand(self, boot: str) -> set[GuestId]:
+        """Guests that the newest run has begun with and not ended; empty once it has ended.
+
+        Whether that run is still under way, or was cut off, only the run lock tells.
+        """
+        rows = self.db.execute(
+            "SELECT DISTINCT uri, uuid FROM step s JOIN run r ON r.id = s.run"
+            " WHERE r.id = (SELECT max(id) FROM run) AND r.ended IS NULL AND r.boot = ?"
+            " AND NOT EXISTS (SELECT 1 FROM outcome o"
+            "  WHERE o.run = r.id AND o.uri = s.uri AND o.uuid = s.uuid)",
+            (boot,),
+        )
+        return {GuestId(*row) for row in rows}
+
+    def host_stop_begun(self, boot: str) -> int | None:
+        """When the run of a host that goes down began that was cut off last in this boot."""
+        row = self.db.execute(
+            "SELECT begun, ended, kind, door, boot FROM run ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        if row is None or row[1:] != (None, RunKind.PRESERVE, Door.HOST_STOP, boot):
+            return None
+        return int(row[0])
+
     def run_steps(self, run: int) -> list[PastStep]:
         """The steps of a run, in the order in which they were begun."""
         rows = self.db.execute(
@@ -164,8 +188,9 @@ class Ledger:
         """
         row = self.db.execute(
             "SELECT kind, boot, ok IS NOT NULL FROM run"
-            " WHERE (kind = ? AND door = ?) OR (kind = ? AND door = ?) ORDER BY id DESC LIMIT 1",
-            (RunKind.PRESERVE, Door.HOST_STOP, RunKind.RESTORE, Door.BOOT),
+            " WHERE (kind = ? AND door = ?) OR (kind = ? AND door IN (?, ?))"
+            " ORDER BY id DESC LIMIT 1",
+            (RunKind.PRESERVE, Door.HOST_STOP, RunKind.RESTORE, Door.BOOT, Door.CANCELLED),
         ).fetchone()
         return bool(row == (RunKind.RESTORE, boot, 1))
 
@@ -218,7 +243,7 @@ class Ledger:
         self._note(guest.id, guest.name)
         self.db.execute(
             "UPDATE guest SET wanted = ?, stopped_by = NULL, stopped_at = NULL, up_boot = ?,"
-            " taken_down = 0 WHERE uri = ? AND uuid = ?",
+            " taken_down = 0, unsettled = NULL WHERE uri = ? AND uuid = ?",
             (Wanted.ON, boot, *guest.id),
         )
         self.saves.resumed(guest.id)
@@ -240,7 +265,7 @@ class Ledger:
         stopped_at = self._now() if by else None
         self.db.execute(
             "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, taken_down = 0,"
-            " up_boot = NULL WHERE uri = ? AND uuid = ?",
+            " up_boot = NULL, unsettled = NULL WHERE uri = ? AND uuid = ?",
             (wanted, by, stopped_at, *guest.id),
         )
 
@@ -250,6 +275,39 @@ class Ledger:
         self.db.execute(
             "UPDATE guest SET taken_down = ? WHERE uri = ? AND uuid = ?",
             (int(wanted is Wanted.ON), *guest.id),
+        )
+
+    def unsettle(self, guest: GuestId, boot: str) -> None:
+        """The guest was turned off just now, in this boot: the host may be about to go down."""
+        self.db.execute(
+            "UPDATE guest SET unsettled = ? WHERE uri = ? AND uuid = ?", (boot, *guest)
+        )
+
+    def unsettled(self, boot: str) -> list[Known]:
+        """Guests that were turned off in this boot, and whose settle time has not passed."""
+        rows = self.db.execute(f"SELECT {_KNOWN} FROM guest WHERE unsettled = ?", (boot,))
+        return [_known(row) for row in rows]
+
+    def settle(self, guest: GuestId) -> None:
+        """The host stayed up: whoever turned the guest off meant it."""
+        self.db.execute(
+            "UPDATE guest SET unsettled = NULL WHERE uri = ? AND uuid = ?", tuple(guest)
+        )
+
+    def was_hosts_doing(self, guest: GuestId) -> None:
+        """The host goes down so soon after the guest's stop that it comes back."""
+        self.db.execute(
+            "UPDATE guest SET wanted = ?, stopped_by = ?, taken_down = 1, unsettled = NULL"
+            " WHERE uri = ? AND uuid = ?",
+            (Wanted.ON, StoppedBy.HOST, *guest),
+        )
+
+    def undecided(self, guest: GuestId) -> None:
+        """The guest is no more: nothing is wanted of it; a hold and its trail stay."""
+        self.db.execute(
+            "UPDATE guest SET wanted = NULL, stopped_by = NULL, stopped_at = NULL,"
+            " up_boot = NULL, taken_down = 0, unsettled = NULL WHERE uri = ? AND uuid = ?",
+            tuple(guest),
         )
 
     def hold(self, guest: GuestFacts, reason: str | None, *, for_save: bool = False) -> None:
@@ -283,13 +341,14 @@ class Ledger:
         """What was known of the guest before, where nothing is known to have come of a run."""
         self.db.execute(
             "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, up_boot = ?,"
-            " taken_down = ? WHERE uri = ? AND uuid = ?",
+            " taken_down = ?, unsettled = ? WHERE uri = ? AND uuid = ?",
             (
                 known.wanted,
                 known.stopped_by,
                 known.stopped_at,
                 known.up_boot,
                 int(known.taken_down),
+                known.unsettled,
                 *known.id,
             ),
         )
@@ -324,11 +383,15 @@ class Ledger:
         return [GuestId(*row) for row in by_name or by_uuid]
 
 
-_KNOWN = "uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, held_for_save"
+_KNOWN = (
+    "uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, held_for_save,"
+    " unsettled"
+)
 
 
-def _known(row: tuple[str, str, str, str, str, int, str, int, str, int]) -> Known:
-    uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, for_save = row
+def _known(row: tuple[Any, ...]) -> Known:
+    uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, *rest = row
+    for_save, unsettled = rest
     return Known(
         GuestId(uri, uuid),
         name,
@@ -339,6 +402,7 @@ def _known(row: tuple[str, str, str, str, str, int, str, int, str, int]) -> Know
         bool(taken_down),
         hold,
         bool(for_save),
+        unsettled,
     )
 
 

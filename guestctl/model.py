@@ -208,6 +208,7 @@ class Door(StrEnum):
     COMMAND = "command"
     HOST_STOP = "host-stop"
     BOOT = "boot"
+    CANCELLED = "cancelled"
 
 
 class Wanted(StrEnum):
@@ -236,6 +237,8 @@ class Known:
     wanted is None while nothing was decided.  up_boot is the boot during which it was last
     seen up.  taken_down: a run took it down for the host's sake, and owes it a start.
     held_for_save: guestctl itself holds it, because of its managed save.
+    unsettled: the boot in which it was turned off, as long as a host that goes down would make
+    that the host's doing ([shutdown] settle).
     """
 
     id: GuestId
@@ -247,6 +250,7 @@ class Known:
     taken_down: bool = False
     hold: str | None = None
     held_for_save: bool = False
+    unsettled: str | None = None
 
 
 class SaveState(StrEnum):

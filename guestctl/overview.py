@@ -34,13 +34,17 @@ def rows(
     known: Mapping[GuestId, Known],
     policies: Callable[[GuestFacts], Policy],
     boot: str,
+    *,
+    owned: bool,
 ) -> list[Row]:
-    """The guests that could be read, by name."""
-    made = [_row(guest, known.get(guest.id), policies(guest), boot) for guest in guests]
+    """The guests that could be read, by name; owned: whether guestctl does libvirt's autostart."""
+    made = [_row(guest, known.get(guest.id), policies(guest), boot, owned) for guest in guests]
     return sorted(made, key=lambda row: (row.name, row.uri, row.uuid))
 
 
-def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str) -> Row:
+def _row(
+    guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owned: bool
+) -> Row:
     found = wish(known, guest, boot)
     return Row(
         name=guest.name,
@@ -59,6 +63,7 @@ def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str) -> R
             boot,
             restore=_is_ours(guest, policy),
             saves=_would_be_saved(guest, policy),
+            owned=owned,
         ),
         reason=found.reason,
     )

@@ -21,7 +21,7 @@ from .model import (
 from .policy import Policy, in_scope
 from .prospects import NO_PROSPECTS, Prospects, share_room
 from .values import show_duration
-from .wanted import wish
+from .wanted import due
 
 Policies = Callable[[GuestFacts], Policy]
 
@@ -108,18 +108,20 @@ def plan_restore(
     boot: str,
     named: Collection[GuestId] | None = None,
     decision: SaveDecision | None = None,
+    autostart: Collection[str] = (),
 ) -> Plan:
     """What a restore does: named guests, or every guest that is wanted on and not up.
 
     decision: what a person decided about the saves of the guests named.
+    autostart: connections whose autostart flags are ours to follow.
     """
     plans = []
     for guest in sorted(guests, key=lambda g: (g.name, g.id)):
         if named is not None:
             if guest.id in named:
                 plans.append(_plan_start(guest, known.get(guest.id), policies(guest), decision))
-        elif (not guest.up or guest.starting) and wish(
-            known.get(guest.id), guest, boot
+        elif (not guest.up or guest.starting) and due(
+            known.get(guest.id), guest, boot, autostart=guest.id.uri in autostart
         ).wanted is Wanted.ON:
             plans.append(_plan_wanted(guest, known.get(guest.id), policies(guest)))
     return Plan(RunKind.RESTORE, tuple(plans))

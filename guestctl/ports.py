@@ -72,8 +72,11 @@ class Hypervisor(Protocol):
     def uri(self) -> str:
         """The URI as configured: it is part of each guest's identity."""
 
-    def listen(self, listener: Callable[[GuestEvent], None]) -> None:
-        """Have lifecycle events handed to the listener, on the event loop."""
+    def listen(self, listener: Callable[[GuestEvent], None]) -> Callable[[], None]:
+        """Have lifecycle events handed to the listener, on the event loop; returns its end."""
+
+    async def attend(self) -> asyncio.Event:
+        """Events are heard from now on; what is returned is set once they are not any more."""
 
     async def guests(self) -> list[GuestFacts]:
         """Every guest, running or not."""
@@ -160,6 +163,9 @@ class Report(Protocol):
 
     def guest_added(self, plan: GuestPlan) -> None:
         """A guest turned up while the run goes on."""
+
+    def gets_ready(self, guest: GuestFacts, timeout: float) -> None:
+        """Before its first step a guest is woken, or its other job waited for; in seconds."""
 
     def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
         """A step has its turn; timeout in seconds."""

@@ -112,9 +112,12 @@ class _Preserve:
         self._group: asyncio.TaskGroup | None = None
 
     async def carry_out(self, plan: Plan) -> RunResult:
-        for hypervisor in self._world.hypervisors.values():
-            hypervisor.listen(self._hear)
-        interrupted = await runs.interruptible(self._rounds(plan.guests))
+        deafen = [h.listen(self._hear) for h in self._world.hypervisors.values()]
+        try:
+            interrupted = await runs.interruptible(self._rounds(plan.guests))
+        finally:
+            for stop_listening in deafen:
+                stop_listening()
         return await runs.end(
             self._run, self._results.values(), self._lost, interrupted=interrupted
         )

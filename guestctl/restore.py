@@ -34,10 +34,14 @@ from .world import Seen, World, with_natures
 
 
 class Request(NamedTuple):
-    """Who is to be started (None: whoever is wanted on), and what was decided of their saves."""
+    """Who is to be started (None: whoever is wanted on), and what was decided of their saves.
+
+    autostart: connections whose autostart flags are ours to follow.
+    """
 
     named: frozenset[GuestId] | None
     decision: SaveDecision | None
+    autostart: Collection[str]
 
 
 async def restore(
@@ -47,10 +51,13 @@ async def restore(
     seen: Seen,
     named: frozenset[GuestId] | None = None,
     decision: SaveDecision | None = None,
+    autostart: Collection[str] = (),
 ) -> RunResult:
     """Start or resume every guest that is wanted on, not up and not held; or just those named.
 
     decision: what a person decided about the saves of the guests named.
+    autostart: connections whose guests with libvirt's autostart flag are started as well, unless
+    somebody turned them off.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
     busy = [g for g in seen.guests if g.saving and (named is None or g.id in named)]
@@ -59,7 +66,7 @@ async def restore(
     known = noticed or {}
     if noticed is None and named is None:
         seen, settled = runs.without_ledger(seen), runs.without_ledger(settled)
-    request = Request(named, decision)
+    request = Request(named, decision, autostart)
     plan = await _plan(world, config, settled.guests, known, request)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]

@@ -127,7 +127,7 @@ async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known] | None:
     def notice(ledger: Ledger) -> dict[GuestId, Known]:
         known = ledger.guests()
         for guest in seen.guests:
-            _notice_guest(ledger, known.get(guest.id), guest, world.boot)
+            notice_guest(ledger, known.get(guest.id), guest, world.boot)
         return ledger.guests()
 
     # A ledger on a full disk can still be read.
@@ -145,7 +145,8 @@ def _remembers(ledger: Ledger) -> bool:
     return ledger.remembers
 
 
-def _notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> None:
+def notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> None:
+    """Bring what the ledger says of a guest in line with what is seen of it."""
     if guest.starting:
         return  # neither up nor down yet
     found = wish(known, guest, boot)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 _HOLDER = "run.json"
 _POLL = 0.2
+#: How long a run that was told to end may take: it aborts saves that are under way.
+ASKED_LIMIT = 20.0
 
 
 class LockHeld(Exception):
@@ -25,14 +29,12 @@ def run_lock(
     what: str,
     wait: float,
     trouble: Callable[[str], None],
-    *,
-    or_go_on: bool = False,
 ) -> Iterator[None]:
     """Hold the run lock of a state folder, or raise LockHeld after `wait` seconds.
 
     The lock is on the folder itself, which takes no room: a full or read-only disk does not
     keep a run from starting.  Where there is no such folder, the run goes on without a lock,
-    with a word of trouble; with or_go_on, also when the other run does not end.
+    with a word of trouble.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -41,7 +43,7 @@ def run_lock(
         yield
         return
     try:
-        _acquire_or_say_why_not(descriptor, folder, wait, trouble, or_go_on)
+        _acquire_or_say_why_not(descriptor, folder, wait, trouble)
         _say_who(folder, what)
         yield
     finally:
@@ -49,14 +51,10 @@ def run_lock(
 
 
 def _acquire_or_say_why_not(
-    descriptor: int, folder: Path, wait: float, trouble: Callable[[str], None], or_go_on: bool
+    descriptor: int, folder: Path, wait: float, trouble: Callable[[str], None]
 ) -> None:
     try:
         _acquire(descriptor, folder, wait)
-    except LockHeld as error:
-        if not or_go_on:
-            raise
-        trouble(f"{error}; going on beside it")
     except OSError as error:  # a file system that cannot lock
         trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
 
@@ -89,6 +87,65 @@ def is_held(folder: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+@contextlib.asynccontextmanager
+async def run_lock_of_service(
+    folder: Path, what: str, trouble: Callable[[str], None], *, patience: float, ask: bool
+) -> AsyncIterator[None]:
+    """Hold the run lock; where another run has it, wait for it `patience` seconds.
+
+    ask: then tell it to end, and after ASKED_LIMIT more seconds go on beside it: a host that goes
+    down does not wait for an operator's run.  Without, LockHeld is raised then.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
+        yield
+        return
+    try:
+        await _acquire_patiently(descriptor, folder, trouble, patience, ask)
+        _say_who(folder, what)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+async def _acquire_patiently(
+    descriptor: int, folder: Path, trouble: Callable[[str], None], patience: float, ask: bool
+) -> None:
+    try:
+        if await _got_it(descriptor, patience):
+            return
+    except OSError as error:  # a file system that cannot lock
+        trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
+        return
+    if not ask:
+        raise LockHeld(f"another run has the lock: {_holder(folder)}")
+    trouble(f"another run is told to end: {_holder(folder)}")
+    _tell_to_end(folder)
+    if not await _got_it(descriptor, ASKED_LIMIT):
+        trouble(f"another run does not end: {_holder(folder)}; going on beside it")
+
+
+async def _got_it(descriptor: int, limit: float) -> bool:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit
+    while not _try_lock(descriptor):
+        if loop.time() >= end:
+            return False
+        await asyncio.sleep(_POLL)
+    return True
+
+
+def _tell_to_end(folder: Path) -> None:
+    """SIGTERM to whoever has the lock: such a run begins no further step."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        pid = int(json.loads((folder / _HOLDER).read_text())["pid"])
+        # The number may be another process's by now.
+        if b"guestctl" in Path(f"/proc/{pid}/cmdline").read_bytes() and pid != os.getpid():
+            os.kill(pid, signal.SIGTERM)
 
 
 def _say_who(folder: Path, what: str) -> None:

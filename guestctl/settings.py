@@ -114,6 +114,14 @@ class Shutdown:
         " shut down instead of saved; what a guest needs is taken to be all of its memory.",
         per_guest=False,
     )
+    settle: float = _setting(
+        duration(),
+        120.0,
+        "A guest that somebody stops, and whose host goes down or loses power within this time,"
+        " was stopped because of that: it comes back. A UPS client in the guest, or an operator's"
+        " script, may be quicker than the host.",
+        per_guest=False,
+    )
     deadline: float = _setting(
         duration(10),
         1500.0,

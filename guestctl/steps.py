@@ -74,6 +74,11 @@ class StepFailed(Exception):
         super().__init__(reason)
 
 
+def longest_wait(policy: Shutdown) -> float:
+    """The most seconds that `make_ready` takes."""
+    return max(policy.save_timeout, policy.job_timeout) + 2 * CALL_LIMIT + ENDING + WAKE_LIMIT
+
+
 async def make_ready(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
     """Wake a guest that is suspended to RAM, and wait for or abort its other job.
 

@@ -28,6 +28,8 @@ def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
         return Wish(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")
     if guest.state is State.UNKNOWN:
         return Wish(known.wanted, known.stopped_by, "its state could not be read")
+    if known.wanted is Wanted.OFF and known.unsettled not in (None, boot):
+        return Wish(Wanted.ON, StoppedBy.HOST, "the power went just after it stopped", news=True)
     if known.wanted is Wanted.OFF:
         return Wish(Wanted.OFF, known.stopped_by, "it was turned off on purpose")
     if guest.down and guest.reason == "migrated" and known.up_boot == boot:
@@ -35,6 +37,16 @@ def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
     if known.taken_down:
         return Wish(Wanted.ON, known.stopped_by, "a run took it down for the host's sake")
     return _unwatched_stop(known, guest, boot)
+
+
+def due(known: Known | None, guest: GuestFacts, boot: str, *, autostart: bool) -> Wish:
+    """What holds at a boot; autostart: whether libvirt's autostart of this guest is left to us.
+
+    The flag is its owner's word as long as nobody turned the guest off.
+    """
+    if autostart and guest.autostart and (known is None or known.wanted is None):
+        return Wish(Wanted.ON, None, "libvirt's autostart flag is set")
+    return wish(known, guest, boot)
 
 
 def _unwatched_stop(known: Known, guest: GuestFacts, boot: str) -> Wish:
@@ -71,19 +83,19 @@ def hold_of(known: Known | None, guest: GuestFacts) -> str | None:
 
 
 def next_boot(
-    known: Known | None, guest: GuestFacts, boot: str, *, restore: bool, saves: bool
+    known: Known | None, guest: GuestFacts, boot: str, *, restore: bool, saves: bool, owned: bool
 ) -> NextBoot:
     """What the next boot of the host does with the guest, were the host to go down now.
 
     restore and saves: whether policy brings it back, and whether it would be saved.
+    owned: whether guestctl does what libvirt's autostart would do.
     """
     if not guest.persistent:
         return NextBoot.STAY_DOWN
     if hold_of(known, guest) is not None:
         return NextBoot.HELD
-    wanted = wish(known, guest, boot).wanted is Wanted.ON and restore
-    # libvirt's own autostart, which the units of this version leave to libvirt.
-    if not wanted and not guest.autostart:
+    wanted = due(known, guest, boot, autostart=owned).wanted is Wanted.ON and restore
+    if not wanted and (owned or not guest.autostart):
         return NextBoot.STAY_DOWN
     resumed = saves if guest.up else guest.saved
     return NextBoot.RESUME if resumed else NextBoot.START

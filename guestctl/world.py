@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from .model import GuestFacts, GuestId, Nature
@@ -27,9 +27,16 @@ _PASSING = (ErrorKind.UNREACHABLE, ErrorKind.NO_ANSWER)
 LOOK_LIMIT = 10.0
 
 
+async def _open_gate() -> None:
+    """Nothing can call off what a person asked for but that person."""
+
+
 @dataclass(frozen=True)
 class World:
-    """What a run needs: hypervisors by URI, files, the ledger, the display, the boot's id."""
+    """What a run needs: hypervisors by URI, files, the ledger, the display, the boot's id.
+
+    gate is awaited before each step that takes a guest down: it cancels a run that was called off.
+    """
 
     hypervisors: Mapping[str, Hypervisor]
     storage: Storage
@@ -37,6 +44,7 @@ class World:
     report: Report
     clock: WallClock
     boot: str
+    gate: Callable[[], Awaitable[None]] = _open_gate
 
 
 @dataclass(frozen=True)

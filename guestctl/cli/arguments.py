@@ -47,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     verbs = _Verbs(parser, common)
     _add_acting_verbs(verbs)
     _add_reading_verbs(verbs)
+    daemon = verbs.add("daemon", "serve: what the unit guestctl.service runs")
+    daemon.add_argument(
+        "--claim-autostart",
+        action="store_true",
+        help="only take over libvirt's autostart for this boot, before libvirt starts (for units)",
+    )
     return parser
 
 
@@ -140,6 +146,7 @@ def _add_acting_verbs(verbs: _Verbs) -> None:
 
 def _add_reading_verbs(verbs: _Verbs) -> None:
     _json(verbs.add("list", "show every guest, what is wanted of it, and what the next boot does"))
+    _json(verbs.add("status", "show the service, its doors, connections and runs"))
     plan = verbs.add("plan", "show what `shutdown --preserve` would do now; touches nothing")
     plan.add_argument("--boot", action="store_true", help="what the next boot would do instead")
     _json(plan)

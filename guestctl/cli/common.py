@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from argparse import Namespace
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -16,7 +17,7 @@ from ..ledger import Ledger
 from ..ledger_file import TROUBLE
 from ..model import GuestId
 from ..ports import ErrorKind
-from ..scribe import read_ledger
+from ..scribe import ThreadScribe, read_ledger
 from ..uris import canonical, is_system, why_remote
 from ..world import Seen
 from .exits import CommandError, Exit, complain
@@ -39,17 +40,6 @@ def load_config(arguments: Namespace) -> Config:
         return config.load(getattr(arguments, "config", None))
     except ConfigError as error:
         raise CommandError(Exit.WRONG_REQUEST, f"cannot use the configuration:\n{error}") from error
-
-
-def load_what_can_be(arguments: Namespace) -> Config:
-    """For units: mistakes are told, and the rest of the configuration and defaults hold.
-
-    A slip in a file must not leave the guests of a host that goes down to their fate.
-    """
-    found, problems = config.load_what_can_be(getattr(arguments, "config", None))
-    for problem in problems:
-        complain(f"the configuration has a mistake, which is passed over: {problem}")
-    return found
 
 
 def uris(arguments: Namespace, settings: Config) -> tuple[str, ...]:
@@ -107,6 +97,16 @@ def complain_of_lost(seen: Seen) -> None:
 def ledger_path() -> Path:
     """The ledger of whoever runs this."""
     return host.state_folder() / LEDGER_NAME
+
+
+@contextlib.contextmanager
+def scribe() -> Iterator[ThreadScribe]:
+    """The ledger of whoever runs this, to be written to."""
+    writer = ThreadScribe(ledger_path(), time.time_ns, complain)
+    try:
+        yield writer
+    finally:
+        writer.close()
 
 
 def ask_ledger(question: Callable[[Ledger], T], default: T) -> T:

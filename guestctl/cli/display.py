@@ -29,30 +29,14 @@ from ..model import (
     StepResult,
     is_bad,
 )
+from ..reports import Silent
 from ..values import show_duration
 from .exits import complain
 from .text import count_of_guests, printable
 
 
-class Display:
-    """Shows nothing but trouble; the base of the other displays, and a Report of ports.py."""
-
-    @property
-    def follows_progress(self) -> bool:
-        """See Report, as for the methods below."""
-        return False
-
-    def run_begins(self, plan: Plan, door: Door) -> None: ...
-
-    def guest_added(self, plan: GuestPlan) -> None: ...
-
-    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None: ...
-
-    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None: ...
-
-    def step_ends(self, guest: GuestFacts, result: StepResult) -> None: ...
-
-    def guest_ends(self, result: GuestResult) -> None: ...
+class Display(Silent):
+    """Shows nothing but trouble; the base of the other displays."""
 
     def trouble(self, message: str) -> None:
         complain(printable(message))

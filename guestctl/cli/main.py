@@ -26,6 +26,8 @@ _VERBS = {
     "why": "reading",
     "history": "reading",
     "check": "checking",
+    "status": "status",
+    "daemon": "serving",
 }
 
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from dataclasses import asdict, replace
 from typing import Any
 
-from .. import host, overview
+from .. import autostart, host, overview
 from ..config import Config
 from ..ledger import Ledger, PastGuest, PastRun, PastStep, TrailEntry
 from ..model import GuestFacts, GuestId, GuestPlan, Known, RunKind, SaveRecord
@@ -62,7 +62,8 @@ def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
     """Every guest that is known of, and the exit status that says how complete that is."""
     config, uris, seen = _look(arguments)
     known: dict[GuestId, Known] = common.ask_ledger(lambda ledger: ledger.guests(), {})
-    rows = overview.rows(seen.guests, known, _policies(config), host.boot_id())
+    owned = autostart.is_ours_at_next_boot()
+    rows = overview.rows(seen.guests, known, _policies(config), host.boot_id(), owned=owned)
     rows += overview.unreadable(known.values(), seen.lost)
     common.complain_of_lost(seen)
     if not seen.lost:

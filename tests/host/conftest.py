@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
+import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pluggy
 import pytest
 
 from tests.command import PROJECT
+from tests.package import package
 from tests.testbed.host import Host
 
 EVIDENCE = PROJECT / "test-evidence"
@@ -35,10 +37,15 @@ def new_host(request: pytest.FixtureRequest) -> Iterator[NewHost]:
 
 
 def install(host: Host) -> None:
-    """Put guestctl on the host's disk as `make install` does, its unit enabled."""
-    command = ["make", "-s", "install", f"DESTDIR={host.root}", "PREFIX=/usr"]
-    subprocess.run(command, cwd=PROJECT, check=True)
-    subprocess.run(["systemctl", f"--root={host.root}", "-q", "enable", "guestctl"], check=True)
+    """Put guestctl's package on the disk of a host that is off."""
+    host.run_on_disk(["dpkg", "--install", copy_package(host)])
+
+
+def copy_package(host: Host) -> str:
+    """Put the file of guestctl's package on the host's disk; its path there."""
+    path = Path("/var/tmp", package().name)
+    shutil.copy(package(), host.root / path.relative_to("/"))
+    return str(path)
 
 
 def keep_evidence(test: str, hosts: list[Host]) -> None:

@@ -153,6 +153,7 @@ class SimHypervisor:
         # A dict for its order: a set's would differ from run to run.
         self._in_flight: dict[asyncio.Future[Any], None] = {}
         self._registered = False
+        self._deaf = asyncio.Event()
         self._closed = False
         #: Called before a call is sent, and once it was sent; may kill the process.
         self.reached: Callable[[str], None] = lambda _: None
@@ -161,18 +162,25 @@ class SimHypervisor:
     def uri(self) -> str:
         return self._daemon.uri
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def attend(self) -> asyncio.Event:
+        await self.guests()
+        return self._deaf
 
     def hear(self, event: GuestEvent) -> None:
         """Hand an event on; those of an outage, and before the first call, are lost."""
         if self._registered:
-            for listener in self._listeners:
+            for listener in tuple(self._listeners):
                 listener(event)
 
     def fail_all(self, kind: ErrorKind, message: str) -> None:
         """Every call under way fails, and no event comes until the next call."""
         self._registered = False
+        self._deaf.set()
+        self._deaf = asyncio.Event()
         for future in self._in_flight:
             Reply(future).fail(kind, message)
 

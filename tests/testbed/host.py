@@ -244,8 +244,7 @@ class Host(Domains):
         """The journal of all boots, also when the host is off; options are journalctl's."""
         if self.is_on:
             self.run(["journalctl", "--sync"], check=False)
-        # Its own program, an older one cannot read each newer file; it finds nothing without /proc.
-        enter = ["unshare", "--mount", f"--mount-proc={self.root}/proc", "chroot", str(self.root)]
+        # Its own program, an older one cannot read each newer file.
         argv = [
             "journalctl",
             "--directory=/var/log/journal",
@@ -253,7 +252,13 @@ class Host(Domains):
             "--output=short-precise",
         ]
         # It fails when the options select nothing.
-        return commands.run([*enter, *argv, *options], check=False, env=ENV).stdout
+        return self.run_on_disk([*argv, *options], check=False).stdout
+
+    def run_on_disk(self, argv: Argv, check: bool = True, timeout: float = 60) -> Result:
+        """Run one of the host's programs on its disk, also when the host is off."""
+        # journalctl, for one, finds nothing without /proc.
+        enter = ["unshare", "--mount", f"--mount-proc={self.root}/proc", "chroot", str(self.root)]
+        return commands.run([*enter, *argv], check=check, env=ENV, timeout=timeout)
 
     def keep_evidence(self, folder: Path) -> None:
         """Copy the journal, the consoles and libvirt's logs of the guests into folder."""

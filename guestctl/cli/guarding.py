@@ -1,0 +1,142 @@
+"""What units beside the service run: the guard's stop, and the fallback's start.
+
+    guestctl shutdown --preserve --if-host-stops
+    guestctl start --boot
+
+Both do without the service: it may have failed, or have been killed in the middle of its work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from argparse import Namespace
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from .. import autostart, host, lastgood, settling
+from ..config import Config
+from ..hoststop import PATIENCE, HostStop
+from ..ledger import Ledger
+from ..model import Door, Known, RunResult, Wanted
+from ..notify import Notifier
+from ..patience import Patience
+from ..reports import Several
+from ..restore import restore
+from ..runlock import LockHeld, run_lock_of_service
+from ..scribe import ThreadScribe
+from ..storage import HostStorage
+from ..systemd import is_stopping_now
+from ..world import World, read_all_patiently
+from . import common
+from .display import Display, choose_display
+from .exits import CommandError, Exit, complain
+from .results import print_result
+from .text import emit
+
+#: How long a fallback waits for a run of an operator.
+OPERATOR_AT_BOOT = 1800.0
+
+
+def preserve_if_host_stops(arguments: Namespace) -> int:
+    """`shutdown --preserve --if-host-stops`: finish what the service began, or could not begin."""
+    stops = is_stopping_now()
+    if stops is None:
+        complain("cannot tell whether the host is stopping: no guest is touched")
+        return Exit.NOT_ALL_WELL
+    if not stops:
+        emit("the host is not going down: nothing is done to its guests\n")
+        return Exit.OK
+    return _act(arguments, _finish)
+
+
+def start_at_boot(arguments: Namespace) -> int:
+    """`start --boot`: bring back what this boot owes, unless that was done."""
+    done = common.ask_ledger(lambda ledger: ledger.restored_since_preserve(host.boot_id()), False)
+    if done:
+        emit("the guests of this boot were brought back already: nothing to do\n")
+        return Exit.OK
+    return _act(arguments, _bring_back)
+
+
+@dataclass(frozen=True)
+class _Job:
+    world: World
+    config: Config
+    patience: Patience
+
+
+def _act(arguments: Namespace, work: Any) -> int:
+    config = _config(arguments)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    host.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    with common.scribe() as scribe, choose_display(arguments) as display:
+        result = asyncio.run(_with_world(arguments, config, scribe, display, work))
+    print_result(result, arguments)
+    return Exit.OK if result.ok else Exit.NOT_ALL_WELL
+
+
+def _config(arguments: Namespace) -> Config:
+    """A slip in a file must not leave the guests of a host that goes down to their fate."""
+    loaded = lastgood.load(getattr(arguments, "config", None), host.state_folder())
+    for problem in loaded.problems:
+        complain(f"the configuration has a mistake: {problem}")
+    if loaded.source:
+        complain(f"{loaded.source} is used")
+    return loaded.config
+
+
+async def _with_world(
+    arguments: Namespace, config: Config, scribe: ThreadScribe, display: Display, work: Any
+) -> RunResult:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    notifier = Notifier()
+    patience = Patience(notifier.extend, notifier.status)
+    uris = common.uris(arguments, config)
+    common.refuse_remote(uris)
+    hypervisors = common.hypervisors(uris, read_only=False)
+    report = Several(display, patience)
+    storage, clock, boot = HostStorage(), time.time_ns, host.boot_id()
+    world = World(hypervisors, storage, scribe, report, clock, boot)
+    run: Coroutine[Any, Any, RunResult] = work(_Job(world, config, patience))
+    return await run
+
+
+async def _finish(job: _Job) -> RunResult:
+    world, settle = job.world, job.config.shutdown.settle
+    boot, now = world.boot, world.clock()
+
+    def look(ledger: Ledger) -> tuple[bool, int | None]:
+        settling.settle_old(ledger, boot, settle, now)
+        may_be_up = any(_may_be_up(known, boot) for known in ledger.guests().values())
+        return may_be_up, ledger.host_stop_begun(boot)
+
+    may_be_up, cut_off = await world.scribe(look, (True, None))
+    spent = max(0.0, (now - cut_off) / 1e9) if cut_off else 0.0
+    unreachable = PATIENCE if may_be_up or cut_off else 0.0
+    run = HostStop(world, job.config, job.patience, unreachable, spent)
+    return await run.under_lock(host.state_folder(), "guestctl, as the host goes down")
+
+
+def _may_be_up(known: Known, boot: str) -> bool:
+    """Whether a guest was up in this boot, and no run took it down since."""
+    return known.wanted is Wanted.ON and known.up_boot == boot and not known.taken_down
+
+
+async def _bring_back(job: _Job) -> RunResult:
+    world = job.world
+    try:
+        async with run_lock_of_service(
+            host.state_folder(), "guestctl, at boot", complain, patience=OPERATOR_AT_BOOT, ask=False
+        ):
+            seen = await read_all_patiently(world.hypervisors, PATIENCE)
+            common.complain_of_lost(seen)
+            ours = autostart.claimed()
+            return await restore(world, job.config, Door.BOOT, seen, autostart=ours)
+    except LockHeld as error:
+        raise CommandError(Exit.LOCKED, str(error)) from error

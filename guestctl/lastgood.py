@@ -1,0 +1,68 @@
+"""The configuration of a service: a broken one must not leave the host unprotected.
+
+A copy of the files that were last found good is kept in the state folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import config
+from .config import Config, Problem
+
+FOLDER = "last-good"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration that can be used, where it is from, and what is wrong with the files.
+
+    source is empty for the files themselves, else says what is used in their place.
+    """
+
+    config: Config
+    source: str
+    problems: tuple[Problem, ...]
+
+
+def load(file: Path | None, state: Path) -> Loaded:
+    """The host's files (or one file alone); where they are broken, the last good copy.
+
+    Without a copy, what is right in them, and defaults for the rest.  Never raises.
+    """
+    found, problems = config.load_what_can_be(file)
+    if not problems:
+        return Loaded(found, "", ())
+    copies = _copies(state / FOLDER)
+    copied, copy_problems = config.load_files(copies)
+    if copies and not copy_problems:
+        return Loaded(copied, "the last good configuration", problems)
+    return Loaded(found, "what is right in the configuration", problems)
+
+
+def keep(file: Path | None, state: Path) -> None:
+    """Remember the files as good ones.  Raises OSError."""
+    folder, new = state / FOLDER, state / f"{FOLDER}.new"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700, parents=True)
+    for number, source in enumerate([file] if file else config.host_files()):
+        with contextlib.suppress(FileNotFoundError):
+            _copy(source, new / f"{number:03}-{source.name}")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.rename(new, folder)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with target.open("wb") as copy:
+        copy.write(source.read_bytes())
+        copy.flush()
+        os.fsync(copy.fileno())
+
+
+def _copies(folder: Path) -> Sequence[Path]:
+    return sorted(folder.glob("*.toml"))

@@ -1,0 +1,38 @@
+"""Stops that the host's own end explains, if it comes soon enough ([shutdown] settle)."""
+
+from __future__ import annotations
+
+from .ledger import Ledger
+from .model import Known
+
+SOURCE = "guestctl:settle"
+
+
+def host_goes_down(ledger: Ledger, boot: str) -> None:
+    """Guests that somebody stopped just before come back: it was the host's doing."""
+    for known in ledger.unsettled(boot):
+        ledger.was_hosts_doing(known.id)
+        ledger.add_reason(known.id, SOURCE, "it comes back: the host went down just after its stop")
+
+
+def host_stayed_up(ledger: Ledger, known: Known) -> None:
+    """The settle time is over: whoever stopped the guest meant it."""
+    now = ledger.guest(known.id)
+    if now and (now.unsettled, now.stopped_at) == (known.unsettled, known.stopped_at):
+        ledger.settle(known.id)
+
+
+def settle_old(ledger: Ledger, boot: str, settle: float, now: int) -> None:
+    """The same for all stops that are older; settle in seconds, now in nanoseconds.
+
+    For when nobody was there at the right time: goes by the time of day.
+    """
+    for known in ledger.unsettled(boot):
+        if remaining(known, settle, now) <= 0:
+            ledger.settle(known.id)
+
+
+def remaining(known: Known, settle: float, now: int) -> float:
+    """Seconds until a stop is settled; all of them when the clock was set back since."""
+    since = (now - (known.stopped_at or 0)) / 1e9
+    return settle - max(0.0, since)

@@ -1,0 +1,146 @@
+"""The Debian package: what `make deb` leaves, what is in it, and that no guest minds it."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.host.conftest import NewHost, copy_package
+from tests.host.support import boots_of
+from tests.package import PROJECT, package
+from tests.testbed.guests import GuestSpec
+from tests.testbed.host import Host
+
+pytestmark = pytest.mark.hosts
+
+MODULES = "usr/lib/python3/dist-packages"
+
+
+def ask(*arguments: str | Path) -> str:
+    return subprocess.run(
+        ["dpkg-deb", *arguments], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def contents() -> dict[str, str]:
+    """The modes of all files and folders in the package, by path."""
+    lines = [line.split(maxsplit=5) for line in ask("--contents", package()).splitlines()]
+    return {line[5].removeprefix("./"): line[0] for line in lines}
+
+
+def control_file(name: str) -> str:
+    return ask("--info", package(), name)
+
+
+def version() -> str:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
+
+
+def test_it_is_the_only_file_and_has_the_projects_version() -> None:
+    assert [path.name for path in package().parent.iterdir()] == [f"guestctl_{version()}_all.deb"]
+    assert ask("--field", package(), "Version").strip() == version()
+    assert ask("--field", package(), "Architecture").strip() == "all"
+
+
+def test_it_depends_on_the_distributions_packages_of_any_generation() -> None:
+    depends = ask("--field", package(), "Depends").strip().split(", ")
+    libraries = {"libvirt", "dbus-next", "sdnotify", "rich", "systemd"}
+    assert {f"python3-{name}" for name in libraries} <= set(depends)
+    # virt-guest-shutdown.target is in the first on Debian 12, in the second from 13 on.
+    assert "libvirt-daemon-system | libvirt-daemon-common" in depends
+    assert not [clause for clause in depends if "<" in clause]
+
+
+def test_all_modules_are_in_it_where_every_python_finds_them() -> None:
+    ours = {str(path.relative_to(PROJECT)) for path in (PROJECT / "guestctl").rglob("*.py")}
+    packed = {path.removeprefix(f"{MODULES}/") for path in contents() if path.endswith(".py")}
+    assert packed == ours
+
+
+def test_units_pages_configuration_and_example_are_in_it() -> None:
+    found = contents()
+    units = [f"lib/systemd/system/{path.name}" for path in (PROJECT / "systemd").iterdir()]
+    pages = [
+        f"usr/share/man/man{path.suffix[1:]}/{path.name}.gz"
+        for path in (PROJECT / "docs/man").iterdir()
+    ]
+    example = "usr/share/doc/guestctl/examples/logind-delay.conf"
+    assert {*units, *pages, example, "etc/guestctl/conf.d/"} <= {
+        path.removeprefix("usr/") if path.startswith("usr/lib/systemd") else path for path in found
+    }
+    assert found["usr/bin/guestctl"] == "-rwxr-xr-x"
+    assert control_file("conffiles").split() == ["/etc/guestctl/guestctl.toml"]
+
+
+GUEST = GuestSpec("flagged")
+UNITS = ("guestctl", "guestctl-guard", "guestctl-autostart", "guestctl-fallback")
+
+
+def test_no_guest_minds_an_upgrade_a_removal_a_purge_or_an_installation(
+    new_host: NewHost, suite: str
+) -> None:
+    host = new_host(suite)
+    host.boot()
+    host.start_all([GUEST])
+    host.virsh("autostart", GUEST.name)
+    assert states(host) == ["active", "active", "active", "inactive"]
+
+    guard, service = (
+        ask_unit(host, unit, "InvocationID") for unit in ("guestctl-guard", "guestctl")
+    )
+    deb = copy_package(host)
+    host.run(["dpkg", "--install", deb])
+    assert ask_unit(host, "guestctl-guard", "InvocationID") == guard
+    assert ask_unit(host, "guestctl", "InvocationID") != service
+    assert states(host) == ["active", "active", "active", "inactive"]
+
+    host.run("systemctl disable --now guestctl")
+    assert enabled(host, "guestctl-autostart") == "disabled"
+    host.run("systemctl enable --now guestctl")
+    assert enabled(host, "guestctl-autostart") == "enabled"
+
+    host.run(["dpkg", "--remove", "guestctl"])
+    assert states(host) == ["inactive"] * len(UNITS)
+    assert (host.root / "var/lib/guestctl/ledger.db").exists()
+    host.run(["dpkg", "--purge", "guestctl"])
+    assert not (host.root / "var/lib/guestctl").exists()
+    assert not (host.root / "etc/guestctl").exists()
+
+    host.run(["dpkg", "--install", deb])
+    assert states(host) == ["active", "active", "inactive", "inactive"]
+    assert enabled(host, "guestctl-autostart") == "enabled"
+    assert host.state(GUEST.name) == "running"
+    assert len(boots_of(host, GUEST.name)) == 1
+
+    host.run(["dpkg", "--remove", "guestctl"])
+    host.reboot()
+    host.wait_for_state(GUEST.name, "running")  # by libvirt's own autostart
+    assert len(boots_of(host, GUEST.name)) == 2
+
+
+def test_systemd_understands_the_units(new_host: NewHost, suite: str) -> None:
+    host = new_host(suite)
+    host.boot()
+    paths = [f"/usr/lib/systemd/system/{unit}.service" for unit in UNITS]
+    result = host.run(["systemd-analyze", "--man=no", "verify", *paths])
+    complaints = [line for line in result.stderr.splitlines() if "guestctl" in line]
+    assert [line for line in complaints if "RestartMode" not in line or suite != "bookworm"] == []
+    assert "ordering cycle" not in host.journal("-b")
+    host.poweroff()
+    assert "ordering cycle" not in host.journal("-b")
+
+
+def states(host: Host) -> list[str]:
+    return host.run(["systemctl", "is-active", *UNITS], check=False).stdout.split()
+
+
+def enabled(host: Host, unit: str) -> str:
+    return host.run(["systemctl", "is-enabled", unit], check=False).stdout.strip()
+
+
+def ask_unit(host: Host, unit: str, what: str) -> str:
+    return host.run(["systemctl", "show", "--value", f"--property={what}", unit]).stdout.strip()

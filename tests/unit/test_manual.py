@@ -1,0 +1,61 @@
+"""The manual pages: they name all there is, and man can show them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from guestctl.cli.arguments import _parser
+from guestctl.manual import manual
+from guestctl.settings import SETTINGS
+
+PAGES = Path(__file__).parent.parent.parent / "docs/man"
+
+
+def printed(page: str) -> str:
+    """The page's text as roff prints it, all in one line."""
+    argv = ["groff", "-man", "-Tascii", "-P-cbou", "-rHY=0", str(PAGES / page)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    return " ".join(done.stdout.split())
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    """The verbs' own parsers."""
+    actions = _parser()._actions
+    (choices,) = (a.choices for a in actions if isinstance(a, argparse._SubParsersAction))
+    return dict(choices)
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in PAGES.iterdir()))
+def test_roff_has_no_complaint(page: str) -> None:
+    argv = ["groff", "-man", "-Tutf8", "-ww", "-z", str(PAGES / page)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_every_verb_and_option_stands_in_the_page() -> None:
+    text = printed("guestctl.1")
+    parsers = verbs()
+    options = {
+        option
+        for parser in (_parser(), *parsers.values())
+        for action in parser._actions
+        for option in action.option_strings
+    }
+    assert {name for name in parsers if not re.search(rf"\b{name}\b", text)} == set()
+    assert {name for name in options if not re.search(rf"(?<![^\s\[]){name}\b", text)} == set()
+
+
+def test_the_page_of_the_configuration_is_made_from_the_settings() -> None:
+    assert (PAGES / "guestctl.toml.5").read_text() == manual()
+
+
+def test_every_setting_can_be_read_in_it() -> None:
+    text = printed("guestctl.toml.5")
+    for row in SETTINGS:
+        assert f"{row.key} = {row.kind.show(row.default)}" in text
+        assert " ".join(row.meaning.split()) in text

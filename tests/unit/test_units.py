@@ -1,0 +1,80 @@
+"""The systemd units: what must hold of them on any host."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parent.parent.parent / "systemd"
+NAMES = sorted(path.name for path in UNITS.iterdir())
+MOST_EXPOSED = 3.0
+STARTS_OTHERS = {"Requires", "Requisite", "Wants", "BindsTo", "Upholds"}
+TIED_TO_OTHERS = {"Requires", "Requisite", "BindsTo", "PartOf", "Conflicts"}
+
+every_unit = pytest.mark.parametrize("name", NAMES)
+
+
+def read(name: str) -> dict[str, list[str]]:
+    """The words of each setting of a unit, those of several lines together."""
+    text = (UNITS / name).read_text().replace("\\\n", " ")
+    settings: dict[str, list[str]] = defaultdict(list)
+    for key, value in re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE):
+        settings[key] += value.split()
+    return settings
+
+
+def test_there_are_four() -> None:
+    kinds = ["-autostart", "-fallback", "-guard", ""]
+    assert [f"guestctl{kind}.service" for kind in kinds] == NAMES
+
+
+@every_unit
+def test_little_is_exposed(name: str) -> None:
+    argv = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(UNITS / name)]
+    shown = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"Overall exposure level for .*: ([\d.]+)", shown)
+    assert found
+    assert float(found[1]) <= MOST_EXPOSED
+
+
+@every_unit
+def test_none_is_tied_to_the_life_of_another(name: str) -> None:
+    settings = read(name)
+    tied = {unit for key in TIED_TO_OTHERS for unit in settings[key]}
+    assert tied <= {"virt-guest-shutdown.target"}
+
+
+@pytest.mark.parametrize("name", ["guestctl.service", "guestctl-guard.service"])
+def test_the_stop_is_short_unless_it_asks_for_time(name: str) -> None:
+    assert read(name)["TimeoutStopSec"] == ["30s"]
+    assert read(name)["NotifyAccess"] == ["exec" if "guard" in name else "main"]
+
+
+def test_the_guard_stops_after_the_service_and_before_all_that_it_needs() -> None:
+    service, guard = read("guestctl.service"), read("guestctl-guard.service")
+    assert service["After"] == ["guestctl-guard.service", *guard["After"]]
+    assert service["Requires"] == guard["Requires"]
+
+
+def test_what_starts_in_an_emergency_starts_nothing_else() -> None:
+    fallback = read("guestctl-fallback.service")
+    assert not [key for key in STARTS_OTHERS if fallback[key]]
+    assert read("guestctl.service")["OnFailureJobMode"] == ["fail"]
+
+
+def test_autostart_is_claimed_before_any_daemon_starts_guests() -> None:
+    before = read("guestctl-autostart.service")["Before"]
+    assert {"libvirtd.service", "virtqemud.service", "virtlxcd.service"} <= set(before)
+
+
+@every_unit
+def test_every_setting_that_is_not_plain_has_its_reason(name: str) -> None:
+    """A block of settings is under a comment, but for what any unit has."""
+    plain = re.compile(r"(Description|Documentation|WantedBy|Type|ExecStart)=|\[|$")
+    blocks = re.split(r"\n\n+|(?=\[\w+\]\n)", (UNITS / name).read_text())
+    bare = [b for b in blocks if not any(line.startswith("#") for line in b.splitlines())]
+    assert [line for block in bare for line in block.splitlines() if not plain.match(line)] == []
