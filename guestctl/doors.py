@@ -11,8 +11,6 @@ from .waiting import first
 
 #: How often it is looked whether a shutdown was called off: no signal tells (systemd 252, 257).
 CALLED_OFF_POLL = 1.0
-#: How long an answer is sought to whether the host is stopping, and the pause between two tries.
-ANSWER_LIMIT, ANSWER_PAUSE = 15.0, 1.0
 
 
 class Announcer(Protocol):
@@ -65,10 +63,7 @@ class Doors:
         return self._announced.is_set() or await self._host_stops()
 
     async def _host_stops(self) -> bool:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + ANSWER_LIMIT
-        while (answer := await self._is_stopping()) is None and loop.time() < end:
-            await asyncio.sleep(ANSWER_PAUSE)
+        answer = await self._is_stopping()
         if answer is None:
             text = "cannot tell whether the host is stopping: no guest is touched"
             journal.log(text, priority=journal.Priority.ERROR)

@@ -49,6 +49,11 @@ def log(message: str, *, priority: Priority = Priority.INFO, **fields: object) -
         _to_stderr(message, priority)
 
 
+def warn(message: str) -> None:
+    """A line that somebody should look at."""
+    log(message, priority=Priority.WARNING)
+
+
 def _to_journal(message: str, priority: Priority, fields: dict[str, object]) -> bool:
     """Whether it was written.  Without a journal sd_journal_sendv(3) fails without a word."""
     values: dict[str, object] = {

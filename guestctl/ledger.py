@@ -164,14 +164,12 @@ class Ledger:
         )
         return {GuestId(*row) for row in rows}
 
-    def host_stop_begun(self, boot: str) -> int | None:
-        """When the run of a host that goes down began that was cut off last in this boot."""
-        row = self.db.execute(
-            "SELECT begun, ended, kind, door, boot FROM run ORDER BY id DESC LIMIT 1"
-        ).fetchone()
-        if row is None or row[1:] != (None, RunKind.PRESERVE, Door.HOST_STOP, boot):
-            return None
-        return int(row[0])
+    def host_stop(self, boot: str) -> PastRun | None:
+        """The newest run, if it is one of this boot that was for the host's going down."""
+        for run in self.runs(1):
+            if (run.kind, run.door, run.boot) == (RunKind.PRESERVE, Door.HOST_STOP, boot):
+                return run
+        return None
 
     def run_steps(self, run: int) -> list[PastStep]:
         """The steps of a run, in the order in which they were begun."""
@@ -279,9 +277,7 @@ class Ledger:
 
     def unsettle(self, guest: GuestId, boot: str) -> None:
         """The guest was turned off just now, in this boot: the host may be about to go down."""
-        self.db.execute(
-            "UPDATE guest SET unsettled = ? WHERE uri = ? AND uuid = ?", (boot, *guest)
-        )
+        self.db.execute("UPDATE guest SET unsettled = ? WHERE uri = ? AND uuid = ?", (boot, *guest))
 
     def unsettled(self, boot: str) -> list[Known]:
         """Guests that were turned off in this boot, and whose settle time has not passed."""

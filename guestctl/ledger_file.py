@@ -22,7 +22,8 @@ CREATE TABLE guest (
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL,
     wanted TEXT, stopped_by TEXT, stopped_at INTEGER,
     up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
-    hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, unsettled TEXT, PRIMARY KEY (uri, uuid)) STRICT;
+    hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, unsettled TEXT,
+    PRIMARY KEY (uri, uuid)) STRICT;
 CREATE TABLE run (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, door TEXT NOT NULL,
     boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,

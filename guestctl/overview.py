@@ -42,9 +42,7 @@ def rows(
     return sorted(made, key=lambda row: (row.name, row.uri, row.uuid))
 
 
-def _row(
-    guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owned: bool
-) -> Row:
+def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owned: bool) -> Row:
     found = wish(known, guest, boot)
     return Row(
         name=guest.name,

@@ -31,7 +31,7 @@ class _Activity:
 class Patience(Silent):
     """A Report that knows whether some step is still inside its own deadline."""
 
-    def __init__(self, extend: Callable[[float], None], status: Callable[[str], None]) -> None:
+    def __init__(self, extend: Callable[[float], object], status: Callable[[str], object]) -> None:
         """extend is given seconds, and status the line that `systemctl status` shows."""
         self._extend = extend
         self._status = status

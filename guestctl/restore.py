@@ -26,7 +26,7 @@ from .model import (
     SaveDecision,
 )
 from .plan import plan_missing, plan_restore
-from .policy import resolve
+from .policy import Policy, resolve
 from .ports import Storage
 from .run import Run
 from .subject import Subject
@@ -86,10 +86,11 @@ async def _plan(
 ) -> Plan:
     """The plan, with the XML of the guests that it would start looked at as well."""
 
+    def policy(guest: GuestFacts) -> Policy:
+        return resolve(config, guest)
+
     def plan(guests: Iterable[GuestFacts]) -> Plan:
-        return plan_restore(
-            guests, known, lambda guest: resolve(config, guest), world.boot, *request
-        )
+        return plan_restore(guests, known, policy, world.boot, *request)
 
     to_start = [p.guest for p in plan(seen).guests if p.verdict is None]
     with_xml = await with_natures(world.hypervisors, to_start)

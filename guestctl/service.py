@@ -133,7 +133,8 @@ class Service:
 
     def _inhibit(self) -> None:
         """An inhibitor is held while there is a guest to be taken to safety."""
-        self._login.hold(self._somebody_is_up and self.activity != "down")
+        busy = self._somebody_is_up or self.activity == "preserving"
+        self._login.hold(busy and self.activity != "down")
 
     @property
     def _somebody_is_up(self) -> bool:
@@ -171,7 +172,7 @@ class Service:
     # Down
 
     async def _go_down(self) -> bool:
-        """Take everybody to safety; False once the host goes on, True when it stays up after all."""
+        """Take everybody to safety; True when the shutdown was called off after all."""
         self._does("preserving")
         called_off = asyncio.create_task(self._doors.until_called_off())
         preserving = asyncio.create_task(self._preserve())

@@ -103,7 +103,8 @@ class Watch:
             await first(self._wake.wait(), deaf.wait())
             self._wake.clear()
             await self._look()
-        raise HypervisorError(ErrorKind.UNREACHABLE, f"{self._hypervisor.uri}: the connection broke")
+        text = f"{self._hypervisor.uri}: the connection broke"
+        raise HypervisorError(ErrorKind.UNREACHABLE, text)
 
     async def _look(self) -> None:
         news, self._news = list(self._news), {}
@@ -134,8 +135,9 @@ class Watch:
         """live: what is seen has happened just now, as events told."""
         self._count(seen, gone)
         nothing = _Noticed(set(), [])
-        work = lambda ledger: self._write(ledger, seen, gone, live)  # noqa: E731
-        noticed = await self._world.scribe(work, nothing)
+        noticed = await self._world.scribe(
+            lambda ledger: self._write(ledger, seen, gone, live), nothing
+        )
         for known in noticed.stopped:
             self._on_stop(known)
         if noticed.in_hand:

@@ -24,9 +24,7 @@ from ..world import Seen, World, read_all
 from . import common
 from .display import Display, choose_display
 from .exits import CommandError, Exit, complain
-from .guarding import preserve_if_host_stops, start_at_boot
 from .results import print_result
-from .text import emit
 
 #: Whoever looks whether there is a run has the lock for a moment.
 A_GLANCE = 1.0
@@ -36,8 +34,6 @@ _Run = Callable[[World, Config, Seen, frozenset[GuestId] | None], Coroutine[Any,
 
 def shutdown_verb(arguments: Namespace) -> int:
     """`shutdown --preserve [GUEST…]`, `shutdown GUEST…`, `shutdown --all`."""
-    if arguments.if_host_stops:
-        return preserve_if_host_stops(arguments)
     begun = time.monotonic()  # which is asyncio's clock
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
 
@@ -51,8 +47,6 @@ def shutdown_verb(arguments: Namespace) -> int:
 
 def start_verb(arguments: Namespace) -> int:
     """`start [GUEST…]`."""
-    if arguments.boot:
-        return start_at_boot(arguments)
 
     def run(
         world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None

@@ -19,8 +19,8 @@ from typing import Any
 from .. import autostart, host, lastgood, settling
 from ..config import Config
 from ..hoststop import PATIENCE, HostStop
-from ..ledger import Ledger
-from ..model import Door, Known, RunResult, Wanted
+from ..ledger import Ledger, PastRun
+from ..model import Door, Known, RunKind, RunResult, Wanted
 from ..notify import Notifier
 from ..patience import Patience
 from ..reports import Several
@@ -29,7 +29,7 @@ from ..runlock import LockHeld, run_lock_of_service
 from ..scribe import ThreadScribe
 from ..storage import HostStorage
 from ..systemd import is_stopping_now
-from ..world import World, read_all_patiently
+from ..world import World, read_all, read_all_patiently
 from . import common
 from .display import Display, choose_display
 from .exits import CommandError, Exit, complain
@@ -40,7 +40,7 @@ from .text import emit
 OPERATOR_AT_BOOT = 1800.0
 
 
-def preserve_if_host_stops(arguments: Namespace) -> int:
+def shutdown_verb(arguments: Namespace) -> int:
     """`shutdown --preserve --if-host-stops`: finish what the service began, or could not begin."""
     stops = is_stopping_now()
     if stops is None:
@@ -52,7 +52,7 @@ def preserve_if_host_stops(arguments: Namespace) -> int:
     return _act(arguments, _finish)
 
 
-def start_at_boot(arguments: Namespace) -> int:
+def start_verb(arguments: Namespace) -> int:
     """`start --boot`: bring back what this boot owes, unless that was done."""
     done = common.ask_ledger(lambda ledger: ledger.restored_since_preserve(host.boot_id()), False)
     if done:
@@ -111,16 +111,26 @@ async def _finish(job: _Job) -> RunResult:
     world, settle = job.world, job.config.shutdown.settle
     boot, now = world.boot, world.clock()
 
-    def look(ledger: Ledger) -> tuple[bool, int | None]:
+    def look(ledger: Ledger) -> tuple[bool, PastRun | None]:
         settling.settle_old(ledger, boot, settle, now)
         may_be_up = any(_may_be_up(known, boot) for known in ledger.guests().values())
-        return may_be_up, ledger.host_stop_begun(boot)
+        return may_be_up, ledger.host_stop(boot)
 
-    may_be_up, cut_off = await world.scribe(look, (True, None))
-    spent = max(0.0, (now - cut_off) / 1e9) if cut_off else 0.0
+    unknown: tuple[bool, PastRun | None] = (True, None)
+    may_be_up, earlier = await world.scribe(look, unknown)
+    if earlier and earlier.ended and await _everybody_is_down(world):
+        emit("the service has taken every guest to safety: nothing is left to do\n")
+        return RunResult(RunKind.PRESERVE, earlier.id, ())
+    cut_off = earlier is not None and earlier.ended is None
+    spent = max(0.0, (now - earlier.begun) / 1e9) if earlier and cut_off else 0.0
     unreachable = PATIENCE if may_be_up or cut_off else 0.0
     run = HostStop(world, job.config, job.patience, unreachable, spent)
     return await run.under_lock(host.state_folder(), "guestctl, as the host goes down")
+
+
+async def _everybody_is_down(world: World) -> bool:
+    seen = await read_all(world.hypervisors)
+    return not seen.lost and all(guest.down for guest in seen.guests)
 
 
 def _may_be_up(known: Known, boot: str) -> bool:

@@ -34,13 +34,20 @@ _VERBS = {
 def main(argv: list[str]) -> int:
     """Run one command; the exit status."""
     arguments = parse(argv)
-    module = importlib.import_module(f".{_VERBS[arguments.verb]}", __package__)
+    module = importlib.import_module(f".{_module(arguments)}", __package__)
     verb: Callable[[Namespace], int] = getattr(module, f"{arguments.verb}_verb")
     try:
         return verb(arguments)
     except CommandError as error:
         complain(str(error))
         return error.status
+
+
+def _module(arguments: Namespace) -> str:
+    for_unit = getattr(arguments, "if_host_stops", False) or (
+        arguments.verb == "start" and arguments.boot
+    )
+    return "guarding" if for_unit else _VERBS[arguments.verb]
 
 
 def entry() -> NoReturn:

@@ -16,17 +16,19 @@ from .. import autostart, host, journal, lastgood, presence
 from ..config import Config
 from ..doors import Doors
 from ..hypervisor import LibvirtHypervisor
+from ..journal_report import Journal
 from ..lastgood import Loaded
 from ..logind import Logind
 from ..notify import Notifier
 from ..patience import Patience
 from ..ports import Hypervisor
-from ..reports import Journal, Several, names
+from ..reports import Several, names
 from ..scribe import ThreadScribe
 from ..service import Service, Surroundings
 from ..storage import HostStorage
-from ..systemd import is_stopping
+from ..systemd import is_stopping_patiently
 from ..uris import canonical, why_remote
+from ..waiting import first
 from ..world import World
 from . import common
 from .exits import CommandError, Exit
@@ -96,11 +98,11 @@ class _Daemon:
         self._notifier = Notifier()
         self._since = time.time_ns()
         self._delay: float | None = None
-        self._changed = asyncio.Event()
+        self._changed, self._connected = asyncio.Event(), asyncio.Event()
         self._scribe = ThreadScribe(common.ledger_path(), time.time_ns, journal.warn)
-        self._logind = Logind(WHY, self._announce, self._on_change)
+        self._logind = Logind(WHY, lambda kind: self._doors.announce(kind), self._on_change)
         self._patience = Patience(self._notifier.extend, self._notifier.status)
-        self._doors = Doors(self._logind, is_stopping)
+        self._doors = Doors(self._logind, is_stopping_patiently)
         self._service = Service(self._surroundings(), loaded.config)
 
     def _surroundings(self) -> Surroundings:
@@ -117,11 +119,10 @@ class _Daemon:
             on_change=self._on_change,
         )
 
-    def _announce(self, kind: str) -> None:
-        self._doors.announce(kind)
-
     def _on_change(self) -> None:
         self._changed.set()
+        if self._logind.connected:
+            self._connected.set()
 
     async def run(self) -> None:
         """Serve until there is nothing more to do; systemd hears of it all."""
@@ -156,9 +157,7 @@ class _Daemon:
 
     async def _become_ready(self) -> None:
         """Once a shutdown would be heard of; libvirt may come later."""
-        end = asyncio.get_running_loop().time() + LOGIND_LIMIT
-        while not self._logind.connected and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(0.05)
+        await first(self._connected.wait(), asyncio.sleep(LOGIND_LIMIT))
         self._notifier.ready()
 
     # Configuration

@@ -41,7 +41,8 @@ def status_verb(arguments: Namespace) -> int:
 def _status(said: dict[str, Any] | None) -> dict[str, Any]:
     service = {"running": said is not None, **(said or {})}
     delay, guard = asyncio.run(_ask_host())
-    runs, guests = common.ask_ledger(_recorded, ([], {}))
+    nothing: _Recorded = ([], {"on": 0, "off": 0, "held": 0})
+    runs, guests = common.ask_ledger(_recorded, nothing)
     under_way = bool(runs) and runs[0].ended is None and is_held(host.state_folder())
     past = runs[1:] if under_way else runs
     return {
@@ -55,7 +56,10 @@ def _status(said: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _recorded(ledger: Ledger) -> tuple[list[PastRun], dict[str, int]]:
+_Recorded = tuple[list[PastRun], dict[str, int]]
+
+
+def _recorded(ledger: Ledger) -> _Recorded:
     return ledger.runs(2), _wanted(ledger.guests().values())
 
 

@@ -71,7 +71,9 @@ def _verdict(result: RunResult) -> str:
 
 
 def _state(story: Story) -> str:
-    made = rows(story.facts, story.known, lambda g: resolve(story.config, g), story.boot)
+    made = rows(
+        story.facts, story.known, lambda g: resolve(story.config, g), story.boot, owned=False
+    )
     facts = {guest.id.uuid: guest for guest in story.facts}
     lines = [f"at the end, {_time(story.ended)}:"]
     for row in made:

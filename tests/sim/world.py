@@ -108,6 +108,8 @@ class RecordingReport:
     def guest_added(self, plan: GuestPlan) -> None:
         self.added.append((_now(), plan))
 
+    def gets_ready(self, guest: GuestFacts, timeout: float) -> None: ...
+
     def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
         self.begun.append((_now(), guest.name, step, timeout))
 

@@ -114,7 +114,7 @@ ONLY = {
     "subprocess": set(),
     "sqlite3": {"ledger", "ledger_file", "saves", "scribe"},
     "threading": {"threads", "scribe", "hypervisor"},
-    "fcntl": {"runlock"},
+    "fcntl": {"runlock", "presence"},
 }
 
 

@@ -67,6 +67,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         parallel = 5
         bypass-cache = true
         save-reserve = "3MiB"
+        settle = "3min"
         deadline = "4min"
         [boot]
         restore = false
@@ -92,6 +93,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
             5,
             True,
             3 * 2**20,
+            180.0,
             240.0,
         ),
         Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, True, False),

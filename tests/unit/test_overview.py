@@ -21,7 +21,8 @@ from tests.unit.makers import (
 
 def row(facts: GuestFacts, says: Known | None = None) -> Row:
     """The row of one guest under the default policy."""
-    (made,) = rows([facts], {facts.id: says} if says else {}, always(policy()), BOOT)
+    says_of = {facts.id: says} if says else {}
+    (made,) = rows([facts], says_of, always(policy()), BOOT, owned=False)
     return made
 
 
@@ -57,14 +58,14 @@ def test_a_running_guest_was_stopped_by_nobody_whatever_the_ledger_remembers() -
 
 def test_what_the_next_boot_does_follows_from_policy() -> None:
     unsaved, forgotten = policy(save=Scope.NONE), policy(Boot(restore=False))
-    (started,) = rows([guest()], {}, always(unsaved), BOOT)
-    (left,) = rows([guest()], {}, always(forgotten), BOOT)
+    (started,) = rows([guest()], {}, always(unsaved), BOOT, owned=False)
+    (left,) = rows([guest()], {}, always(forgotten), BOOT, owned=False)
     assert (started.next_boot, left.next_boot) == (NextBoot.START, NextBoot.STAY_DOWN)
 
 
 def test_rows_are_sorted_by_name_and_then_by_what_tells_them_apart() -> None:
     seen = [guest("b", 2), guest("b", 1), guest("a", 3)]
-    found = rows(seen, {}, always(policy()), BOOT)
+    found = rows(seen, {}, always(policy()), BOOT, owned=False)
     assert [(r.name, r.uuid) for r in found] == [
         ("a", guest_id(3).uuid),
         ("b", guest_id(1).uuid),

@@ -202,31 +202,6 @@ def test_any_command_line_can_be_named(tmp_path: Path) -> None:
         assert "guestctl start" in refusal(tmp_path)
 
 
-# A host that goes down
-
-
-def test_a_host_that_goes_down_goes_on_beside_the_other_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock(monkeypatch)
-    trouble: list[str] = []
-    with (
-        another_process(tmp_path),
-        run_lock(tmp_path, "us", 300, trouble.append, or_go_on=True),
-    ):
-        assert 300 <= clock.now < 301
-    (said,) = trouble
-    assert "another run has the lock: guestctl shutdown --preserve" in said
-    assert said.endswith("going on beside it")
-
-
-def test_a_host_that_goes_down_has_the_lock_where_it_can(tmp_path: Path) -> None:
-    trouble: list[str] = []
-    with run_lock(tmp_path, "us", 0, trouble.append, or_go_on=True):
-        assert "us" in refusal(tmp_path)
-    assert trouble == []
-
-
 # Whether a run is under way
 
 

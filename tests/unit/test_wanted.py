@@ -100,15 +100,33 @@ NEXT: list[tuple[GuestFacts, Known | None, bool, bool, NextBoot]] = [
 def test_the_next_boot(
     facts: GuestFacts, says: Known | None, restore: bool, saves: bool, expected: NextBoot
 ) -> None:
-    assert next_boot(says, facts, BOOT, restore=restore, saves=saves) is expected
+    found = next_boot(says, facts, BOOT, restore=restore, saves=saves, owned=False)
+    assert found is expected
 
 
-@given(guests_and_knowledge, st.booleans(), st.booleans())
+OWNED: list[tuple[GuestFacts, Known | None, NextBoot]] = [
+    (off(autostart=True), None, START),
+    (off(autostart=True, saved=True), None, RESUME),
+    (off(autostart=True), by_user, STAY),
+    (off(autostart=True), by_host, START),
+    (off(autostart=True), known(hold="disk"), HELD),
+    (off(), None, STAY),
+]
+
+
+@pytest.mark.parametrize(("facts", "says", "expected"), OWNED)
+def test_the_next_boot_where_guestctl_owns_autostart(
+    facts: GuestFacts, says: Known | None, expected: NextBoot
+) -> None:
+    assert next_boot(says, facts, BOOT, restore=True, saves=True, owned=True) is expected
+
+
+@given(guests_and_knowledge, st.booleans(), st.booleans(), st.booleans())
 def test_a_held_or_transient_guest_does_not_come_back(
-    pair: tuple[GuestFacts, Known | None], restore: bool, saves: bool
+    pair: tuple[GuestFacts, Known | None], restore: bool, saves: bool, owned: bool
 ) -> None:
     facts, says = pair
-    found = next_boot(says, facts, BOOT, restore=restore, saves=saves)
+    found = next_boot(says, facts, BOOT, restore=restore, saves=saves, owned=owned)
     if not facts.persistent:
         assert found is STAY
     elif says is not None and says.hold is not None:
