@@ -42,14 +42,21 @@ OPERATOR_AT_BOOT = 1800.0
 
 def shutdown_verb(arguments: Namespace) -> int:
     """`shutdown --preserve --if-host-stops`: finish what the service began, or could not begin."""
-    stops = is_stopping_now()
-    if stops is None:
-        complain("cannot tell whether the host is stopping: no guest is touched")
-        return Exit.NOT_ALL_WELL
-    if not stops:
+    if not _host_stops():
         emit("the host is not going down: nothing is done to its guests\n")
         return Exit.OK
     return _act(arguments, _finish)
+
+
+def _host_stops() -> bool:
+    """Whether the host is going down; without an answer it is not: no guest is touched then."""
+    stops = is_stopping_now()
+    if stops is None:
+        complain(
+            "cannot find out whether the host is going down: systemd answers neither on the bus"
+            " nor to systemctl; it counts as staying up"
+        )
+    return bool(stops)
 
 
 def start_verb(arguments: Namespace) -> int:

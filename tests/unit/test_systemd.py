@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from guestctl import systemd
-from guestctl.cli import acting
+from guestctl.cli import guarding
 from tests.unit.private_bus import FakeSystemd, PrivateBus, open_fds, private_bus
 from tests.unit.running import run_async
 
@@ -162,7 +162,7 @@ def test_it_is_asked_again_for_a_while(
 @pytest.mark.parametrize(("state", "stops"), [("stopping", True), ("running", False)])
 def test_the_command_hears_it(systemctl: Path, state: str, stops: bool) -> None:
     answers(systemctl, state)
-    assert acting._host_stops() is stops
+    assert guarding._host_stops() is stops
 
 
 def test_without_an_answer_the_command_says_so(
@@ -170,5 +170,5 @@ def test_without_an_answer_the_command_says_so(
 ) -> None:
     monkeypatch.setattr(systemd, "PATIENCE", 0.05)
     monkeypatch.setattr(systemd, "PAUSE", 0.01)
-    assert acting._host_stops() is False
+    assert guarding._host_stops() is False
     assert "cannot find out whether the host is going down" in capsys.readouterr().err
