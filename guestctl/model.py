@@ -234,7 +234,9 @@ class Known:
     """What the ledger says of one guest.
 
     wanted is None while nothing was decided.  up_boot is the boot during which it was last
-    seen up.  taken_down: a run took it down for the host's sake, and owes it a start.
+    seen up; None once a run has seen it down, or somebody has decided.
+    taken_down: a run took it down for the host's sake, and owes it a start.
+    tried: the steps of preserves that were begun with it during that boot, where it was.
     held_for_save: guestctl itself holds it, because of its managed save.
     """
 
@@ -247,6 +249,7 @@ class Known:
     taken_down: bool = False
     hold: str | None = None
     held_for_save: bool = False
+    tried: frozenset[Step] = frozenset()
 
 
 class SaveState(StrEnum):
