@@ -63,7 +63,11 @@ class Ascent:
         self._guest = plan.guest
         self._decision = decision
         self._policy = run.policy(plan.guest).boot
-        self._subject = Subject(plan.guest, self._world.hypervisors[plan.guest.id.uri])
+        self._subject = Subject(
+            plan.guest,
+            self._world.hypervisors[plan.guest.id.uri],
+            patience=self._policy.start_timeout,
+        )
         self._begun = asyncio.get_running_loop().time()
         self._step: StepResult | None = None
         #: Whether libvirt said that it is down, after the newest attempt to start it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,14 +227,30 @@ class Ledger:
 
     def guests(self) -> dict[GuestId, Known]:
         """All that is known of every guest ever recorded."""
-        rows = self.db.execute(f"SELECT {_KNOWN} FROM guest")
-        return {known.id: known for known in map(_known, rows)}
+        rows = self.db.execute(f"SELECT {_KNOWN} FROM guest").fetchall()
+        tried = self._tried()
+        return {known.id: known for known in (_known(row, tried) for row in rows)}
 
     def guest(self, guest: GuestId) -> Known | None:
         """All that is known of one guest."""
         query = f"SELECT {_KNOWN} FROM guest WHERE uri = ? AND uuid = ?"
         row = self.db.execute(query, tuple(guest)).fetchone()
-        return _known(row) if row else None
+        return _known(row, self._tried()) if row else None
+
+    def _tried(self) -> dict[GuestId, set[Step]]:
+        """What preserves have begun with guests that they took down, in the boot of each."""
+        # Runs first: those of one boot are few, and this is asked before every run.
+        rows = self.db.execute(
+            "SELECT DISTINCT s.uri, s.uuid, s.step FROM run r CROSS JOIN step s ON s.run = r.id"
+            " CROSS JOIN guest g ON g.uri = s.uri AND g.uuid = s.uuid WHERE r.kind = ?"
+            " AND r.boot IN (SELECT up_boot FROM guest WHERE taken_down)"
+            " AND g.taken_down AND g.up_boot = r.boot",
+            (RunKind.PRESERVE,),
+        )
+        found: dict[GuestId, set[Step]] = {}
+        for uri, uuid, step in rows:
+            found.setdefault(GuestId(uri, uuid), set()).add(Step(step))
+        return found
 
     def seen_up(self, guest: GuestFacts, boot: str) -> None:
         """The guest is up now: it is wanted on, and nobody stopped it."""
@@ -253,6 +269,10 @@ class Ledger:
             " WHERE uri = ? AND uuid = ?",
             (Wanted.ON, StoppedBy.HOST, self._now(), *guest.id),
         )
+
+    def seen_down(self, guest: GuestId) -> None:
+        """The run that was to take the guest down has seen it down: whatever did it, it is owed."""
+        self.db.execute("UPDATE guest SET up_boot = NULL WHERE uri = ? AND uuid = ?", tuple(guest))
 
     def want(self, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None = None) -> None:
         """Somebody decided whether the guest should run; `by` when it is down because of it.
@@ -282,7 +302,7 @@ class Ledger:
     def unsettled(self, boot: str) -> list[Known]:
         """Guests that were turned off in this boot, and whose settle time has not passed."""
         rows = self.db.execute(f"SELECT {_KNOWN} FROM guest WHERE unsettled = ?", (boot,))
-        return [_known(row) for row in rows]
+        return [_known(row, {}) for row in rows]
 
     def settle(self, guest: GuestId) -> None:
         """The host stayed up: whoever turned the guest off meant it."""
@@ -312,6 +332,14 @@ class Ledger:
         self.db.execute(
             "UPDATE guest SET hold = ?, held_for_save = ? WHERE uri = ? AND uuid = ?",
             (reason, int(for_save), *guest.id),
+        )
+
+    def forget_wish(self, guest: GuestId) -> None:
+        """Whatever was wanted of the guest is past: libvirt knows it no more."""
+        self.db.execute(
+            "UPDATE guest SET wanted = NULL, stopped_by = NULL, stopped_at = NULL,"
+            " up_boot = NULL, taken_down = 0 WHERE uri = ? AND uuid = ?",
+            tuple(guest),
         )
 
     def forget(self, guest: GuestId) -> None:
@@ -385,7 +413,7 @@ _KNOWN = (
 )
 
 
-def _known(row: tuple[Any, ...]) -> Known:
+def _known(row: tuple[Any, ...], tried: Mapping[GuestId, Collection[Step]]) -> Known:
     uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, *rest = row
     for_save, unsettled = rest
     return Known(
@@ -399,6 +427,7 @@ def _known(row: tuple[Any, ...]) -> Known:
         hold,
         bool(for_save),
         unsettled,
+        frozenset(tried.get(GuestId(uri, uuid), ())),
     )
 
 

@@ -130,16 +130,13 @@ def plan_restore(
 def plan_missing(
     guests: Iterable[GuestFacts], known: Iterable[Known], lost: Collection[str]
 ) -> tuple[GuestPlan, ...]:
-    """Guests that are wanted on and that libvirt knows no more, though it could be asked.
-
-    They stay wanted: a definition that libvirt could not load may come back.
-    """
+    """Guests that are wanted on and that libvirt knows no more, though it could be asked."""
     listed = {guest.id for guest in guests}
     return tuple(
         GuestPlan(
             GuestFacts(guest.id, guest.name, State.UNKNOWN),
             verdict=Outcome.GONE,
-            reason="libvirt knows no guest with its UUID any more",
+            reason="libvirt knows no guest with its UUID any more; it is not wanted any more",
         )
         for guest in known
         if guest.wanted is Wanted.ON and guest.id not in listed and guest.id.uri not in lost

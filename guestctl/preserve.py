@@ -138,7 +138,8 @@ class _Preserve:
 
     def _begin(self, plan: GuestPlan, group: asyncio.TaskGroup) -> None:
         guest = plan.guest
-        subject = Subject(guest, self._world.hypervisors[guest.id.uri], self._run.ends)
+        hypervisor = self._world.hypervisors[guest.id.uri]
+        subject = Subject(guest, hypervisor, self._run.ends, self._run.patience)
         self._subjects[guest.id] = subject
         self._plans[guest.id] = plan
         self._ladders[guest.id] += 1

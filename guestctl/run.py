@@ -15,6 +15,7 @@ from .model import (
     GuestPlan,
     GuestResult,
     Known,
+    Outcome,
     RunKind,
     RunResult,
     Step,
@@ -36,6 +37,7 @@ SHUTDOWN_SHARE = 0.25
 POWEROFF_SHARE, POWEROFF = 0.3, 30.0
 #: libvirt gives a QEMU that does not answer SIGTERM for 10 s, then SIGKILL.
 LEAST_POWEROFF = 15.0
+RECONNECT_AT_STOP = 60.0
 
 
 #: How the ledger is named among the connections that were lost.
@@ -93,6 +95,14 @@ class Run:
         """The seconds until the run's deadline."""
         return max(0.0, self.ends - asyncio.get_running_loop().time())
 
+    @property
+    def patience(self) -> float:
+        """How long guests being taken down wait for a connection that broke, within the deadline.
+
+        A libvirtd that ends while the host stops is not started again: its own stop job waits.
+        """
+        return RECONNECT_AT_STOP if self.door is Door.HOST_STOP else float("inf")
+
     def record_plan(self, ledger: Ledger, plan: GuestPlan) -> None:
         """What is about to be tried, in the trail."""
         ledger.add_reason(plan.guest.id, self.source, f"{self.door}: {describe(plan)}")
@@ -108,6 +118,8 @@ class Run:
     def record_end(self, ledger: Ledger, result: GuestResult) -> None:
         """How the run ended for a guest, in the trail as well unless its steps tell."""
         ledger.end_guest(self.number, result)
+        if result.outcome is Outcome.GONE and self.kind is RunKind.RESTORE:
+            ledger.forget_wish(result.guest)
         if not told_by_steps(result):
             text = f"{result.outcome}: {result.reason}" if result.reason else result.outcome
             ledger.add_reason(result.guest, self.source, text)

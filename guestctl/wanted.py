@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .model import GuestFacts, Known, NextBoot, State, StoppedBy, Wanted
+from .model import GuestFacts, Known, NextBoot, State, Step, StoppedBy, Wanted
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
         return Wish(Wanted.ON, StoppedBy.HOST, "the power went just after it stopped", news=True)
     if known.wanted is Wanted.OFF:
         return Wish(Wanted.OFF, known.stopped_by, "it was turned off on purpose")
-    if guest.down and guest.reason == "migrated" and known.up_boot == boot:
+    if _moved(known, guest, boot):
         return Wish(Wanted.OFF, StoppedBy.MOVED, "it was migrated away", news=True)
-    if known.taken_down:
+    if known.taken_down and not _was_somebody_else(known, guest, boot):
         return Wish(Wanted.ON, known.stopped_by, "a run took it down for the host's sake")
     return _unwatched_stop(known, guest, boot)
 
@@ -47,6 +47,27 @@ def due(known: Known | None, guest: GuestFacts, boot: str, *, autostart: bool) -
     if autostart and guest.autostart and (known is None or known.wanted is None):
         return Wish(Wanted.ON, None, "libvirt's autostart flag is set")
     return wish(known, guest, boot)
+
+
+def _moved(known: Known, guest: GuestFacts, boot: str) -> bool:
+    """Whether it was migrated away since a run last saw it, and nobody asked for it here since."""
+    return guest.down and guest.reason == "migrated" and (known.taken_down or known.up_boot == boot)
+
+
+#: What libvirt says of a guest that went down by one of our steps, and by nothing else.
+_REASON_OF = {Step.SAVE: "saved", Step.SHUTDOWN: "shutdown", Step.POWEROFF: "destroyed"}
+_TELLING = frozenset({*_REASON_OF.values(), "from snapshot"})
+
+
+def _was_somebody_else(known: Known, guest: GuestFacts, boot: str) -> bool:
+    """Whether libvirt says of a guest that we were to take down what no step of ours brings about.
+
+    Such as "shutdown" of one that was only being saved: that run lost sight of it, or it was up
+    again since, and its user turned it off.  "unknown" tells nothing: libvirtd was restarted.
+    """
+    if not guest.down or known.up_boot != boot or guest.reason not in _TELLING:
+        return False
+    return guest.reason not in {_REASON_OF[step] for step in known.tried if step in _REASON_OF}
 
 
 def _unwatched_stop(known: Known, guest: GuestFacts, boot: str) -> Wish:

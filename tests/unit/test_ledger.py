@@ -823,3 +823,25 @@ def test_the_schema_is_what_the_version_says() -> None:
     """Whoever changes it must raise the number, and write the way there."""
     statements = " ".join(ledger_file._SCHEMA.split())
     assert (SCHEMA_VERSION, len(statements.split(";"))) == (1, 8)
+
+
+def test_what_a_run_has_begun_with_a_guest_is_known_until_its_end_is_seen(ledger: Ledger) -> None:
+    ledger.seen_up(guest(), BOOT)
+    ledger.taking_down(guest())
+    run = ledger.begin_run(RunKind.PRESERVE, Door.COMMAND, BOOT)
+    ledger.begin_step(run, guest(), Step.SAVE)
+    operators = ledger.begin_run(RunKind.SHUTDOWN, Door.COMMAND, BOOT)
+    ledger.begin_step(operators, guest(), Step.POWEROFF)
+    assert ledger.guests()[guest_id()].tried == {Step.SAVE}
+    ledger.seen_down(guest_id())
+    known = ledger.guests()[guest_id()]
+    assert (known.tried, known.up_boot, known.taken_down) == (frozenset(), None, True)
+
+
+def test_a_wish_is_forgotten_and_the_hold_and_the_trail_are_not(ledger: Ledger) -> None:
+    ledger.want(guest(), Wanted.ON)
+    ledger.hold(guest(), "later")
+    ledger.add_reason(guest_id(), "guestctl", "gone")
+    ledger.forget_wish(guest_id())
+    known = ledger.guests()[guest_id()]
+    assert (known.wanted, known.hold, len(ledger.trail(guest_id()))) == (None, "later", 1)
