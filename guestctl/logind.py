@@ -246,7 +246,8 @@ class Logind:
         except BusError:
             self._connected = False
             raise
-        self._connected = True
+        if not self._connected:
+            self._connected, self._problem = True, ""
         if heard != self._heard:
             return  # a signal is newer than this answer
         if preparing:
