@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,12 +17,15 @@ from tests.testbed.session import SessionDaemon
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--suite`, several times if need be: on which Debian generations host tests run."""
     parser.addoption("--suite", action="append", choices=["bookworm", "trixie", "forky"])
+    parser.addoption("--deb", type=Path, help="the guestctl package; else it is `make install`ed")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A host test runs once for each generation chosen."""
     if "suite" in metafunc.fixturenames:
-        metafunc.parametrize("suite", metafunc.config.getoption("--suite") or ["trixie"])
+        suites = metafunc.config.getoption("--suite") or ["trixie"]
+        # One generation after the other: its tests share a host.
+        metafunc.parametrize("suite", suites, scope="session")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -6,11 +6,14 @@ import re
 import subprocess
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import pluggy
 import pytest
 
 from tests.command import PROJECT
+from tests.host.stage import Stage
 from tests.testbed.host import Host
 
 EVIDENCE = PROJECT / "test-evidence"
@@ -18,7 +21,7 @@ NewHost = Callable[[str], Host]
 
 
 @pytest.fixture
-def new_host(request: pytest.FixtureRequest) -> Iterator[NewHost]:
+def new_host(request: pytest.FixtureRequest, package: Path | None) -> Iterator[NewHost]:
     """Makes hosts of a Debian generation, off, with guestctl installed and enabled."""
     hosts: list[Host] = []
     with ExitStack() as stack:
@@ -26,30 +29,63 @@ def new_host(request: pytest.FixtureRequest) -> Iterator[NewHost]:
         def make(suite: str) -> Host:
             host = stack.enter_context(Host(suite, f"{suite}-{len(hosts)}"))
             hosts.append(host)
-            install(host)
+            install(package, host)
             return host
 
         yield make
-        if request.node.stash.get(FAILED, False):
-            keep_evidence(request.node.name, hosts)
+        if has_failed(request):
+            keep_evidence(request, hosts)
 
 
-def install(host: Host) -> None:
-    """Put guestctl on the host's disk as `make install` does, its unit enabled."""
+@pytest.fixture(scope="session")
+def stage(suite: str, package: Path | None) -> Iterator[Stage]:
+    """Where the shared host of that generation stands."""
+    stage = Stage(suite, partial(install, package))
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def host(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Host]:
+    """The shared host, on, with a dozen guests running."""
+    host = stage.host()
+    yield host
+    if has_failed(request):
+        keep_evidence(request, [host])
+        stage.close()
+
+
+@pytest.fixture(scope="session")
+def package(pytestconfig: pytest.Config) -> Path | None:
+    """The .deb to install."""
+    chosen: Path | None = pytestconfig.getoption("--deb")
+    return chosen
+
+
+def install(package: Path | None, host: Host) -> None:
+    """Put guestctl on the host's disk, its units enabled."""
+    if package:
+        host.install(package)
+        return
     command = ["make", "-s", "install", f"DESTDIR={host.root}", "PREFIX=/usr"]
     subprocess.run(command, cwd=PROJECT, check=True)
     subprocess.run(["systemctl", f"--root={host.root}", "-q", "enable", "guestctl"], check=True)
 
 
-def keep_evidence(test: str, hosts: list[Host]) -> None:
+def keep_evidence(request: pytest.FixtureRequest, hosts: list[Host]) -> None:
     """Copy what a person needs to see why the test failed."""
     for host in hosts:
-        folder = EVIDENCE / re.sub(r"[^\w.-]+", "_", test) / host.name
+        folder = EVIDENCE / re.sub(r"[^\w.-]+", "_", request.node.name) / host.name
         host.keep_evidence(folder)
         print(f"kept the journal and the consoles of {host.name} in {folder}")
 
 
 FAILED = pytest.StashKey[bool]()
+
+
+def has_failed(request: pytest.FixtureRequest) -> bool:
+    """Whether the test that the fixture is for has failed."""
+    return bool(request.node.stash.get(FAILED, False))
 
 
 @pytest.hookimpl(hookwrapper=True)
