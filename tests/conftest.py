@@ -21,7 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A host test runs once for each generation chosen."""
     if "suite" in metafunc.fixturenames:
-        metafunc.parametrize("suite", metafunc.config.getoption("--suite") or ["trixie"])
+        suites = metafunc.config.getoption("--suite") or ["trixie"]
+        # One generation after the other: its tests share a host.
+        metafunc.parametrize("suite", suites, scope="session")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.testbed.console import Tick, boots, last_tick, read_ticks, wait_for_tick, was_resumed
 from tests.testbed.host import Host
+from tests.testbed.waiting import wait_until
 
 
 def newest_tick(host: Host, name: str) -> Tick:
@@ -43,12 +44,28 @@ def listed(host: Host) -> dict[str, Any]:
     return {row["name"]: row for row in rows}
 
 
+def runs(host: Host) -> list[dict[str, Any]]:
+    """The runs of which the ledger knows, newest first; the guests of each by name."""
+    found = json.loads(host.run(["guestctl", "history", "--json"]).stdout)
+    return [{**run, "guests": {guest["name"]: guest for guest in run["guests"]}} for run in found]
+
+
 def newest_run(host: Host, **wanted: str) -> dict[str, Any]:
-    """The newest run whose fields are as wanted; its guests by name, each once, as they ended."""
-    runs = json.loads(host.run(["guestctl", "history", "--json"]).stdout)
-    run: dict[str, Any] = next(run for run in runs if wanted.items() <= run.items())
+    """The newest run whose fields are as wanted; it has ended."""
+    run = next(run for run in runs(host) if wanted.items() <= run.items())
     assert run["ended"] is not None
-    return {**run, "guests": {guest["name"]: guest for guest in run["guests"]}}
+    return run
+
+
+def wait_restored(host: Host, timeout: float = 120) -> None:
+    """Wait until guestctl is through with bringing back the guests of this boot."""
+    wait_until(lambda: _is_restored(host), timeout, f"end of the restore on {host.name}")
+
+
+def _is_restored(host: Host) -> bool:
+    newest = next((run for run in runs(host) if run["door"] == "boot"), None)
+    since = newest and newest["begun"] > host.up_since
+    return bool(since and newest and newest["ended"])
 
 
 def trail(host: Host, name: str) -> list[str]:

@@ -57,6 +57,8 @@ class Host(Domains):
         self._children: list[subprocess.Popen[Any]] = []
         self._leader = 0
         self._leader_handle = -1
+        #: When this userspace began, nanoseconds since the epoch: by the clock that hosts share.
+        self.up_since = 0
 
     def __enter__(self) -> Self:
         """Make the disk; the host is off."""
@@ -118,6 +120,7 @@ class Host(Domains):
             raise RuntimeError(f"{self.name} is on")
         began = time.monotonic()
         self._reap()
+        self.up_since = time.time_ns()
         self._switch_on()
         wait_until(self._has_leader, timeout, f"first process of {self.name}")
         self.wait_up(timeout)
@@ -196,6 +199,24 @@ class Host(Domains):
             raise RuntimeError(f"{self.name} went off, not for a reboot")
         self.boot()
         return seconds
+
+    def soft_reboot(
+        self, door: Argv | str = "systemctl soft-reboot", timeout: float = 120
+    ) -> float:
+        """Have a new userspace on the same kernel; the seconds until the old one was gone."""
+        began, before = time.monotonic(), self._soft_reboots()
+        self.popen(door, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: self._soft_reboots() > before, timeout, f"new userspace of {self.name}")
+        seconds, self.up_since = time.monotonic() - began, time.time_ns()
+        self.wait_up()
+        return seconds
+
+    def _soft_reboots(self) -> int:
+        self._check_running()
+        argv = ["systemctl", "show", "--value", "--property=SoftRebootsCount"]
+        # There is nobody to ask while one userspace gives way to the next.
+        count = self.run(argv, check=False, timeout=20).stdout.strip()
+        return int(count) if count.isdigit() else 0
 
     def power_cut(self) -> None:
         """Take the power away: everything on the host ends at once."""
