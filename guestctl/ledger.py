@@ -164,6 +164,15 @@ class Ledger:
         )
         return {GuestId(*row) for row in rows}
 
+    def newest_step(self) -> int:
+        """The number of the newest step; see touched_since."""
+        return int(self.db.execute("SELECT ifnull(max(id), 0) FROM step").fetchone()[0])
+
+    def touched_since(self, step: int) -> set[GuestId]:
+        """Guests with which a later step was begun."""
+        rows = self.db.execute("SELECT DISTINCT uri, uuid FROM step WHERE id > ?", (step,))
+        return {GuestId(*row) for row in rows}
+
     def host_stop(self, boot: str) -> PastRun | None:
         """The newest run, if it is one of this boot that was for the host's going down."""
         for run in self.runs(1):
