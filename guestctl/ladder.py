@@ -115,6 +115,7 @@ class Ladder:
     def _record_intent(self, ledger: Ledger) -> None:
         """What must be known of the guest before the first call that changes it."""
         self._known = ledger.guest(self._guest.id)
+        ledger.hands.take(self._run.number, self._guest.id)
         if self._run.kind is RunKind.SHUTDOWN:
             ledger.want(self._guest, Wanted.OFF, StoppedBy.OPERATOR)
         elif self._guest.persistent:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .hands import Hands
 from .model import (
     Door,
     GuestFacts,
@@ -87,6 +88,7 @@ class Ledger:
         self.remembers = remembers
         self.db = db
         self.saves = Saves(db)
+        self.hands = Hands(db)
         self._now = clock
 
     # Runs
@@ -150,29 +152,6 @@ class Ledger:
         ).fetchone()
         return bool(row and row[0])
 
-    def in_hand(self, boot: str) -> set[GuestId]:
-        """Guests that the newest run has begun with and not ended; empty once it has ended.
-
-        Whether that run is still under way, or was cut off, only the run lock tells.
-        """
-        rows = self.db.execute(
-            "SELECT DISTINCT uri, uuid FROM step s JOIN run r ON r.id = s.run"
-            " WHERE r.id = (SELECT max(id) FROM run) AND r.ended IS NULL AND r.boot = ?"
-            " AND NOT EXISTS (SELECT 1 FROM outcome o"
-            "  WHERE o.run = r.id AND o.uri = s.uri AND o.uuid = s.uuid)",
-            (boot,),
-        )
-        return {GuestId(*row) for row in rows}
-
-    def newest_step(self) -> int:
-        """The number of the newest step; see touched_since."""
-        return int(self.db.execute("SELECT ifnull(max(id), 0) FROM step").fetchone()[0])
-
-    def touched_since(self, step: int) -> set[GuestId]:
-        """Guests with which a later step was begun."""
-        rows = self.db.execute("SELECT DISTINCT uri, uuid FROM step WHERE id > ?", (step,))
-        return {GuestId(*row) for row in rows}
-
     def host_stop(self, boot: str) -> PastRun | None:
         """The newest run, if it is one of this boot that was for the host's going down."""
         for run in self.runs(1):
@@ -231,6 +210,7 @@ class Ledger:
             "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?)",
             (run, *result.guest, result.name, result.outcome, result.reason),
         )
+        self.hands.let_go(run, result.guest)
 
     # What is known of guests
 

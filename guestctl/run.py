@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from .config import Config
+from .evidence import with_image
 from .ledger import Ledger
 from .model import (
     Door,
@@ -144,7 +146,28 @@ async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known] | None:
 
     # A ledger on a full disk can still be read.
     noticed = await world.scribe(notice, None) or await world.scribe(Ledger.guests, None)
+    noticed = await _end_holds(world, seen, noticed or {})
     return noticed if await world.scribe(_remembers, False) else None
+
+
+async def _end_holds(world: World, seen: Seen, known: dict[GuestId, Known]) -> dict[GuestId, Known]:
+    """A hold that guestctl put on a guest because of its save ends with the save.
+
+    libvirt knows nothing of an image that was put back by hand: the file decides.
+    """
+    for guest in seen.guests:
+        says = known.get(guest.id)
+        if says is None or says.hold is None or hold_of(says, guest) is not None:
+            continue
+        if hold_of(says, await with_image(world.storage, guest)) is None:
+            known = {**known, guest.id: replace(says, hold=None, held_for_save=False)}
+            await world.scribe(partial(_end_hold, guest=guest.id), None)
+    return known
+
+
+def _end_hold(ledger: Ledger, guest: GuestId) -> None:
+    ledger.release_for_save(guest)
+    ledger.add_reason(guest, "guestctl:release", "its save is gone")
 
 
 def without_ledger(seen: Seen) -> Seen:
@@ -167,9 +190,6 @@ def notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: s
         ledger.add_reason(guest.id, "guestctl:inferred", found.reason)
     elif guest.up and guest.persistent and not _still_ours(ledger, known, boot):
         ledger.seen_up(guest, boot)
-    if known and known.hold is not None and hold_of(known, guest) is None:
-        ledger.release_for_save(guest.id)
-        ledger.add_reason(guest.id, "guestctl:release", "its save is gone")
 
 
 def _still_ours(ledger: Ledger, known: Known | None, boot: str) -> bool:

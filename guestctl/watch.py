@@ -29,9 +29,9 @@ _NOBODY = frozenset({StoppedBy.HOST, StoppedBy.MOVED, StoppedBy.CRASH})
 
 
 class _Hands(NamedTuple):
-    """Before guests are looked at: the newest step of any run, and whom a run has in hand."""
+    """Before guests are looked at: whom a run has in hand, and a number for those to come."""
 
-    step: int
+    newest: int
     in_hand: set[GuestId]
 
 
@@ -140,11 +140,11 @@ class Watch:
 
     async def _hands(self) -> _Hands:
         return await self._world.scribe(
-            lambda ledger: _Hands(ledger.newest_step(), self._in_hand(ledger)), _Hands(0, set())
+            lambda ledger: _Hands(ledger.hands.newest(), self._in_hand(ledger)), _Hands(0, set())
         )
 
     def _in_hand(self, ledger: Ledger) -> set[GuestId]:
-        return ledger.in_hand(self._world.boot) if self._is_run_under_way() else set()
+        return ledger.hands.held(self._world.boot) if self._is_run_under_way() else set()
 
     async def _take_notice(
         self,
@@ -188,7 +188,7 @@ class Watch:
     ) -> _Noticed:
         boot = self._world.boot
         # What was seen of a guest that a run has dealt with meanwhile is not true any more.
-        in_hand = hands.in_hand | self._in_hand(ledger) | ledger.touched_since(hands.step)
+        in_hand = hands.in_hand | self._in_hand(ledger) | ledger.hands.taken_since(hands.newest)
         stopped = []
         for facts in seen:
             if facts.id in in_hand:

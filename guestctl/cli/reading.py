@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 from .. import autostart, host, overview
 from ..config import Config
+from ..evidence import with_image
 from ..ledger import Ledger, PastGuest, PastRun, PastStep, TrailEntry
 from ..model import GuestFacts, GuestId, GuestPlan, Known, RunKind, SaveRecord
 from ..overview import Row
@@ -63,13 +65,29 @@ def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
     config, uris, seen = _look(arguments)
     known: dict[GuestId, Known] = common.ask_ledger(lambda ledger: ledger.guests(), {})
     owned = autostart.is_ours_at_next_boot()
-    rows = overview.rows(seen.guests, known, _policies(config), host.boot_id(), owned=owned)
+    guests = asyncio.run(_with_images_of_held(seen.guests, known))
+    rows = overview.rows(guests, known, _policies(config), host.boot_id(), owned=owned)
     rows += overview.unreadable(known.values(), seen.lost)
     common.complain_of_lost(seen)
     if not seen.lost:
         return rows, Exit.OK
     none = len(seen.lost) == len(uris)
     return rows, common.unreachable_status(seen) if none else Exit.NOT_ALL_WELL
+
+
+async def _with_images_of_held(
+    guests: Iterable[GuestFacts], known: Mapping[GuestId, Known]
+) -> list[GuestFacts]:
+    """As a restore sees them: libvirt can know nothing of an image that was put back."""
+    storage = HostStorage()
+    return [
+        await with_image(storage, guest) if _is_held_for_save(known.get(guest.id)) else guest
+        for guest in guests
+    ]
+
+
+def _is_held_for_save(known: Known | None) -> bool:
+    return known is not None and known.held_for_save
 
 
 def _look(arguments: Namespace) -> tuple[Config, tuple[str, ...], Seen]:

@@ -124,6 +124,7 @@ class SimDaemon:
             self._reborn = False
             for guest in self.guests.values():
                 guest.find_libvirtd()
+                guest.look_for_image()
 
     def disconnect(self, client: SimHypervisor) -> None:
         """Forget a client that is gone."""
@@ -138,6 +139,7 @@ class SimDaemon:
             guest.lose_memory()
             if unlinks_lost:
                 guest.images.lose_unlinks(self.boot)
+            guest.look_for_image()
         self.boot = boot
         for guest in self.guests.values():
             if guest.autostart:

@@ -19,10 +19,11 @@ from guestctl.restore import restore
 from guestctl.world import Seen, read_all
 
 from . import loop as virtual
-from .behaviour import GuestSpec
+from .behaviour import GuestSpec, Image
 from .chronicle import Entry
 from .events import Command, Line, Turn, happen, parse_command, parse_events
 from .facts import parse_facts
+from .guest import SimGuest
 from .hypervisor import Call
 from .world import BASE_NS, Process, RecordingReport, SimHost
 
@@ -270,7 +271,7 @@ class _Teller:
         """The story, with everything as it is now."""
         story, ledger = self._story, self._host.ledger
         story.ended, story.boot = self._loop.time(), self._host.boot_id
-        story.facts = sorted((guest.facts for guest in self._host.guests()), key=lambda g: g.name)
+        story.facts = sorted(map(_with_image, self._host.guests()), key=lambda g: g.name)
         story.known = ledger.guests()
         story.trails = _trails(ledger, self._host)
         story.chronicle = self._host.chronicle()
@@ -278,6 +279,11 @@ class _Teller:
             story.calls += daemon.calls
             story.most_saves = max(story.most_saves, daemon.most_saves)
         return story
+
+
+def _with_image(guest: SimGuest) -> GuestFacts:
+    """What is truly there, also where libvirt does not know of an image."""
+    return replace(guest.facts, saved=guest.image is not Image.NONE)
 
 
 def _within(config: Config, seconds: float | None) -> Config:

@@ -17,6 +17,7 @@ from guestctl.model import (
     Wanted,
 )
 from guestctl.policy import Policy, resolve
+from tests.sim.behaviour import Image
 from tests.sim.chronicle import By, Entry, Fate
 from tests.sim.guest import SimGuest
 from tests.sim.must import lies
@@ -211,7 +212,7 @@ def _may_be_held(case: Case, guest: SimGuest, policy: Policy) -> bool:
     before = case.was.known.get(guest.id)
     if before and before.hold is not None:
         return True
-    if not guest.facts.saved:
+    if guest.image is Image.NONE:
         return False
     witnessed = (guest.id, guest.images.number) in case.memory.witnessed
     verifiable = witnessed and guest.has_verifiable_disks
