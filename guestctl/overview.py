@@ -59,16 +59,13 @@ def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owne
             known,
             guest,
             boot,
-            restore=_is_ours(guest, policy),
+            restore=policy.boot.restore,
             saves=_would_be_saved(guest, policy),
             owned=owned,
+            elsewhere=bool(belongs_to(guest, policy)),
         ),
         reason=found.reason,
     )
-
-
-def _is_ours(guest: GuestFacts, policy: Policy) -> bool:
-    return policy.boot.restore and not belongs_to(guest, policy)
 
 
 def _would_be_saved(guest: GuestFacts, policy: Policy) -> bool:

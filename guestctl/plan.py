@@ -123,7 +123,8 @@ def plan_restore(
         elif (not guest.up or guest.starting) and due(
             known.get(guest.id), guest, boot, autostart=guest.id.uri in autostart
         ).wanted is Wanted.ON:
-            plans.append(_plan_wanted(guest, known.get(guest.id), policies(guest)))
+            flagged = guest.autostart and guest.id.uri in autostart
+            plans.append(_plan_wanted(guest, known.get(guest.id), policies(guest), flagged))
     return Plan(RunKind.RESTORE, tuple(plans))
 
 
@@ -148,8 +149,11 @@ def belongs_to(guest: GuestFacts, policy: Policy) -> str:
     return guest.nature.manager or ("another program" if policy.boot.managed_elsewhere else "")
 
 
-def _plan_wanted(guest: GuestFacts, known: Known | None, policy: Policy) -> GuestPlan:
-    if not policy.boot.restore:
+def _plan_wanted(
+    guest: GuestFacts, known: Known | None, policy: Policy, flagged: bool
+) -> GuestPlan:
+    """flagged: libvirt's autostart, which is ours to do, would start it whatever policy says."""
+    if not (policy.boot.restore or flagged):
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="policy: restore = false")
     return _plan_start(guest, known, policy)
 

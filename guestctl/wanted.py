@@ -104,19 +104,30 @@ def hold_of(known: Known | None, guest: GuestFacts) -> str | None:
 
 
 def next_boot(
-    known: Known | None, guest: GuestFacts, boot: str, *, restore: bool, saves: bool, owned: bool
+    known: Known | None,
+    guest: GuestFacts,
+    boot: str,
+    *,
+    restore: bool,
+    saves: bool,
+    owned: bool,
+    elsewhere: bool = False,
 ) -> NextBoot:
     """What the next boot of the host does with the guest, were the host to go down now.
 
     restore and saves: whether policy brings it back, and whether it would be saved.
     owned: whether guestctl does what libvirt's autostart would do.
+    elsewhere: whether another program starts it.
     """
     if not guest.persistent:
         return NextBoot.STAY_DOWN
     if hold_of(known, guest) is not None:
         return NextBoot.HELD
-    wanted = due(known, guest, boot, autostart=owned).wanted is Wanted.ON and restore
-    if not wanted and (owned or not guest.autostart):
+    if elsewhere and (owned or not guest.autostart):
+        return NextBoot.STAY_DOWN
+    on = due(known, guest, boot, autostart=owned).wanted is Wanted.ON
+    flagged = guest.autostart and (on or not owned)
+    if not flagged and not (on and restore):
         return NextBoot.STAY_DOWN
     resumed = saves if guest.up else guest.saved
     return NextBoot.RESUME if resumed else NextBoot.START

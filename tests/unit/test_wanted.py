@@ -129,10 +129,20 @@ OWNED: list[tuple[GuestFacts, Known | None, NextBoot]] = [
     (off(autostart=True), by_host, START),
     (off(autostart=True), known(hold="disk"), HELD),
     (off(), None, STAY),
+    (off(), by_host, STAY),
+    (guest(), None, STAY),
 ]
 
 
 @pytest.mark.parametrize(("facts", "says", "expected"), OWNED)
+def test_an_autostart_flag_is_followed_whatever_policy_says(
+    facts: GuestFacts, says: Known | None, expected: NextBoot
+) -> None:
+    found = next_boot(says, facts, BOOT, restore=False, saves=True, owned=True)
+    assert found is expected
+
+
+@pytest.mark.parametrize(("facts", "says", "expected"), OWNED[:-2])
 def test_the_next_boot_where_guestctl_owns_autostart(
     facts: GuestFacts, says: Known | None, expected: NextBoot
 ) -> None:
