@@ -101,8 +101,10 @@ class Ascent:
             self._guest = replace(self._guest, saved=True)
             self._plan = replace(self._plan, guest=self._guest, steps=(resume,))
         elif found is Found.MISSING:
-            await self._world.scribe(lambda ledger: ledger.saves.discarded(self._guest.id), None)
-            await self._run.remark(self._guest, "somebody removed or used its save: it boots anew")
+            await self._world.scribe(lambda ledger: ledger.saves.resumed(self._guest.id), None)
+            await self._run.remark(
+                self._guest, "its save is gone, used or removed by somebody: it boots anew"
+            )
         elif found is Found.UNREADABLE:
             reason = "its save cannot be found, and its folder is not the one it was saved to"
             self._verdict = Outcome.FAILED, f"{reason} (not mounted?); it was waited for"

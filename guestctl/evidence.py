@@ -155,6 +155,8 @@ async def _examine_once(
 async def _examine_known(storage: Storage, past: PastSave, boot: str) -> Comparison:
     if past.state is SaveState.RESUMED:
         return Comparison(Truth.CHANGED, "it was already resumed from this save")
+    if past.state is SaveState.DISCARDED:
+        return Comparison(Truth.CHANGED, "this save was discarded")
     if past.state is SaveState.RESUMING and past.boot != boot:
         reason = "it was already being resumed from this save when the host went down"
         return Comparison(Truth.CHANGED, reason)

@@ -59,14 +59,14 @@ async def restore(
     somebody turned them off.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
-    busy = [g for g in seen.guests if g.saving and (named is None or g.id in named)]
-    settled = replace(seen, guests=tuple(g for g in seen.guests if g not in busy))
-    noticed = await runs.take_notice(world, settled)
+    noticed = await runs.take_notice(world, seen)
     known = noticed or {}
     if noticed is None and named is None:
-        seen, settled = runs.without_ledger(seen), runs.without_ledger(settled)
+        seen = runs.without_ledger(seen)
     request = Request(named, decision, autostart)
-    plan = await _plan(world, config, settled.guests, known, request)
+    busy = [g for g in seen.guests if g.saving and (named is None or g.id in named)]
+    settled = [guest for guest in seen.guests if guest not in busy]
+    plan = await _plan(world, config, settled, known, request)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]
         missing = plan_missing(seen.guests, mine, seen.lost)

@@ -96,7 +96,7 @@ class Saves:
         )
 
     def resumed(self, guest: GuestId) -> None:
-        """The guest is up: whoever brought it up, it must not be resumed from its save again."""
+        """The guest is up, or its save is gone: it must not be resumed from that save again."""
         self._db.execute(
             f"UPDATE save SET state = ? WHERE state IN (?, ?) AND {_NEWEST}",
             (SaveState.RESUMED, SaveState.RESUMING, SaveState.DONE, *guest),

@@ -407,3 +407,9 @@ def test_what_does_not_answer_says_nothing_of_a_save(what: str) -> None:
     storage = gone()
     storage.hangs.add(what)
     assert search(storage, LOST) is Found.UNREADABLE
+
+
+def test_a_discarded_save_that_is_back_is_held() -> None:
+    """The disk can forget at a power cut that it was removed."""
+    (found, _) = look(FakeStorage(), past(SaveState.DISCARDED))
+    assert found.truth is Truth.CHANGED
