@@ -17,6 +17,17 @@ SAVED = [GuestSpec(f"guest {n}") for n in range(1, 11)]
 SLOW = GuestSpec("slow", button="slow:2")
 IGNORES = GuestSpec("ignores", button="ignore")
 DOZEN = [*SAVED, SLOW, IGNORES]
+#: How each of them is taken to safety, and comes back.
+SAFE = {
+    **{spec.name: "saved" for spec in SAVED},
+    SLOW.name: "shut-down",
+    IGNORES.name: "powered-off",
+}
+BACK = {
+    **{spec.name: "resumed" for spec in SAVED},
+    SLOW.name: "started",
+    IGNORES.name: "started",
+}
 NAMES = [spec.name for spec in DOZEN]
 CONFIG = """
 [[guest]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests.testbed.console import Tick, boots, last_tick, read_ticks, wait_for_tick, was_resumed
@@ -15,6 +16,16 @@ def newest_tick(host: Host, name: str) -> Tick:
     tick = last_tick(host.console(name))
     assert tick is not None, f"{name} never ran"
     return tick
+
+
+def newest_ticks(host: Host, names: Iterable[str]) -> dict[str, Tick]:
+    """The same of several guests."""
+    return {name: newest_tick(host, name) for name in names}
+
+
+def all_lived_on(host: Host, before: Mapping[str, Tick]) -> bool:
+    """Wait for the next tick of each guest; whether none of them missed one since."""
+    return all(went_on(host, name, tick) for name, tick in before.items())
 
 
 def went_on(host: Host, name: str, before: Tick) -> bool:
@@ -57,6 +68,17 @@ def newest_run(host: Host, **wanted: str) -> dict[str, Any]:
     return run
 
 
+def outcomes(host: Host, kind: str, since: int) -> dict[str, str]:
+    """How guests came out of the runs of that kind begun since (in nanoseconds), each of one."""
+    found: dict[str, str] = {}
+    for run in runs(host):
+        if run["kind"] == kind and run["begun"] > since:
+            assert run["ended"] is not None
+            assert not found.keys() & run["guests"].keys(), "a guest is in two runs"
+            found |= {name: guest["outcome"] for name, guest in run["guests"].items()}
+    return found
+
+
 def wait_restored(host: Host, timeout: float = 120) -> None:
     """Wait until guestctl is through with bringing back the guests of this boot."""
     wait_until(lambda: _is_restored(host), timeout, f"end of the restore on {host.name}")
@@ -66,6 +88,11 @@ def _is_restored(host: Host) -> bool:
     newest = next((run for run in runs(host) if run["door"] == "boot"), None)
     since = newest and newest["begun"] > host.up_since
     return bool(since and newest and newest["ended"])
+
+
+def journal_since(host: Host, since: int) -> str:
+    """The host's journal from a moment on, in nanoseconds."""
+    return host.journal(f"--since=@{since / 1e9:.6f}")
 
 
 def trail(host: Host, name: str) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from tests.host.stage import DOZEN, IGNORES, NAMES, SAVED, SLOW
+from tests.host.stage import BACK, IGNORES, NAMES, SAFE, SAVED, SLOW
 from tests.host.support import (
     boots_of,
+    journal_since,
     lived_once,
-    newest_run,
-    newest_tick,
+    newest_ticks,
+    outcomes,
     wait_restored,
     went_on,
 )
@@ -18,17 +21,6 @@ from tests.testbed.doors import DOORS, Door, pass_through
 from tests.testbed.host import Host
 
 pytestmark = pytest.mark.hosts
-
-SAFE = {
-    **{spec.name: "saved" for spec in SAVED},
-    SLOW.name: "shut-down",
-    IGNORES.name: "powered-off",
-}
-BACK = {
-    **{spec.name: "resumed" for spec in SAVED},
-    SLOW.name: "started",
-    IGNORES.name: "started",
-}
 
 
 @pytest.fixture
@@ -42,21 +34,17 @@ def door(request: pytest.FixtureRequest, suite: str) -> Door:
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.command, indirect=True)
 def test_all_are_back(door: Door, host: Host) -> None:
-    ticks = {name: newest_tick(host, name) for name in NAMES}
+    ticks = newest_ticks(host, NAMES)
     lives = {name: len(boots(host.console(name))) for name in NAMES}
+    begun = time.time_ns()
     pass_through(host, door)
     wait_restored(host)
 
-    assert outcomes(host, "preserve") == SAFE
-    assert outcomes(host, "restore") == BACK
+    assert outcomes(host, "preserve", begun) == SAFE
+    assert outcomes(host, "restore", begun) == BACK
     for spec in SAVED:
         assert went_on(host, spec.name, ticks[spec.name])
     for spec in (SLOW, IGNORES):
         assert len(boots_of(host, spec.name)) == lives[spec.name] + 1
-    assert all(lived_once(host, spec.name) for spec in DOZEN)
-
-
-def outcomes(host: Host, kind: str) -> dict[str, str]:
-    """How each guest came out of the newest run of that kind."""
-    guests = newest_run(host, kind=kind)["guests"]
-    return {name: guest["outcome"] for name, guest in guests.items()}
+    assert all(lived_once(host, name) for name in NAMES)
+    assert "turned off by" not in journal_since(host, begun)
