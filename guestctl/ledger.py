@@ -153,14 +153,18 @@ class Ledger:
     def in_hand(self, boot: str) -> set[GuestId]:
         """Guests that the newest run has begun with and not ended; empty once it has ended.
 
+        It begins with a guest by writing down its intent, maybe long before the first step.
         Whether that run is still under way, or was cut off, only the run lock tells.
         """
         rows = self.db.execute(
-            "SELECT DISTINCT uri, uuid FROM step s JOIN run r ON r.id = s.run"
-            " WHERE r.id = (SELECT max(id) FROM run) AND r.ended IS NULL AND r.boot = ?"
-            " AND NOT EXISTS (SELECT 1 FROM outcome o"
-            "  WHERE o.run = r.id AND o.uri = s.uri AND o.uuid = s.uuid)",
-            (boot,),
+            "WITH newest AS (SELECT * FROM run WHERE id = (SELECT max(id) FROM run)"
+            "  AND ended IS NULL AND boot = ?)"
+            " SELECT uri, uuid FROM (SELECT s.uri, s.uuid FROM step s JOIN newest n ON s.run = n.id"
+            "  UNION SELECT g.uri, g.uuid FROM guest g JOIN newest n ON CASE n.kind"
+            "   WHEN ? THEN g.taken_down WHEN ? THEN g.wanted = ? AND g.stopped_by = ? END) begun"
+            " WHERE NOT EXISTS (SELECT 1 FROM outcome o JOIN newest n ON o.run = n.id"
+            "  WHERE o.uri = begun.uri AND o.uuid = begun.uuid)",
+            (boot, RunKind.PRESERVE, RunKind.SHUTDOWN, Wanted.OFF, StoppedBy.OPERATOR),
         )
         return {GuestId(*row) for row in rows}
 
