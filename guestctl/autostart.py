@@ -40,7 +40,9 @@ def claim(uris: Iterable[str]) -> tuple[str, ...]:
     ours = {uri for uri, marker in markers.items() if not marker.exists()} | set(claimed())
     # The claim first: killed in between, guests are started by both, which does no harm.
     CLAIM.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    CLAIM.write_text(json.dumps(sorted(ours)))
+    new = CLAIM.with_name(f"{CLAIM.name}.new")
+    new.write_text(json.dumps(sorted(ours)))
+    new.rename(CLAIM)  # half a claim, beside whole markers, would leave guests to nobody
     for uri in ours & markers.keys():
         markers[uri].parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         markers[uri].touch()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from . import journal, settling
 from .config import Config
-from .model import Door, RunKind, RunResult
+from .ledger import Ledger
+from .model import Door, GuestId, Known, RunKind, RunResult, Wanted
 from .patience import Patience
 from .preserve import preserve
 from .runlock import ASKED_LIMIT, run_lock_of_service
@@ -19,9 +20,11 @@ from .world import READ_LIMIT, World, read_all_patiently
 PATIENCE = 60.0
 #: How long a run of an operator may go on once the host goes down.
 OPERATOR = 30.0
-#: Below the 30 min after which poweroff.target and reboot.target force the host down
-#: (JobTimeoutSec=), whatever else systemd is told.
-MOST = 27 * 60.0
+#: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=), whatever
+#: else systemd is told; a run ends well before.
+FORCED, MOST = 30 * 60.0, 27 * 60.0
+#: For the ledger to answer.
+LEDGER_LIMIT = 20.0
 #: A run that is begun late still has so many seconds.
 LEAST = 10.0
 
@@ -32,6 +35,7 @@ class HostStop:
 
     unreachable: seconds for which a libvirtd that cannot be reached is waited for.
     spent: seconds since the host began to go down, used up by an earlier attempt.
+    up: who was up when the host began to go down, as far as somebody watched.
     """
 
     world: World
@@ -39,21 +43,33 @@ class HostStop:
     patience: Patience
     unreachable: float
     spent: float = 0.0
+    up: frozenset[GuestId] = frozenset()
 
     async def under_lock(self, state: Path, what: str) -> RunResult:
         """Take over from any other run, and carry it out."""
         begun = asyncio.get_running_loop().time() - self.spent
         async with self.patience.asking(), contextlib.AsyncExitStack() as held:
+            await self._settle()
             with self.patience.phase("waiting for another run", OPERATOR + ASKED_LIMIT + 5):
                 lock = run_lock_of_service(state, what, journal.warn, patience=OPERATOR, ask=True)
                 await held.enter_async_context(lock)
             return await self._carry_out(begun)
 
+    async def _settle(self) -> None:
+        """At once, since waiting for what comes next may take longer than the settle time."""
+        boot = self.world.boot
+        with self.patience.phase("the host goes down", LEDGER_LIMIT):
+            work = self.world.scribe(lambda ledger: settling.host_goes_down(ledger, boot), None)
+            await work
+
     async def _carry_out(self, begun: float) -> RunResult:
-        world = self.world
+        world, up = self.world, self.up
         with self.patience.phase("reading the guests", self.unreachable + 2 * READ_LIMIT):
-            await world.scribe(lambda ledger: settling.host_goes_down(ledger, world.boot), None)
             seen = await read_all_patiently(world.hypervisors, self.unreachable)
+            await world.scribe(
+                lambda ledger: settling.stopped_at_the_door(ledger, seen.guests, up, world.boot),
+                None,
+            )
         config, door = self._within_limits(), Door.HOST_STOP
         return await preserve(world, config, RunKind.PRESERVE, door, seen, begun=begun)
 
@@ -61,6 +77,33 @@ class HostStop:
         shutdown = self.config.shutdown
         deadline = max(min(shutdown.deadline, MOST), self.spent + LEAST)
         return replace(self.config, shutdown=replace(shutdown, deadline=deadline))
+
+
+async def host_stop(
+    world: World, config: Config, patience: Patience, up: frozenset[GuestId] = frozenset()
+) -> HostStop:
+    """What is to be done now that the host goes down, with what was begun before taken in."""
+    unknown = (True, 0.0)
+    may_be_up, spent = await world.scribe(lambda ledger: _look(ledger, world), unknown)
+    unreachable = PATIENCE if up or may_be_up else 0.0
+    return HostStop(world, config, patience, unreachable, spent, up)
+
+
+def _look(ledger: Ledger, world: World) -> tuple[bool, float]:
+    """Whether somebody may be up, and how long the host has been going down already."""
+    earlier = ledger.host_stop(world.boot)
+    may_be_up = any(_may_be_up(known, world.boot) for known in ledger.guests().values())
+    if earlier is None:
+        return may_be_up, 0.0
+    since = (world.clock() - earlier.begun) / 1e9
+    # Longer ago than any stop of a host can take, it was another, which did not come about.
+    spent = since if 0.0 <= since <= FORCED else 0.0
+    return may_be_up or earlier.ended is None, spent
+
+
+def _may_be_up(known: Known, boot: str) -> bool:
+    """Whether a guest was up in this boot, and no run took it down since."""
+    return known.wanted is Wanted.ON and known.up_boot == boot and not known.taken_down
 
 
 def tell(result: RunResult) -> None:

@@ -38,7 +38,7 @@ def load(file: Path | None, state: Path) -> Loaded:
     found, problems = config.load_what_can_be(file)
     if not problems:
         return Loaded(found, "", ())
-    copies = _copies(state / FOLDER)
+    copies = _copies(state)
     copied, copy_problems = config.load_files(copies)
     if copies and not copy_problems:
         return Loaded(copied, "the last good configuration", problems)
@@ -47,14 +47,17 @@ def load(file: Path | None, state: Path) -> Loaded:
 
 def keep(file: Path | None, state: Path) -> None:
     """Remember the files as good ones.  Raises OSError."""
-    folder, new = state / FOLDER, state / f"{FOLDER}.new"
+    folder, new, old = (state / f"{FOLDER}{suffix}" for suffix in ("", ".new", ".old"))
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700, parents=True)
     for number, source in enumerate([file] if file else config.host_files()):
         with contextlib.suppress(FileNotFoundError):
             _copy(source, new / f"{number:03}-{source.name}")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.rename(new, folder)
+    # At every moment there is one whole copy.
+    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(old)
+    new.rename(folder)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -64,5 +67,8 @@ def _copy(source: Path, target: Path) -> None:
         os.fsync(copy.fileno())
 
 
-def _copies(folder: Path) -> Sequence[Path]:
+def _copies(state: Path) -> Sequence[Path]:
+    folder, old = state / FOLDER, state / f"{FOLDER}.old"
+    if not folder.is_dir():
+        folder = old
     return sorted(folder.glob("*.toml"))

@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path("/run/guestctl")
 _LOCK, _STATUS = "daemon.lock", "status.json"
+_ATTEMPTS, _PAUSE = 5, 0.1
 
 
 class AnotherService(Exception):
@@ -28,12 +30,16 @@ def be_the_only_one(folder: Path) -> int:
     """Take the service's lock until the process ends.  Raises AnotherService, OSError."""
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise AnotherService from None
-    return descriptor
+    for attempt in range(_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Who only looks whether there is a service has it as well, for a moment.
+            time.sleep(_PAUSE if attempt < _ATTEMPTS - 1 else 0)
+        else:
+            return descriptor
+    os.close(descriptor)
+    raise AnotherService
 
 
 def is_there(folder: Path) -> bool:

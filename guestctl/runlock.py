@@ -60,7 +60,8 @@ def _acquire_or_say_why_not(
 
 
 def _acquire(descriptor: int, folder: Path, wait: float) -> None:
-    give_up = time.monotonic() + wait
+    # Who only looks whether it is held (`is_held`) has it as well, for a moment.
+    give_up = time.monotonic() + max(wait, 1.5 * _POLL)
     while not _try_lock(descriptor):
         if time.monotonic() >= give_up:
             raise LockHeld(f"another run has the lock: {_holder(folder)}")

@@ -7,16 +7,17 @@ guard's, looks at facts and ledger and goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from . import journal, settling
 from .config import Config
 from .doors import Announcer, Doors
-from .hoststop import PATIENCE, HostStop, tell
-from .model import Door, Known
+from .hoststop import host_stop, tell
+from .ledger import Ledger
+from .model import Door, GuestId, Known
 from .patience import Patience
 from .ports import Hypervisor
 from .restore import restore
@@ -29,6 +30,8 @@ from .world import World, read_all_patiently
 ALL_THERE = 60.0
 #: How long a run of an operator is waited for at boot.
 OPERATOR_AT_BOOT = 1800.0
+#: Until a connection that could be used, and then could not be read, is tried again.
+RESTORE_AGAIN = 5.0
 
 
 class Login(Announcer, Protocol):
@@ -42,12 +45,12 @@ class Login(Announcer, Protocol):
 class Surroundings:
     """What the service is built from; state is the folder of the ledger and of the run lock.
 
-    hypervisors makes the connections that a configuration names.
+    connect makes the connection of a URI.
     autostart: connections whose autostart is ours in this boot.
     """
 
     world: World
-    hypervisors: Callable[[Config], Mapping[str, Hypervisor]]
+    connect: Callable[[str], Hypervisor]
     login: Login
     doors: Doors
     patience: Patience
@@ -67,64 +70,78 @@ class Service:
         self._config = config
         self._world = replace(surroundings.world, gate=self._doors.gate)
         self.watches: dict[str, Watch] = {}
-        self._following: asyncio.Task[None] | None = None
+        self._following: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
-        self._timers: set[asyncio.Task[None]] = set()
+        self._chores: set[asyncio.Task[None]] = set()
+        self._goes_down = False
+        self._idle = asyncio.Event()
+        self._idle.set()
         #: What is going on, for the status.
         self.activity = "watching"
 
     async def serve(self) -> None:
         """See the class."""
         self.use(self._config)
-        await self._take_up_settling()
         try:
+            await self._take_up_settling()
             await self._serve()
         finally:
-            await self._end()
+            await _end_all([*self._following.values(), *self._chores])
 
     async def _serve(self) -> None:
         restoring = await self._owed_restore()
-        while await self._doors.next():
+        try:
+            while await self._doors.next():
+                await _give_way(restoring)
+                if not await self._go_down():
+                    return
+                restoring = asyncio.create_task(self._restore(Door.CANCELLED))
+        finally:
             await _give_way(restoring)
-            if not await self._go_down():
-                return
-            restoring = asyncio.create_task(self._restore(Door.CANCELLED))
-        await _give_way(restoring)
 
-    async def _end(self) -> None:
-        for task in (self._following, *self._timers):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+    def _do(self, chore: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(chore)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
 
     # Configuration and connections
 
     def use(self, config: Config) -> None:
-        """From now on this configuration; connections are made anew where they differ."""
+        """From now on this configuration; connections that it has as well go on."""
         self._config = config
-        hypervisors = self._world.hypervisors
-        if self._following is not None and tuple(hypervisors) == tuple(config.general.uris):
-            return
-        if self._following is not None:
-            self._following.cancel()
-        hypervisors = self._surroundings.hypervisors(config)
+        before, connect = self._world.hypervisors, self._surroundings.connect
+        hypervisors = {uri: before.get(uri) or connect(uri) for uri in config.general.uris}
         self._world = replace(self._world, hypervisors=hypervisors)
-        self.watches = {uri: self._watch(one) for uri, one in hypervisors.items()}
-        self._following = asyncio.create_task(self._follow(tuple(self.watches.values())))
+        for uri in before.keys() - hypervisors.keys():
+            del self.watches[uri]
+            self._do(self._let_go(self._following.pop(uri), before[uri]))
+        for uri in hypervisors.keys() - before.keys():
+            self.watches[uri] = self._watch(hypervisors[uri])
+            self._following[uri] = asyncio.create_task(self.watches[uri].follow())
+        self._on_change()
+
+    async def _let_go(self, following: asyncio.Task[None], hypervisor: Hypervisor) -> None:
+        """Of a connection that is not configured any more, once no run uses it."""
+        await _end_all([following])
+        await self._idle.wait()
+        await hypervisor.close()
 
     def _watch(self, hypervisor: Hypervisor) -> Watch:
         return Watch(
             self._world,
             hypervisor,
-            is_run_under_way=lambda: is_held(self._surroundings.state),
+            is_run_under_way=self._is_run_under_way,
             on_change=self._on_change,
             on_stop=self._on_stop,
         )
 
-    async def _follow(self, watches: Iterable[Watch]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for watch in watches:
-                group.create_task(watch.follow())
+    @property
+    def _is_at_work(self) -> bool:
+        return self.activity in ("preserving", "bringing guests back")
+
+    def _is_run_under_way(self) -> bool:
+        """Of ours, which the lock need not tell where there can be none, or of somebody else."""
+        return self._is_at_work or is_held(self._surroundings.state)
 
     def _on_change(self) -> None:
         self._changed.set()
@@ -133,15 +150,19 @@ class Service:
 
     def _inhibit(self) -> None:
         """An inhibitor is held while there is a guest to be taken to safety."""
-        busy = self._somebody_is_up or self.activity == "preserving"
+        busy = bool(self._up) or self.activity == "preserving"
         self._login.hold(busy and self.activity != "down")
 
     @property
-    def _somebody_is_up(self) -> bool:
-        return any(watch.up for watch in self.watches.values())
+    def _up(self) -> frozenset[GuestId]:
+        return frozenset(guest for watch in self.watches.values() for guest in watch.up)
 
     def _does(self, activity: str) -> None:
         self.activity = activity
+        if self._is_at_work:
+            self._idle.clear()
+        else:
+            self._idle.set()
         self._on_change()
 
     # Stops that settle
@@ -160,19 +181,25 @@ class Service:
             uri=known.id.uri,
             reason="wanted off, unless the host goes down within [shutdown] settle",
         )
-        task = asyncio.create_task(self._settle(known))
-        self._timers.add(task)
-        task.add_done_callback(self._timers.discard)
+        self._do(self._settle(known))
 
     async def _settle(self, known: Known) -> None:
         limit = self._config.shutdown.settle
-        await asyncio.sleep(settling.remaining(known, limit, self._world.clock()))
-        await self._world.scribe(lambda ledger: settling.host_stayed_up(ledger, known), None)
+        if not self._goes_down:
+            await asyncio.sleep(settling.remaining(known, limit, self._world.clock()))
+        await self._world.scribe(lambda ledger: self._write_settled(ledger, known), None)
+
+    def _write_settled(self, ledger: Ledger, known: Known) -> None:
+        if self._goes_down:
+            settling.host_goes_down(ledger, self._world.boot)
+        else:
+            settling.host_stayed_up(ledger, known)
 
     # Down
 
     async def _go_down(self) -> bool:
         """Take everybody to safety; True when the shutdown was called off after all."""
+        self._goes_down = True
         self._does("preserving")
         called_off = asyncio.create_task(self._doors.until_called_off())
         preserving = asyncio.create_task(self._preserve())
@@ -181,25 +208,26 @@ class Service:
             if not called_off.done():
                 preserving.result()
                 await self._wait_for_the_end(called_off)
-            if called_off.done():
-                await _give_way(preserving)
-                journal.log("the shutdown was called off: guests are brought back")
-            return called_off.done()
+            self._goes_down = not called_off.done()
         finally:
-            called_off.cancel()
-            self._does("watching" if called_off.done() else "down")
+            await _end_all([called_off])
+            await _give_way(preserving)
+            self._does("down" if self._goes_down else "watching")
+        if not self._goes_down:
+            journal.log("the shutdown was called off: guests are brought back")
+        return not self._goes_down
 
     async def _wait_for_the_end(self, called_off: asyncio.Task[None]) -> None:
         """The guests are down: let the host go on, and look once more when it stops units."""
         late = not self._doors.is_terminated
         self._does("down")
         await first(asyncio.wait([called_off]), self._doors.until_terminated())
-        if late and not called_off.done() and self._somebody_is_up:
+        if late and not called_off.done() and self._up:
+            self._does("preserving")
             await self._preserve()
 
     async def _preserve(self) -> None:
-        patience = PATIENCE if self._somebody_is_up else 0.0
-        run = HostStop(self._world, self._config, self._patience, patience)
+        run = await host_stop(self._world, self._config, self._patience, self._up)
         tell(await run.under_lock(self._surroundings.state, "the service: preserve"))
 
     # Up
@@ -218,11 +246,16 @@ class Service:
 
     async def _restore_all(self, door: Door) -> None:
         """At first with the connections that are there, then with late ones."""
+        await self._doors.until_host_stays()
         owed = set(self.watches)
         await first(asyncio.sleep(ALL_THERE), self._until_connected(owed, everyone=True))
         while owed:
             await self._until_connected(owed, everyone=False)
-            owed -= await self._restore_some(door, self._connected(owed))
+            there = self._connected(owed)
+            lost = await self._restore_some(door, there)
+            owed = (owed - there) | lost
+            if lost:
+                await asyncio.sleep(RESTORE_AGAIN)
 
     def _connected(self, uris: Iterable[str]) -> set[str]:
         return {uri for uri in uris if uri in self.watches and not self.watches[uri].trouble}
@@ -235,9 +268,7 @@ class Service:
             await self._changed.wait()
 
     async def _restore_some(self, door: Door, uris: set[str]) -> set[str]:
-        """Those that need no further restore."""
-        hypervisors = {uri: self._world.hypervisors[uri] for uri in uris}
-        world = replace(self._world, hypervisors=hypervisors)
+        """Those that need another restore."""
         self._does("bringing guests back")
         try:
             async with run_lock_of_service(
@@ -247,21 +278,38 @@ class Service:
                 patience=OPERATOR_AT_BOOT,
                 ask=False,
             ):
-                seen = await read_all_patiently(hypervisors, 0.0)
-                autostart = self._surroundings.autostart
-                tell(await restore(world, self._config, door, seen, autostart=autostart))
+                return uris & await self._restore_under_lock(door, uris)
         except LockHeld as error:
             journal.log(f"cannot bring guests back: {error}", priority=journal.Priority.ERROR)
-            return set()
+            return uris
         finally:
             self._does("watching")
-        return uris - seen.lost.keys()
+
+    async def _restore_under_lock(self, door: Door, uris: set[str]) -> set[str]:
+        """Connections that were lost.  A cancelled restore returns, with a result to tell."""
+        hypervisors = {uri: self._world.hypervisors[uri] for uri in uris}
+        world = replace(self._world, hypervisors=hypervisors)
+        seen = await read_all_patiently(hypervisors, 0.0)
+        # Flags are for boots: after a shutdown that was called off, those come back who ran.
+        autostart = self._surroundings.autostart if door is Door.BOOT else ()
+        result = await restore(world, self._config, door, seen, autostart=autostart)
+        tell(result)
+        if result.interrupted:
+            raise asyncio.CancelledError
+        return set(result.lost)
 
 
 async def _give_way(task: asyncio.Task[None] | None) -> None:
     """End a run; what libvirt is busy with goes on, and the next run finds it."""
     if task is not None:
-        task.cancel()
-        await asyncio.wait([task])
+        await _end_all([task])
         if not task.cancelled():
             task.result()
+
+
+async def _end_all(tasks: Iterable[asyncio.Task[None]]) -> None:
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    if ending:
+        await asyncio.wait(ending)

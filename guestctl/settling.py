@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from .ledger import Ledger
-from .model import Known
+from .model import GuestFacts, GuestId, Known, StoppedBy, Wanted
+from .wanted import wish
 
 SOURCE = "guestctl:settle"
 
@@ -13,6 +16,22 @@ def host_goes_down(ledger: Ledger, boot: str) -> None:
     for known in ledger.unsettled(boot):
         ledger.was_hosts_doing(known.id)
         ledger.add_reason(known.id, SOURCE, "it comes back: the host went down just after its stop")
+
+
+def stopped_at_the_door(
+    ledger: Ledger, seen: Iterable[GuestFacts], up: Collection[GuestId], boot: str
+) -> None:
+    """The same for guests that were up when the host began to go down, and were then found off.
+
+    Nobody but the run has noticed their stops yet.
+    """
+    for guest in seen:
+        known = ledger.guest(guest.id)
+        found = wish(known, guest, boot)
+        stopped = found.news and found.wanted is Wanted.OFF
+        if known and guest.id in up and stopped and found.stopped_by is not StoppedBy.MOVED:
+            ledger.was_hosts_doing(guest.id)
+            ledger.add_reason(guest.id, SOURCE, "it comes back: it stopped as the host went down")
 
 
 def host_stayed_up(ledger: Ledger, known: Known) -> None:

@@ -116,7 +116,7 @@ class Watch:
     async def _look(self) -> None:
         news, self._news = list(self._news), {}
         if len(news) >= MANY:
-            await self._read_all(live=True)
+            await self._read_all(live=True, news=news)
         elif news:
             await self._look_at(news)
 
@@ -130,13 +130,14 @@ class Watch:
     async def _observe(self, guest: GuestId) -> GuestFacts | None:
         return await within(READ_LIMIT, self._hypervisor.observe(guest.uuid))
 
-    async def _read_all(self, *, live: bool) -> None:
+    async def _read_all(self, *, live: bool, news: Collection[GuestId] = ()) -> None:
+        """news: who is known to have been there; those that are not any more are gone."""
         hands = await self._hands()
         seen = await within(READ_LIMIT, self._hypervisor.guests())
         listed = {facts.id for facts in seen}
-        for guest in [guest for guest in self.up if guest not in listed]:
-            del self.up[guest]
-        await self._take_notice(hands, seen, [], live=live)
+        self._count([], [guest for guest in self.up if guest not in listed])
+        gone = [guest for guest in news if guest not in listed]
+        await self._take_notice(hands, seen, gone, live=live)
 
     async def _hands(self) -> _Hands:
         return await self._world.scribe(

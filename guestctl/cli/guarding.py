@@ -16,11 +16,11 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from .. import autostart, host, lastgood, settling
+from .. import autostart, host, lastgood
 from ..config import Config
-from ..hoststop import PATIENCE, HostStop
-from ..ledger import Ledger, PastRun
-from ..model import Door, Known, RunKind, RunResult, Wanted
+from ..guard import finish
+from ..hoststop import PATIENCE
+from ..model import Door, RunKind, RunResult
 from ..notify import Notifier
 from ..patience import Patience
 from ..reports import Several
@@ -29,7 +29,7 @@ from ..runlock import LockHeld, run_lock_of_service
 from ..scribe import ThreadScribe
 from ..storage import HostStorage
 from ..systemd import is_stopping_now
-from ..world import World, read_all, read_all_patiently
+from ..world import World, read_all_patiently
 from . import common
 from .display import Display, choose_display
 from .exits import CommandError, Exit, complain
@@ -115,34 +115,11 @@ async def _with_world(
 
 
 async def _finish(job: _Job) -> RunResult:
-    world, settle = job.world, job.config.shutdown.settle
-    boot, now = world.boot, world.clock()
-
-    def look(ledger: Ledger) -> tuple[bool, PastRun | None]:
-        settling.settle_old(ledger, boot, settle, now)
-        may_be_up = any(_may_be_up(known, boot) for known in ledger.guests().values())
-        return may_be_up, ledger.host_stop(boot)
-
-    unknown: tuple[bool, PastRun | None] = (True, None)
-    may_be_up, earlier = await world.scribe(look, unknown)
-    if earlier and earlier.ended and await _everybody_is_down(world):
+    result = await finish(job.world, job.config, job.patience, host.state_folder())
+    if result is None:
         emit("the service has taken every guest to safety: nothing is left to do\n")
-        return RunResult(RunKind.PRESERVE, earlier.id, ())
-    cut_off = earlier is not None and earlier.ended is None
-    spent = max(0.0, (now - earlier.begun) / 1e9) if earlier and cut_off else 0.0
-    unreachable = PATIENCE if may_be_up or cut_off else 0.0
-    run = HostStop(world, job.config, job.patience, unreachable, spent)
-    return await run.under_lock(host.state_folder(), "guestctl, as the host goes down")
-
-
-async def _everybody_is_down(world: World) -> bool:
-    seen = await read_all(world.hypervisors)
-    return not seen.lost and all(guest.down for guest in seen.guests)
-
-
-def _may_be_up(known: Known, boot: str) -> bool:
-    """Whether a guest was up in this boot, and no run took it down since."""
-    return known.wanted is Wanted.ON and known.up_boot == boot and not known.taken_down
+        return RunResult(RunKind.PRESERVE, None, ())
+    return result
 
 
 async def _bring_back(job: _Job) -> RunResult:

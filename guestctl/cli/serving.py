@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from argparse import Namespace
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from ..lastgood import Loaded
 from ..logind import Logind
 from ..notify import Notifier
 from ..patience import Patience
-from ..ports import Hypervisor
 from ..reports import Several, names
 from ..scribe import ThreadScribe
 from ..service import Service, Surroundings
@@ -75,7 +73,7 @@ def _local(config: Config, arguments: Namespace) -> Config:
             journal.log(text, priority=journal.Priority.ERROR, uri=uri)
         else:
             uris.append(canonical(uri, root=host.is_root()))
-    return replace(config, general=replace(config.general, uris=tuple(uris)))
+    return replace(config, general=replace(config.general, uris=tuple(dict.fromkeys(uris))))
 
 
 def _claim(config: Config) -> int:
@@ -110,7 +108,7 @@ class _Daemon:
         clock, boot = time.time_ns, host.boot_id()
         return Surroundings(
             world=World({}, HostStorage(), self._scribe, report, clock, boot),
-            hypervisors=_hypervisors,
+            connect=LibvirtHypervisor,
             login=self._logind,
             doors=self._doors,
             patience=self._patience,
@@ -236,7 +234,3 @@ class _Daemon:
         if self._logind.problem:
             parts.append(f"logind: {self._logind.problem}")
         return "; ".join(parts)
-
-
-def _hypervisors(config: Config) -> Mapping[str, Hypervisor]:
-    return {uri: LibvirtHypervisor(uri) for uri in config.general.uris}

@@ -145,7 +145,9 @@ def _inhibitor(service: dict[str, Any], delay: float | None) -> str:
     logind = service.get("logind")
     if not logind:
         return f"not held{waits}"
-    return ("held" if logind["inhibitor"] else "not held: no guest is up") + waits
+    if logind["inhibitor"]:
+        return f"held{waits}"
+    return f"not held{'' if service.get('up') else ': no guest is up'}{waits}"
 
 
 def _run(run: dict[str, Any] | None) -> str:

@@ -45,6 +45,8 @@ class SimDaemon:
         self._names: dict[str, str] = {}
         self._outages = 0
         self._reborn = False
+        #: libvirt's marker that autostart was done for this boot was there before it.
+        self.autostart_is_done = False
 
     def add(self, spec: GuestSpec) -> SimGuest:
         """Have a guest as the spec says."""
@@ -142,7 +144,7 @@ class SimDaemon:
             guest.look_for_image()
         self.boot = boot
         for guest in self.guests.values():
-            if guest.autostart:
+            if guest.autostart and not self.autostart_is_done:
                 guest.start(Reply(by=By.LIBVIRT))
 
 

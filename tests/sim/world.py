@@ -134,6 +134,7 @@ class Process:
     """
 
     def __init__(self, host: SimHost) -> None:
+        self._host = host
         self.points: list[str] = []
         self.fuses: dict[int, Callable[[], None]] = {}
         self.report = RecordingReport(follows_progress=host.shows_progress)
@@ -161,6 +162,13 @@ class Process:
         self.points.append(what)
         if fuse := self.fuses.get(len(self.points)):
             fuse()
+
+    def connect(self, uri: str) -> SimHypervisor:
+        """The connection of this process, made when first asked for."""
+        if uri not in self.connections:
+            self.connections[uri] = self._host.daemon(uri).connect()
+            self.connections[uri].reached = self._reached
+        return self.connections[uri]
 
     def kill(self) -> None:
         """SIGKILL: nothing it was about to do happens any more."""
@@ -251,6 +259,12 @@ class SimHost:
     def process(self) -> Process:
         """guestctl, started anew."""
         return Process(self)
+
+    def soft_reboot(self) -> None:
+        """The boot's id stays, and with it libvirt's marker that autostart was done."""
+        self.happenings += 1
+        for guest in self.guests():
+            guest.lose_memory()
 
     def reboot(self, *, unlinks_lost: bool = False) -> None:
         """Whatever was in memory is gone, in good order or not; disks stay.

@@ -113,7 +113,7 @@ ONLY = {
     "systemd": {"journal"},
     "subprocess": set(),
     "sqlite3": {"hands", "ledger", "ledger_file", "saves", "scribe"},
-    "threading": {"threads", "scribe", "hypervisor"},
+    "threading": {"threads", "scribe", "hypervisor", "journal"},
     "fcntl": {"runlock", "presence"},
 }
 

@@ -1,0 +1,401 @@
+"""The service on a simulated host: logind and systemd around it, its lives, the guard after it.
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.announce()
+        await host.until_down()
+        await host.stop_units()
+        await host.boot()
+
+Nothing but the surroundings is simulated: service, doors, runs, ledger and run lock are the
+real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
+
+from guestctl import journal, runlock
+from guestctl.config import Config
+from guestctl.doors import Doors
+from guestctl.guard import finish
+from guestctl.model import Door, Known, RunKind, RunResult
+from guestctl.patience import Patience
+from guestctl.preserve import preserve
+from guestctl.reports import Several
+from guestctl.service import Service, Surroundings
+from guestctl.world import World, read_all
+
+from . import loop as virtual
+from .behaviour import GuestSpec
+from .chronicle import BEGINNINGS
+from .events import happen
+from .guest import SimGuest
+from .world import Process, SimHost
+
+#: How long systemd is asked again while nobody answers (systemd.PATIENCE and its limits).
+NO_ANSWER = 12.0
+
+
+class Held(NamedTuple):
+    """From this moment on the inhibitor is held, or not."""
+
+    time: float
+    held: bool
+
+
+class SimLogin:
+    """logind, as the service sees it; None where it does not answer."""
+
+    def __init__(self, host: ServedHost) -> None:
+        self._host = host
+        self.changes: list[Held] = []
+
+    @property
+    def held(self) -> bool:
+        """Whether the inhibitor is held now."""
+        return bool(self.changes and self.changes[-1].held)
+
+    def hold(self, wanted: bool) -> None:
+        if wanted != self.held:
+            self.changes.append(Held(asyncio.get_running_loop().time(), wanted))
+
+    async def preparing(self) -> bool | None:
+        await asyncio.sleep(0)
+        return self._host.preparing
+
+
+class Life:
+    """One process of the service, from its start to its end, or of the guard."""
+
+    def __init__(self, host: ServedHost) -> None:
+        self.host = host
+        self.process = Process(host.sim)
+        self.login = SimLogin(host)
+        #: When systemd was asked for more time, and for how much.
+        self.extensions: list[tuple[float, float]] = []
+        self.patience = Patience(self._extend, lambda _: None)
+        self.doors = Doors(self.login, host.is_stopping)
+        self.world = World(
+            self.process.connections,
+            host.sim.storage,
+            self.process.scribe,
+            Several(self.process.report, self.patience),
+            host.sim.wall_clock,
+            host.sim.boot_id,
+        )
+        self.task: asyncio.Task[object] | None = None
+
+    def _extend(self, seconds: float) -> None:
+        self.extensions.append((asyncio.get_running_loop().time(), seconds))
+
+    def begin(self, work: Awaitable[object]) -> None:
+        """From now on this is what the process does."""
+        self.task = asyncio.ensure_future(work)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        if self.task:
+            self.task.cancel()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the process has ended."""
+        return self.task is None or self.task.done()
+
+    async def ended(self) -> object:
+        """What came of it, once it has ended; None when it was killed."""
+        assert self.task is not None
+        await asyncio.wait([self.task])
+        for connection in self.process.connections.values():
+            await connection.close()
+        return None if self.task.cancelled() else self.task.result()
+
+
+class ServedHost:
+    """A host with the service on it.
+
+    preparing, stopping: what logind and systemd say; None where they do not answer.
+    autostart: connections whose autostart is left to guestctl.  fuses: what happens when the
+    next process comes to these points.
+    """
+
+    def __init__(self, sim: SimHost, config: Config, state: Path) -> None:
+        self.sim = sim
+        self.config = config
+        self.state = state
+        self.preparing: bool | None = False
+        self.stopping: bool | None = False
+        self.autostart: frozenset[str] = frozenset()
+        self.lives: list[Life] = []
+        self.fuses: dict[int, Callable[[], None]] = {}
+        self.told_to_end = asyncio.Event()
+        self.log: list[tuple[float, str]] = []
+        self._services: list[Service] = []
+
+    # -- what it is asked ------------------------------------------------------------------------
+
+    async def is_stopping(self) -> bool | None:
+        """systemd's answer, which takes its time where there is none."""
+        await asyncio.sleep(NO_ANSWER if self.stopping is None else 0)
+        return self.stopping
+
+    def note(self, message: str, **_: object) -> None:
+        """A line of the journal."""
+        self.log.append((asyncio.get_running_loop().time(), message))
+
+    def said(self, words: str) -> bool:
+        """Whether the journal has them."""
+        return any(words in message for _, message in self.log)
+
+    # -- the service -----------------------------------------------------------------------------
+
+    @property
+    def life(self) -> Life:
+        """The newest process of the service."""
+        return self.lives[-1]
+
+    @property
+    def service(self) -> Service:
+        """The newest one."""
+        return self._services[-1]
+
+    def start(self) -> Life:
+        """The service begins, and logind says what there is to say."""
+        life = Life(self)
+        life.process.fuses, self.fuses = self.fuses, {}
+        surroundings = Surroundings(
+            world=replace(life.world, hypervisors={}),
+            connect=life.process.connect,
+            login=life.login,
+            doors=life.doors,
+            patience=life.patience,
+            state=self.state,
+            autostart=self.autostart,
+            on_change=lambda: None,
+        )
+        self.lives.append(life)
+        self._services.append(Service(surroundings, self.config))
+        life.begin(self.service.serve())
+        if self.preparing:
+            life.doors.announce("")
+        return life
+
+    async def serve(self, seconds: float) -> Life:
+        """Start the service, and let it be for a while."""
+        life = self.start()
+        await asyncio.sleep(seconds)
+        return life
+
+    async def restart(self, seconds: float = 5.0) -> Life:
+        """As an upgrade does, with the host staying up."""
+        await self.terminate()
+        return await self.serve(seconds)
+
+    def reload(self, config: Config) -> None:
+        """The files say something else from now on, and the service is told."""
+        self.config = config
+        self.service.use(config)
+
+    async def terminate(self) -> None:
+        """SIGTERM, and to the end of the process."""
+        self.life.doors.terminate()
+        await self.life.ended()
+
+    def kill(self) -> None:
+        """SIGKILL to the service."""
+        self.life.kill()
+
+    # -- the host's end --------------------------------------------------------------------------
+
+    def announce(self, kind: str = "poweroff") -> None:
+        """logind announces a shutdown."""
+        self.preparing = True
+        if self.lives and not self.life.is_over:
+            self.life.doors.announce(kind)
+
+    def call_off(self) -> None:
+        """Of which nothing but logind's property tells."""
+        self.preparing = False
+
+    async def until_idle(self, activity: str = "down") -> None:
+        """Until the service says that this is what it does."""
+        while True:
+            if self.service.activity == activity:
+                return
+            await asyncio.sleep(0.1)
+
+    async def stop_units(self) -> None:
+        """systemd stops the service, if there is one, then the guard."""
+        self.stopping = True
+        if self.lives and not self.life.is_over:
+            await self.terminate()
+        await self.guard()
+
+    def begin_guard(self) -> Life:
+        """The guard's stop, which does nothing where the host stays up."""
+        guard = Life(self)
+        guard.process.fuses, self.fuses = self.fuses, {}
+        hypervisors = {uri: guard.process.connect(uri) for uri in self.config.general.uris}
+        world = replace(guard.world, hypervisors=hypervisors)
+        guard.begin(finish(world, self.config, guard.patience, self.state))
+        self.lives.append(guard)
+        return guard
+
+    async def guard(self) -> RunResult | None:
+        """From its beginning to its end."""
+        if not self.stopping:
+            return None
+        result = await self.begin_guard().ended()
+        assert result is None or isinstance(result, RunResult)
+        return result
+
+    def cut_power(self) -> None:
+        """Everything ends, and is as after a boot, but for the service, which is to be started."""
+        if self.lives:
+            self.kill()
+        self.preparing = self.stopping = False
+        self.sim.reboot()
+
+    async def boot(self, seconds: float = 60.0) -> Life:
+        """The host goes down however far it is, boots, and the service brings guests back."""
+        self.cut_power()
+        return await self.serve(seconds)
+
+    # -- others ----------------------------------------------------------------------------------
+
+    def happen(self, deed: str) -> None:
+        """A happening of `events`."""
+        happen(self.sim, deed)
+
+    @contextlib.contextmanager
+    def operator(self) -> Iterator[None]:
+        """Somebody else's run has the lock."""
+        descriptor = os.open(self.state, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    async def preserve(self, *names: str) -> RunResult:
+        """An operator's `guestctl shutdown --preserve`, in a process of its own."""
+        return await self._command(RunKind.PRESERVE, names)
+
+    async def shut_down(self, *names: str) -> RunResult:
+        """An operator's `guestctl shutdown`."""
+        return await self._command(RunKind.SHUTDOWN, names)
+
+    async def _command(self, kind: RunKind, names: tuple[str, ...]) -> RunResult:
+        life = Life(self)
+        seen = await read_all(life.world.hypervisors)
+        named = frozenset(guest.id for guest in seen.guests if guest.name in names)
+        with self.operator():
+            result = await preserve(life.world, self.config, kind, Door.COMMAND, seen, named)
+        for connection in life.process.connections.values():
+            await connection.close()
+        return result
+
+    # -- what there is to see --------------------------------------------------------------------
+
+    def guest(self, name: str) -> SimGuest:
+        """The guest of this name."""
+        return next(guest for guest in self.sim.guests() if guest.name == name)
+
+    def known(self, name: str) -> Known:
+        """What the ledger says of it."""
+        return self.sim.ledger.guests()[self.guest(name).id]
+
+    def known_as(self, name: str) -> Known:
+        """What the ledger says of the guest that it has under this name."""
+        return next(known for known in self.sim.ledger.guests().values() if known.name == name)
+
+    @property
+    def up(self) -> str:
+        """Names of the guests that are up."""
+        return " ".join(sorted(guest.name for guest in self.sim.guests() if guest.up))
+
+    @property
+    def wanted(self) -> str:
+        """Names of the guests that the ledger wants on."""
+        known = self.sim.ledger.guests().values()
+        return " ".join(sorted(guest.name for guest in known if guest.wanted == "on"))
+
+    def calls(self, *names: str) -> list[str]:
+        """The calls of these kinds that were made, as "save a"."""
+        daemons = self.sim.daemons.values()
+        made = sorted((call for daemon in daemons for call in daemon.calls), key=lambda c: c.time)
+        return [f"{call.name} {call.guest}" for call in made if call.name in names]
+
+    def began(self, name: str) -> int:
+        """How often the guest was booted or resumed."""
+        guest = self.guest(name).id
+        entries = self.sim.chronicle()
+        return sum(entry.guest == guest and entry.fate in BEGINNINGS for entry in entries)
+
+    @property
+    def touched(self) -> list[str]:
+        """The calls that change a guest."""
+        down = ("save", "poweroff", "request_shutdown acpi", "request_shutdown agent")
+        return self.calls(*down, "start", "abort_job", "discard_save", "wake", "unpause")
+
+    def runs(self) -> list[tuple[str, str, bool | None]]:
+        """Kind, door and success of the runs, oldest first."""
+        runs = reversed(self.sim.ledger.runs(1000))
+        return [(str(run.kind), str(run.door), run.ok) for run in runs]
+
+    async def close(self) -> None:
+        """The end of the story: no process is left."""
+        for life in self.lives:
+            if not life.is_over:
+                life.kill()
+                await life.ended()
+
+
+Story = Callable[[ServedHost], Awaitable[None]]
+
+
+def tell(
+    story: Story,
+    guests: list[GuestSpec],
+    config: Config | None = None,
+    most: float = virtual.DAY,
+) -> None:
+    """Have a story happen on a host with these guests."""
+    virtual.run(_tell(story, guests, config or Config()), most)
+
+
+async def _tell(story: Story, guests: list[GuestSpec], config: Config) -> None:
+    with SimHost(guests) as sim, tempfile.TemporaryDirectory() as folder:
+        host = ServedHost(sim, config, Path(folder))
+        for uri in config.general.uris:
+            sim.daemon(uri)
+        with _around(host):
+            try:
+                await story(host)
+            finally:
+                await host.close()
+
+
+@contextlib.contextmanager
+def _around(host: ServedHost) -> Iterator[None]:
+    """The journal, and the signal that tells another run to end, reach nobody outside."""
+
+    def tell_to_end(_: Path) -> None:
+        host.told_to_end.set()
+
+    with (
+        patch.object(journal, "log", host.note),
+        patch.object(runlock, "_tell_to_end", tell_to_end),
+    ):
+        yield
