@@ -121,7 +121,7 @@ class Run:
         """How the run ended for a guest, in the trail as well unless its steps tell."""
         ledger.end_guest(self.number, result)
         if result.outcome is Outcome.GONE and self.kind is RunKind.RESTORE:
-            ledger.forget_wish(result.guest)
+            ledger.undecided(result.guest)
         if not told_by_steps(result):
             text = f"{result.outcome}: {result.reason}" if result.reason else result.outcome
             ledger.add_reason(result.guest, self.source, text)
