@@ -39,8 +39,8 @@ SHUTDOWN_SHARE = 0.25
 POWEROFF_SHARE, POWEROFF = 0.3, 30.0
 #: libvirt gives a QEMU that does not answer SIGTERM for 10 s, then SIGKILL.
 LEAST_POWEROFF = 15.0
+#: How long a connection that broke is tried again while the host stops, see Run.patience.
 RECONNECT_AT_STOP = 60.0
-
 
 #: How the ledger is named among the connections that were lost.
 LEDGER = "ledger"

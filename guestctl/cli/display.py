@@ -29,10 +29,10 @@ from ..model import (
     StepResult,
     is_bad,
 )
-from ..reports import Silent
+from ..reports import Silent, count_of_guests
 from ..values import show_duration
 from .exits import complain
-from .text import count_of_guests, printable
+from .text import printable
 
 
 class Display(Silent):
