@@ -188,13 +188,19 @@ def notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: s
     if found.news:
         ledger.infer(guest, found.wanted, found.stopped_by)
         ledger.add_reason(guest.id, "guestctl:inferred", found.reason)
-    elif guest.up and guest.persistent and not _still_ours(ledger, known, boot):
+    elif guest.up and guest.persistent and not _still_ours(ledger, known, guest, boot):
         ledger.seen_up(guest, boot)
 
 
-def _still_ours(ledger: Ledger, known: Known | None, boot: str) -> bool:
-    """Whether a run that was cut off may still take the guest down: that is no one else's doing."""
-    return bool(known and known.taken_down and ledger.being_taken_down(known.id, boot))
+def _still_ours(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> bool:
+    """Whether a run that was cut off may still take the guest down: that is no one else's doing.
+
+    libvirt can go on with a save that was given up, and aborted in vain.
+    """
+    if known is None or not known.taken_down:
+        return False
+    our_save = guest.saving and known.up_boot == boot and Step.SAVE in known.tried
+    return our_save or ledger.being_taken_down(known.id, boot)
 
 
 async def interruptible(work: Awaitable[None]) -> bool:
