@@ -7,9 +7,10 @@ the caller has open, and raises sqlite3.Error.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,16 +103,23 @@ class Ledger:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def end_run(self, result: RunResult) -> None:
-        """The run is over; old history goes."""
+    def end_run(self, result: RunResult, uris: Iterable[str] = ()) -> None:
+        """The run is over, and has dealt with all guests of these connections; old history goes."""
+        ok = None if result.interrupted else int(result.ok)
         self.db.execute(
-            "UPDATE run SET ended = ?, ok = ? WHERE id = ?",
-            (self._now(), None if result.interrupted else int(result.ok), result.run),
+            "UPDATE run SET ended = ?, ok = ?, uris = ? WHERE id = ?",
+            (self._now(), ok, json.dumps(sorted(uris)), result.run),
         )
         self._prune()
 
     def _prune(self) -> None:
-        self.db.execute("DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - ?", (KEPT_RUNS,))
+        # Not those that tell what this boot owes, however many runs of operators came since.
+        self.db.execute(
+            "DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - ? AND id NOT IN"
+            " (SELECT id FROM run WHERE (kind = ? AND door = ?) OR (kind = ? AND door IN (?, ?))"
+            "  ORDER BY id DESC LIMIT ?)",
+            (KEPT_RUNS, *_OF_THE_HOST, KEPT_RUNS),
+        )
         self.db.execute(
             "DELETE FROM trail WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
             " (PARTITION BY uri, uuid ORDER BY id DESC) AS nth FROM trail) WHERE nth > ?)",
@@ -167,18 +175,23 @@ class Ledger:
         )
         return [PastStep(name, Step(step), *rest) for name, step, *rest in rows]
 
-    def restored_since_preserve(self, boot: str) -> bool:
-        """Whether the restore that each boot owes was done, since the host last went down.
+    def restored_since_preserve(self, boot: str) -> frozenset[str]:
+        """The connections whose guests this boot has brought back, since the host last went down.
 
         A soft-reboot keeps the boot's id.  A restore that was cut off is still owed.
         """
-        row = self.db.execute(
-            "SELECT kind, boot, ok IS NOT NULL FROM run"
-            " WHERE (kind = ? AND door = ?) OR (kind = ? AND door IN (?, ?))"
-            " ORDER BY id DESC LIMIT 1",
-            (RunKind.PRESERVE, Door.HOST_STOP, RunKind.RESTORE, Door.BOOT, Door.CANCELLED),
-        ).fetchone()
-        return bool(row == (RunKind.RESTORE, boot, 1))
+        rows = self.db.execute(
+            "SELECT kind, boot, ok IS NOT NULL, uris FROM run"
+            " WHERE (kind = ? AND door = ?) OR (kind = ? AND door IN (?, ?)) ORDER BY id DESC",
+            _OF_THE_HOST,
+        )
+        found: set[str] = set()
+        for kind, of_boot, ended, uris in rows:
+            if kind != RunKind.RESTORE or of_boot != boot:
+                break
+            if ended:
+                found.update(json.loads(uris))
+        return frozenset(found)
 
     # Steps of a run
 
@@ -387,6 +400,9 @@ class Ledger:
         )
         return [GuestId(*row) for row in by_name or by_uuid]
 
+
+#: Runs for the host's end and for its boot, as parameters.
+_OF_THE_HOST = (RunKind.PRESERVE, Door.HOST_STOP, RunKind.RESTORE, Door.BOOT, Door.CANCELLED)
 
 _KNOWN = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, held_for_save,"

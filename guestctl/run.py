@@ -221,7 +221,8 @@ async def end(
     """The run's result, recorded in the ledger.  lost: unreadable connections and why."""
     by_name = tuple(sorted(guests, key=lambda result: (result.name, result.guest)))
     result = RunResult(run.kind, run.number, by_name, lost, interrupted)
-    await run.world.scribe(lambda ledger: ledger.end_run(result), None)
+    read = [uri for uri in run.world.hypervisors if uri not in lost]
+    await run.world.scribe(lambda ledger: ledger.end_run(result, read), None)
     return result
 
 

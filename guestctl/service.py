@@ -234,8 +234,13 @@ class Service:
 
     async def _owed_restore(self) -> asyncio.Task[None] | None:
         boot = self._world.boot
-        done = await self._world.scribe(lambda ledger: ledger.restored_since_preserve(boot), False)
-        return None if done else asyncio.create_task(self._restore(Door.BOOT))
+        nothing: frozenset[str] = frozenset()
+        done = await self._world.scribe(
+            lambda ledger: ledger.restored_since_preserve(boot), nothing
+        )
+        return (
+            None if done >= self.watches.keys() else asyncio.create_task(self._restore(Door.BOOT))
+        )
 
     async def _restore(self, door: Door) -> None:
         try:

@@ -224,9 +224,13 @@ class _Teller:
             return "the host is up again"
         if verb in ("hold", "release"):
             return self._mark(verb, command.names)
-        if verb == "boot" and self._host.ledger.restored_since_preserve(self._host.boot_id):
+        if verb == "boot" and self._was_restored():
             return "the guests of this boot were brought back already"
         return await self._run(process, command)
+
+    def _was_restored(self) -> bool:
+        done = self._host.ledger.restored_since_preserve(self._host.boot_id)
+        return done >= set(self._config.general.uris)
 
     async def _run(self, process: Process, command: Command) -> RunResult | str:
         """As the command line does it: read, find who is meant, run; a task of its own."""

@@ -344,7 +344,7 @@ def past(ledger: Ledger, kind: RunKind, door: Door, boot: str, ok: bool | None) 
     run = ledger.begin_run(kind, door, boot)
     failed = () if ok else (GuestResult(guest_id(), "web", Outcome.FAILED),)
     if ok is not None:
-        ledger.end_run(RunResult(kind, run, failed))
+        ledger.end_run(RunResult(kind, run, failed), [guest_id().uri])
     return run
 
 
@@ -354,13 +354,13 @@ def test_whether_the_restore_of_this_boot_was_done(
 ) -> None:
     for run in history:
         past(ledger, *run)
-    assert ledger.restored_since_preserve(BOOT) is answer
+    assert ledger.restored_since_preserve(BOOT) == ({guest_id().uri} if answer else frozenset())
 
 
 def test_a_restore_that_was_interrupted_is_still_owed(ledger: Ledger) -> None:
     run = ledger.begin_run(RunKind.RESTORE, Door.BOOT, BOOT)
     ledger.end_run(RunResult(RunKind.RESTORE, run, (), interrupted=True))
-    assert (ledger.runs()[0].ok, ledger.restored_since_preserve(BOOT)) == (None, False)
+    assert (ledger.runs()[0].ok, ledger.restored_since_preserve(BOOT)) == (None, frozenset())
 
 
 # Pruning

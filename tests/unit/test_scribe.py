@@ -416,7 +416,7 @@ async def use_all(scribe: ThreadScribe) -> None:
     await scribe(lambda ledger: ledger.taking_down(guest()), None)
     await scribe(lambda ledger: ledger.begin_step(number, guest(), Step.SAVE), None)
     await scribe(adding("x"), "")
-    await scribe(lambda ledger: ledger.restored_since_preserve(BOOT), False)
+    await scribe(lambda ledger: ledger.restored_since_preserve(BOOT), None)
     await scribe(lambda ledger: len(ledger.runs()), 0)
     await scribe(lambda ledger: len(ledger.trail(guest_id())), 0)
 
