@@ -22,6 +22,7 @@ from .model import (
     RunKind,
     RunResult,
     Step,
+    StepEnd,
     StepResult,
     StoppedBy,
     Wanted,
@@ -165,6 +166,20 @@ class Ledger:
             " WHERE NOT EXISTS (SELECT 1 FROM outcome o JOIN newest n ON o.run = n.id"
             "  WHERE o.uri = begun.uri AND o.uuid = begun.uuid)",
             (boot, RunKind.PRESERVE, RunKind.SHUTDOWN, Wanted.OFF, StoppedBy.OPERATOR),
+        )
+        return {GuestId(*row) for row in rows}
+
+    def asked_in_vain(self, boot: str) -> set[GuestId]:
+        """Guests whose last step was to take them down for the host, in this boot, and did not.
+
+        libvirt or the guest may still carry it out.
+        """
+        rows = self.db.execute(
+            "SELECT g.uri, g.uuid FROM guest g JOIN step s ON s.id ="
+            "  (SELECT max(id) FROM step WHERE uri = g.uri AND uuid = g.uuid)"
+            " JOIN run r ON r.id = s.run WHERE g.taken_down AND g.hold IS NULL"
+            " AND r.kind = ? AND r.door = ? AND r.boot = ? AND s.end IS NOT ?",
+            (RunKind.PRESERVE, Door.HOST_STOP, boot, StepEnd.DONE),
         )
         return {GuestId(*row) for row in rows}
 
