@@ -64,7 +64,8 @@ class HostStop:
 
     async def _carry_out(self, begun: float) -> RunResult:
         world, up = self.world, self.up
-        with self.patience.phase("reading the guests", self.unreachable + 2 * READ_LIMIT):
+        limit = self.unreachable + 2 * READ_LIMIT + LEDGER_LIMIT
+        with self.patience.phase("reading the guests", limit):
             seen = await read_all_patiently(world.hypervisors, self.unreachable)
             await world.scribe(
                 lambda ledger: settling.stopped_at_the_door(ledger, seen.guests, up, world.boot),

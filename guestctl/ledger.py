@@ -24,6 +24,7 @@ from .model import (
     RunKind,
     RunResult,
     Step,
+    StepEnd,
     StepResult,
     StoppedBy,
     Wanted,
@@ -159,6 +160,20 @@ class Ledger:
             (Step.SAVE, Step.SHUTDOWN, Step.POWEROFF, boot, *guest),
         ).fetchone()
         return bool(row and row[0])
+
+    def asked_in_vain(self, boot: str) -> set[GuestId]:
+        """Guests whose last step was to take them down for the host, in this boot, and did not.
+
+        libvirt or the guest may still carry it out.
+        """
+        rows = self.db.execute(
+            "SELECT g.uri, g.uuid FROM guest g JOIN step s ON s.id ="
+            "  (SELECT max(id) FROM step WHERE uri = g.uri AND uuid = g.uuid)"
+            " JOIN run r ON r.id = s.run WHERE g.taken_down AND g.hold IS NULL"
+            " AND r.kind = ? AND r.door = ? AND r.boot = ? AND s.end IS NOT ?",
+            (RunKind.PRESERVE, Door.HOST_STOP, boot, StepEnd.DONE),
+        )
+        return {GuestId(*row) for row in rows}
 
     def host_stop(self, boot: str) -> PastRun | None:
         """The newest run, if it is one of this boot that was for the host's going down."""

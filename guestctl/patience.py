@@ -17,6 +17,9 @@ from .run import ENDING
 
 #: How often systemd is asked, and for how much more: well beyond the next time of asking.
 INTERVAL, EXTENSION = 5.0, 20.0
+#: What comes before, between and after steps may take so long: looking at the guest, a disk that
+#: is slow to take the ledger, looking whether anybody is left.
+BETWEEN = 60.0
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Patience(Silent):
         self._kind = ""
         self._count = 0
         self._over = 0
+        self._between_ends = float("-inf")
 
     @contextlib.asynccontextmanager
     async def asking(self) -> AsyncIterator[None]:
@@ -61,7 +65,8 @@ class Patience(Silent):
     def is_justified(self) -> bool:
         """Whether something is inside its own deadline."""
         now = asyncio.get_running_loop().time()
-        return any(a.ends >= now for a in [*self._guests.values(), *self._phases])
+        under_way = [activity.ends for activity in (*self._guests.values(), *self._phases)]
+        return max([self._between_ends, *under_way]) >= now
 
     def summary(self) -> str:
         """What happens now."""
@@ -85,11 +90,16 @@ class Patience(Silent):
         ends = asyncio.get_running_loop().time() + seconds
         self._guests[guest.id] = _Activity(guest.name, what, ends)
 
+    def _goes_on(self) -> None:
+        self._between_ends = asyncio.get_running_loop().time() + BETWEEN
+
     def run_begins(self, plan: Plan, door: Door) -> None:
+        self._goes_on()
         self._guests.clear()
         self._kind, self._count, self._over = plan.kind, len(plan.guests), 0
 
     def guest_added(self, plan: GuestPlan) -> None:
+        self._goes_on()
         self._count += 1
 
     def gets_ready(self, guest: GuestFacts, timeout: float) -> None:
@@ -100,8 +110,10 @@ class Patience(Silent):
         self._busy(guest, step, timeout + ENDING)
 
     def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
+        self._goes_on()
         self._guests.pop(guest.id, None)
 
     def guest_ends(self, result: GuestResult) -> None:
+        self._goes_on()
         self._guests.pop(result.guest, None)
         self._over += 1

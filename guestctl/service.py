@@ -24,7 +24,7 @@ from .restore import restore
 from .runlock import LockHeld, is_held, run_lock_of_service
 from .waiting import first
 from .watch import Watch
-from .world import World, read_all_patiently
+from .world import World, read_all, read_all_patiently
 
 #: How long all connections are waited for at boot, before those that are there are begun with.
 ALL_THERE = 60.0
@@ -32,6 +32,8 @@ ALL_THERE = 60.0
 OPERATOR_AT_BOOT = 1800.0
 #: Until a connection that could be used, and then could not be read, is tried again.
 RESTORE_AGAIN = 5.0
+#: How often it is looked whether a guest follows a request that was called off.
+LATE_POLL = 2.0
 
 
 class Login(Announcer, Protocol):
@@ -74,6 +76,8 @@ class Service:
         self._changed = asyncio.Event()
         self._chores: set[asyncio.Task[None]] = set()
         self._goes_down = False
+        #: Who was up when guests were brought back, and may still go down on our account.
+        self._late: set[GuestId] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         #: What is going on, for the status.
@@ -95,7 +99,7 @@ class Service:
                 await _give_way(restoring)
                 if not await self._go_down():
                     return
-                restoring = asyncio.create_task(self._restore(Door.CANCELLED))
+                restoring = asyncio.create_task(self._restore(Door.CANCELLED, self.watches.keys()))
         finally:
             await _give_way(restoring)
 
@@ -238,21 +242,23 @@ class Service:
         done = await self._world.scribe(
             lambda ledger: ledger.restored_since_preserve(boot), nothing
         )
-        return (
-            None if done >= self.watches.keys() else asyncio.create_task(self._restore(Door.BOOT))
-        )
+        if owed := self.watches.keys() - done:
+            return asyncio.create_task(self._restore(Door.BOOT, owed))
+        if await self._asked_in_vain():  # a shutdown was called off, and the service then killed
+            return asyncio.create_task(self._restore(Door.CANCELLED, self.watches.keys()))
+        return None
 
-    async def _restore(self, door: Door) -> None:
+    async def _restore(self, door: Door, uris: Iterable[str]) -> None:
         try:
-            await self._restore_all(door)
+            await self._restore_all(door, set(uris))
+            await self._see_to_late_ones()
         except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
             text = f"internal error, guests are not brought back: {error!r}"
             journal.log(text, priority=journal.Priority.ERROR)
 
-    async def _restore_all(self, door: Door) -> None:
+    async def _restore_all(self, door: Door, owed: set[str]) -> None:
         """At first with the connections that are there, then with late ones."""
         await self._doors.until_host_stays()
-        owed = set(self.watches)
         await first(asyncio.sleep(ALL_THERE), self._until_connected(owed, everyone=True))
         while owed:
             await self._until_connected(owed, everyone=False)
@@ -261,6 +267,34 @@ class Service:
             owed = (owed - there) | lost
             if lost:
                 await asyncio.sleep(RESTORE_AGAIN)
+
+    async def _see_to_late_ones(self) -> None:
+        """A guest that was asked to go down may do so after that was called off: it comes back."""
+        end = asyncio.get_running_loop().time() + self._config.shutdown.deadline
+        while self._late and asyncio.get_running_loop().time() < end:
+            if self._late <= self._up:
+                await asyncio.sleep(LATE_POLL)
+            else:
+                self._late = set()  # made anew by the restore
+                await self._restore_some(Door.CANCELLED, self._connected(self.watches))
+            self._late &= await self._asked_in_vain()
+        await self._forgive()
+
+    async def _asked_in_vain(self) -> set[GuestId]:
+        nobody: set[GuestId] = set()
+        boot = self._world.boot
+        return await self._world.scribe(lambda ledger: ledger.asked_in_vain(boot), nobody)
+
+    async def _forgive(self) -> None:
+        """Who is up by now goes down on somebody else's account."""
+        seen = await read_all(self._world.hypervisors)
+        stay = [g for g in seen.guests if g.id in self._late and g.up and not g.saving]
+
+        def write(ledger: Ledger) -> None:
+            for guest in stay:
+                ledger.seen_up(guest, self._world.boot)
+
+        await self._world.scribe(write, None)
 
     def _connected(self, uris: Iterable[str]) -> set[str]:
         return {uri for uri in uris if uri in self.watches and not self.watches[uri].trouble}
@@ -301,6 +335,7 @@ class Service:
         tell(result)
         if result.interrupted:
             raise asyncio.CancelledError
+        self._late |= {guest.id for guest in seen.guests if guest.up} & await self._asked_in_vain()
         return set(result.lost)
 
 

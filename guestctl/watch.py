@@ -67,6 +67,7 @@ class Watch:
         self._on_change = on_change
         self._on_stop = on_stop
         self._was_connected = False
+        self._all = False
         self._news: dict[GuestId, None] = {}
         self._wake = asyncio.Event()
 
@@ -87,6 +88,11 @@ class Watch:
                 pause = min(2 * pause, MOST_PAUSE)
         finally:
             deafen()
+
+    def look_at_all(self) -> None:
+        """What was noticed may not be in the ledger: everybody is read anew."""
+        self._all = True
+        self._wake.set()
 
     def _hear(self, event: GuestEvent) -> None:
         self._news[event.guest] = None
@@ -115,7 +121,8 @@ class Watch:
 
     async def _look(self) -> None:
         news, self._news = list(self._news), {}
-        if len(news) >= MANY:
+        if self._all or len(news) >= MANY:
+            self._all = False
             await self._read_all(live=True, news=news)
         elif news:
             await self._look_at(news)

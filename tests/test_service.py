@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 
+from guestctl import ladder
 from guestctl.config import Config
-from guestctl.model import State, StoppedBy, Wanted
+from guestctl.model import Scope, State, StoppedBy, Wanted
+from guestctl.patience import EXTENSION, INTERVAL
 from guestctl.settings import General, Shutdown
 
-from .sim.behaviour import Behaviour, Button, GuestSpec, Save, Start
+from .sim.behaviour import IGNORED_BUTTON, Abort, Behaviour, Button, GuestSpec, Save, Start
 from .sim.service import ServedHost, tell
 
 SYSTEM, OTHER = "qemu:///system", "lxc:///system"
@@ -138,6 +142,41 @@ def test_a_shutdown_is_called_off(seconds: float) -> None:
         assert host.up == "a b"
 
     tell(story, AB)
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_called_off_after_a_guest_was_asked_to_shut_down(deaf: bool) -> None:
+    """It may follow only then, and comes back; if it does not, it is not ours any more."""
+    config = Config(shutdown=Shutdown(save=Scope.NONE))
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.announce()
+        await asyncio.sleep(3)
+        host.call_off()
+        await asyncio.sleep(60)
+        assert host.up == "a b c"
+        assert host.began("b") == (0 if deaf else 1)
+        await asyncio.sleep(1800)
+        host.happen("b is destroyed")
+        await asyncio.sleep(180)
+        assert host.wanted == "a c"
+
+    slow = guest("b", button=IGNORED_BUTTON if deaf else Button(20.0))
+    tell(story, [guest("a"), slow, guest("c", button=Button(9.0))], config)
+
+
+def test_called_off_during_a_save_that_cannot_be_aborted() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.announce()
+        await asyncio.sleep(3)
+        host.call_off()
+        await asyncio.sleep(300)
+        assert host.up == "a b"
+        assert host.began("a") == 1
+
+    tell(story, [guest("a", save=Save(90.0, abort=Abort.REFUSED)), guest("b")])
 
 
 def test_called_off_before_the_first_step_nothing_is_done() -> None:
@@ -707,5 +746,108 @@ def test_a_reload_in_mid_run() -> None:
         host.reload(Config(general=General(uris=(OTHER,))))
         await host.until_idle()
         assert host.up == ""
+
+    tell(story, AB)
+
+
+# -- systemd's patience ----------------------------------------------------------------------------
+
+
+def _asked_until(host: ServedHost) -> float:
+    """When systemd would end the service, as far as it was asked for time."""
+    return max((time + seconds for time, seconds in host.life.extensions), default=0.0)
+
+
+def _gaps(host: ServedHost) -> float:
+    """The longest time between two extensions."""
+    times = [time for time, _ in host.life.extensions]
+    return max(b - a for a, b in itertools.pairwise(times))
+
+
+def test_systemd_is_asked_for_time_while_a_step_goes_on() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.stopping = True
+        await host.terminate()
+        assert asyncio.get_running_loop().time() > 500
+        assert _gaps(host) <= INTERVAL
+        assert _asked_until(host) - asyncio.get_running_loop().time() <= EXTENSION
+
+    tell(story, [guest("a", save=Save(550.0)), guest("b")])
+
+
+def test_systemd_is_asked_while_guests_wait_for_libvirtd_and_for_others() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.happen(f"{SYSTEM} is killed for 90s")
+        host.stopping = True
+        with host.operator():
+            ending = asyncio.create_task(host.terminate())
+            await asyncio.sleep(60)
+        await ending
+        assert host.up == ""
+        assert _gaps(host) <= INTERVAL
+
+    tell(story, AB)
+
+
+def test_systemd_is_not_asked_any_more_once_all_steps_are_past_their_time() -> None:
+    """A fault of ours, here a libvirt that never ends a step, is systemd's to end."""
+    config = Config(shutdown=Shutdown(deadline=100.0))
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.stopping = True
+        with patch.dict(ladder._DOING, _NEVER):
+            host.life.doors.terminate()
+            await asyncio.sleep(3000)
+            assert not host.life.is_over
+            assert 60 < _asked_until(host) < 400
+
+    tell(story, AB, config)
+
+
+async def _never(*_: object) -> str:
+    await asyncio.sleep(1e6)
+    return ""
+
+
+_NEVER = dict.fromkeys(ladder._DOING, _never)
+
+
+# -- the guard -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [(100, 0, 200), (200, 0, 100), (100, 3 * 3600, 300), (100, -3600, 300)],
+)
+def test_the_guard_has_what_is_left_of_the_deadline(before: float, after: float, left: int) -> None:
+    """By the time of day, whose jumps must not leave it with nothing."""
+    config = Config(shutdown=Shutdown(deadline=300.0, save_timeout=280.0))
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.stopping = True
+        host.life.doors.terminate()
+        await asyncio.sleep(before)
+        host.kill()
+        host.sim.clock_jump += after
+        begun = asyncio.get_running_loop().time()
+        await host.guard()
+        assert host.up == ""
+        assert asyncio.get_running_loop().time() - begun < left + 60
+        assert host.lives[-1].process.report.plans
+
+    tell(story, [guest("a", save=Save(1e5), button=IGNORED_BUTTON)], config)
+
+
+def test_the_guard_has_nothing_to_do_after_a_good_run() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.stopping = True
+        await host.terminate()
+        assert await host.guard() is None
+        assert len(host.runs()) == 2
 
     tell(story, AB)
