@@ -272,9 +272,9 @@ class Service:
         """A guest that was asked to go down may do so after that was called off: it comes back."""
         end = asyncio.get_running_loop().time() + self._config.shutdown.deadline
         while self._late and asyncio.get_running_loop().time() < end:
-            if self._late <= self._up:
-                await asyncio.sleep(LATE_POLL)
-            else:
+            await asyncio.sleep(LATE_POLL)
+            seen = await read_all(self._world.hypervisors)
+            if any(guest.id in self._late and guest.down for guest in seen.guests):
                 self._late = set()  # made anew by the restore
                 await self._restore_some(Door.CANCELLED, self._connected(self.watches))
             self._late &= await self._asked_in_vain()

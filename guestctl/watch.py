@@ -22,6 +22,8 @@ from .world import READ_LIMIT, World
 PAUSE, MOST_PAUSE = 1.0, 30.0
 #: From so many guests on they are read in one go.
 MANY = 8
+#: Without any event all are looked at so often: one that was lost must not be lost for good.
+ANYWAY = 300.0
 #: How often guests that a run has in hand are looked at, until it lets go of them.
 HANDS_OFF = 1.0
 #: Stops that were not somebody's act on this host do not settle.
@@ -113,7 +115,7 @@ class Watch:
         self._on_change()
         journal.log(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
         while not deaf.is_set():
-            await first(self._wake.wait(), deaf.wait())
+            await first(self._wake.wait(), deaf.wait(), asyncio.sleep(ANYWAY))
             self._wake.clear()
             await self._look()
         text = f"{self._hypervisor.uri}: the connection broke"
@@ -121,10 +123,10 @@ class Watch:
 
     async def _look(self) -> None:
         news, self._news = list(self._news), {}
-        if self._all or len(news) >= MANY:
+        if self._all or not news or len(news) >= MANY:
             self._all = False
             await self._read_all(live=True, news=news)
-        elif news:
+        else:
             await self._look_at(news)
 
     async def _look_at(self, guests: Collection[GuestId]) -> None:

@@ -542,6 +542,19 @@ def test_guests_are_followed_all_the_time() -> None:
     tell(story, [*AB, off("c"), replace(guest("d"), defined=False)])
 
 
+def test_an_event_that_is_lost() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.happen("a is started")
+        await asyncio.sleep(310)
+        assert host.wanted == "a b"
+        host.happen("a is destroyed")
+        await asyncio.sleep(310)
+        assert host.wanted == "b"
+
+    tell(story, [guest("a", State.SHUT_OFF, loses_events=True), guest("b")])
+
+
 def test_many_guests_at_once() -> None:
     names = [f"g{number:02}" for number in range(20)]
 

@@ -10,6 +10,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tests.sim.scenario import Script
 from tests.sim.text import script_texts
@@ -17,6 +18,8 @@ from tests.sim.text import script_texts
 from .checker import BrokenPromise, check
 from .generate import story
 from .shrink import shrink
+
+T = TypeVar("T")
 
 #: So many are always to be had where tests run.
 PROCESSES = 2
@@ -65,8 +68,8 @@ def scenario_text(script: Script) -> str:
 
 
 def judge_all(
-    scripts: Iterable[Script], judge: Callable[[Script], str], processes: int
-) -> Iterator[tuple[Script, str]]:
+    scripts: Iterable[T], judge: Callable[[T], str], processes: int
+) -> Iterator[tuple[T, str]]:
     """Each story with what is wrong with it, by a judge that can be pickled."""
     given = list(scripts)
     with _pool(processes) as pool:

@@ -1,0 +1,173 @@
+"""A seed to a story of the service: what befalls a host for some days, and what must be so."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+
+from guestctl.config import Config
+from guestctl.model import Scope, State
+from guestctl.settings import Shutdown
+from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Save, Start
+from tests.sim.chronicle import By
+from tests.sim.service import ServedHost, tell
+
+URI = "qemu:///system"
+#: Longer than [shutdown] settle, than any step of these guests, and than any outage.
+QUIET = 400.0
+
+
+def what_is_wrong(seed: int) -> str:
+    """With the story of a seed; empty when nothing is."""
+    dice = random.Random(seed)
+    story = _Story(dice)
+    try:
+        tell(story.happens, story.guests, story.config, most=30 * 86400.0)
+    except Exception:  # noqa: BLE001 - whatever it is is to be reported
+        return f"seed {seed}:\n" + "\n".join(story.told) + "\n" + traceback.format_exc()
+    return ""
+
+
+def _guest(dice: random.Random, name: str) -> GuestSpec:
+    behaviour = Behaviour(
+        save=Save(dice.choice((1.0, 8.0, 40.0))),
+        button=dice.choice((Button(2.0), Button(15.0), IGNORED_BUTTON)),
+        start=Start(dice.choice((1.0, 1.0, 12.0))),
+    )
+    state = dice.choice((State.RUNNING, State.RUNNING, State.SHUT_OFF))
+    return GuestSpec(name, state=state, behaviour=behaviour)
+
+
+class _Story:
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self.guests = [_guest(dice, name) for name in "abcd"[: dice.randint(1, 4)]]
+        save = dice.choice((Scope.PERSISTENT, Scope.PERSISTENT, Scope.NONE))
+        limits = Shutdown(save=save, shutdown_timeout=20.0, parallel=dice.choice((1, 16)))
+        self.config = Config(shutdown=limits)
+        self.told: list[str] = []
+
+    def _tell(self, text: str) -> None:
+        self.told.append(f"{asyncio.get_running_loop().time():9.2f}  {text}")
+
+    async def _wait(self, *choices: float) -> None:
+        await asyncio.sleep(self._dice.choice(choices))
+
+    async def happens(self, host: ServedHost) -> None:
+        """The story."""
+        self._tell("the service starts")
+        await host.serve(5)
+        for _ in range(self._dice.randint(1, 3)):
+            for _ in range(self._dice.randint(0, 4)):
+                await self._dice.choice(self._DEEDS)(self, host)
+                await self._wait(0.0, 0.5, 5.0, 60.0)
+            quiet = self._dice.random() < 0.7
+            if quiet:
+                await self._quiet(host)
+            await self._the_host_goes_down(host, settled=quiet)
+
+    async def _quiet(self, host: ServedHost) -> None:
+        """The service sees everything as it is, and has touched nobody."""
+        if host.life.is_over:
+            await host.serve(5)
+        await asyncio.sleep(QUIET)
+        assert host.service.activity == "watching", host.service.activity
+        assert host.life.login.held == bool(host.up)
+        assert set(host.up.split()) <= set(host.wanted.split())
+
+    # -- deeds -----------------------------------------------------------------------------------
+
+    async def _guest_changes(self, host: ServedHost) -> None:
+        name = self._dice.choice([guest.name for guest in host.sim.guests()])
+        ups = ("powers itself off", "is destroyed", "crashes", "is paused", "is unpaused")
+        deed = self._dice.choice(ups if host.guest(name).up else ("is started",))
+        self._tell(f"{name} {deed}")
+        host.happen(f"{name} {deed}")
+
+    async def _libvirtd_is_killed(self, host: ServedHost) -> None:
+        seconds = self._dice.choice((2, 20, 100))
+        self._tell(f"libvirtd is killed for {seconds} s")
+        host.happen(f"{URI} is killed for {seconds}s")
+
+    async def _service_is_killed(self, host: ServedHost) -> None:
+        touched = len(host.touched)
+        self._tell("the service is killed")
+        host.kill()
+        await self._wait(0.1, 2.0, 30.0)
+        self._tell("the service starts")
+        await host.serve(self._dice.choice((0.0, 1.0, 30.0)))
+        assert host.touched[touched:] == []
+
+    async def _service_is_restarted(self, host: ServedHost) -> None:
+        touched = len(host.touched)
+        self._tell("the service is restarted")
+        await host.restart(self._dice.choice((0.0, 1.0, 30.0)))
+        assert host.touched[touched:] == []
+
+    async def _shutdown_is_called_off(self, host: ServedHost) -> None:
+        await self._quiet(host)
+        before = host.up
+        self._tell("a shutdown is announced")
+        host.announce()
+        await self._wait(0.0, 0.1, 1.0, 5.0, 30.0, 100.0)
+        if self._dice.random() < 0.2:
+            self._tell("the service is killed, and starts again")
+            host.kill()
+            await host.serve(self._dice.choice((0.0, 2.0)))
+        self._tell("it is called off")
+        host.call_off()
+        await asyncio.sleep(QUIET)
+        assert self._missing(host, before) == []
+        assert set(host.up.split()) <= set(before.split()) | self._crashed()
+
+    _DEEDS = (
+        _guest_changes,
+        _guest_changes,
+        _guest_changes,
+        _libvirtd_is_killed,
+        _service_is_killed,
+        _service_is_restarted,
+        _shutdown_is_called_off,
+    )
+
+    # -- the host's end --------------------------------------------------------------------------
+
+    async def _the_host_goes_down(self, host: ServedHost, *, settled: bool) -> None:
+        before = host.up
+        if self._dice.random() < 0.25:
+            self._tell("the power is cut, once the service has seen everything")
+            await self._quiet(host)
+            before = host.up
+        else:
+            await self._in_order(host)
+        self._tell("the host boots")
+        await host.boot(QUIET)
+        assert self._missing(host, before) == []
+        if settled:
+            assert set(host.up.split()) <= set(before.split()) | self._crashed()
+        wrong = [entry for entry in host.sim.chronicle() if entry.wrong and entry.by is By.GUESTCTL]
+        assert wrong == []
+
+    async def _in_order(self, host: ServedHost) -> None:
+        if self._dice.random() < 0.7:
+            self._tell("a shutdown is announced")
+            host.announce()
+            await self._wait(0.0, 1.0, 5.0, 30.0)
+        if self._dice.random() < 0.3:
+            self._tell("the service is killed")
+            host.kill()
+            await self._wait(0.0, 3.0)
+        self._tell("units are stopped")
+        await host.stop_units()
+        assert host.up == "" or not host.sim.daemon(URI).reachable
+
+    def _missing(self, host: ServedHost, before: str) -> list[str]:
+        """Who was up, and is neither up now nor held with a reason."""
+        known = host.sim.ledger.guests()
+        held = {g.name for g in host.sim.guests() if g.id in known and known[g.id].hold is not None}
+        return sorted(set(before.split()) - set(host.up.split()) - held)
+
+    def _crashed(self) -> set[str]:
+        """A guest that crashed is wanted on, and comes back at boot."""
+        return {line.split()[1] for line in self.told if line.endswith(" crashes")}
