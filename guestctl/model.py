@@ -94,6 +94,11 @@ class GuestFacts:
         return self.state is State.PAUSED and self.reason == "starting up"
 
     @property
+    def started(self) -> bool:
+        """Whether it is up, and libvirt through with starting it."""
+        return self.up and not self.starting
+
+    @property
     def saving(self) -> bool:
         """Whether a managed save, or another, of it is under way."""
         return self.state is State.PAUSED and self.reason == "saving"

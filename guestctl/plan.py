@@ -115,17 +115,18 @@ def plan_restore(
     decision: what a person decided about the saves of the guests named.
     autostart: connections whose autostart flags are ours to follow.
     """
-    plans = []
-    for guest in sorted(guests, key=lambda g: (g.name, g.id)):
-        if named is not None:
-            if guest.id in named:
-                plans.append(_plan_start(guest, known.get(guest.id), policies(guest), decision))
-        elif (not guest.up or guest.starting) and due(
-            known.get(guest.id), guest, boot, autostart=guest.id.uri in autostart
-        ).wanted is Wanted.ON:
-            flagged = guest.autostart and guest.id.uri in autostart
-            plans.append(_plan_wanted(guest, known.get(guest.id), policies(guest), flagged))
-    return Plan(RunKind.RESTORE, tuple(plans))
+    ordered = sorted(guests, key=lambda g: (g.name, g.id))
+    if named is not None:
+        chosen = [g for g in ordered if g.id in named]
+        plans = [_plan_start(g, known.get(g.id), policies(g), decision) for g in chosen]
+        return Plan(RunKind.RESTORE, tuple(plans))
+    owed = []
+    for guest in ordered:
+        flagged = guest.autostart and guest.id.uri in autostart
+        says = known.get(guest.id)
+        if not guest.started and due(says, guest, boot, autostart=flagged).wanted is Wanted.ON:
+            owed.append(_plan_wanted(guest, says, policies(guest), flagged))
+    return Plan(RunKind.RESTORE, tuple(owed))
 
 
 def plan_missing(
@@ -161,7 +162,7 @@ def _plan_wanted(
 def _plan_start(
     guest: GuestFacts, known: Known | None, policy: Policy, decision: SaveDecision | None = None
 ) -> GuestPlan:
-    if guest.up and not guest.starting:
+    if guest.started:
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is already up")
     if guest.state is State.UNKNOWN:
         return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)

@@ -22,7 +22,7 @@ class Wish:
 
 def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
     """What holds for a guest now; boot is the id of the current boot of the host."""
-    if guest.up and not guest.starting:
+    if guest.started:
         return Wish(Wanted.ON, None, "it is running")
     if known is None or known.wanted is None:
         return Wish(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")

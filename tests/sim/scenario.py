@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from guestctl.config import Config, load
 from guestctl.ledger import Ledger
 from guestctl.ledger_file import transaction
-from guestctl.model import Door, GuestFacts, GuestId, Known, RunKind, RunResult, State
+from guestctl.model import Door, GuestFacts, GuestId, Known, RunKind, RunResult
 from guestctl.preserve import preserve
 from guestctl.restore import restore
 from guestctl.world import Seen, read_all
@@ -318,6 +318,4 @@ def _names(ledger: Ledger, host: SimHost) -> dict[GuestId, str]:
 
 def is_up(facts: GuestFacts | None) -> bool:
     """Whether the guest runs or is paused; one that is still being started is not."""
-    if facts is None:
-        return False
-    return facts.up and not (facts.state is State.PAUSED and facts.reason == "starting up")
+    return facts is not None and facts.started
