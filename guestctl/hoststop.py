@@ -23,6 +23,8 @@ OPERATOR = 30.0
 #: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=), whatever
 #: else systemd is told; a run ends well before.
 FORCED, MOST = 30 * 60.0, 27 * 60.0
+#: For what comes between reading the guests and their first steps: XML, room, the ledger.
+PLANNING = 120.0
 #: For the ledger to answer.
 LEDGER_LIMIT = 20.0
 #: A run that is begun late still has so many seconds.
@@ -33,7 +35,7 @@ LEAST = 10.0
 class HostStop:
     """One such run.
 
-    unreachable: seconds for which a libvirtd that cannot be reached is waited for.
+    awaited: connections that are waited for if they cannot be reached: guests may be up there.
     spent: seconds since the host began to go down, used up by an earlier attempt.
     up: who was up when the host began to go down, as far as somebody watched.
     """
@@ -41,7 +43,7 @@ class HostStop:
     world: World
     config: Config
     patience: Patience
-    unreachable: float
+    awaited: frozenset[str]
     spent: float = 0.0
     up: frozenset[GuestId] = frozenset()
 
@@ -64,13 +66,14 @@ class HostStop:
 
     async def _carry_out(self, begun: float) -> RunResult:
         world, up = self.world, self.up
-        limit = self.unreachable + 2 * READ_LIMIT + LEDGER_LIMIT
+        limit = PATIENCE + 2 * READ_LIMIT + LEDGER_LIMIT
         with self.patience.phase("reading the guests", limit):
-            seen = await read_all_patiently(world.hypervisors, self.unreachable)
+            seen = await read_all_patiently(world.hypervisors, PATIENCE, self.awaited)
             await world.scribe(
                 lambda ledger: settling.stopped_at_the_door(ledger, seen.guests, up, world.boot),
                 None,
             )
+        self.patience.allow(PLANNING)
         config, door = self._within_limits(), Door.HOST_STOP
         return await preserve(world, config, RunKind.PRESERVE, door, seen, begun=begun)
 
@@ -84,27 +87,29 @@ async def host_stop(
     world: World, config: Config, patience: Patience, up: frozenset[GuestId] = frozenset()
 ) -> HostStop:
     """What is to be done now that the host goes down, with what was begun before taken in."""
-    unknown = (True, 0.0)
-    may_be_up, spent = await world.scribe(lambda ledger: _look(ledger, world), unknown)
-    unreachable = PATIENCE if up or may_be_up else 0.0
-    return HostStop(world, config, patience, unreachable, spent, up)
+    everywhere = frozenset(world.hypervisors)
+    awaited, spent = await world.scribe(lambda ledger: _look(ledger, world), (everywhere, 0.0))
+    return HostStop(world, config, patience, awaited | {guest.uri for guest in up}, spent, up)
 
 
-def _look(ledger: Ledger, world: World) -> tuple[bool, float]:
-    """Whether somebody may be up, and how long the host has been going down already."""
+def _look(ledger: Ledger, world: World) -> tuple[frozenset[str], float]:
+    """Where somebody may be up, and how long the host has been going down already."""
     earlier = ledger.host_stop(world.boot)
-    may_be_up = any(_may_be_up(known, world.boot) for known in ledger.guests().values())
+    cut_off = earlier is not None and earlier.ended is None
+    known = ledger.guests().values()
+    may_be_up = frozenset(k.id.uri for k in known if _may_be_up(k, world.boot, cut_off=cut_off))
     if earlier is None:
         return may_be_up, 0.0
     since = (world.clock() - earlier.begun) / 1e9
     # Longer ago than any stop of a host can take, it was another, which did not come about.
     spent = since if 0.0 <= since <= FORCED else 0.0
-    return may_be_up or earlier.ended is None, spent
+    return may_be_up, spent
 
 
-def _may_be_up(known: Known, boot: str) -> bool:
-    """Whether a guest was up in this boot, and no run took it down since."""
-    return known.wanted is Wanted.ON and known.up_boot == boot and not known.taken_down
+def _may_be_up(known: Known, boot: str, *, cut_off: bool) -> bool:
+    """Whether a guest was up in this boot, and no run is known to have taken it down since."""
+    was_up = known.wanted is Wanted.ON and known.up_boot == boot
+    return was_up and (cut_off or not known.taken_down)
 
 
 def tell(result: RunResult) -> None:

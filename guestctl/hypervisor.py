@@ -7,6 +7,7 @@ import contextlib
 import errno
 import threading
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import libvirt
@@ -43,8 +44,8 @@ class LibvirtHypervisor:
     def __init__(self, uri: str, *, read_only: bool = False) -> None:
         self._uri = uri
         self._listeners: list[Callable[[GuestEvent], None]] = []
-        #: The connection that hears events, kept so that libvirt can tell when it breaks.
-        self._hearing: Any = None
+        #: Lets go of the connection that hears events, which libvirt keeps for its callbacks.
+        self._stop_hearing: Callable[[], None] = lambda: None
         self._deaf = asyncio.Event()
         # Reading states takes none of libvirtd's workers, and has connections of its own: calls
         # that wait for a guest cannot keep anybody from learning the state of the others.
@@ -116,6 +117,8 @@ class LibvirtHypervisor:
     async def close(self) -> None:
         self._reading.close()
         self._jobs.close()
+        threads.start(self._stop_hearing)
+        self._stop_hearing = lambda: None
 
     async def _job_call(self, uuid: str, call: Callable[[Any], T]) -> T:
         return await self._jobs.call(lambda conn: call(conn.lookupByUUIDString(uuid)))
@@ -130,7 +133,7 @@ class LibvirtHypervisor:
             threads.call_soon(loop, lambda: self._tell(seen))
 
         any_guest = None
-        conn.domainEventRegisterAny(
+        callback = conn.domainEventRegisterAny(
             any_guest, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle, None
         )
         deaf = asyncio.Event()
@@ -138,15 +141,27 @@ class LibvirtHypervisor:
             conn.registerCloseCallback(
                 lambda _conn, _reason, _opaque: threads.call_soon(loop, deaf.set), None
             )
-        threads.call_soon(loop, lambda: self._now_hears(conn, deaf))
+        threads.call_soon(loop, lambda: self._now_hears(partial(_deafen, conn, callback), deaf))
 
-    def _now_hears(self, conn: Any, deaf: asyncio.Event) -> None:
+    def _now_hears(self, stop_hearing: Callable[[], None], deaf: asyncio.Event) -> None:
         self._deaf.set()
-        self._hearing, self._deaf = conn, deaf
+        threads.start(self._stop_hearing)
+        self._stop_hearing, self._deaf = stop_hearing, deaf
 
     def _tell(self, event: GuestEvent) -> None:
         for listener in tuple(self._listeners):
             listener(event)
+
+
+def _deafen(conn: Any, callback: int) -> None:
+    """libvirt keeps a connection for as long as it has callbacks."""
+    for work in (
+        lambda: conn.domainEventDeregisterAny(callback),
+        conn.unregisterCloseCallback,
+        conn.close,
+    ):
+        with contextlib.suppress(libvirt.libvirtError):
+            work()
 
 
 class _Pool:

@@ -68,7 +68,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _copies(state: Path) -> Sequence[Path]:
-    folder, old = state / FOLDER, state / f"{FOLDER}.old"
-    if not folder.is_dir():
-        folder = old
-    return sorted(folder.glob("*.toml"))
+    try:
+        folder = state / FOLDER
+        return sorted((folder if folder.is_dir() else state / f"{FOLDER}.old").iterdir())
+    except OSError:
+        return ()

@@ -330,9 +330,17 @@ class Ledger:
     def was_hosts_doing(self, guest: GuestId) -> None:
         """The host goes down so soon after the guest's stop that it comes back."""
         self.db.execute(
-            "UPDATE guest SET wanted = ?, stopped_by = ?, taken_down = 1, unsettled = NULL"
+            "UPDATE guest SET wanted = ?, stopped_by = ?, taken_down = 1"
             " WHERE uri = ? AND uuid = ?",
             (Wanted.ON, StoppedBy.HOST, *guest),
+        )
+
+    def was_not_hosts_doing(self, guest: GuestId) -> None:
+        """The host stays up after all, and so does the word of whoever stopped the guest."""
+        self.db.execute(
+            "UPDATE guest SET wanted = ?, stopped_by = ?, taken_down = 0"
+            " WHERE uri = ? AND uuid = ?",
+            (Wanted.OFF, StoppedBy.UNKNOWN, *guest),
         )
 
     def undecided(self, guest: GuestId) -> None:

@@ -90,8 +90,12 @@ class Patience(Silent):
         ends = asyncio.get_running_loop().time() + seconds
         self._guests[guest.id] = _Activity(guest.name, what, ends)
 
+    def allow(self, seconds: float) -> None:
+        """What comes next, until a step begins, may take so long."""
+        self._between_ends = asyncio.get_running_loop().time() + seconds
+
     def _goes_on(self) -> None:
-        self._between_ends = asyncio.get_running_loop().time() + BETWEEN
+        self.allow(BETWEEN)
 
     def run_begins(self, plan: Plan, door: Door) -> None:
         self._goes_on()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +35,8 @@ OPERATOR_AT_BOOT = 1800.0
 RESTORE_AGAIN = 5.0
 #: How often it is looked whether a guest follows a request that was called off.
 LATE_POLL = 2.0
+#: Until a stop that could not be written down as meant is tried again.
+SETTLE_AGAIN = 60.0
 
 
 class Login(Announcer, Protocol):
@@ -99,6 +102,7 @@ class Service:
                 await _give_way(restoring)
                 if not await self._go_down():
                     return
+                await self._take_back_settling()
                 restoring = asyncio.create_task(self._restore(Door.CANCELLED, self.watches.keys()))
         finally:
             await _give_way(restoring)
@@ -177,6 +181,14 @@ class Service:
         for known in await self._world.scribe(lambda ledger: ledger.unsettled(boot), nobody):
             self._on_stop(known)
 
+    async def _take_back_settling(self) -> None:
+        """The host did not go down after all: stops of before are somebody's again."""
+        boot = self._world.boot
+        await self._world.scribe(
+            lambda ledger: settling.host_stays_up_after_all(ledger, boot), None
+        )
+        await self._take_up_settling()
+
     def _on_stop(self, known: Known) -> None:
         journal.log(
             f"{known.name}: turned off by {known.stopped_by}",
@@ -191,13 +203,17 @@ class Service:
         limit = self._config.shutdown.settle
         if not self._goes_down:
             await asyncio.sleep(settling.remaining(known, limit, self._world.clock()))
-        await self._world.scribe(lambda ledger: self._write_settled(ledger, known), None)
+        while True:
+            if await self._world.scribe(partial(self._write_settled, known), False):
+                return
+            await asyncio.sleep(SETTLE_AGAIN)
 
-    def _write_settled(self, ledger: Ledger, known: Known) -> None:
+    def _write_settled(self, known: Known, ledger: Ledger) -> bool:
         if self._goes_down:
             settling.host_goes_down(ledger, self._world.boot)
         else:
             settling.host_stayed_up(ledger, known)
+        return True
 
     # Down
 

@@ -14,8 +14,18 @@ SOURCE = "guestctl:settle"
 def host_goes_down(ledger: Ledger, boot: str) -> None:
     """Guests that somebody stopped just before come back: it was the host's doing."""
     for known in ledger.unsettled(boot):
-        ledger.was_hosts_doing(known.id)
-        ledger.add_reason(known.id, SOURCE, "it comes back: the host went down just after its stop")
+        if known.wanted is Wanted.OFF:
+            ledger.was_hosts_doing(known.id)
+            text = "it comes back: the host went down just after its stop"
+            ledger.add_reason(known.id, SOURCE, text)
+
+
+def host_stays_up_after_all(ledger: Ledger, boot: str) -> None:
+    """The shutdown was called off: those guests were stopped by somebody, and stay down."""
+    for known in ledger.unsettled(boot):
+        if known.wanted is Wanted.ON and known.taken_down:
+            ledger.was_not_hosts_doing(known.id)
+            ledger.add_reason(known.id, SOURCE, "it stays down: the host did not go down after all")
 
 
 def stopped_at_the_door(

@@ -110,16 +110,20 @@ class Subject:
     async def wait_until(self, holds: Callable[[GuestFacts | None], bool], limit: float) -> bool:
         """Check at each event, and now and then without one; False at the limit.
 
-        A state that cannot be read is read again: it is no answer.
+        A state that cannot be read is read again: it is no answer.  HypervisorError once the
+        connection has stayed away for too long.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + limit
         while True:
             # Cleared before reading: an event that comes while reading is not missed.
             self._news.clear()
-            with contextlib.suppress(HypervisorError):
+            try:
                 if holds(await self._look()):
                     return True
+            except HypervisorError as error:
+                if error.kind is ErrorKind.UNREACHABLE and self._give_up(error):
+                    raise
             left = end - loop.time()
             if left <= 0:
                 return False

@@ -26,6 +26,11 @@ MANY = 8
 ANYWAY = 300.0
 #: How often guests that a run has in hand are looked at, until it lets go of them.
 HANDS_OFF = 1.0
+#: Until what could not be written down is looked at again.
+WRITE_AGAIN = 30.0
+#: An outage of libvirt that is no longer does not hide when guests stopped.
+JUST_NOW = 60.0
+NOT_YET = "not connected yet"
 #: Stops that were not somebody's act on this host do not settle.
 _NOBODY = frozenset({StoppedBy.HOST, StoppedBy.MOVED, StoppedBy.CRASH})
 
@@ -62,13 +67,15 @@ class Watch:
     ) -> None:
         """on_stop hears of each guest that somebody turned off: its settle time begins."""
         self.up: dict[GuestId, str] = {}
-        self.trouble = "not connected yet"
+        self.trouble = NOT_YET
         self._world = world
         self._hypervisor = hypervisor
         self._is_run_under_way = is_run_under_way
         self._on_change = on_change
         self._on_stop = on_stop
-        self._was_connected = False
+        #: Whether the last attempt to connect worked, and when a connection was lost.
+        self._reached = False
+        self._lost_at: float | None = None
         self._all = False
         self._news: dict[GuestId, None] = {}
         self._wake = asyncio.Event()
@@ -85,7 +92,8 @@ class Watch:
                     self._lost(str(error))
                 except Exception as error:  # noqa: BLE001 - looked at anew, as after an outage
                     self._lost(f"internal error: {error!r}")
-                pause = PAUSE if self._was_connected else pause
+                pause = PAUSE if self._reached else pause
+                self._reached = False
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MOST_PAUSE)
         finally:
@@ -101,16 +109,25 @@ class Watch:
         self._wake.set()
 
     def _lost(self, why: str) -> None:
-        if why != self.trouble:
+        if not self.trouble or self.trouble == NOT_YET:
             journal.log(f"connection lost: {why}", priority=journal.Priority.WARNING)
-            self.trouble = why
-            self._on_change()
+        if not self.trouble:
+            self._lost_at = asyncio.get_running_loop().time()
+        # libvirt says the same thing in several ways: what changes is for the status only.
+        self.trouble = why
+        self._on_change()
+
+    @property
+    def _was_away_shortly(self) -> bool:
+        """Whether what happened meanwhile has happened just now."""
+        now = asyncio.get_running_loop().time()
+        return self._lost_at is not None and now - self._lost_at < JUST_NOW
 
     async def _attend(self) -> None:
         deaf = await within(READ_LIMIT, self._hypervisor.attend())
         # Nobody knows when a guest stopped that was found down at the service's own start.
-        await self._read_all(live=self._was_connected)
-        self._was_connected = True
+        await self._read_all(live=self._was_away_shortly)
+        self._reached = True
         self.trouble = ""
         self._on_change()
         journal.log(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
@@ -166,15 +183,20 @@ class Watch:
     ) -> None:
         """live: what is seen has happened just now, as events told."""
         self._count(seen, gone)
-        nothing = _Noticed(set(), [])
         noticed = await self._world.scribe(
-            lambda ledger: self._write(ledger, hands, seen, gone, live), nothing
+            lambda ledger: self._write(ledger, hands, seen, gone, live), None
         )
+        if noticed is None:
+            self._look_again({*(facts.id for facts in seen), *gone}, WRITE_AGAIN)
+            return
         for known in noticed.stopped:
             self._on_stop(known)
         if noticed.in_hand:
-            self._news.update(dict.fromkeys(noticed.in_hand))
-            asyncio.get_running_loop().call_later(HANDS_OFF, self._wake.set)
+            self._look_again(noticed.in_hand, HANDS_OFF)
+
+    def _look_again(self, guests: Iterable[GuestId], later: float) -> None:
+        self._news.update(dict.fromkeys(guests))
+        asyncio.get_running_loop().call_later(later, self._wake.set)
 
     def _count(self, seen: Iterable[GuestFacts], gone: Iterable[GuestId]) -> None:
         before = dict(self.up)

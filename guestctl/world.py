@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from .model import GuestFacts, GuestId, Nature
@@ -81,12 +81,20 @@ async def _guests(hypervisor: Hypervisor) -> list[GuestFacts]:
     return await within(READ_LIMIT, hypervisor.guests())
 
 
-async def read_all_patiently(hypervisors: Mapping[str, Hypervisor], patience: float) -> Seen:
-    """Read every connection; those that cannot be reached again and again, so many seconds."""
+async def read_all_patiently(
+    hypervisors: Mapping[str, Hypervisor], patience: float, only: Collection[str] | None = None
+) -> Seen:
+    """Read every connection; those that cannot be reached again and again, so many seconds.
+
+    only: those that are worth waiting for; all, unless told.
+    """
     loop = asyncio.get_running_loop()
     end = loop.time() + patience
+    awaited = hypervisors.keys() if only is None else only
     seen = await read_all(hypervisors)
-    while loop.time() < end and any(e.kind in _PASSING for e in seen.lost.values()):
+    while loop.time() < end and any(
+        error.kind in _PASSING for uri, error in seen.lost.items() if uri in awaited
+    ):
         await asyncio.sleep(READ_AGAIN)
         again = await read_all({uri: hypervisors[uri] for uri in seen.lost})
         seen = Seen(seen.guests + again.guests, again.lost)

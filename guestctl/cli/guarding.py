@@ -9,6 +9,7 @@ Both do without the service: it may have failed, or have been killed in the midd
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from argparse import Namespace
@@ -80,9 +81,12 @@ def _act(arguments: Namespace, work: Any) -> int:
     config = _config(arguments)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    host.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # the ledger and the lock say what they do without
+        host.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     with common.scribe() as scribe, choose_display(arguments) as display:
         result = asyncio.run(_with_world(arguments, config, scribe, display, work))
+    for uri, reason in result.lost.items():
+        complain(f"cannot read the guests of {uri}: {reason}; they stay wanted as they were")
     print_result(result, arguments)
     return Exit.OK if result.ok else Exit.NOT_ALL_WELL
 

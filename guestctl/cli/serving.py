@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from argparse import Namespace
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ WHY = "Guests are taken to safety"
 LOGIND_LIMIT = 5.0
 #: How often it is looked whether the ledger in use is still the file.
 LEDGER_LOOK = 60.0
+#: Until a chore that failed is begun anew.
+CHORE_AGAIN = 5.0
 
 
 def daemon_verb(arguments: Namespace) -> int:
@@ -128,22 +131,13 @@ class _Daemon:
         """Serve until there is nothing more to do; systemd hears of it all."""
         self._take_signals()
         self._keep_good()
-        background = [
-            asyncio.create_task(work)
-            for work in (
-                self._logind.run(),
-                self._say(),
-                self._be_watched(),
-                self._mend_ledger(),
-            )
-        ]
+        works = (self._logind.run, self._say, self._be_watched, self._mend_ledger)
+        background = [asyncio.create_task(_keep_at(work)) for work in works]
         serving = asyncio.create_task(self._service.serve())
         ready = asyncio.create_task(self._become_ready())
         try:
-            await asyncio.wait([serving, *background], return_when=asyncio.FIRST_COMPLETED)
-            for task in (serving, *background):
-                if task.done():
-                    task.result()
+            await asyncio.wait([serving])
+            serving.result()
         finally:
             for task in (*background, ready, serving):
                 task.cancel()
@@ -249,3 +243,13 @@ class _Daemon:
         if self._logind.problem:
             parts.append(f"logind: {self._logind.problem}")
         return "; ".join(parts)
+
+
+async def _keep_at(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Chores go on after a fault in one of them: it must not end a run that is under way."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - said, and the chore is begun anew
+            journal.log(f"internal error: {error!r}", priority=journal.Priority.ERROR)
+        await asyncio.sleep(CHORE_AGAIN)

@@ -231,6 +231,8 @@ class TestDriverBench(LibvirtBench):
 
     def __init__(self) -> None:
         super().__init__("test:///default")
+        # The driver forgets its guests with the last connection of the process.
+        self._keeper = libvirt.open(self._uri)
         self._admin = libvirt.open(self._uri)
         self.define()
         self._admin.lookupByName(NAME).create()
@@ -249,6 +251,7 @@ class TestDriverBench(LibvirtBench):
             domain.destroy()
         domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
         self._admin.close()
+        self._keeper.close()
 
 
 class QemuBench(LibvirtBench):
