@@ -323,14 +323,6 @@ class Ledger:
             (reason, int(for_save), *guest.id),
         )
 
-    def forget_wish(self, guest: GuestId) -> None:
-        """Whatever was wanted of the guest is past: libvirt knows it no more."""
-        self.db.execute(
-            "UPDATE guest SET wanted = NULL, stopped_by = NULL, stopped_at = NULL,"
-            " up_boot = NULL, taken_down = 0 WHERE uri = ? AND uuid = ?",
-            tuple(guest),
-        )
-
     def forget(self, guest: GuestId) -> None:
         """The guest is no more (a transient one that is down): only its trail stays."""
         self.db.execute("DELETE FROM guest WHERE uri = ? AND uuid = ?", tuple(guest))

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from . import run as runs
 from .config import Config
@@ -69,7 +70,7 @@ async def preserve(
     up = await with_natures(world.hypervisors, [g for g in seen.guests if not g.down])
     guests = [*up, *(guest for guest in seen.guests if guest.down)]
     prospects = await _prospects(world, config)
-    plan = plan_down(kind, guests, lambda guest: resolve(config, guest), named, prospects)
+    plan = plan_down(kind, guests, partial(resolve, config), named, prospects)
     run = await runs.begin(world, config, kind, door, begun)
     world.report.run_begins(plan, door)
     return await _Preserve(run, seen, named).carry_out(plan)

@@ -39,8 +39,8 @@ SHUTDOWN_SHARE = 0.25
 POWEROFF_SHARE, POWEROFF = 0.3, 30.0
 #: libvirt gives a QEMU that does not answer SIGTERM for 10 s, then SIGKILL.
 LEAST_POWEROFF = 15.0
+#: How long a connection that broke is tried again while the host stops, see Run.patience.
 RECONNECT_AT_STOP = 60.0
-
 
 #: How the ledger is named among the connections that were lost.
 LEDGER = "ledger"
@@ -121,7 +121,7 @@ class Run:
         """How the run ended for a guest, in the trail as well unless its steps tell."""
         ledger.end_guest(self.number, result)
         if result.outcome is Outcome.GONE and self.kind is RunKind.RESTORE:
-            ledger.forget_wish(result.guest)
+            ledger.undecided(result.guest)
         if not told_by_steps(result):
             text = f"{result.outcome}: {result.reason}" if result.reason else result.outcome
             ledger.add_reason(result.guest, self.source, text)

@@ -62,7 +62,7 @@ class Seen:
 
 async def read_all(hypervisors: Mapping[str, Hypervisor]) -> Seen:
     """Read every connection at the same time; one that fails does not hide the others."""
-    reads = [within(READ_LIMIT, hypervisor.guests()) for hypervisor in hypervisors.values()]
+    reads = [_guests(hypervisor) for hypervisor in hypervisors.values()]
     answers = await asyncio.gather(*reads, return_exceptions=True)
     guests: list[GuestFacts] = []
     lost: dict[str, HypervisorError] = {}
@@ -74,6 +74,11 @@ async def read_all(hypervisors: Mapping[str, Hypervisor]) -> Seen:
         else:
             guests.extend(answer)
     return Seen(tuple(guests), lost)
+
+
+async def _guests(hypervisor: Hypervisor) -> list[GuestFacts]:
+    """Of its own: gather may be cancelled before any call is made."""
+    return await within(READ_LIMIT, hypervisor.guests())
 
 
 async def read_all_patiently(hypervisors: Mapping[str, Hypervisor], patience: float) -> Seen:

@@ -6,6 +6,7 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from .. import autostart, host, overview
@@ -15,7 +16,7 @@ from ..ledger import Ledger, PastGuest, PastRun, PastStep, TrailEntry
 from ..model import GuestFacts, GuestId, GuestPlan, Known, RunKind, SaveRecord
 from ..overview import Row
 from ..plan import describe, plan_down
-from ..policy import Policy, resolve
+from ..policy import resolve
 from ..prospects import Prospects
 from ..runlock import is_held
 from ..storage import HostStorage
@@ -66,7 +67,7 @@ def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
     known: dict[GuestId, Known] = common.ask_ledger(lambda ledger: ledger.guests(), {})
     owned = autostart.is_ours_at_next_boot()
     guests = asyncio.run(_with_images_of_held(seen.guests, known))
-    rows = overview.rows(guests, known, _policies(config), host.boot_id(), owned=owned)
+    rows = overview.rows(guests, known, partial(resolve, config), host.boot_id(), owned=owned)
     rows += overview.unreadable(known.values(), seen.lost)
     common.complain_of_lost(seen)
     if not seen.lost:
@@ -104,13 +105,6 @@ async def _read(uris: tuple[str, ...]) -> Seen:
     return replace(seen, guests=await with_natures(hypervisors, seen.guests))
 
 
-def _policies(config: Config) -> Any:
-    def policy(guest: GuestFacts) -> Policy:
-        return resolve(config, guest)
-
-    return policy
-
-
 def plan_verb(arguments: Namespace) -> int:
     """`plan` and `plan --boot`."""
     if arguments.boot:
@@ -122,7 +116,7 @@ def plan_verb(arguments: Namespace) -> int:
     nothing: list[SaveRecord] = []
     records = common.ask_ledger(lambda ledger: ledger.saves.all(), nothing)
     prospects = Prospects(tuple(records), room, config.shutdown.save_reserve)
-    plan = plan_down(RunKind.PRESERVE, seen.guests, _policies(config), prospects=prospects)
+    plan = plan_down(RunKind.PRESERVE, seen.guests, partial(resolve, config), prospects=prospects)
     if arguments.json:
         print_json([_plan_json(guest) for guest in plan.guests])
     else:

@@ -70,10 +70,6 @@ class SimDaemon:
         self._clients.append(client)
         return client
 
-    def calls_of(self, name: str, guest: str | None = None) -> list[Call]:
-        """The calls of one kind, of one guest or of all."""
-        return [c for c in self.calls if c.name == name and guest in (None, c.guest)]
-
     @property
     def free(self) -> int | None:
         """Bytes left where saves go; None where that is not known."""

@@ -11,6 +11,7 @@ import asyncio
 import gc
 import itertools
 from collections.abc import Coroutine
+from contextvars import ContextVar
 from math import inf
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ DAY = 86400.0
 MOST_SPINS = 20_000
 #: Iterations in which cancelled tasks and callbacks of the last moment come to their end.
 _LAST_ROUNDS = 10
+_MOST_ROUNDS = 1000
 
 
 class SimulationError(AssertionError):
@@ -60,15 +62,33 @@ class _JumpingSelector:
             raise SimulationError(f"still busy after {self._most:g} s of virtual time")
 
 
+#: The simulated process that a task is part of: those that it makes are as well.
+OWNER: ContextVar[object] = ContextVar("OWNER", default=None)
+
+
 class _Task(asyncio.Task[Any]):
     """A task whose place in a set is always the same."""
 
     def __init__(self, number: int, *args: Any, **kwargs: Any) -> None:
         self._number = number
+        context = kwargs.get("context")
+        self.owner = OWNER.get() if context is None else context.get(OWNER)
         super().__init__(*args, **kwargs)
 
     def __hash__(self) -> int:
         return self._number
+
+
+async def end_tasks_of(owner: object) -> None:
+    """As the end of a process does, whatever they would do about it."""
+    for _ in range(_MOST_ROUNDS):
+        tasks = [t for t in asyncio.all_tasks() if isinstance(t, _Task) and t.owner is owner]
+        if not tasks:
+            return
+        for task in tasks:
+            task.cancel()
+        await asyncio.sleep(0)
+    raise SimulationError(f"these cannot be ended:\n{_where(set(tasks))}")
 
 
 class VirtualLoop(asyncio.BaseEventLoop):

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import fcntl
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from guestctl import journal, runlock
@@ -94,19 +95,23 @@ class Life:
             host.sim.boot_id,
         )
         self.task: asyncio.Task[object] | None = None
+        self._end: asyncio.Task[None] | None = None
 
     def _extend(self, seconds: float) -> None:
         self.extensions.append((asyncio.get_running_loop().time(), seconds))
 
-    def begin(self, work: Awaitable[object]) -> None:
+    def begin(self, work: Coroutine[Any, Any, object]) -> None:
         """From now on this is what the process does."""
-        self.task = asyncio.ensure_future(work)
+        context = contextvars.copy_context()
+        context.run(virtual.OWNER.set, self)
+        self.task = asyncio.get_running_loop().create_task(work, context=context)
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """SIGKILL: in the same moment nothing of it is left."""
         self.process.kill()
-        if self.task:
-            self.task.cancel()
+        if self._end is None:
+            end, nobodys = virtual.end_tasks_of(self), contextvars.Context()
+            self._end = asyncio.get_running_loop().create_task(end, context=nobodys)
 
     @property
     def is_over(self) -> bool:
@@ -117,6 +122,8 @@ class Life:
         """What came of it, once it has ended; None when it was killed."""
         assert self.task is not None
         await asyncio.wait([self.task])
+        if self._end:
+            await self._end
         for connection in self.process.connections.values():
             await connection.close()
         return None if self.task.cancelled() else self.task.result()
@@ -359,7 +366,7 @@ class ServedHost:
         for life in self.lives:
             if not life.is_over:
                 life.kill()
-                await life.ended()
+            await life.ended()
 
 
 Story = Callable[[ServedHost], Awaitable[None]]

@@ -204,7 +204,9 @@ def _is_excused(case: Case, guest: SimGuest, result: GuestResult) -> bool:
         return bool(elsewhere) or not policy.boot.restore
     if result.outcome is Outcome.HELD:
         return _may_be_held(case, guest, policy)
-    return result.outcome is Outcome.FAILED and _may_fail(guest, policy)
+    # A save that cannot be seen is unknown, and starting without it could lose what is in it.
+    unseen = not case.host.files.saves_mounted
+    return result.outcome is Outcome.FAILED and (unseen or _may_fail(guest, policy))
 
 
 def _may_be_held(case: Case, guest: SimGuest, policy: Policy) -> bool:

@@ -20,7 +20,6 @@ from typing import Any, Self
 
 from . import commands
 from .commands import Argv, Result
-from .console import Tick
 from .domains import Domains
 from .guests import GuestSpec, domain_xml, file_name
 from .host_disk import PREFIX, HostDisk, dispose
@@ -300,14 +299,6 @@ class Host(Domains):
     def console(self, name: str) -> Path:
         """The file to which the guest's console is written, as it is called on this machine."""
         return self.disk.testbed / "log" / file_name(name, ".console")
-
-    def define_guest(self, spec: GuestSpec) -> None:
-        """Define a guest."""
-        self.define(spec)
-
-    def start_guest(self, name: str, wait: bool = True) -> Tick | None:
-        """Start a guest that is defined; by default wait until it listens to its button."""
-        return self.start_again(name, wait)
 
     def _write_xml(self, spec: GuestSpec) -> str:
         log = INSIDE / "log" / file_name(spec.name, ".console")

@@ -839,9 +839,11 @@ def test_what_a_run_has_begun_with_a_guest_is_known_until_its_end_is_seen(ledger
 
 
 def test_a_wish_is_forgotten_and_the_hold_and_the_trail_are_not(ledger: Ledger) -> None:
-    ledger.want(guest(), Wanted.ON)
+    ledger.want(guest(), Wanted.OFF, StoppedBy.USER)
+    ledger.unsettle(guest_id(), BOOT)
     ledger.hold(guest(), "later")
     ledger.add_reason(guest_id(), "guestctl", "gone")
-    ledger.forget_wish(guest_id())
+    ledger.undecided(guest_id())
     known = ledger.guests()[guest_id()]
     assert (known.wanted, known.hold, len(ledger.trail(guest_id()))) == (None, "later", 1)
+    assert ledger.unsettled(BOOT) == []
