@@ -47,8 +47,8 @@ def stage(suite: str) -> Iterator[Stage]:
 
 @pytest.fixture
 def host(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Host]:
-    """The shared host, on, with a dozen guests running."""
-    host = stage.host()
+    """The shared host, on, with the guests of the module's CAST running."""
+    host = stage.host(request.module.CAST)
     yield host
     if has_failed(request):
         keep_evidence(request, [host])

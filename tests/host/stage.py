@@ -1,4 +1,4 @@
-"""A host with a dozen guests that the tests of one Debian generation share.
+"""A host with guests that the tests of one Debian generation share.
 
 To boot it and its guests takes longer than most of what is tested.  A test finds all guests
 running, and may leave the host off and guests down: the next test puts that right.  A host on
@@ -9,26 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 
+from tests.host.service import wait_watching
+from tests.host.support import wait_restored
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 
-SAVED = [GuestSpec(f"guest {n}") for n in range(1, 11)]
 SLOW = GuestSpec("slow", button="slow:2")
 IGNORES = GuestSpec("ignores", button="ignore")
-DOZEN = [*SAVED, SLOW, IGNORES]
-#: How each of them is taken to safety, and comes back.
-SAFE = {
-    **{spec.name: "saved" for spec in SAVED},
-    SLOW.name: "shut-down",
-    IGNORES.name: "powered-off",
-}
-BACK = {
-    **{spec.name: "resumed" for spec in SAVED},
-    SLOW.name: "started",
-    IGNORES.name: "started",
-}
-NAMES = [spec.name for spec in DOZEN]
+#: The second is brought to its last step by this.
 CONFIG = """
 [[guest]]
 match = "slow"
@@ -41,6 +31,37 @@ shutdown-timeout = "3s"
 """
 
 
+@dataclass(frozen=True)
+class Cast:
+    """The guests of a test: some that are saved, and the two that are not."""
+
+    saved: tuple[str, ...]
+
+    @property
+    def specs(self) -> list[GuestSpec]:
+        """All of them."""
+        return [*map(GuestSpec, self.saved), SLOW, IGNORES]
+
+    @property
+    def names(self) -> list[str]:
+        """All their names."""
+        return [spec.name for spec in self.specs]
+
+    @property
+    def safe(self) -> dict[str, str]:
+        """How each of them is taken to safety."""
+        return {**dict.fromkeys(self.saved, "saved"), "slow": "shut-down", "ignores": "powered-off"}
+
+    @property
+    def back(self) -> dict[str, str]:
+        """How each of them comes back after that."""
+        return {**dict.fromkeys(self.saved, "resumed"), "slow": "started", "ignores": "started"}
+
+
+DOZEN = Cast(tuple(f"guest {n}" for n in range(1, 11)))
+FEW = Cast(DOZEN.saved[:3])
+
+
 class Stage:
     """The host, made when it is first asked for."""
 
@@ -50,20 +71,22 @@ class Stage:
         self._stack = ExitStack()
         self._host: Host | None = None
 
-    def host(self) -> Host:
-        """The host, on, with every guest running."""
-        if self._host is None:
-            self._host = self._new_host()
-        if not self._host.is_on:
-            self._host.boot()
-        make_all_run(self._host)
-        return self._host
+    def host(self, cast: Cast) -> Host:
+        """The host, on, with these guests and no others, all of them running."""
+        host = self._host = self._host or self._new_host()
+        host.slow_saves(0)
+        if not host.is_on:
+            host.boot()
+            wait_restored(host)
+        send_off(host, cast)
+        make_all_run(host, cast)
+        wait_watching(host)
+        return host
 
     def _new_host(self) -> Host:
         host = self._stack.enter_context(Host(self._suite, f"{self._suite}-stage"))
         self._install(host)
         (host.root / "etc/guestctl/conf.d/stage.toml").write_text(CONFIG)
-        host.slow_saves(0)
         return host
 
     def close(self) -> None:
@@ -72,7 +95,19 @@ class Stage:
         self._host = None
 
 
-def make_all_run(host: Host) -> None:
+def send_off(host: Host, cast: Cast) -> None:
+    """Remove the guests that do not belong to the cast."""
+    for name in _listed(host, "--all") - set(cast.names):
+        if name in _listed(host):
+            host.virsh("destroy", name)
+        host.virsh("undefine", "--managed-save", name)
+
+
+def make_all_run(host: Host, cast: Cast) -> None:
     """Start the guests that do not run, and wait until each listens to its button."""
-    up = set(host.virsh("list", "--name").splitlines())
-    host.start_all([spec for spec in DOZEN if spec.name not in up])
+    up = _listed(host)
+    host.start_all([spec for spec in cast.specs if spec.name not in up])
+
+
+def _listed(host: Host, *options: str) -> set[str]:
+    return set(host.virsh("list", "--name", *options).split("\n")) - {""}

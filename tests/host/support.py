@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from tests.testbed.console import Tick, boots, last_tick, read_ticks, wait_for_tick, was_resumed
 from tests.testbed.host import Host
@@ -33,6 +35,46 @@ def went_on(host: Host, name: str, before: Tick) -> bool:
     log = host.console(name)
     wait_for_tick(log, read_ticks(log).index(before) + 1)
     return was_resumed(log, before)
+
+
+class Before(NamedTuple):
+    """The guests as they were before the host went down."""
+
+    at: int
+    ticks: dict[str, Tick]
+    boots: dict[str, int]
+
+
+def look(host: Host, names: Iterable[str]) -> Before:
+    """Note where the guests' lives have got to."""
+    ticks = newest_ticks(host, names)
+    return Before(time.time_ns(), ticks, {name: len(boots(host.console(name))) for name in ticks})
+
+
+def assert_back(host: Host, before: Before, back: Mapping[str, str]) -> None:
+    """Each guest goes on where it was, or was booted anew, as the restore says; and only once."""
+    assert outcomes(host, "restore", before.at) == back
+    for name, outcome in back.items():
+        if outcome == "resumed":
+            assert went_on(host, name, before.ticks[name])
+        else:
+            assert len(boots_of(host, name)) == before.boots[name] + 1
+    assert all(lived_once(host, name) for name in back)
+
+
+def image(host: Host, name: str) -> Path:
+    """The guest's managed save."""
+    return host.root / "var/lib/libvirt/qemu/save" / f"{name}.save"
+
+
+def wait_saving(host: Host, names: Iterable[str], timeout: float = 60) -> None:
+    """Wait until the save of each of these guests is under way."""
+
+    def under_way(path: Path) -> bool:
+        return path.exists() and path.stat().st_size > 0
+
+    images = [image(host, name) for name in names]
+    wait_until(lambda: all(map(under_way, images)), timeout, f"saves of {', '.join(names)}")
 
 
 def boots_of(host: Host, name: str) -> list[str]:

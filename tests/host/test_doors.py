@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from tests.host.stage import BACK, IGNORES, NAMES, SAFE, SAVED, SLOW
-from tests.host.support import (
-    boots_of,
-    journal_since,
-    lived_once,
-    newest_ticks,
-    outcomes,
-    wait_restored,
-    went_on,
-)
-from tests.testbed.console import boots
+from tests.host.stage import DOZEN
+from tests.host.support import assert_back, journal_since, look, outcomes, wait_restored
 from tests.testbed.doors import DOORS, Door, pass_through
 from tests.testbed.host import Host
 
 pytestmark = pytest.mark.hosts
+
+CAST = DOZEN
 
 
 @pytest.fixture
@@ -34,17 +25,10 @@ def door(request: pytest.FixtureRequest, suite: str) -> Door:
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.command, indirect=True)
 def test_all_are_back(door: Door, host: Host) -> None:
-    ticks = newest_ticks(host, NAMES)
-    lives = {name: len(boots(host.console(name))) for name in NAMES}
-    begun = time.time_ns()
+    before = look(host, CAST.names)
     pass_through(host, door)
     wait_restored(host)
 
-    assert outcomes(host, "preserve", begun) == SAFE
-    assert outcomes(host, "restore", begun) == BACK
-    for spec in SAVED:
-        assert went_on(host, spec.name, ticks[spec.name])
-    for spec in (SLOW, IGNORES):
-        assert len(boots_of(host, spec.name)) == lives[spec.name] + 1
-    assert all(lived_once(host, name) for name in NAMES)
-    assert "turned off by" not in journal_since(host, begun)
+    assert outcomes(host, "preserve", before.at) == CAST.safe
+    assert_back(host, before, CAST.back)
+    assert "turned off by" not in journal_since(host, before.at)

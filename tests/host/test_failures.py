@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.host.conftest import NewHost
 from tests.host.support import (
     boots_of,
+    image,
     listed,
     lived_once,
     newest_run,
     newest_tick,
     trail,
+    wait_saving,
     went_on,
 )
 from tests.testbed.console import Tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
-from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts
 
 USED_UP, IN_SAVE, IN_RESTORE, RUNS = NAMES = ("used up", "in save", "in restore", "runs")
-SAVES = "var/lib/libvirt/qemu/save"
 KEPT = "var/lib/libvirt/kept.save"
 #: Bytes a second: the power is gone before the save is done.
 NEVER_DONE = 2_000_000
@@ -71,7 +70,7 @@ def cut_power_in_save_and_restore(host: Host) -> None:
     """One guest is in its save, whose run was killed before, and one is being resumed."""
     host.slow_saves(NEVER_DONE)
     child = host.popen(["guestctl", "shutdown", "--preserve", IN_SAVE], stdout=subprocess.DEVNULL)
-    wait_until(lambda: is_half_saved(host), 30, f"save of {IN_SAVE!r}")
+    wait_saving(host, [IN_SAVE])
     child.kill()
     child.wait(20)
     child = host.popen(["guestctl", "start", IN_RESTORE], stdout=subprocess.PIPE, text=True)
@@ -79,11 +78,6 @@ def cut_power_in_save_and_restore(host: Host) -> None:
     with child.stdout:
         assert any("resume begins" in line for line in child.stdout)
         host.power_cut()
-
-
-def is_half_saved(host: Host) -> bool:
-    path = image(host, IN_SAVE)
-    return path.exists() and path.stat().st_size > 0
 
 
 def put_back(host: Host) -> None:
@@ -143,11 +137,6 @@ def once_more_in_order(host: Host) -> None:
     assert {booted(host, name) for name in NAMES} == {"resumed"}
     for name, tick in before.items():
         assert went_on(host, name, tick)
-
-
-def image(host: Host, name: str) -> Path:
-    """The guest's managed save."""
-    return host.root / SAVES / f"{name}.save"
 
 
 def booted(host: Host, name: str) -> str:

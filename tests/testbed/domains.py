@@ -52,6 +52,10 @@ class Domains(ABC):
         """Start a guest that is not defined: gone when it stops."""
         return self._started(spec.name, wait, "create", self._xml_file(spec))
 
+    def create_paused(self, spec: GuestSpec) -> None:
+        """Have a guest that is not defined, and whose processor stands still from the start."""
+        self.virsh("create", self._xml_file(spec), "--paused")
+
     def start_all(self, specs: list[GuestSpec]) -> None:
         """Start guests side by side and wait until each listens to its button."""
         seen = {spec.name: len(read_ticks(self.console(spec.name))) for spec in specs}
