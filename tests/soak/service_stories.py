@@ -88,6 +88,7 @@ class _Story:
         host.happen(f"{name} {deed}")
 
     async def _libvirtd_is_killed(self, host: ServedHost) -> None:
+        await asyncio.sleep(15)  # nobody can know of a guest in the middle of its start
         seconds = self._dice.choice((2, 20, 100))
         self._tell(f"libvirtd is killed for {seconds} s")
         host.happen(f"{URI} is killed for {seconds}s")
