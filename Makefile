@@ -50,6 +50,8 @@ bench: $(READY)
 	$(PYTHON) -m bench.startup
 	$(PYTHON) -m bench.thousand
 	$(PYTHON) -m bench.preserve
+	$(PYTHON) -m bench.idle
+	$(PYTHON) -m bench.host
 
 soak: $(READY)
 	$(PYTHON) -m tests.soak --minutes 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import compileall
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
 from tests.command import Guestctl, install
@@ -20,18 +20,21 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def interleaved(rounds: int, works: Mapping[str, Callable[[], float]]) -> dict[str, float]:
-    """The median of what each work measured.
+def turns(rounds: int, names: Sequence[str]) -> Iterator[str]:
+    """Round after round, each beginning with another name.
 
-    Round after round, each round beginning with another work: what else the machine does
-    meanwhile hits all of them alike.
+    What else the machine does meanwhile hits all of them alike.
     """
-    found: dict[str, list[float]] = {name: [] for name in works}
-    names = list(works)
     for number in range(rounds):
         first = number % len(names)
-        for name in names[first:] + names[:first]:
-            found[name].append(works[name]())
+        yield from [*names[first:], *names[:first]]
+
+
+def interleaved(rounds: int, works: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """The median of what each work measured, in turns."""
+    found: dict[str, list[float]] = {name: [] for name in works}
+    for name in turns(rounds, list(works)):
+        found[name].append(works[name]())
     return {name: median(values) for name, values in found.items()}
 
 

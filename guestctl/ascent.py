@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from . import evidence
 from .ledger import Ledger
@@ -24,7 +25,7 @@ from .model import (
 )
 from .ports import ErrorKind, HypervisorError, within
 from .run import Run
-from .staleness import Comparison, Truth
+from .staleness import Comparison, Found, Truth
 from .subject import Subject
 
 #: Removing a save is quick, but behind a busy daemon.
@@ -63,7 +64,11 @@ class Ascent:
         self._guest = plan.guest
         self._decision = decision
         self._policy = run.policy(plan.guest).boot
-        self._subject = Subject(plan.guest, self._world.hypervisors[plan.guest.id.uri])
+        self._subject = Subject(
+            plan.guest,
+            self._world.hypervisors[plan.guest.id.uri],
+            patience=self._policy.start_timeout,
+        )
         self._begun = asyncio.get_running_loop().time()
         self._step: StepResult | None = None
         #: Whether libvirt said that it is down, after the newest attempt to start it.
@@ -72,13 +77,41 @@ class Ascent:
 
     async def prepare(self) -> bool:
         """Deal with the guest's save; False when it must not be started."""
-        if self._decision is SaveDecision.DISCARD_SAVE and self._guest.saved:
+        if self._decision is SaveDecision.DISCARD_SAVE:
             await self._discard_save()
-        elif self._plan.steps[0].step is Step.RESUME and self._decision is None:
+            return self._verdict is None
+        if not self._guest.saved:
+            await self._look_for_save()
+        if self._guest.saved and self._decision is None:
             await self._examine_save()
         return self._verdict is None
 
+    async def _saves(self) -> tuple[PastSave, ...]:
+        nothing: tuple[PastSave, ...] = ()
+        return await self._world.scribe(lambda ledger: ledger.saves.of(self._guest.id), nothing)
+
+    async def _look_for_save(self) -> None:
+        """It was saved, and libvirt sees no save: that may be there a moment later."""
+        patience = self._policy.storage_timeout
+        found = await evidence.look_for_save(
+            self._world.storage, self._guest, await self._saves(), patience
+        )
+        if found is Found.PRESENT:
+            resume = replace(self._plan.steps[0], step=Step.RESUME)
+            self._guest = replace(self._guest, saved=True)
+            self._plan = replace(self._plan, guest=self._guest, steps=(resume,))
+        elif found is Found.MISSING:
+            await self._world.scribe(lambda ledger: ledger.saves.resumed(self._guest.id), None)
+            await self._run.remark(
+                self._guest, "its save is gone, used or removed by somebody: it boots anew"
+            )
+        elif found is Found.UNREADABLE:
+            reason = "its save cannot be found, and its folder is not the one it was saved to"
+            self._verdict = Outcome.FAILED, f"{reason} (not mounted?); it was waited for"
+
     async def _discard_save(self) -> None:
+        if not self._guest.saved:
+            return
         await self._run.remark(self._guest, "its save is discarded, as was asked for")
         try:
             await within(CALL_LIMIT, self._subject.hypervisor.discard_save(self._subject.uuid))
@@ -88,8 +121,7 @@ class Ascent:
             await self._world.scribe(lambda ledger: ledger.saves.discarded(self._guest.id), None)
 
     async def _examine_save(self) -> None:
-        nothing: tuple[PastSave, ...] = ()
-        saves = await self._world.scribe(lambda ledger: ledger.saves.of(self._guest.id), nothing)
+        saves = await self._saves()
         found = await evidence.examine(
             self._world.storage, self._guest, saves, self._world.boot, self._policy.storage_timeout
         )
@@ -158,6 +190,7 @@ class Ascent:
             await self._hold(f"libvirt cannot resume it from its save: {error}")
 
     def _record(self, ledger: Ledger, planned: StepPlan, image: str | None) -> int:
+        ledger.hands.take(self._run.number, self._guest.id)
         ledger.want(self._guest, Wanted.ON)
         self._run.record_plan(ledger, self._plan)
         if planned.step is Step.RESUME:

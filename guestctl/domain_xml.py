@@ -94,8 +94,16 @@ def _chain(disk: ET.Element) -> list[Disk]:
         source = layer.find("source")
         if source is not None and (source.attrib or len(source)):
             found.append(_disk(layer.get("type", "file"), source))
+        found += _data_file(layer)
         layer = layer.find("backingStore")
     return found
+
+
+def _data_file(layer: ET.Element) -> list[Disk]:
+    """Where a qcow2 image leaves its data, if elsewhere; libvirt tells from 10.10 on."""
+    store = layer.find("dataStore")
+    source = store.find("source") if store is not None else None
+    return [] if store is None or source is None else [_disk(store.get("type", "file"), source)]
 
 
 def _disk(kind: str, source: ET.Element) -> Disk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from .model import GuestFacts, PastSave, SaveState
@@ -36,9 +37,24 @@ async def take(storage: Storage, guest: GuestFacts) -> Evidence:
 
 
 async def image_text(storage: Storage, guest: GuestFacts) -> str | None:
-    """The stamp of the guest's save image as text; None where it cannot be stamped."""
+    """The stamps of the guest's save image and its folder; None where it cannot be stamped."""
     image = await _image(storage, guest)
-    return to_text([image]) if image is not None and image.found is Found.PRESENT else None
+    if image is None or image.found is not Found.PRESENT:
+        return None
+    folder = await _folder(storage, guest)
+    return to_text([image, folder] if folder else [image])
+
+
+async def with_image(storage: Storage, guest: GuestFacts) -> GuestFacts:
+    """libvirt starts from an image that is there, also from one of which it does not know.
+
+    Whether a guest has a save is a flag of the daemon's, set by a save and when it starts; one put
+    back by hand since goes unnoticed (seen on libvirt 9.0).
+    """
+    if guest.saved or not guest.down:
+        return guest
+    image = await _image(storage, guest)
+    return replace(guest, saved=image is not None and image.found is Found.PRESENT)
 
 
 async def _disks_text(storage: Storage, guest: GuestFacts) -> str | None:
@@ -57,6 +73,49 @@ async def _image(storage: Storage, guest: GuestFacts) -> Stamp | None:
         return await within(LOOK_LIMIT, storage.image(guest))
     except HypervisorError:
         return None
+
+
+async def _folder(storage: Storage, guest: GuestFacts) -> Stamp | None:
+    try:
+        return await within(LOOK_LIMIT, storage.folder(guest))
+    except HypervisorError:
+        return None
+
+
+async def look_for_save(
+    storage: Storage, guest: GuestFacts, saves: Sequence[PastSave], patience: float
+) -> Found | None:
+    """Where is the save that a guest without one should have?  None: it should have none.
+
+    It is MISSING only if its folder is the one into which it was written; a folder of another
+    inode, or none, is not mounted yet, and is waited for.
+    """
+    folder = _folder_of(saves[0]) if saves else None
+    if folder is None:
+        return None
+    loop = asyncio.get_running_loop()
+    end = loop.time() + patience
+    while True:
+        found = await _look_once(storage, guest, folder)
+        if found is not Found.UNREADABLE or loop.time() >= end:
+            return found
+        await asyncio.sleep(LOOK_AGAIN)
+
+
+def _folder_of(save: PastSave) -> Stamp | None:
+    """The folder of a save that was made and, as far as is known, never used."""
+    stamps = from_text(save.image) or ()
+    unused = save.state in (SaveState.DONE, SaveState.RESUMING)
+    return stamps[1] if unused and len(stamps) > 1 else None
+
+
+async def _look_once(storage: Storage, guest: GuestFacts, was: Stamp) -> Found:
+    image, folder = await _image(storage, guest), await _folder(storage, guest)
+    if image is not None and image.found is Found.PRESENT:
+        return Found.PRESENT
+    same = folder is not None and (folder.found, folder.inode) == (was.found, was.inode)
+    missing = image is not None and image.found is Found.MISSING
+    return Found.MISSING if same and missing else Found.UNREADABLE
 
 
 async def examine(
@@ -96,6 +155,8 @@ async def _examine_once(
 async def _examine_known(storage: Storage, past: PastSave, boot: str) -> Comparison:
     if past.state is SaveState.RESUMED:
         return Comparison(Truth.CHANGED, "it was already resumed from this save")
+    if past.state is SaveState.DISCARDED:
+        return Comparison(Truth.CHANGED, "this save was discarded")
     if past.state is SaveState.RESUMING and past.boot != boot:
         reason = "it was already being resumed from this save when the host went down"
         return Comparison(Truth.CHANGED, reason)

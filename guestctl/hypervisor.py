@@ -29,6 +29,9 @@ MAX_JOB_CONNECTIONS = 12
 MAX_READING_CONNECTIONS = 6
 #: A connection whose daemon hangs is given up after about 5 s * 3.
 KEEPALIVE_SECONDS, KEEPALIVE_COUNT = 5, 3
+#: A connection without a call for so long is closed: while open, it is woken every few seconds
+#: by keepalives of both sides.  The one that hears events stays.
+IDLE_LIMIT = 60.0
 
 
 class LibvirtHypervisor:
@@ -164,6 +167,8 @@ class _Pool:
 
     async def call(self, work: Callable[[Any], T]) -> T:
         """Work's result on the connection that has least to do; see _Connection.call."""
+        first, *further = self._connections
+        self._connections = [first, *(one for one in further if one.is_open or one.calls)]
         freest = min(self._connections, key=lambda connection: connection.calls)
         if freest.calls >= CALLS_PER_CONNECTION and len(self._connections) < self._most:
             freest = _Connection(self._uri, self._read_only)
@@ -196,6 +201,12 @@ class _Connection:
         self._opening: asyncio.Future[Any] | None = None
         #: Calls under way or waiting for a slot.
         self.calls = 0
+        self._idle: asyncio.TimerHandle | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open, or being opened."""
+        return self._opening is not None
 
     async def call(self, work: Callable[[Any], T]) -> T:
         """Work's result; HypervisorError for any libvirtError.
@@ -203,10 +214,12 @@ class _Connection:
         A call that the caller stopped waiting for keeps its slot until libvirt returns.
         """
         self.calls += 1
+        if self._idle is not None:
+            self._idle.cancel()
         try:
             await self._slots.acquire()
         except BaseException:
-            self.calls -= 1
+            self._one_less()
             raise
         try:
             opening = self._open()
@@ -230,8 +243,22 @@ class _Connection:
             self._opening = None
 
     def _returned(self) -> None:
-        self.calls -= 1
         self._slots.release()
+        self._one_less()
+
+    def _one_less(self) -> None:
+        self.calls -= 1
+        if not self.calls and self._on_open is None:
+            loop = asyncio.get_running_loop()
+            self._idle = loop.call_later(IDLE_LIMIT, self._close_idle)
+
+    def _close_idle(self) -> None:
+        if self._opening is not None and self._opening.done():
+            opening, self._opening = self._opening, None
+            if not _failed(opening):
+                # It says good-bye to a daemon that may hang.
+                with contextlib.suppress(RuntimeError):  # no further thread can be started
+                    threads.start(opening.result().close).add_done_callback(_failed)
 
     def _open(self) -> asyncio.Future[Any]:
         if self._opening is None or _failed(self._opening):

@@ -16,7 +16,7 @@ from .model import (
     is_bad,
 )
 from .plan import describe
-from .reports import Silent
+from .reports import Silent, count_of_guests
 
 
 class Journal(Silent):
@@ -27,8 +27,8 @@ class Journal(Silent):
 
     def run_begins(self, plan: Plan, door: Door) -> None:
         self._kind = plan.kind
-        count = len(plan.guests)
-        journal.log(f"{plan.kind} of {count} guests begins ({door})", run_kind=plan.kind, door=door)
+        text = f"{plan.kind} of {count_of_guests(len(plan.guests))} begins ({door})"
+        journal.log(text, run_kind=plan.kind, door=door)
         for guest in plan.guests:
             self._guest(guest.guest, describe(guest))
 

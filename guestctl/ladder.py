@@ -59,6 +59,7 @@ class Ladder:
         self._run = run
         self._world = run.world
         self._subject = subject
+        subject.on_lost = self._say_lost
         self._plan = plan
         self._guest = plan.guest
         self._policy = run.policy(plan.guest).shutdown
@@ -114,6 +115,7 @@ class Ladder:
     def _record_intent(self, ledger: Ledger) -> None:
         """What must be known of the guest before the first call that changes it."""
         self._known = ledger.guest(self._guest.id)
+        ledger.hands.take(self._run.number, self._guest.id)
         if self._run.kind is RunKind.SHUTDOWN:
             ledger.want(self._guest, Wanted.OFF, StoppedBy.OPERATOR)
         elif self._guest.persistent:
@@ -125,6 +127,9 @@ class Ladder:
         for number, planned in enumerate(self._plan.steps):
             if await self._is_down():
                 return
+            if self._subject.given_up:
+                await self._leave_out(planned, "libvirt cannot be reached")
+                continue
             later = self._plan.steps[number + 1 :]
             if planned.step is Step.SAVE:
                 await self._try_save(planned, later)
@@ -212,14 +217,16 @@ class Ladder:
                 return await self._judge(step, failure.end, str(failure))
             except HypervisorError as error:
                 broken = error.kind is ErrorKind.UNREACHABLE and loop.time() < end
-                if not broken or not await self._is_still_up(error):
+                if not (broken and await self._is_still_up() and loop.time() < end):
                     return await self._judge(step, StepEnd.FAILED, str(error))
             else:
                 return StepEnd.DONE, remark
 
-    async def _is_still_up(self, error: HypervisorError) -> bool:
-        """After the connection broke: wait for it, and for a save that went on without us."""
+    def _say_lost(self, error: HypervisorError) -> None:
         self._world.report.trouble(f"{self._guest.name}: {error}; trying again")
+
+    async def _is_still_up(self) -> bool:
+        """After the connection broke: wait for it, and for a save that went on without us."""
         try:
             if not await self._subject.is_down():
                 await self._make_ready()
@@ -304,7 +311,9 @@ class Ladder:
             migrated = "migrated" in (self._subject.stopped, facts.reason)
             by = StoppedBy.MOVED if migrated else StoppedBy.ADMINISTRATOR
             ledger.want(facts, Wanted.OFF, by)
-        elif self._stays_up(facts) and self._run.kind is RunKind.PRESERVE:
+        elif self._run.kind is RunKind.PRESERVE and facts.down:
+            ledger.seen_down(self._guest.id)
+        elif self._run.kind is RunKind.PRESERVE and self._stays_up(facts):
             ledger.seen_up(facts, self._world.boot)
 
     def _stays_up(self, facts: GuestFacts) -> bool:

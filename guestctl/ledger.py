@@ -7,12 +7,14 @@ the caller has open, and raises sqlite3.Error.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .hands import Hands
 from .model import (
     Door,
     GuestFacts,
@@ -88,6 +90,7 @@ class Ledger:
         self.remembers = remembers
         self.db = db
         self.saves = Saves(db)
+        self.hands = Hands(db)
         self._now = clock
 
     # Runs
@@ -101,16 +104,23 @@ class Ledger:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def end_run(self, result: RunResult) -> None:
-        """The run is over; old history goes."""
+    def end_run(self, result: RunResult, uris: Iterable[str] = ()) -> None:
+        """The run is over, and has dealt with all guests of these connections; old history goes."""
+        ok = None if result.interrupted else int(result.ok)
         self.db.execute(
-            "UPDATE run SET ended = ?, ok = ? WHERE id = ?",
-            (self._now(), None if result.interrupted else int(result.ok), result.run),
+            "UPDATE run SET ended = ?, ok = ?, uris = ? WHERE id = ?",
+            (self._now(), ok, json.dumps(sorted(uris)), result.run),
         )
         self._prune()
 
     def _prune(self) -> None:
-        self.db.execute("DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - ?", (KEPT_RUNS,))
+        # Not those that tell what this boot owes, however many runs of operators came since.
+        self.db.execute(
+            "DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - ? AND id NOT IN"
+            " (SELECT id FROM run WHERE (kind = ? AND door = ?) OR (kind = ? AND door IN (?, ?))"
+            "  ORDER BY id DESC LIMIT ?)",
+            (KEPT_RUNS, *_OF_THE_HOST, KEPT_RUNS),
+        )
         self.db.execute(
             "DELETE FROM trail WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
             " (PARTITION BY uri, uuid ORDER BY id DESC) AS nth FROM trail) WHERE nth > ?)",
@@ -151,24 +161,6 @@ class Ledger:
         ).fetchone()
         return bool(row and row[0])
 
-    def in_hand(self, boot: str) -> set[GuestId]:
-        """Guests that the newest run has begun with and not ended; empty once it has ended.
-
-        It begins with a guest by writing down its intent, maybe long before the first step.
-        Whether that run is still under way, or was cut off, only the run lock tells.
-        """
-        rows = self.db.execute(
-            "WITH newest AS (SELECT * FROM run WHERE id = (SELECT max(id) FROM run)"
-            "  AND ended IS NULL AND boot = ?)"
-            " SELECT uri, uuid FROM (SELECT s.uri, s.uuid FROM step s JOIN newest n ON s.run = n.id"
-            "  UNION SELECT g.uri, g.uuid FROM guest g JOIN newest n ON CASE n.kind"
-            "   WHEN ? THEN g.taken_down WHEN ? THEN g.wanted = ? AND g.stopped_by = ? END) begun"
-            " WHERE NOT EXISTS (SELECT 1 FROM outcome o JOIN newest n ON o.run = n.id"
-            "  WHERE o.uri = begun.uri AND o.uuid = begun.uuid)",
-            (boot, RunKind.PRESERVE, RunKind.SHUTDOWN, Wanted.OFF, StoppedBy.OPERATOR),
-        )
-        return {GuestId(*row) for row in rows}
-
     def asked_in_vain(self, boot: str) -> set[GuestId]:
         """Guests whose last step was to take them down for the host, in this boot, and did not.
 
@@ -198,18 +190,23 @@ class Ledger:
         )
         return [PastStep(name, Step(step), *rest) for name, step, *rest in rows]
 
-    def restored_since_preserve(self, boot: str) -> bool:
-        """Whether the restore that each boot owes was done, since the host last went down.
+    def restored_since_preserve(self, boot: str) -> frozenset[str]:
+        """The connections whose guests this boot has brought back, since the host last went down.
 
         A soft-reboot keeps the boot's id.  A restore that was cut off is still owed.
         """
-        row = self.db.execute(
-            "SELECT kind, boot, ok IS NOT NULL FROM run"
-            " WHERE (kind = ? AND door = ?) OR (kind = ? AND door IN (?, ?))"
-            " ORDER BY id DESC LIMIT 1",
-            (RunKind.PRESERVE, Door.HOST_STOP, RunKind.RESTORE, Door.BOOT, Door.CANCELLED),
-        ).fetchone()
-        return bool(row == (RunKind.RESTORE, boot, 1))
+        rows = self.db.execute(
+            "SELECT kind, boot, ok IS NOT NULL, uris FROM run"
+            " WHERE (kind = ? AND door = ?) OR (kind = ? AND door IN (?, ?)) ORDER BY id DESC",
+            _OF_THE_HOST,
+        )
+        found: set[str] = set()
+        for kind, of_boot, ended, uris in rows:
+            if kind != RunKind.RESTORE or of_boot != boot:
+                break
+            if ended:
+                found.update(json.loads(uris))
+        return frozenset(found)
 
     # Steps of a run
 
@@ -241,19 +238,36 @@ class Ledger:
             "INSERT OR REPLACE INTO outcome VALUES (?, ?, ?, ?, ?, ?)",
             (run, *result.guest, result.name, result.outcome, result.reason),
         )
+        self.hands.let_go(run, result.guest)
 
     # What is known of guests
 
     def guests(self) -> dict[GuestId, Known]:
         """All that is known of every guest ever recorded."""
-        rows = self.db.execute(f"SELECT {_KNOWN} FROM guest")
-        return {known.id: known for known in map(_known, rows)}
+        rows = self.db.execute(f"SELECT {_KNOWN} FROM guest").fetchall()
+        tried = self._tried()
+        return {known.id: known for known in (_known(row, tried) for row in rows)}
 
     def guest(self, guest: GuestId) -> Known | None:
         """All that is known of one guest."""
         query = f"SELECT {_KNOWN} FROM guest WHERE uri = ? AND uuid = ?"
         row = self.db.execute(query, tuple(guest)).fetchone()
-        return _known(row) if row else None
+        return _known(row, self._tried()) if row else None
+
+    def _tried(self) -> dict[GuestId, set[Step]]:
+        """What preserves have begun with guests that they took down, in the boot of each."""
+        # Runs first: those of one boot are few, and this is asked before every run.
+        rows = self.db.execute(
+            "SELECT DISTINCT s.uri, s.uuid, s.step FROM run r CROSS JOIN step s ON s.run = r.id"
+            " CROSS JOIN guest g ON g.uri = s.uri AND g.uuid = s.uuid WHERE r.kind = ?"
+            " AND r.boot IN (SELECT up_boot FROM guest WHERE taken_down)"
+            " AND g.taken_down AND g.up_boot = r.boot",
+            (RunKind.PRESERVE,),
+        )
+        found: dict[GuestId, set[Step]] = {}
+        for uri, uuid, step in rows:
+            found.setdefault(GuestId(uri, uuid), set()).add(Step(step))
+        return found
 
     def seen_up(self, guest: GuestFacts, boot: str) -> None:
         """The guest is up now: it is wanted on, and nobody stopped it."""
@@ -272,6 +286,10 @@ class Ledger:
             " WHERE uri = ? AND uuid = ?",
             (Wanted.ON, StoppedBy.HOST, self._now(), *guest.id),
         )
+
+    def seen_down(self, guest: GuestId) -> None:
+        """The run that was to take the guest down has seen it down: whatever did it, it is owed."""
+        self.db.execute("UPDATE guest SET up_boot = NULL WHERE uri = ? AND uuid = ?", tuple(guest))
 
     def want(self, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None = None) -> None:
         """Somebody decided whether the guest should run; `by` when it is down because of it.
@@ -301,7 +319,7 @@ class Ledger:
     def unsettled(self, boot: str) -> list[Known]:
         """Guests that were turned off in this boot, and whose settle time has not passed."""
         rows = self.db.execute(f"SELECT {_KNOWN} FROM guest WHERE unsettled = ?", (boot,))
-        return [_known(row) for row in rows]
+        return [_known(row, {}) for row in rows]
 
     def settle(self, guest: GuestId) -> None:
         """The host stayed up: whoever turned the guest off meant it."""
@@ -398,13 +416,16 @@ class Ledger:
         return [GuestId(*row) for row in by_name or by_uuid]
 
 
+#: Runs for the host's end and for its boot, as parameters.
+_OF_THE_HOST = (RunKind.PRESERVE, Door.HOST_STOP, RunKind.RESTORE, Door.BOOT, Door.CANCELLED)
+
 _KNOWN = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, held_for_save,"
     " unsettled"
 )
 
 
-def _known(row: tuple[Any, ...]) -> Known:
+def _known(row: tuple[Any, ...], tried: Mapping[GuestId, Collection[Step]]) -> Known:
     uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, *rest = row
     for_save, unsettled = rest
     return Known(
@@ -418,6 +439,7 @@ def _known(row: tuple[Any, ...]) -> Known:
         hold,
         bool(for_save),
         unsettled,
+        frozenset(tried.get(GuestId(uri, uuid), ())),
     )
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from .hands import SCHEMA as HANDS_SCHEMA
 from .saves import SCHEMA as SAVES_SCHEMA
 
 SCHEMA_VERSION = 1
@@ -27,7 +28,7 @@ CREATE TABLE guest (
 CREATE TABLE run (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, door TEXT NOT NULL,
     boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,
-    ok INTEGER) STRICT;
+    ok INTEGER, uris TEXT NOT NULL DEFAULT '[]') STRICT;
 CREATE TABLE step (
     id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER REFERENCES run ON DELETE CASCADE,
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
@@ -154,7 +155,7 @@ def _migrate(db: sqlite3.Connection) -> None:
     """Inside a transaction: somebody else may be beginning the same ledger."""
     version = _version(db)
     if version == 0:
-        for statement in (_SCHEMA + SAVES_SCHEMA).split(";"):
+        for statement in (_SCHEMA + SAVES_SCHEMA + HANDS_SCHEMA).split(";"):
             db.execute(statement)
     # Written each time: it makes SQLite create the WAL file now, before the directory sync.
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from .bus import DRIVER, BusError, Rule, SystemBus
+from .bus import CALL_LIMIT, DRIVER, BusError, Rule, SystemBus
 
 NAME, PATH = "org.freedesktop.login1", "/org/freedesktop/login1"
 MANAGER = "org.freedesktop.login1.Manager"
@@ -27,19 +27,6 @@ ABSENT = (
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
 #: Seconds between looks while a shutdown is announced.
 LOOK_AGAIN = 1.0
-#: Seconds for logind to answer.
-CALL_LIMIT = 5.0
-
-
-class Inhibitor(NamedTuple):
-    """A lock that somebody holds, in logind's words (logind(5), systemd-inhibit(1))."""
-
-    what: str
-    who: str
-    why: str
-    mode: str
-    uid: int
-    pid: int
 
 
 class Logind:
@@ -114,15 +101,6 @@ class Logind:
             return float(await self._property("InhibitDelayMaxUSec")) / 1e6
         except BusError:
             return None
-
-    async def inhibitors(self) -> list[Inhibitor] | None:
-        """Who else holds logind up; None when it could not be read."""
-        try:
-            bus = self._connection()
-            (found,) = await bus.call(NAME, PATH, MANAGER, "ListInhibitors", timeout=CALL_LIMIT)
-        except BusError:
-            return None
-        return [Inhibitor(*each) for each in found]
 
     def _connection(self) -> SystemBus:
         if self._bus is None:
@@ -246,7 +224,8 @@ class Logind:
         except BusError:
             self._connected = False
             raise
-        self._connected = True
+        if not self._connected:
+            self._connected, self._problem = True, ""
         if heard != self._heard:
             return  # a signal is newer than this answer
         if preparing:

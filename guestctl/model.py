@@ -94,6 +94,11 @@ class GuestFacts:
         return self.state is State.PAUSED and self.reason == "starting up"
 
     @property
+    def started(self) -> bool:
+        """Whether it is up, and libvirt through with starting it."""
+        return self.up and not self.starting
+
+    @property
     def saving(self) -> bool:
         """Whether a managed save, or another, of it is under way."""
         return self.state is State.PAUSED and self.reason == "saving"
@@ -235,7 +240,9 @@ class Known:
     """What the ledger says of one guest.
 
     wanted is None while nothing was decided.  up_boot is the boot during which it was last
-    seen up.  taken_down: a run took it down for the host's sake, and owes it a start.
+    seen up; None once a run has seen it down, or somebody has decided.
+    taken_down: a run took it down for the host's sake, and owes it a start.
+    tried: the steps of preserves that were begun with it during that boot, where it was.
     held_for_save: guestctl itself holds it, because of its managed save.
     unsettled: the boot in which it was turned off, as long as a host that goes down would make
     that the host's doing ([shutdown] settle).
@@ -251,6 +258,7 @@ class Known:
     hold: str | None = None
     held_for_save: bool = False
     unsettled: str | None = None
+    tried: frozenset[Step] = frozenset()
 
 
 class SaveState(StrEnum):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .model import GuestFacts, GuestId, Known, NextBoot, RunKind, State, StoppedBy, Wanted
-from .plan import belongs_to, plan_guest_down
+from .plan import Policies, belongs_to, plan_guest_down
 from .policy import Policy
 from .wanted import hold_of, next_boot, wish
 
@@ -32,7 +32,7 @@ class Row:
 def rows(
     guests: Iterable[GuestFacts],
     known: Mapping[GuestId, Known],
-    policies: Callable[[GuestFacts], Policy],
+    policies: Policies,
     boot: str,
     *,
     owned: bool,
@@ -59,16 +59,13 @@ def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owne
             known,
             guest,
             boot,
-            restore=_is_ours(guest, policy),
+            restore=policy.boot.restore,
             saves=_would_be_saved(guest, policy),
             owned=owned,
+            elsewhere=bool(belongs_to(guest, policy)),
         ),
         reason=found.reason,
     )
-
-
-def _is_ours(guest: GuestFacts, policy: Policy) -> bool:
-    return policy.boot.restore and not belongs_to(guest, policy)
 
 
 def _would_be_saved(guest: GuestFacts, policy: Policy) -> bool:

@@ -115,31 +115,30 @@ def plan_restore(
     decision: what a person decided about the saves of the guests named.
     autostart: connections whose autostart flags are ours to follow.
     """
-    plans = []
-    for guest in sorted(guests, key=lambda g: (g.name, g.id)):
-        if named is not None:
-            if guest.id in named:
-                plans.append(_plan_start(guest, known.get(guest.id), policies(guest), decision))
-        elif (not guest.up or guest.starting) and due(
-            known.get(guest.id), guest, boot, autostart=guest.id.uri in autostart
-        ).wanted is Wanted.ON:
-            plans.append(_plan_wanted(guest, known.get(guest.id), policies(guest)))
-    return Plan(RunKind.RESTORE, tuple(plans))
+    ordered = sorted(guests, key=lambda g: (g.name, g.id))
+    if named is not None:
+        chosen = [g for g in ordered if g.id in named]
+        plans = [_plan_start(g, known.get(g.id), policies(g), decision) for g in chosen]
+        return Plan(RunKind.RESTORE, tuple(plans))
+    owed = []
+    for guest in ordered:
+        flagged = guest.autostart and guest.id.uri in autostart
+        says = known.get(guest.id)
+        if not guest.started and due(says, guest, boot, autostart=flagged).wanted is Wanted.ON:
+            owed.append(_plan_wanted(guest, says, policies(guest), flagged))
+    return Plan(RunKind.RESTORE, tuple(owed))
 
 
 def plan_missing(
     guests: Iterable[GuestFacts], known: Iterable[Known], lost: Collection[str]
 ) -> tuple[GuestPlan, ...]:
-    """Guests that are wanted on and that libvirt knows no more, though it could be asked.
-
-    They stay wanted: a definition that libvirt could not load may come back.
-    """
+    """Guests that are wanted on and that libvirt knows no more, though it could be asked."""
     listed = {guest.id for guest in guests}
     return tuple(
         GuestPlan(
             GuestFacts(guest.id, guest.name, State.UNKNOWN),
             verdict=Outcome.GONE,
-            reason="libvirt knows no guest with its UUID any more",
+            reason="libvirt knows no guest with its UUID any more; it is not wanted any more",
         )
         for guest in known
         if guest.wanted is Wanted.ON and guest.id not in listed and guest.id.uri not in lost
@@ -151,8 +150,11 @@ def belongs_to(guest: GuestFacts, policy: Policy) -> str:
     return guest.nature.manager or ("another program" if policy.boot.managed_elsewhere else "")
 
 
-def _plan_wanted(guest: GuestFacts, known: Known | None, policy: Policy) -> GuestPlan:
-    if not policy.boot.restore:
+def _plan_wanted(
+    guest: GuestFacts, known: Known | None, policy: Policy, flagged: bool
+) -> GuestPlan:
+    """flagged: libvirt's autostart, which is ours to do, would start it whatever policy says."""
+    if not (policy.boot.restore or flagged):
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="policy: restore = false")
     return _plan_start(guest, known, policy)
 
@@ -160,7 +162,7 @@ def _plan_wanted(guest: GuestFacts, known: Known | None, policy: Policy) -> Gues
 def _plan_start(
     guest: GuestFacts, known: Known | None, policy: Policy, decision: SaveDecision | None = None
 ) -> GuestPlan:
-    if guest.up and not guest.starting:
+    if guest.started:
         return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is already up")
     if guest.state is State.UNKNOWN:
         return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)

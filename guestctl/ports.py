@@ -130,6 +130,9 @@ class Storage(Protocol):
     async def image(self, guest: GuestFacts) -> Stamp | None:
         """The file of the guest's managed save; None where it is not known where that is."""
 
+    async def folder(self, guest: GuestFacts) -> Stamp | None:
+        """The folder of that file: its inode tells it from what is there before it is mounted."""
+
     async def room(self, uri: str) -> int | None:
         """Bytes free where a connection's managed saves go; None where that is not known."""
 

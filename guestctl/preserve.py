@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from . import run as runs
 from .config import Config
@@ -69,7 +70,7 @@ async def preserve(
     up = await with_natures(world.hypervisors, [g for g in seen.guests if not g.down])
     guests = [*up, *(guest for guest in seen.guests if guest.down)]
     prospects = await _prospects(world, config)
-    plan = plan_down(kind, guests, lambda guest: resolve(config, guest), named, prospects)
+    plan = plan_down(kind, guests, partial(resolve, config), named, prospects)
     run = await runs.begin(world, config, kind, door, begun)
     world.report.run_begins(plan, door)
     return await _Preserve(run, seen, named).carry_out(plan)
@@ -138,7 +139,8 @@ class _Preserve:
 
     def _begin(self, plan: GuestPlan, group: asyncio.TaskGroup) -> None:
         guest = plan.guest
-        subject = Subject(guest, self._world.hypervisors[guest.id.uri], self._run.ends)
+        hypervisor = self._world.hypervisors[guest.id.uri]
+        subject = Subject(guest, hypervisor, self._run.ends, self._run.patience)
         self._subjects[guest.id] = subject
         self._plans[guest.id] = plan
         self._ladders[guest.id] += 1

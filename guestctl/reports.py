@@ -1,4 +1,4 @@
-"""Reports of ports.py: the base of all, several in one."""
+"""Reports of ports.py: the base of all, several in one; words that they share."""
 
 from __future__ import annotations
 
@@ -82,6 +82,11 @@ class Several(Silent):
     def trouble(self, message: str) -> None:
         for report in self._reports:
             report.trouble(message)
+
+
+def count_of_guests(number: int) -> str:
+    """As in "1 guest" and "2 guests"."""
+    return f"{number} guest" if number == 1 else f"{number} guests"
 
 
 def names(guests: Sequence[str], most: int = 3) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from . import run as runs
 from .ascent import Ascent
 from .config import Config
-from .evidence import image_text
+from .evidence import with_image
 from .model import (
     Door,
     GuestFacts,
@@ -27,7 +27,6 @@ from .model import (
 )
 from .plan import plan_missing, plan_restore
 from .policy import Policy, resolve
-from .ports import Storage
 from .run import Run
 from .subject import Subject
 from .world import Seen, World, with_natures
@@ -60,14 +59,14 @@ async def restore(
     somebody turned them off.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
-    busy = [g for g in seen.guests if g.saving and (named is None or g.id in named)]
-    settled = replace(seen, guests=tuple(g for g in seen.guests if g not in busy))
-    noticed = await runs.take_notice(world, settled)
+    noticed = await runs.take_notice(world, seen)
     known = noticed or {}
     if noticed is None and named is None:
-        seen, settled = runs.without_ledger(seen), runs.without_ledger(settled)
+        seen = runs.without_ledger(seen)
     request = Request(named, decision, autostart)
-    plan = await _plan(world, config, settled.guests, known, request)
+    busy = [g for g in seen.guests if g.saving and (named is None or g.id in named)]
+    settled = [guest for guest in seen.guests if guest not in busy]
+    plan = await _plan(world, config, settled, known, request)
     if named is None:
         mine = [guest for guest in known.values() if guest.id.uri in world.hypervisors]
         missing = plan_missing(seen.guests, mine, seen.lost)
@@ -94,18 +93,9 @@ async def _plan(
 
     to_start = [p.guest for p in plan(seen).guests if p.verdict is None]
     with_xml = await with_natures(world.hypervisors, to_start)
-    read = {guest.id: await _with_image(world.storage, guest) for guest in with_xml}
+    read = {guest.id: await with_image(world.storage, guest) for guest in with_xml}
     made = plan(read.get(guest.id, guest) for guest in seen)
     return replace(made, guests=tuple(map(_refuse_unread, made.guests)))
-
-
-async def _with_image(storage: Storage, guest: GuestFacts) -> GuestFacts:
-    """libvirt starts from an image that is there, also from one of which it does not know.
-
-    Whether a guest has a save is a flag of the daemon's, set by a save and when it starts; one put
-    back by hand since goes unnoticed (seen on libvirt 9.0).
-    """
-    return replace(guest, saved=guest.saved or await image_text(storage, guest) is not None)
 
 
 def _refuse_unread(plan: GuestPlan) -> GuestPlan:

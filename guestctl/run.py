@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from .config import Config
+from .evidence import with_image
 from .ledger import Ledger
 from .model import (
     Door,
@@ -15,6 +17,7 @@ from .model import (
     GuestPlan,
     GuestResult,
     Known,
+    Outcome,
     RunKind,
     RunResult,
     Step,
@@ -36,7 +39,8 @@ SHUTDOWN_SHARE = 0.25
 POWEROFF_SHARE, POWEROFF = 0.3, 30.0
 #: libvirt gives a QEMU that does not answer SIGTERM for 10 s, then SIGKILL.
 LEAST_POWEROFF = 15.0
-
+#: How long a connection that broke is tried again while the host stops, see Run.patience.
+RECONNECT_AT_STOP = 60.0
 
 #: How the ledger is named among the connections that were lost.
 LEDGER = "ledger"
@@ -93,6 +97,14 @@ class Run:
         """The seconds until the run's deadline."""
         return max(0.0, self.ends - asyncio.get_running_loop().time())
 
+    @property
+    def patience(self) -> float:
+        """How long guests being taken down wait for a connection that broke, within the deadline.
+
+        A libvirtd that ends while the host stops is not started again: its own stop job waits.
+        """
+        return RECONNECT_AT_STOP if self.door is Door.HOST_STOP else float("inf")
+
     def record_plan(self, ledger: Ledger, plan: GuestPlan) -> None:
         """What is about to be tried, in the trail."""
         ledger.add_reason(plan.guest.id, self.source, f"{self.door}: {describe(plan)}")
@@ -108,6 +120,8 @@ class Run:
     def record_end(self, ledger: Ledger, result: GuestResult) -> None:
         """How the run ended for a guest, in the trail as well unless its steps tell."""
         ledger.end_guest(self.number, result)
+        if result.outcome is Outcome.GONE and self.kind is RunKind.RESTORE:
+            ledger.undecided(result.guest)
         if not told_by_steps(result):
             text = f"{result.outcome}: {result.reason}" if result.reason else result.outcome
             ledger.add_reason(result.guest, self.source, text)
@@ -132,7 +146,28 @@ async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known] | None:
 
     # A ledger on a full disk can still be read.
     noticed = await world.scribe(notice, None) or await world.scribe(Ledger.guests, None)
+    noticed = await _end_holds(world, seen, noticed or {})
     return noticed if await world.scribe(_remembers, False) else None
+
+
+async def _end_holds(world: World, seen: Seen, known: dict[GuestId, Known]) -> dict[GuestId, Known]:
+    """A hold that guestctl put on a guest because of its save ends with the save.
+
+    libvirt knows nothing of an image that was put back by hand: the file decides.
+    """
+    for guest in seen.guests:
+        says = known.get(guest.id)
+        if says is None or says.hold is None or hold_of(says, guest) is not None:
+            continue
+        if hold_of(says, await with_image(world.storage, guest)) is None:
+            known = {**known, guest.id: replace(says, hold=None, held_for_save=False)}
+            await world.scribe(partial(_end_hold, guest=guest.id), None)
+    return known
+
+
+def _end_hold(ledger: Ledger, guest: GuestId) -> None:
+    ledger.release_for_save(guest)
+    ledger.add_reason(guest, "guestctl:release", "its save is gone")
 
 
 def without_ledger(seen: Seen) -> Seen:
@@ -153,16 +188,19 @@ def notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: s
     if found.news:
         ledger.infer(guest, found.wanted, found.stopped_by)
         ledger.add_reason(guest.id, "guestctl:inferred", found.reason)
-    elif guest.up and guest.persistent and not _still_ours(ledger, known, boot):
+    elif guest.up and guest.persistent and not _still_ours(ledger, known, guest, boot):
         ledger.seen_up(guest, boot)
-    if known and known.hold is not None and hold_of(known, guest) is None:
-        ledger.release_for_save(guest.id)
-        ledger.add_reason(guest.id, "guestctl:release", "its save is gone")
 
 
-def _still_ours(ledger: Ledger, known: Known | None, boot: str) -> bool:
-    """Whether a run that was cut off may still take the guest down: that is no one else's doing."""
-    return bool(known and known.taken_down and ledger.being_taken_down(known.id, boot))
+def _still_ours(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> bool:
+    """Whether a run that was cut off may still take the guest down: that is no one else's doing.
+
+    libvirt can go on with a save that was given up, and aborted in vain.
+    """
+    if known is None or not known.taken_down:
+        return False
+    our_save = guest.saving and known.up_boot == boot and Step.SAVE in known.tried
+    return our_save or ledger.being_taken_down(known.id, boot)
 
 
 async def interruptible(work: Awaitable[None]) -> bool:
@@ -183,7 +221,8 @@ async def end(
     """The run's result, recorded in the ledger.  lost: unreadable connections and why."""
     by_name = tuple(sorted(guests, key=lambda result: (result.name, result.guest)))
     result = RunResult(run.kind, run.number, by_name, lost, interrupted)
-    await run.world.scribe(lambda ledger: ledger.end_run(result), None)
+    read = [uri for uri in run.world.hypervisors if uri not in lost]
+    await run.world.scribe(lambda ledger: ledger.end_run(result, read), None)
     return result
 
 

@@ -33,30 +33,30 @@ def run_lock(
     """Hold the run lock of a state folder, or raise LockHeld after `wait` seconds.
 
     The lock is on the folder itself, which takes no room: a full or read-only disk does not
-    keep a run from starting.  Where there is no such folder, the run goes on without a lock,
-    with a word of trouble.
+    keep a run from starting.  Where there is no such folder, or its file system cannot lock,
+    the run goes on without a lock, with a word of trouble.
     """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
-        yield
-        return
-    try:
-        _acquire_or_say_why_not(descriptor, folder, wait, trouble)
+    with contextlib.ExitStack() as held:
+        with _or_without(folder, trouble):
+            _acquire(_opened(folder, held), folder, wait)
         _say_who(folder, what)
         yield
-    finally:
-        os.close(descriptor)
 
 
-def _acquire_or_say_why_not(
-    descriptor: int, folder: Path, wait: float, trouble: Callable[[str], None]
-) -> None:
+@contextlib.contextmanager
+def _or_without(folder: Path, trouble: Callable[[str], None]) -> Iterator[None]:
+    """Go on without a lock where none can be had."""
     try:
-        _acquire(descriptor, folder, wait)
-    except OSError as error:  # a file system that cannot lock
+        yield
+    except OSError as error:
         trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
+
+
+def _opened(folder: Path, held: contextlib.ExitStack) -> int:
+    """The folder, to be locked until the end of `held`."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    held.callback(os.close, descriptor)
+    return descriptor
 
 
 def _acquire(descriptor: int, folder: Path, wait: float) -> None:
@@ -64,7 +64,7 @@ def _acquire(descriptor: int, folder: Path, wait: float) -> None:
     give_up = time.monotonic() + max(wait, 1.5 * _POLL)
     while not _try_lock(descriptor):
         if time.monotonic() >= give_up:
-            raise LockHeld(f"another run has the lock: {_holder(folder)}")
+            raise _refusal(folder)
         time.sleep(_POLL)  # flock(2) has no time limit of its own
 
 
@@ -78,16 +78,9 @@ def _try_lock(descriptor: int) -> bool:
 
 def is_held(folder: Path) -> bool:
     """Whether a run is under way."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return False
-    try:
-        return not _try_lock(descriptor)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+    with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+        return not _try_lock(_opened(folder, held))
+    return False
 
 
 @contextlib.asynccontextmanager
@@ -99,31 +92,20 @@ async def run_lock_of_service(
     ask: then tell it to end, and after ASKED_LIMIT more seconds go on beside it: a host that goes
     down does not wait for an operator's run.  Without, LockHeld is raised then.
     """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
-        yield
-        return
-    try:
-        await _acquire_patiently(descriptor, folder, trouble, patience, ask)
+    with contextlib.ExitStack() as held:
+        with _or_without(folder, trouble):
+            await _acquire_patiently(_opened(folder, held), folder, trouble, patience, ask)
         _say_who(folder, what)
         yield
-    finally:
-        os.close(descriptor)
 
 
 async def _acquire_patiently(
     descriptor: int, folder: Path, trouble: Callable[[str], None], patience: float, ask: bool
 ) -> None:
-    try:
-        if await _got_it(descriptor, patience):
-            return
-    except OSError as error:  # a file system that cannot lock
-        trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
+    if await _got_it(descriptor, patience):
         return
     if not ask:
-        raise LockHeld(f"another run has the lock: {_holder(folder)}")
+        raise _refusal(folder)
     trouble(f"another run is told to end: {_holder(folder)}")
     _tell_to_end(folder)
     if not await _got_it(descriptor, ASKED_LIMIT):
@@ -154,6 +136,10 @@ def _say_who(folder: Path, what: str) -> None:
     # For the eyes of whoever comes second: not worth failing for.
     with contextlib.suppress(OSError):
         (folder / _HOLDER).write_text(json.dumps(holder))
+
+
+def _refusal(folder: Path) -> LockHeld:
+    return LockHeld(f"another run has the lock: {_holder(folder)}")
 
 
 def _holder(folder: Path) -> str:

@@ -96,10 +96,10 @@ class Saves:
         )
 
     def resumed(self, guest: GuestId) -> None:
-        """The guest is up: if it was being resumed from its newest save, that is used up."""
+        """The guest is up, or its save is gone: it must not be resumed from that save again."""
         self._db.execute(
-            f"UPDATE save SET state = ? WHERE state = ? AND {_NEWEST}",
-            (SaveState.RESUMED, SaveState.RESUMING, *guest),
+            f"UPDATE save SET state = ? WHERE state IN (?, ?) AND {_NEWEST}",
+            (SaveState.RESUMED, SaveState.RESUMING, SaveState.DONE, *guest),
         )
 
     def not_resumed(self, guest: GuestId) -> None:

@@ -88,7 +88,9 @@ def set_aside(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Request:
-    work: Callable[[Ledger], Any]
+    """work is None for a look whether the file in use is still the ledger's."""
+
+    work: Callable[[Ledger], Any] | None
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
 
@@ -105,6 +107,8 @@ class ThreadScribe:
         self._path = path
         self._clock = clock
         self._trouble = trouble
+        #: Device and inode of the file in use; None while it is a stand-in, or damaged.
+        self._file: tuple[int, int] | None = None
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._stuck: asyncio.Future[Any] | None = None
         self._told = False
@@ -128,6 +132,23 @@ class ThreadScribe:
             self._tell(f"cannot write to the ledger {self._path}: {error}")
         return default
 
+    async def renew(self) -> bool:
+        """Open the ledger's file if it is not the one in use; True when that was done.
+
+        For a process that lives on after the file could not be used, or was set aside or replaced.
+        Not in the middle of a run, whose number may mean another one in the other file.
+        """
+        self._told = False  # trouble from now on is news
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        self._requests.put(_Request(None, loop, future))
+        future.add_done_callback(_look_at)
+        try:
+            async with asyncio.timeout(LEDGER_LIMIT):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            return False
+
     def close(self) -> None:
         """Finish what was asked for and close the file; at most LEDGER_LIMIT seconds."""
         self._requests.put(None)
@@ -139,10 +160,33 @@ class ThreadScribe:
             self._trouble(f"{message}; going on without: what happens now may not be remembered")
 
     def _work(self) -> None:
-        ledger = open_ledger(self._path, self._clock, self._trouble)
+        ledger = self._open(self._trouble)
         while batch := self._next_batch():
-            _carry_out(ledger, batch)
+            looks = [request for request in batch if request.work is None]
+            if not _carry_out(ledger, [r for r in batch if r.work is not None]):
+                self._file = None
+            for look in looks:
+                ledger, renewed = self._renewed(ledger)
+                hand_over(look.loop, look.future, renewed)
         ledger.db.close()
+
+    def _open(self, trouble: Callable[[str], None]) -> Ledger:
+        ledger = open_ledger(self._path, self._clock, trouble)
+        in_file = ledger.db.execute("PRAGMA database_list").fetchone()[2]
+        self._file = _identity(self._path) if in_file else None
+        return ledger
+
+    def _renewed(self, ledger: Ledger) -> tuple[Ledger, bool]:
+        if self._file is not None and self._file == _identity(self._path):
+            return ledger, False
+        # What it says was said when the trouble began.
+        found = self._open(lambda _: None)
+        if self._file is None:
+            found.db.close()
+            return ledger, False
+        ledger.db.close()
+        self._trouble(f"the ledger {self._path} is in use again")
+        return found, True
 
     def _next_batch(self) -> list[_Request]:
         """Everything that waits, at least one request; empty once closed."""
@@ -165,17 +209,36 @@ def _look_at(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-def _carry_out(ledger: Ledger, batch: list[_Request]) -> None:
-    """All requests in one transaction, each in a savepoint; answers once it is durable."""
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _carry_out(ledger: Ledger, batch: list[_Request]) -> bool:
+    """All requests in one transaction, each in a savepoint; answers once it is durable.
+
+    False when the file turned out to be damaged.
+    """
+    if not batch:
+        return True
     answers: list[tuple[_Request, Any, BaseException | None]] = []
     try:
         with transaction(ledger.db):
             for request in batch:
+                assert request.work is not None
                 answers.append((request, *_in_savepoint(ledger, request.work)))
     except sqlite3.Error as error:
         answers = [(request, None, error) for request in batch]
     for request, result, failure in answers:
         hand_over(request.loop, request.future, result, failure)
+    return not any(map(_is_damage, (failure for _, _, failure in answers)))
+
+
+def _is_damage(failure: BaseException | None) -> bool:
+    return getattr(failure, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
 
 
 def _in_savepoint(

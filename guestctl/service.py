@@ -99,7 +99,7 @@ class Service:
                 await _give_way(restoring)
                 if not await self._go_down():
                     return
-                restoring = asyncio.create_task(self._restore(Door.CANCELLED))
+                restoring = asyncio.create_task(self._restore(Door.CANCELLED, self.watches.keys()))
         finally:
             await _give_way(restoring)
 
@@ -238,25 +238,27 @@ class Service:
 
     async def _owed_restore(self) -> asyncio.Task[None] | None:
         boot = self._world.boot
-        done = await self._world.scribe(lambda ledger: ledger.restored_since_preserve(boot), False)
-        if not done:
-            return asyncio.create_task(self._restore(Door.BOOT))
+        nothing: frozenset[str] = frozenset()
+        done = await self._world.scribe(
+            lambda ledger: ledger.restored_since_preserve(boot), nothing
+        )
+        if owed := self.watches.keys() - done:
+            return asyncio.create_task(self._restore(Door.BOOT, owed))
         if await self._asked_in_vain():  # a shutdown was called off, and the service then killed
-            return asyncio.create_task(self._restore(Door.CANCELLED))
+            return asyncio.create_task(self._restore(Door.CANCELLED, self.watches.keys()))
         return None
 
-    async def _restore(self, door: Door) -> None:
+    async def _restore(self, door: Door, uris: Iterable[str]) -> None:
         try:
-            await self._restore_all(door)
+            await self._restore_all(door, set(uris))
             await self._see_to_late_ones()
         except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
             text = f"internal error, guests are not brought back: {error!r}"
             journal.log(text, priority=journal.Priority.ERROR)
 
-    async def _restore_all(self, door: Door) -> None:
+    async def _restore_all(self, door: Door, owed: set[str]) -> None:
         """At first with the connections that are there, then with late ones."""
         await self._doors.until_host_stays()
-        owed = set(self.watches)
         await first(asyncio.sleep(ALL_THERE), self._until_connected(owed, everyone=True))
         while owed:
             await self._until_connected(owed, everyone=False)

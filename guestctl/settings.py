@@ -139,7 +139,8 @@ class Boot:
         boolean(),
         True,
         "Whether guests that are wanted on are brought back. `guestctl start GUEST` starts a"
-        " guest whatever stands here.",
+        " guest whatever stands here, and so does a boot one with libvirt's autostart flag,"
+        " unless somebody turned it off.",
     )
     start_delay: float = _setting(
         duration(), 0.0, "How long to wait after starting a guest before the next is started."

@@ -29,6 +29,10 @@ class HostStorage:
         disk = Disk(DiskKind.FILE, str(folder / f"{guest.name}.save"))
         return (await self.stamps([disk]))[disk]
 
+    async def folder(self, guest: GuestFacts) -> Stamp | None:
+        folder = save_folder(guest.id.uri)
+        return await threads.start(lambda: _folder_stamp(folder)) if folder else None
+
     async def room(self, uri: str) -> int | None:
         folder = save_folder(uri)
         return await threads.start(lambda: _free(folder)) if folder else None
@@ -47,6 +51,16 @@ def stamp(disk: Disk) -> Stamp:
     if not stat.S_ISREG(seen.st_mode):
         return Stamp(disk, Found.UNVERIFIABLE)
     return Stamp(disk, Found.PRESENT, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+
+
+def _folder_stamp(folder: Path) -> Stamp:
+    disk = Disk(DiskKind.FILE, str(folder))
+    try:
+        return Stamp(disk, Found.PRESENT, folder.stat().st_ino)
+    except (FileNotFoundError, NotADirectoryError):
+        return Stamp(disk, Found.MISSING)
+    except OSError:
+        return Stamp(disk, Found.UNREADABLE)
 
 
 def save_folder(uri: str) -> Path | None:

@@ -24,16 +24,25 @@ class Subject:
     """A guest, found again by its UUID whatever it is called meanwhile."""
 
     def __init__(
-        self, facts: GuestFacts, hypervisor: Hypervisor, ends: float = float("inf")
+        self,
+        facts: GuestFacts,
+        hypervisor: Hypervisor,
+        ends: float = float("inf"),
+        patience: float = RECONNECT_LIMIT,
     ) -> None:
-        """ends: when trying to reconnect is over at the latest, on the loop's clock."""
+        """patience: how long a connection that broke is tried again, until `ends` at the latest,
+        on the loop's clock."""
         self.facts = facts
         self.hypervisor = hypervisor
         #: libvirt's word for how it stopped, where an event told.
         self.stopped = ""
         #: A save was asked for that libvirt may still carry out.
         self.save_pending = False
-        self._ends = ends
+        #: The connection stayed away for so long that it is not tried again.
+        self.given_up = False
+        #: Told once when a connection that broke is about to be tried again.
+        self.on_lost: Callable[[HypervisorError], None] = lambda _: None
+        self._ends, self._patience = ends, patience
         self._lost_since: float | None = None
         self._news = asyncio.Event()
 
@@ -60,21 +69,29 @@ class Subject:
             try:
                 return await self._look()
             except HypervisorError as error:
-                if error.kind is not ErrorKind.UNREACHABLE or self._give_up():
+                if error.kind is not ErrorKind.UNREACHABLE or self._give_up(error):
                     raise
-            await asyncio.sleep(RECONNECT_PAUSE)
+            await asyncio.sleep(self._pause())
 
-    def _give_up(self) -> bool:
+    def _pause(self) -> float:
+        """A libvirtd that was just restarted is soon back; one that was not can take long."""
+        assert self._lost_since is not None
+        away = asyncio.get_running_loop().time() - self._lost_since
+        return RECONNECT_PAUSE if away < RECONNECT_LIMIT else POLL
+
+    def _give_up(self, error: HypervisorError) -> bool:
         now = asyncio.get_running_loop().time()
         if self._lost_since is None:
             self._lost_since = now
-        return now >= min(self._lost_since + RECONNECT_LIMIT, self._ends)
+            self.on_lost(error)
+        self.given_up = now >= min(self._lost_since + self._patience, self._ends)
+        return self.given_up
 
     async def _look(self) -> GuestFacts | None:
         left = self._ends - asyncio.get_running_loop().time()
         limit = min(READ_LIMIT, max(LEAST_READ, left))
         facts = await within(limit, self.hypervisor.observe(self.uuid))
-        self._lost_since = None
+        self._lost_since, self.given_up = None, False
         if facts is not None:
             facts = replace(facts, nature=self.facts.nature)
             self.facts = facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .model import GuestFacts, Known, NextBoot, State, StoppedBy, Wanted
+from .model import GuestFacts, Known, NextBoot, State, Step, StoppedBy, Wanted
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Wish:
 
 def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
     """What holds for a guest now; boot is the id of the current boot of the host."""
-    if guest.up and not guest.starting:
+    if guest.started:
         return Wish(Wanted.ON, None, "it is running")
     if known is None or known.wanted is None:
         return Wish(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")
@@ -32,9 +32,9 @@ def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
         return Wish(Wanted.ON, StoppedBy.HOST, "the power went just after it stopped", news=True)
     if known.wanted is Wanted.OFF:
         return Wish(Wanted.OFF, known.stopped_by, "it was turned off on purpose")
-    if guest.down and guest.reason == "migrated" and known.up_boot == boot:
+    if _moved(known, guest, boot):
         return Wish(Wanted.OFF, StoppedBy.MOVED, "it was migrated away", news=True)
-    if known.taken_down:
+    if known.taken_down and not _was_somebody_else(known, guest, boot):
         return Wish(Wanted.ON, known.stopped_by, "a run took it down for the host's sake")
     return _unwatched_stop(known, guest, boot)
 
@@ -47,6 +47,27 @@ def due(known: Known | None, guest: GuestFacts, boot: str, *, autostart: bool) -
     if autostart and guest.autostart and (known is None or known.wanted is None):
         return Wish(Wanted.ON, None, "libvirt's autostart flag is set")
     return wish(known, guest, boot)
+
+
+def _moved(known: Known, guest: GuestFacts, boot: str) -> bool:
+    """Whether it was migrated away since a run last saw it, and nobody asked for it here since."""
+    return guest.down and guest.reason == "migrated" and (known.taken_down or known.up_boot == boot)
+
+
+#: What libvirt says of a guest that went down by one of our steps, and by nothing else.
+_REASON_OF = {Step.SAVE: "saved", Step.SHUTDOWN: "shutdown", Step.POWEROFF: "destroyed"}
+_TELLING = frozenset({*_REASON_OF.values(), "from snapshot"})
+
+
+def _was_somebody_else(known: Known, guest: GuestFacts, boot: str) -> bool:
+    """Whether libvirt says of a guest that we were to take down what no step of ours brings about.
+
+    Such as "shutdown" of one that was only being saved: that run lost sight of it, or it was up
+    again since, and its user turned it off.  "unknown" tells nothing: libvirtd was restarted.
+    """
+    if not guest.down or known.up_boot != boot or guest.reason not in _TELLING:
+        return False
+    return guest.reason not in {_REASON_OF[step] for step in known.tried if step in _REASON_OF}
 
 
 def _unwatched_stop(known: Known, guest: GuestFacts, boot: str) -> Wish:
@@ -83,19 +104,30 @@ def hold_of(known: Known | None, guest: GuestFacts) -> str | None:
 
 
 def next_boot(
-    known: Known | None, guest: GuestFacts, boot: str, *, restore: bool, saves: bool, owned: bool
+    known: Known | None,
+    guest: GuestFacts,
+    boot: str,
+    *,
+    restore: bool,
+    saves: bool,
+    owned: bool,
+    elsewhere: bool = False,
 ) -> NextBoot:
     """What the next boot of the host does with the guest, were the host to go down now.
 
     restore and saves: whether policy brings it back, and whether it would be saved.
     owned: whether guestctl does what libvirt's autostart would do.
+    elsewhere: whether another program starts it.
     """
     if not guest.persistent:
         return NextBoot.STAY_DOWN
     if hold_of(known, guest) is not None:
         return NextBoot.HELD
-    wanted = due(known, guest, boot, autostart=owned).wanted is Wanted.ON and restore
-    if not wanted and (owned or not guest.autostart):
+    if elsewhere and (owned or not guest.autostart):
+        return NextBoot.STAY_DOWN
+    on = due(known, guest, boot, autostart=owned).wanted is Wanted.ON
+    flagged = guest.autostart and (on or not owned)
+    if not flagged and not (on and restore):
         return NextBoot.STAY_DOWN
     resumed = saves if guest.up else guest.saved
     return NextBoot.RESUME if resumed else NextBoot.START

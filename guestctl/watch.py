@@ -30,8 +30,15 @@ HANDS_OFF = 1.0
 _NOBODY = frozenset({StoppedBy.HOST, StoppedBy.MOVED, StoppedBy.CRASH})
 
 
+class _Hands(NamedTuple):
+    """Before guests are looked at: whom a run has in hand, and a number for those to come."""
+
+    newest: int
+    in_hand: set[GuestId]
+
+
 class _Noticed(NamedTuple):
-    """Who is still in hand of a run, and who was turned off just now."""
+    """Who is to be looked at again, and who was turned off just now."""
 
     in_hand: set[GuestId]
     stopped: list[Known]
@@ -62,6 +69,7 @@ class Watch:
         self._on_change = on_change
         self._on_stop = on_stop
         self._was_connected = False
+        self._all = False
         self._news: dict[GuestId, None] = {}
         self._wake = asyncio.Event()
 
@@ -82,6 +90,11 @@ class Watch:
                 pause = min(2 * pause, MOST_PAUSE)
         finally:
             deafen()
+
+    def look_at_all(self) -> None:
+        """What was noticed may not be in the ledger: everybody is read anew."""
+        self._all = True
+        self._wake.set()
 
     def _hear(self, event: GuestEvent) -> None:
         self._news[event.guest] = None
@@ -110,36 +123,52 @@ class Watch:
 
     async def _look(self) -> None:
         news, self._news = list(self._news), {}
-        if not news or len(news) >= MANY:
+        if self._all or not news or len(news) >= MANY:
+            self._all = False
             await self._read_all(live=True, news=news)
         else:
             await self._look_at(news)
 
     async def _look_at(self, guests: Collection[GuestId]) -> None:
+        hands = await self._hands()
         looks = [self._observe(guest) for guest in guests]
         seen = dict(zip(guests, await asyncio.gather(*looks), strict=True))
         gone = [guest for guest, facts in seen.items() if facts is None]
-        await self._take_notice([f for f in seen.values() if f], gone, live=True)
+        await self._take_notice(hands, [f for f in seen.values() if f], gone, live=True)
 
     async def _observe(self, guest: GuestId) -> GuestFacts | None:
         return await within(READ_LIMIT, self._hypervisor.observe(guest.uuid))
 
     async def _read_all(self, *, live: bool, news: Collection[GuestId] = ()) -> None:
         """news: who is known to have been there; those that are not any more are gone."""
+        hands = await self._hands()
         seen = await within(READ_LIMIT, self._hypervisor.guests())
         listed = {facts.id for facts in seen}
         self._count([], [guest for guest in self.up if guest not in listed])
         gone = [guest for guest in news if guest not in listed]
-        await self._take_notice(seen, gone, live=live)
+        await self._take_notice(hands, seen, gone, live=live)
+
+    async def _hands(self) -> _Hands:
+        return await self._world.scribe(
+            lambda ledger: _Hands(ledger.hands.newest(), self._in_hand(ledger)), _Hands(0, set())
+        )
+
+    def _in_hand(self, ledger: Ledger) -> set[GuestId]:
+        return ledger.hands.held(self._world.boot) if self._is_run_under_way() else set()
 
     async def _take_notice(
-        self, seen: Collection[GuestFacts], gone: Collection[GuestId], *, live: bool
+        self,
+        hands: _Hands,
+        seen: Collection[GuestFacts],
+        gone: Collection[GuestId],
+        *,
+        live: bool,
     ) -> None:
         """live: what is seen has happened just now, as events told."""
         self._count(seen, gone)
         nothing = _Noticed(set(), [])
         noticed = await self._world.scribe(
-            lambda ledger: self._write(ledger, seen, gone, live), nothing
+            lambda ledger: self._write(ledger, hands, seen, gone, live), nothing
         )
         for known in noticed.stopped:
             self._on_stop(known)
@@ -162,12 +191,14 @@ class Watch:
     def _write(
         self,
         ledger: Ledger,
+        hands: _Hands,
         seen: Collection[GuestFacts],
         gone: Collection[GuestId],
         live: bool,
     ) -> _Noticed:
         boot = self._world.boot
-        in_hand = ledger.in_hand(boot) if self._is_run_under_way() else set()
+        # What was seen of a guest that a run has dealt with meanwhile is not true any more.
+        in_hand = hands.in_hand | self._in_hand(ledger) | ledger.hands.taken_since(hands.newest)
         stopped = []
         for facts in seen:
             if facts.id in in_hand:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,12 @@ from tests.testbed.prerequisites import missing
 from tests.testbed.session import SessionDaemon
 
 
+def pytest_configure() -> None:
+    """A shell starts what it runs in the background with SIGINT ignored, and so would we ours."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--suite`, several times if need be: on which Debian generations host tests run."""
     parser.addoption("--suite", action="append", choices=["bookworm", "trixie", "forky"])
@@ -21,7 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A host test runs once for each generation chosen."""
     if "suite" in metafunc.fixturenames:
-        metafunc.parametrize("suite", metafunc.config.getoption("--suite") or ["trixie"])
+        suites = metafunc.config.getoption("--suite") or ["trixie"]
+        # One generation after the other: its tests share a host.
+        metafunc.parametrize("suite", suites, scope="session")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -45,15 +45,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"guestctl {__version__}")
     verbs = _Verbs(parser, common)
-    _add_acting_verbs(verbs)
+    _add_shutdown(verbs)
+    _add_start(verbs)
+    _add_marking_verbs(verbs)
     _add_reading_verbs(verbs)
+    _add_daemon(verbs)
+    return parser
+
+
+def _add_daemon(verbs: _Verbs) -> None:
     daemon = verbs.add("daemon", "serve: what the unit guestctl.service runs")
     daemon.add_argument(
         "--claim-autostart",
         action="store_true",
         help="only take over libvirt's autostart for this boot, before libvirt starts (for units)",
     )
-    return parser
 
 
 def _common_options() -> argparse.ArgumentParser:
@@ -93,7 +99,7 @@ class _Verbs:
         )
 
 
-def _add_acting_verbs(verbs: _Verbs) -> None:
+def _add_shutdown(verbs: _Verbs) -> None:
     shutdown = verbs.add("shutdown", "take guests down: to safety, or because they are to be off")
     shutdown.add_argument(
         "--preserve",
@@ -117,6 +123,9 @@ def _add_acting_verbs(verbs: _Verbs) -> None:
     )
     _guests(shutdown, "*")
     _display_options(shutdown)
+
+
+def _add_start(verbs: _Verbs) -> None:
     start = verbs.add("start", "start or resume the guests that are wanted on, or those named")
     start.add_argument(
         "--boot", action="store_true", help="only if this boot has not done it yet (for units)"
@@ -138,6 +147,9 @@ def _add_acting_verbs(verbs: _Verbs) -> None:
     )
     _guests(start, "*")
     _display_options(start)
+
+
+def _add_marking_verbs(verbs: _Verbs) -> None:
     hold = verbs.add("hold", "never have guests started by guestctl until they are released")
     hold.add_argument("--reason", default="held by the operator", help="why; shown by `list`")
     _guests(hold, "+")

@@ -29,10 +29,10 @@ from ..model import (
     StepResult,
     is_bad,
 )
-from ..reports import Silent
+from ..reports import Silent, count_of_guests
 from ..values import show_duration
 from .exits import complain
-from .text import count_of_guests, printable
+from .text import printable
 
 
 class Display(Silent):
@@ -91,6 +91,11 @@ class _Row:
     result: GuestResult | None = None
 
 
+_DOING = {
+    RunKind.PRESERVE: "Preserving",
+    RunKind.SHUTDOWN: "Shutting down",
+    RunKind.RESTORE: "Bringing back",
+}
 _COLOURS = {Outcome.POWERED_OFF: "yellow", Outcome.GONE: "yellow", Outcome.SKIPPED: "dim"}
 
 
@@ -134,10 +139,8 @@ class LiveTable(Display):
         self._live.stop()
 
     def run_begins(self, plan: Plan, door: Door) -> None:
-        begun = {RunKind.PRESERVE: "Preserving", RunKind.RESTORE: "Bringing back"}
         self._kind = plan.kind
-        doing = begun.get(plan.kind, "Shutting down")
-        self._title = f"{doing} {count_of_guests(len(plan.guests))}"
+        self._title = f"{_DOING[plan.kind]} {count_of_guests(len(plan.guests))}"
         for guest in plan.guests:
             self.guest_added(guest)
 

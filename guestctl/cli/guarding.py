@@ -61,8 +61,9 @@ def _host_stops() -> bool:
 
 def start_verb(arguments: Namespace) -> int:
     """`start --boot`: bring back what this boot owes, unless that was done."""
-    done = common.ask_ledger(lambda ledger: ledger.restored_since_preserve(host.boot_id()), False)
-    if done:
+    nothing: frozenset[str] = frozenset()
+    done = common.ask_ledger(lambda ledger: ledger.restored_since_preserve(host.boot_id()), nothing)
+    if done >= set(common.uris(arguments, _config(arguments))):
         emit("the guests of this boot were brought back already: nothing to do\n")
         return Exit.OK
     return _act(arguments, _bring_back)

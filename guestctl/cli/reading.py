@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from .. import autostart, host, overview
 from ..config import Config
+from ..evidence import with_image
 from ..ledger import Ledger, PastGuest, PastRun, PastStep, TrailEntry
 from ..model import GuestFacts, GuestId, GuestPlan, Known, RunKind, SaveRecord
 from ..overview import Row
 from ..plan import describe, plan_down
-from ..policy import Policy, resolve
+from ..policy import resolve
 from ..prospects import Prospects
 from ..runlock import is_held
 from ..storage import HostStorage
@@ -63,13 +66,29 @@ def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
     config, uris, seen = _look(arguments)
     known: dict[GuestId, Known] = common.ask_ledger(lambda ledger: ledger.guests(), {})
     owned = autostart.is_ours_at_next_boot()
-    rows = overview.rows(seen.guests, known, _policies(config), host.boot_id(), owned=owned)
+    guests = asyncio.run(_with_images_of_held(seen.guests, known))
+    rows = overview.rows(guests, known, partial(resolve, config), host.boot_id(), owned=owned)
     rows += overview.unreadable(known.values(), seen.lost)
     common.complain_of_lost(seen)
     if not seen.lost:
         return rows, Exit.OK
     none = len(seen.lost) == len(uris)
     return rows, common.unreachable_status(seen) if none else Exit.NOT_ALL_WELL
+
+
+async def _with_images_of_held(
+    guests: Iterable[GuestFacts], known: Mapping[GuestId, Known]
+) -> list[GuestFacts]:
+    """As a restore sees them: libvirt can know nothing of an image that was put back."""
+    storage = HostStorage()
+    return [
+        await with_image(storage, guest) if _is_held_for_save(known.get(guest.id)) else guest
+        for guest in guests
+    ]
+
+
+def _is_held_for_save(known: Known | None) -> bool:
+    return known is not None and known.held_for_save
 
 
 def _look(arguments: Namespace) -> tuple[Config, tuple[str, ...], Seen]:
@@ -86,13 +105,6 @@ async def _read(uris: tuple[str, ...]) -> Seen:
     return replace(seen, guests=await with_natures(hypervisors, seen.guests))
 
 
-def _policies(config: Config) -> Any:
-    def policy(guest: GuestFacts) -> Policy:
-        return resolve(config, guest)
-
-    return policy
-
-
 def plan_verb(arguments: Namespace) -> int:
     """`plan` and `plan --boot`."""
     if arguments.boot:
@@ -104,7 +116,7 @@ def plan_verb(arguments: Namespace) -> int:
     nothing: list[SaveRecord] = []
     records = common.ask_ledger(lambda ledger: ledger.saves.all(), nothing)
     prospects = Prospects(tuple(records), room, config.shutdown.save_reserve)
-    plan = plan_down(RunKind.PRESERVE, seen.guests, _policies(config), prospects=prospects)
+    plan = plan_down(RunKind.PRESERVE, seen.guests, partial(resolve, config), prospects=prospects)
     if arguments.json:
         print_json([_plan_json(guest) for guest in plan.guests])
     else:

@@ -7,8 +7,9 @@ from collections import Counter
 from typing import Any
 
 from ..model import GuestResult, RunResult, is_bad
+from ..reports import count_of_guests
 from .exits import complain
-from .text import count_of_guests, emit, print_json, printable
+from .text import emit, print_json, printable
 
 
 def print_result(result: RunResult, arguments: Namespace) -> None:

@@ -34,6 +34,8 @@ from .exits import CommandError, Exit
 WHY = "Guests are taken to safety"
 #: How long READY=1 waits for logind: a host without it is served all the same.
 LOGIND_LIMIT = 5.0
+#: How often it is looked whether the ledger in use is still the file.
+LEDGER_LOOK = 60.0
 
 
 def daemon_verb(arguments: Namespace) -> int:
@@ -128,7 +130,12 @@ class _Daemon:
         self._keep_good()
         background = [
             asyncio.create_task(work)
-            for work in (self._logind.run(), self._say(), self._be_watched())
+            for work in (
+                self._logind.run(),
+                self._say(),
+                self._be_watched(),
+                self._mend_ledger(),
+            )
         ]
         serving = asyncio.create_task(self._service.serve())
         ready = asyncio.create_task(self._become_ready())
@@ -183,6 +190,14 @@ class _Daemon:
             journal.log("the configuration was reloaded")
         self._notifier.ready()
         self._on_change()
+
+    async def _mend_ledger(self) -> None:
+        """A ledger that could not be used, or was set aside by another, is opened again."""
+        while True:
+            await asyncio.sleep(LEDGER_LOOK)
+            if self._service.activity == "watching" and await self._scribe.renew():
+                for watch in self._service.watches.values():
+                    watch.look_at_all()
 
     # What it says of itself
 

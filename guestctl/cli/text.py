@@ -25,11 +25,6 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def count_of_guests(number: int) -> str:
-    """As in "1 guest" and "2 guests"."""
-    return f"{number} guest" if number == 1 else f"{number} guests"
-
-
 def when(nanoseconds: int) -> str:
     """A time of day of this host's zone."""
     return datetime.fromtimestamp(nanoseconds / 1e9).strftime("%Y-%m-%d %H:%M:%S")

@@ -303,14 +303,16 @@ def test_what_was_decided_about_holds_no_more(disks: Disks) -> None:
     assert outcomes(disks.guestctl.json("start")) == dict.fromkeys(NAMES, "resumed")
 
 
-def test_used_up_save_that_is_put_back(disks: Disks) -> None:
+@pytest.mark.parametrize("restarted", [True, False], ids=["restarted", "running"])
+def test_used_up_save_that_is_put_back(disks: Disks, restarted: bool) -> None:
     """Its disks are those of the save, but for all that the guest wrote since.
 
-    libvirtd looks for saves when it starts.
+    libvirtd looks for saves when it starts, and for this one once more when it starts the guest.
     """
     daemon, guestctl = disks.daemon, disks.guestctl
     use_up_and_put_back(disks)
-    daemon.restart_daemon()
+    if restarted:
+        daemon.restart_daemon()
     daemon.run(guestctl.argv("start", UNTOUCHED), check=False)
     assert daemon.state(UNTOUCHED) == "shut off", "resumed a second time from the same save"
     assert "resumed from this save" in listed(guestctl, UNTOUCHED)["held"]

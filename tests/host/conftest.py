@@ -12,6 +12,7 @@ import pluggy
 import pytest
 
 from tests.command import PROJECT
+from tests.host.stage import Stage
 from tests.package import package
 from tests.testbed.host import Host
 
@@ -32,8 +33,26 @@ def new_host(request: pytest.FixtureRequest) -> Iterator[NewHost]:
             return host
 
         yield make
-        if request.node.stash.get(FAILED, False):
-            keep_evidence(request.node.name, hosts)
+        if has_failed(request):
+            keep_evidence(request, hosts)
+
+
+@pytest.fixture(scope="session")
+def stage(suite: str) -> Iterator[Stage]:
+    """Where the shared host of that generation stands."""
+    stage = Stage(suite, install)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def host(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Host]:
+    """The shared host, on, with a dozen guests running."""
+    host = stage.host()
+    yield host
+    if has_failed(request):
+        keep_evidence(request, [host])
+        stage.close()
 
 
 def install(host: Host) -> None:
@@ -48,15 +67,20 @@ def copy_package(host: Host) -> str:
     return str(path)
 
 
-def keep_evidence(test: str, hosts: list[Host]) -> None:
+def keep_evidence(request: pytest.FixtureRequest, hosts: list[Host]) -> None:
     """Copy what a person needs to see why the test failed."""
     for host in hosts:
-        folder = EVIDENCE / re.sub(r"[^\w.-]+", "_", test) / host.name
+        folder = EVIDENCE / re.sub(r"[^\w.-]+", "_", request.node.name) / host.name
         host.keep_evidence(folder)
         print(f"kept the journal and the consoles of {host.name} in {folder}")
 
 
 FAILED = pytest.StashKey[bool]()
+
+
+def has_failed(request: pytest.FixtureRequest) -> bool:
+    """Whether the test that the fixture is for has failed."""
+    return bool(request.node.stash.get(FAILED, False))
 
 
 @pytest.hookimpl(hookwrapper=True)

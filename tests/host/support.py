@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests.testbed.console import Tick, boots, last_tick, read_ticks, wait_for_tick, was_resumed
 from tests.testbed.host import Host
+from tests.testbed.waiting import wait_until
 
 
 def newest_tick(host: Host, name: str) -> Tick:
@@ -14,6 +16,16 @@ def newest_tick(host: Host, name: str) -> Tick:
     tick = last_tick(host.console(name))
     assert tick is not None, f"{name} never ran"
     return tick
+
+
+def newest_ticks(host: Host, names: Iterable[str]) -> dict[str, Tick]:
+    """The same of several guests."""
+    return {name: newest_tick(host, name) for name in names}
+
+
+def all_lived_on(host: Host, before: Mapping[str, Tick]) -> bool:
+    """Wait for the next tick of each guest; whether none of them missed one since."""
+    return all(went_on(host, name, tick) for name, tick in before.items())
 
 
 def went_on(host: Host, name: str, before: Tick) -> bool:
@@ -43,12 +55,44 @@ def listed(host: Host) -> dict[str, Any]:
     return {row["name"]: row for row in rows}
 
 
+def runs(host: Host) -> list[dict[str, Any]]:
+    """The runs of which the ledger knows, newest first; the guests of each by name."""
+    found = json.loads(host.run(["guestctl", "history", "--json"]).stdout)
+    return [{**run, "guests": {guest["name"]: guest for guest in run["guests"]}} for run in found]
+
+
 def newest_run(host: Host, **wanted: str) -> dict[str, Any]:
-    """The newest run whose fields are as wanted; its guests by name, each once, as they ended."""
-    runs = json.loads(host.run(["guestctl", "history", "--json"]).stdout)
-    run: dict[str, Any] = next(run for run in runs if wanted.items() <= run.items())
+    """The newest run whose fields are as wanted; it has ended."""
+    run = next(run for run in runs(host) if wanted.items() <= run.items())
     assert run["ended"] is not None
-    return {**run, "guests": {guest["name"]: guest for guest in run["guests"]}}
+    return run
+
+
+def outcomes(host: Host, kind: str, since: int) -> dict[str, str]:
+    """How guests came out of the runs of that kind begun since (in nanoseconds), each of one."""
+    found: dict[str, str] = {}
+    for run in runs(host):
+        if run["kind"] == kind and run["begun"] > since:
+            assert run["ended"] is not None
+            assert not found.keys() & run["guests"].keys(), "a guest is in two runs"
+            found |= {name: guest["outcome"] for name, guest in run["guests"].items()}
+    return found
+
+
+def wait_restored(host: Host, timeout: float = 120) -> None:
+    """Wait until guestctl is through with bringing back the guests of this boot."""
+    wait_until(lambda: _is_restored(host), timeout, f"end of the restore on {host.name}")
+
+
+def _is_restored(host: Host) -> bool:
+    newest = next((run for run in runs(host) if run["door"] == "boot"), None)
+    since = newest and newest["begun"] > host.up_since
+    return bool(since and newest and newest["ended"])
+
+
+def journal_since(host: Host, since: int) -> str:
+    """The host's journal from a moment on, in nanoseconds."""
+    return host.journal(f"--since=@{since / 1e9:.6f}")
 
 
 def trail(host: Host, name: str) -> list[str]:

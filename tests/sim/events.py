@@ -159,6 +159,8 @@ _HOST: dict[str, Callable[..., object]] = {
     r"the clock jumps by (\S+)": _jump,
     r"the ledger's disk is full": lambda host: setattr(host, "ledger_is_full", True),
     r"the ledger's disk has room again": lambda host: setattr(host, "ledger_is_full", False),
+    r"the saves are not mounted": lambda host: setattr(host.files, "saves_mounted", False),
+    r"the saves are mounted": lambda host: setattr(host.files, "saves_mounted", True),
     r"files do not answer": lambda host: setattr(host.files, "silent", True),
     r"files answer again": lambda host: setattr(host.files, "silent", False),
 }

@@ -28,10 +28,12 @@ class Files:
 
     room: bytes that a connection's saves may take in all; unknown where there is no entry.
     silent: whether no look at a file is ever answered, as with a network that is gone.
+    saves_mounted: whether the folder of saves is the one with the saves.
     """
 
     room: dict[str, int] = field(default_factory=dict)
     silent: bool = False
+    saves_mounted: bool = True
     _files: dict[str, _File] = field(default_factory=dict)
     _inodes: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 

@@ -332,7 +332,8 @@ class SimGuest(Machine):
 
     def _booted(self, by: By) -> None:
         self._note(Fate.BOOTED, by)
-        self.images.drop()
+        if self.image is not Image.NONE:
+            self.images.drop()
         self._begin_to_run()
         self._presses = 0
         self._hears_from = self._loop.time() + self.behaviour.boots

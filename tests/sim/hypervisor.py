@@ -70,10 +70,6 @@ class SimDaemon:
         self._clients.append(client)
         return client
 
-    def calls_of(self, name: str, guest: str | None = None) -> list[Call]:
-        """The calls of one kind, of one guest or of all."""
-        return [c for c in self.calls if c.name == name and guest in (None, c.guest)]
-
     @property
     def free(self) -> int | None:
         """Bytes left where saves go; None where that is not known."""
@@ -126,6 +122,7 @@ class SimDaemon:
             self._reborn = False
             for guest in self.guests.values():
                 guest.find_libvirtd()
+                guest.look_for_image()
 
     def disconnect(self, client: SimHypervisor) -> None:
         """Forget a client that is gone."""
@@ -140,6 +137,7 @@ class SimDaemon:
             guest.lose_memory()
             if unlinks_lost:
                 guest.images.lose_unlinks(self.boot)
+            guest.look_for_image()
         self.boot = boot
         for guest in self.guests.values():
             if guest.autostart and not self.autostart_is_done:

@@ -22,10 +22,12 @@ class SaveFile:
 class Images:
     """kind is what libvirt would make of the file that is there now.
 
+    known is libvirt's flag for it, set by a save and when libvirtd starts.
     made tells one file from the next; stale_file: of a save that somebody cut off.
     """
 
     kind: Image = Image.NONE
+    known: bool = False
     made: int = 0
     number: int = 0
     boot: int = 0
@@ -35,7 +37,7 @@ class Images:
     def make(self, life: int, disks: tuple[Content, ...], there: bool, kind: Image) -> None:
         """A new file in the place of the old one."""
         self.made += 1
-        self.number, self.kind = self.made, kind
+        self.number, self.kind, self.known = self.made, kind, True
         self.files[self.number] = SaveFile(self.number, life, disks, there)
 
     def consume(self, life: int, disks: tuple[Content, ...], boot: int) -> str:
@@ -49,7 +51,7 @@ class Images:
         if self.number in self.consumed:
             wrong.append("it was resumed from this save before")
         self.consumed.append(self.number)
-        self.kind, self.boot = Image.NONE, boot
+        self.kind, self.known, self.boot = Image.NONE, False, boot
         return "; ".join(wrong)
 
     def is_true(self, life: int, disks: tuple[Content, ...]) -> bool:
@@ -60,7 +62,7 @@ class Images:
 
     def drop(self) -> None:
         """The file is removed."""
-        self.kind = Image.NONE
+        self.kind, self.known = Image.NONE, False
 
     def put_back(self) -> None:
         """The file that the guest was last resumed from is there again, the very same."""

@@ -76,7 +76,11 @@ class Machine:
     @property
     def image(self) -> Image:
         """What libvirt would make of its managed-save file."""
-        return self.images.kind
+        return self.images.kind if self._owner.files.saves_mounted else Image.NONE
+
+    def look_for_image(self) -> None:
+        """libvirtd does so when it starts, and at no other time."""
+        self.images.known = self.image is not Image.NONE
 
     @property
     def facts(self) -> GuestFacts:
@@ -88,7 +92,7 @@ class Machine:
             self.reason,
             self.persistent,
             self.autostart,
-            self.image is not Image.NONE,
+            self.images.known,
             self.memory,
         )
 

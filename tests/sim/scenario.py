@@ -13,16 +13,17 @@ from typing import Any, Protocol
 from guestctl.config import Config, load
 from guestctl.ledger import Ledger
 from guestctl.ledger_file import transaction
-from guestctl.model import Door, GuestFacts, GuestId, Known, RunKind, RunResult, State
+from guestctl.model import Door, GuestFacts, GuestId, Known, RunKind, RunResult
 from guestctl.preserve import preserve
 from guestctl.restore import restore
 from guestctl.world import Seen, read_all
 
 from . import loop as virtual
-from .behaviour import GuestSpec
+from .behaviour import GuestSpec, Image
 from .chronicle import Entry
 from .events import Command, Line, Turn, happen, parse_command, parse_events
 from .facts import parse_facts
+from .guest import SimGuest
 from .hypervisor import Call
 from .world import BASE_NS, Process, RecordingReport, SimHost
 
@@ -223,9 +224,13 @@ class _Teller:
             return "the host is up again"
         if verb in ("hold", "release"):
             return self._mark(verb, command.names)
-        if verb == "boot" and self._host.ledger.restored_since_preserve(self._host.boot_id):
+        if verb == "boot" and self._was_restored():
             return "the guests of this boot were brought back already"
         return await self._run(process, command)
+
+    def _was_restored(self) -> bool:
+        done = self._host.ledger.restored_since_preserve(self._host.boot_id)
+        return done >= set(self._config.general.uris)
 
     async def _run(self, process: Process, command: Command) -> RunResult | str:
         """As the command line does it: read, find who is meant, run; a task of its own."""
@@ -270,7 +275,7 @@ class _Teller:
         """The story, with everything as it is now."""
         story, ledger = self._story, self._host.ledger
         story.ended, story.boot = self._loop.time(), self._host.boot_id
-        story.facts = sorted((guest.facts for guest in self._host.guests()), key=lambda g: g.name)
+        story.facts = sorted(map(_with_image, self._host.guests()), key=lambda g: g.name)
         story.known = ledger.guests()
         story.trails = _trails(ledger, self._host)
         story.chronicle = self._host.chronicle()
@@ -278,6 +283,11 @@ class _Teller:
             story.calls += daemon.calls
             story.most_saves = max(story.most_saves, daemon.most_saves)
         return story
+
+
+def _with_image(guest: SimGuest) -> GuestFacts:
+    """What is truly there, also where libvirt does not know of an image."""
+    return replace(guest.facts, saved=guest.image is not Image.NONE)
 
 
 def _within(config: Config, seconds: float | None) -> Config:
@@ -308,6 +318,4 @@ def _names(ledger: Ledger, host: SimHost) -> dict[GuestId, str]:
 
 def is_up(facts: GuestFacts | None) -> bool:
     """Whether the guest runs or is paused; one that is still being started is not."""
-    if facts is None:
-        return False
-    return facts.up and not (facts.state is State.PAUSED and facts.reason == "starting up")
+    return facts is not None and facts.started

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from guestctl.model import Disk, DiskKind, GuestFacts
 from guestctl.staleness import Found, Stamp
 
+from .behaviour import Image
 from .files import Files
 
 if TYPE_CHECKING:
@@ -30,9 +31,13 @@ class SimStorage:
         await self._answer()
         sim = self._daemons[guest.id.uri].guests.get(guest.id.uuid)
         disk = Disk(DiskKind.FILE, f"/save/{guest.name}.save")
-        if sim is None or not sim.facts.saved:
+        if sim is None or sim.image is Image.NONE:
             return Stamp(disk, Found.MISSING)
         return Stamp(disk, Found.PRESENT, sim.images.number, guest.memory, sim.images.number)
+
+    async def folder(self, guest: GuestFacts) -> Stamp | None:
+        await self._answer()
+        return Stamp(Disk(DiskKind.FILE, "/save"), Found.PRESENT, int(self.files.saves_mounted))
 
     async def room(self, uri: str) -> int | None:
         await self._answer()

@@ -33,12 +33,14 @@ class Due(StrEnum):
 class Account:
     """One guest's: due; whether guestctl knows that it is up; what a run had in hand for it.
 
+    asked_off: an operator's shutdown lost sight of it; it may have followed, or never heard.
     entries: what happened to it that guestctl was not told yet.
     """
 
     due: Due = Due.OFF
     up: bool = False
     pending: RunKind | None = None
+    asked_off: bool = False
     entries: list[Entry] = field(default_factory=list)
 
     def notice(self, facts: GuestFacts, boot: int) -> None:
@@ -53,7 +55,7 @@ class Account:
             self.due = self._after(ends[-1], facts, boot) if ends else self._still_down()
         # What a run asked of it, it can still follow.
         if not (is_up(facts) and lived_on):
-            self.pending = None
+            self.pending, self.asked_off = None, False
         self.up, self.entries = is_up(facts), []
 
     def _still_down(self) -> Due:
@@ -66,7 +68,7 @@ class Account:
         if end.by is By.HOST:
             return self.due if self.up or self.pending else Due.OPEN
         if end.by is By.GUESTCTL:
-            return self.due
+            return Due.OPEN if self.asked_off else self.due
         if end.fate is Fate.MOVED and facts.reason == "migrated" and self.up:
             return Due.OFF
         if self.pending or end.boot != boot or not self.up:
@@ -108,6 +110,7 @@ class Account:
             self.due, self.pending = Due.OPEN, RunKind.SHUTDOWN
         elif result.outcome is Outcome.UNKNOWN:
             self.pending = RunKind.PRESERVE  # a stop from now on can be what was asked for
+            self.asked_off = True
 
     def _settle_down(self, result: GuestResult, facts: GuestFacts) -> None:
         if result.outcome in _TAKEN_DOWN and facts.persistent:

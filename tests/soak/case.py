@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from guestctl.model import GuestFacts, GuestId, GuestResult, Known, RunKind, RunResult
+from tests.sim.behaviour import Image
 from tests.sim.chronicle import Entry
 from tests.sim.events import Command
 from tests.sim.guest import SimGuest
@@ -51,7 +52,9 @@ def look(host: SimHost) -> Before:
         happenings=host.happenings,
         silent=host.files.silent,
         full=host.ledger_is_full,
-        stale=frozenset(g.id for g in host.guests() if g.facts.saved and not g.has_true_save),
+        stale=frozenset(
+            g.id for g in host.guests() if g.image is not Image.NONE and not g.has_true_save
+        ),
     )
 
 

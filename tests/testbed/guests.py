@@ -30,6 +30,7 @@ class GuestSpec:
     button: what a press of the power button does: "obey", "ignore", "second" (only the second
     press counts) or "slow:N" (power off N seconds after it).  The `*_after` are counts of ticks
     after which the guest does it of itself.  `virsh inject-nmi` makes any guest panic.
+    dirty_mib: memory beside `memory_mib` that the guest fills before its first tick.
     """
 
     name: str
@@ -41,6 +42,7 @@ class GuestSpec:
     reboot_after: int | None = None
     panic_after: int | None = None
     suspend_after: int | None = None
+    dirty_mib: int = 0
     kernel_args: str = ""
     uuid: str = ""
     on_crash: str = "destroy"
@@ -61,6 +63,7 @@ class GuestSpec:
             "reboot": self.reboot_after,
             "panic": self.panic_after,
             "suspend": self.suspend_after,
+            "dirty": self.dirty_mib or None,
         }
         told = (f"gc.{key}={value}" for key, value in wishes.items() if value is not None)
         return " ".join([KERNEL_ARGS, *told, self.kernel_args]).strip()
@@ -86,7 +89,7 @@ def domain_xml(spec: GuestSpec, image: GuestImage, console_log: Path) -> str:
     _text(domain, "uuid", spec.id)
     if spec.description:
         _text(domain, "description", spec.description)
-    _text(domain, "memory", str(spec.memory_mib), unit="MiB")
+    _text(domain, "memory", str(spec.memory_mib + spec.dirty_mib), unit="MiB")
     _text(domain, "vcpu", "1")
     _add_boot(domain, spec, image)
     _add_behaviour(domain, spec)

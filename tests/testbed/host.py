@@ -20,7 +20,6 @@ from typing import Any, Self
 
 from . import commands
 from .commands import Argv, Result
-from .console import Tick
 from .domains import Domains
 from .guests import GuestSpec, domain_xml, file_name
 from .host_disk import PREFIX, HostDisk, dispose
@@ -57,6 +56,8 @@ class Host(Domains):
         self._children: list[subprocess.Popen[Any]] = []
         self._leader = 0
         self._leader_handle = -1
+        #: When this userspace began, nanoseconds since the epoch: by the clock that hosts share.
+        self.up_since = 0
 
     def __enter__(self) -> Self:
         """Make the disk; the host is off."""
@@ -118,6 +119,7 @@ class Host(Domains):
             raise RuntimeError(f"{self.name} is on")
         began = time.monotonic()
         self._reap()
+        self.up_since = time.time_ns()
         self._switch_on()
         wait_until(self._has_leader, timeout, f"first process of {self.name}")
         self.wait_up(timeout)
@@ -196,6 +198,24 @@ class Host(Domains):
             raise RuntimeError(f"{self.name} went off, not for a reboot")
         self.boot()
         return seconds
+
+    def soft_reboot(
+        self, door: Argv | str = "systemctl soft-reboot", timeout: float = 120
+    ) -> float:
+        """Have a new userspace on the same kernel; the seconds until the old one was gone."""
+        began, before = time.monotonic(), self._soft_reboots()
+        self.popen(door, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: self._soft_reboots() > before, timeout, f"new userspace of {self.name}")
+        seconds, self.up_since = time.monotonic() - began, time.time_ns()
+        self.wait_up()
+        return seconds
+
+    def _soft_reboots(self) -> int:
+        self._check_running()
+        argv = ["systemctl", "show", "--value", "--property=SoftRebootsCount"]
+        # There is nobody to ask while one userspace gives way to the next.
+        count = self.run(argv, check=False, timeout=20).stdout.strip()
+        return int(count) if count.isdigit() else 0
 
     def power_cut(self) -> None:
         """Take the power away: everything on the host ends at once."""
@@ -279,14 +299,6 @@ class Host(Domains):
     def console(self, name: str) -> Path:
         """The file to which the guest's console is written, as it is called on this machine."""
         return self.disk.testbed / "log" / file_name(name, ".console")
-
-    def define_guest(self, spec: GuestSpec) -> None:
-        """Define a guest."""
-        self.define(spec)
-
-    def start_guest(self, name: str, wait: bool = True) -> Tick | None:
-        """Start a guest that is defined; by default wait until it listens to its button."""
-        return self.start_again(name, wait)
 
     def _write_xml(self, spec: GuestSpec) -> str:
         log = INSIDE / "log" / file_name(spec.name, ".console")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -84,12 +83,6 @@ def _send(handle: int, number: signal.Signals) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def reap(pid: int) -> None:
-    """Collect the process if it is a child of ours that has ended."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
 
 
 def wait_gone(pid: int, timeout: float = 10) -> None:

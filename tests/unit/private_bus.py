@@ -149,7 +149,7 @@ class FakeLogind(FakeService):
         self.in_progress = False
         self.preparing = False
         self.properties["InhibitDelayMaxUSec"] = Variant("t", 5_000_000)
-        self.methods = {"Inhibit": self._inhibit, "ListInhibitors": self._list}
+        self.methods = {"Inhibit": self._inhibit}
         self.asked: list[list[Any]] = []
         self._ends: list[int] = []
         #: Most locks held at the same time, and fewest once there was one.
@@ -199,10 +199,6 @@ class FakeLogind(FakeService):
         self._ends.append(ours)
         self.most = max(self.most, self.locks)
         return "h", [0], [theirs]
-
-    def _list(self, _: list[Any]) -> Answer:
-        one = ["shutdown", "libvirt", "Virtual machines need to be saved", "delay", 0, 77]
-        return "a(ssssuu)", [[one] * self.locks], []
 
     def close(self) -> None:
         """Close what is left of the locks."""

@@ -112,7 +112,7 @@ ONLY = {
     "sdnotify": {"notify"},
     "systemd": {"journal"},
     "subprocess": set(),
-    "sqlite3": {"ledger", "ledger_file", "saves", "scribe"},
+    "sqlite3": {"hands", "ledger", "ledger_file", "saves", "scribe"},
     "threading": {"threads", "scribe", "hypervisor", "journal"},
     "fcntl": {"runlock", "presence"},
 }

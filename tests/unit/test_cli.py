@@ -150,6 +150,17 @@ def test_help_is_instant(command: Command) -> None:
     assert all(f"    {verb}" in result.stdout for verb in VERBS)
 
 
+_SERVICE = """
+import sys
+from guestctl.cli import serving
+print("heavy:", *sorted({"rich", "gi", "unittest"} & sys.modules.keys()))
+"""
+
+
+def test_the_service_keeps_nothing_in_memory_that_it_has_no_use_for(command: Command) -> None:
+    assert command.python("-c", _SERVICE).stdout.splitlines() == ["heavy:"]
+
+
 def test_version(command: Command) -> None:
     assert command.run("--version").stdout.startswith("guestctl ")
 

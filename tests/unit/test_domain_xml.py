@@ -252,3 +252,11 @@ SOUND = domain(UNSAVABLE[0][0] + "<os><nvram>/n</nvram></os>")
 @given(st.integers(0, len(SOUND) - 1), st.characters())
 def test_a_changed_character_is_no_error(place: int, character: str) -> None:
     holds(read_nature(SOUND[:place] + character + SOUND[place + 1 :]))
+
+
+def test_the_data_file_of_a_disk_is_one_of_its_disks() -> None:
+    store = "<dataStore type='file'><format type='raw'/><source file='/d.raw'/></dataStore>"
+    disk = f"<disk type='file'><source file='/a.qcow2'/>{store}</disk>"
+    nature = read_nature(f"<domain><devices>{disk}</devices></domain>")
+    names = [disk.name for disk in nature.disks or ()]
+    assert names == ["/a.qcow2", "/d.raw"]

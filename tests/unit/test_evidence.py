@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from guestctl.evidence import Evidence, examine, image_text, take
+from guestctl.evidence import Evidence, examine, image_text, look_for_save, take
 from guestctl.model import Disk, DiskKind, GuestFacts, Nature, PastSave, SaveState
 from guestctl.staleness import Comparison, Found, Stamp, Truth, to_text
 from guestctl.world import LOOK_LIMIT
@@ -18,6 +18,7 @@ from tests.unit.makers import BOOT, EARLIER_BOOT, off
 A, B = Disk(DiskKind.FILE, "/a"), Disk(DiskKind.FILE, "/b")
 IMAGE = Stamp(Disk(DiskKind.FILE, "/web.save"), Found.PRESENT, 1, 10, 100)
 SEEN = (Stamp(A, Found.PRESENT, 2, 20, 200), Stamp(B, Found.PRESENT, 3, 30, 300))
+FOLDER = Stamp(Disk(DiskKind.FILE, "/save"), Found.PRESENT, 9)
 WEB = off(saved=True, nature=Nature(disks=(A, B)))
 PATIENCE = 60.0
 
@@ -30,6 +31,7 @@ class FakeStorage:
     def __init__(self) -> None:
         self.files = {stamp.disk: stamp for stamp in SEEN}
         self.save: Stamp | None = IMAGE
+        self.save_folder: Stamp | None = FOLDER
         self.hangs: set[str] = set()
         self.looks = 0
         self.later: dict[int, Change] = {}
@@ -44,6 +46,10 @@ class FakeStorage:
             self.later.pop(self.looks)(self)
         await self._answer("image")
         return self.save
+
+    async def folder(self, guest: GuestFacts) -> Stamp | None:
+        await self._answer("folder")
+        return self.save_folder
 
     async def room(self, uri: str) -> int | None:
         await self._answer("room")
@@ -350,3 +356,60 @@ def test_disks_that_are_not_known_are_not_stamped() -> None:
     nameless = replace(WEB, nature=Nature(disks=None))
     assert run(take(FakeStorage(), nameless)).stamps is None
     assert run(take(FakeStorage(), replace(WEB, nature=Nature(disks=())))).stamps == "[]"
+
+
+# A save that nobody can see
+
+
+def search(storage: FakeStorage, *saves: PastSave) -> Found | None:
+    """How looking for the save of a guest without one ends, in virtual time."""
+    return run(look_for_save(storage, WEB, saves, PATIENCE))
+
+
+LOST = past(image=to_text([IMAGE, FOLDER]))
+
+
+def gone() -> FakeStorage:
+    """The folder is there, and the image is not."""
+    storage = FakeStorage()
+    storage.save = Stamp(IMAGE.disk, Found.MISSING)
+    return storage
+
+
+@pytest.mark.parametrize(
+    "save", [past(), past(image=None), past(SaveState.RESUMED, image=LOST.image)]
+)
+def test_a_save_that_was_used_or_never_stamped_is_not_looked_for(save: PastSave) -> None:
+    assert search(gone(), save) is None
+    assert search(gone()) is None
+
+
+def test_a_save_whose_folder_is_there_was_removed() -> None:
+    assert search(gone(), LOST) is Found.MISSING
+
+
+@pytest.mark.parametrize("now", [None, Stamp(FOLDER.disk, Found.MISSING), replace(FOLDER, inode=2)])
+def test_a_save_whose_folder_is_not_there_is_unknown(now: Stamp | None) -> None:
+    storage = gone()
+    storage.save_folder = now
+    assert search(storage, LOST) is Found.UNREADABLE
+
+
+def test_a_save_that_comes_late_is_found() -> None:
+    storage = gone()
+    storage.save_folder = None
+    storage.later[3] = lambda files: setattr(files, "save", IMAGE)
+    assert search(storage, LOST) is Found.PRESENT
+
+
+@pytest.mark.parametrize("what", ["image", "folder"])
+def test_what_does_not_answer_says_nothing_of_a_save(what: str) -> None:
+    storage = gone()
+    storage.hangs.add(what)
+    assert search(storage, LOST) is Found.UNREADABLE
+
+
+def test_a_discarded_save_that_is_back_is_held() -> None:
+    """The disk can forget at a power cut that it was removed."""
+    (found, _) = look(FakeStorage(), past(SaveState.DISCARDED))
+    assert found.truth is Truth.CHANGED

@@ -344,7 +344,7 @@ def past(ledger: Ledger, kind: RunKind, door: Door, boot: str, ok: bool | None) 
     run = ledger.begin_run(kind, door, boot)
     failed = () if ok else (GuestResult(guest_id(), "web", Outcome.FAILED),)
     if ok is not None:
-        ledger.end_run(RunResult(kind, run, failed))
+        ledger.end_run(RunResult(kind, run, failed), [guest_id().uri])
     return run
 
 
@@ -354,13 +354,13 @@ def test_whether_the_restore_of_this_boot_was_done(
 ) -> None:
     for run in history:
         past(ledger, *run)
-    assert ledger.restored_since_preserve(BOOT) is answer
+    assert ledger.restored_since_preserve(BOOT) == ({guest_id().uri} if answer else frozenset())
 
 
 def test_a_restore_that_was_interrupted_is_still_owed(ledger: Ledger) -> None:
     run = ledger.begin_run(RunKind.RESTORE, Door.BOOT, BOOT)
     ledger.end_run(RunResult(RunKind.RESTORE, run, (), interrupted=True))
-    assert (ledger.runs()[0].ok, ledger.restored_since_preserve(BOOT)) == (None, False)
+    assert (ledger.runs()[0].ok, ledger.restored_since_preserve(BOOT)) == (None, frozenset())
 
 
 # Pruning
@@ -823,3 +823,27 @@ def test_the_schema_is_what_the_version_says() -> None:
     """Whoever changes it must raise the number, and write the way there."""
     statements = " ".join(ledger_file._SCHEMA.split())
     assert (SCHEMA_VERSION, len(statements.split(";"))) == (1, 8)
+
+
+def test_what_a_run_has_begun_with_a_guest_is_known_until_its_end_is_seen(ledger: Ledger) -> None:
+    ledger.seen_up(guest(), BOOT)
+    ledger.taking_down(guest())
+    run = ledger.begin_run(RunKind.PRESERVE, Door.COMMAND, BOOT)
+    ledger.begin_step(run, guest(), Step.SAVE)
+    operators = ledger.begin_run(RunKind.SHUTDOWN, Door.COMMAND, BOOT)
+    ledger.begin_step(operators, guest(), Step.POWEROFF)
+    assert ledger.guests()[guest_id()].tried == {Step.SAVE}
+    ledger.seen_down(guest_id())
+    known = ledger.guests()[guest_id()]
+    assert (known.tried, known.up_boot, known.taken_down) == (frozenset(), None, True)
+
+
+def test_a_wish_is_forgotten_and_the_hold_and_the_trail_are_not(ledger: Ledger) -> None:
+    ledger.want(guest(), Wanted.OFF, StoppedBy.USER)
+    ledger.unsettle(guest_id(), BOOT)
+    ledger.hold(guest(), "later")
+    ledger.add_reason(guest_id(), "guestctl", "gone")
+    ledger.undecided(guest_id())
+    known = ledger.guests()[guest_id()]
+    assert (known.wanted, known.hold, len(ledger.trail(guest_id()))) == (None, "later", 1)
+    assert ledger.unsettled(BOOT) == []

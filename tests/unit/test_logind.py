@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from guestctl import logind
-from guestctl.logind import Inhibitor, Logind
+from guestctl.logind import Logind
 from tests.unit.private_bus import FakeLogind, FakeService, PrivateBus, open_fds, private_bus, until
 from tests.unit.running import run_async
 
@@ -81,17 +81,8 @@ def test_what_logind_says(bus: PrivateBus) -> None:
             fake.preparing = True
             assert await service.logind.preparing() is True
             assert await service.logind.delay() == 5.0
-            assert await service.logind.inhibitors() == []
-            service.logind.hold(True)
-            await until(lambda: service.logind.held)
-            others = [Inhibitor("shutdown", "libvirt", others_why(), "delay", 0, 77)]
-            assert await service.logind.inhibitors() == others
 
     run_async(work())
-
-
-def others_why() -> str:
-    return "Virtual machines need to be saved"
 
 
 def test_before_there_is_a_connection_nothing_is_known(bus: PrivateBus) -> None:
@@ -99,7 +90,6 @@ def test_before_there_is_a_connection_nothing_is_known(bus: PrivateBus) -> None:
         service = Service(bus.address)
         assert await service.logind.preparing() is None
         assert await service.logind.delay() is None
-        assert await service.logind.inhibitors() is None
         assert not service.logind.connected
         assert not service.logind.held
 

@@ -44,7 +44,7 @@ def test_a_running_guest() -> None:
 
 
 def test_a_guest_that_a_run_saved() -> None:
-    says = known(taken_down=True, stopped_by=StoppedBy.HOST, stopped_at=123)
+    says = known(taken_down=True, up_boot=None, stopped_by=StoppedBy.HOST, stopped_at=123)
     found = row(off(saved=True), says)
     assert (found.stopped_by, found.stopped_at) == (StoppedBy.HOST, 123)
     assert (found.wanted, found.next_boot) == (Wanted.ON, NextBoot.RESUME)

@@ -199,7 +199,7 @@ def test_a_guest_of_unknown_state_is_no_guest_that_is_off(kind: RunKind, named: 
 
 
 def test_a_guest_of_unknown_state_is_not_started_on_suspicion() -> None:
-    says = {UNKNOWN.id: known(taken_down=True)}
+    says = {UNKNOWN.id: known(taken_down=True, up_boot=None)}
     (plan,) = plan_restore([UNKNOWN], says, always(policy()), BOOT).guests
     assert (plan.steps, plan.verdict) == ((), Outcome.UNKNOWN)
 
@@ -207,15 +207,15 @@ def test_a_guest_of_unknown_state_is_not_started_on_suspicion() -> None:
 # Up: the guest, what is known of it, and what an unnamed restore does
 
 ASCENTS: list[tuple[GuestFacts, Known | None, Step | Outcome | None]] = [
-    (off(), known(taken_down=True), Step.START),
-    (off(saved=True), known(taken_down=True), Step.RESUME),
+    (off(), known(taken_down=True, up_boot=None), Step.START),
+    (off(saved=True), known(taken_down=True, up_boot=None), Step.RESUME),
     (off(), known(up_boot=EARLIER_BOOT), Step.START),
     (off(saved=True), known(up_boot=EARLIER_BOOT), Step.RESUME),
     (off(), known(up_boot=None), Step.START),
     (off(reason="crashed"), known(), Step.START),
-    (off(), known(taken_down=True, hold="its disk changed"), Outcome.HELD),
+    (off(), known(taken_down=True, up_boot=None, hold="its disk changed"), Outcome.HELD),
     (off(), known(wanted=Wanted.OFF), None),
-    (off(saved=True), known(wanted=Wanted.OFF, taken_down=True), None),
+    (off(saved=True), known(wanted=Wanted.OFF, taken_down=True, up_boot=None), None),
     (off(), known(wanted=None), None),
     (off(autostart=True), None, None),
     (off(reason="shutdown"), known(), None),
@@ -235,13 +235,13 @@ def test_a_restore(facts: GuestFacts, says: Known | None, expected: Step | Outco
 
 
 def test_a_restore_says_why_a_guest_is_held() -> None:
-    says = {guest_id(): known(taken_down=True, hold="its disk changed")}
+    says = {guest_id(): known(taken_down=True, up_boot=None, hold="its disk changed")}
     (plan,) = plan_restore([off()], says, always(policy()), BOOT).guests
     assert describe(plan) == "held: its disk changed"
 
 
 def test_a_guest_that_policy_does_not_bring_back_is_named_as_skipped() -> None:
-    says = {guest_id(): known(taken_down=True)}
+    says = {guest_id(): known(taken_down=True, up_boot=None)}
     (plan,) = plan_restore([off()], says, always(policy(Boot(restore=False))), BOOT).guests
     assert (plan.verdict, plan.reason) == (Outcome.SKIPPED, "policy: restore = false")
 

@@ -149,9 +149,20 @@ def test_a_failed_resume_of_a_save_without_stamps_tells_nothing_of_it(saves: Sav
     assert saves.newest(WEB) == PastSave(SaveState.BEGUN, "image", None, None)
 
 
-@pytest.mark.parametrize("state", [s for s in SaveState if s is not SaveState.RESUMING])
-def test_being_seen_up_uses_up_only_what_is_being_resumed(saves: Saves, state: SaveState) -> None:
-    """A guest that was started anew may have its save still, moved out of the way."""
+USABLE = (SaveState.DONE, SaveState.RESUMING)
+
+
+@pytest.mark.parametrize("state", USABLE)
+def test_being_seen_up_uses_up_a_save(saves: Saves, state: SaveState) -> None:
+    """Whoever started the guest, and from what: the save is older than its disks from now on."""
+    make(saves)
+    saves._db.execute("UPDATE save SET state = ?", (state,))
+    saves.resumed(WEB)
+    assert saves.all()[0].state is SaveState.RESUMED
+
+
+@pytest.mark.parametrize("state", [s for s in SaveState if s not in USABLE])
+def test_being_seen_up_uses_up_nothing_else(saves: Saves, state: SaveState) -> None:
     make(saves)
     saves._db.execute("UPDATE save SET state = ?", (state,))
     saves.resumed(WEB)

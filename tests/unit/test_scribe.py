@@ -416,7 +416,7 @@ async def use_all(scribe: ThreadScribe) -> None:
     await scribe(lambda ledger: ledger.taking_down(guest()), None)
     await scribe(lambda ledger: ledger.begin_step(number, guest(), Step.SAVE), None)
     await scribe(adding("x"), "")
-    await scribe(lambda ledger: ledger.restored_since_preserve(BOOT), False)
+    await scribe(lambda ledger: ledger.restored_since_preserve(BOOT), None)
     await scribe(lambda ledger: len(ledger.runs()), 0)
     await scribe(lambda ledger: len(ledger.trail(guest_id())), 0)
 
@@ -496,3 +496,48 @@ def test_words_that_make_no_sense_never_stop_a_run(path: Path, change: str) -> N
 
     result, _ = using(path, use)
     assert result == "wrote y"
+
+
+# A file that is there again
+
+
+async def wanted_there(scribe: ThreadScribe) -> int:
+    return await scribe(lambda ledger: len(ledger.guests()), -1)
+
+
+def test_a_file_that_was_set_aside_by_another_is_opened_anew(tmp_path: Path) -> None:
+    run_async(see_it_set_aside(tmp_path))
+
+
+async def see_it_set_aside(tmp_path: Path) -> None:
+    path, said = tmp_path / "ledger.db", list[str]()
+    scribe = ThreadScribe(path, lambda: 1, said.append)
+    await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
+    assert not await scribe.renew()
+    scribes.set_aside(path)
+    other = ThreadScribe(path, lambda: 1, said.append)
+    await other(lambda ledger: ledger.seen_up(guest("db", 2), BOOT), None)
+    await other(lambda ledger: ledger.seen_up(guest("mail", 3), BOOT), None)
+    other.close()
+    assert await wanted_there(scribe) == 1
+    assert await scribe.renew()
+    assert await wanted_there(scribe) == 2
+    assert said == [f"the ledger {path} is in use again"]
+    scribe.close()
+
+
+def test_a_folder_that_was_not_there_is_used_once_it_is(tmp_path: Path) -> None:
+    run_async(see_it_come(tmp_path))
+
+
+async def see_it_come(tmp_path: Path) -> None:
+    folder, said = tmp_path / "state", list[str]()
+    scribe = ThreadScribe(folder / "ledger.db", lambda: 1, said.append)
+    await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
+    assert not await scribe.renew()
+    folder.mkdir()
+    assert await scribe.renew()
+    await scribe(lambda ledger: ledger.seen_up(guest("db", 2), BOOT), None)
+    scribe.close()
+    assert (folder / "ledger.db").exists()
+    assert len(said) == 2

@@ -126,10 +126,22 @@ def test_the_image_of_a_save(saves: Path) -> None:
     assert missing.found is Found.MISSING
 
 
+def test_the_folder_of_saves_is_told_by_its_inode(saves: Path) -> None:
+    facts = guest(id=guest_id(uri=SESSION))
+    absent = run_async(HostStorage().folder(facts))
+    saves.mkdir(parents=True)
+    there = run_async(HostStorage().folder(facts))
+    assert absent is not None
+    assert there is not None
+    assert (absent.found, there.found) == (Found.MISSING, Found.PRESENT)
+    assert there.inode == saves.stat().st_ino
+
+
 @pytest.mark.parametrize("uri", ["test:///default", "qemu:///embed?root=/x", ""])
 def test_where_saves_go_is_not_known_of_other_drivers(uri: str) -> None:
     assert save_folder(uri) is None
     assert run_async(HostStorage().image(guest(id=guest_id(uri=uri)))) is None
+    assert run_async(HostStorage().folder(guest(id=guest_id(uri=uri)))) is None
     assert run_async(HostStorage().room(uri)) is None
 
 

@@ -6,12 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.model import GuestFacts, Known, NextBoot, State, StoppedBy, Wanted
+from guestctl.model import GuestFacts, Known, NextBoot, State, Step, StoppedBy, Wanted
 from guestctl.wanted import next_boot, wish
 from tests.unit.makers import BOOT, EARLIER_BOOT, guest, guests_and_knowledge, known, off
 
 ON, OFF = Wanted.ON, Wanted.OFF
-by_host = known(taken_down=True, stopped_by=StoppedBy.HOST)
+by_host = known(taken_down=True, stopped_by=StoppedBy.HOST, up_boot=None)
+
+
+def out_of_sight(*tried: Step, up_boot: str = BOOT) -> Known:
+    """A run began these steps with it, and did not see what came of them."""
+    return known(taken_down=True, up_boot=up_boot, tried=frozenset(tried))
+
+
 by_user = known(wanted=OFF, stopped_by=StoppedBy.USER)
 
 WISHES: list[tuple[GuestFacts, Known | None, Wanted, StoppedBy | None, bool]] = [
@@ -27,6 +34,17 @@ WISHES: list[tuple[GuestFacts, Known | None, Wanted, StoppedBy | None, bool]] = 
     (off(), by_host, ON, StoppedBy.HOST, False),
     (off(reason="destroyed"), by_host, ON, StoppedBy.HOST, False),
     (off(), known(up_boot=None), ON, None, False),
+    # A run has lost sight of it: what libvirt says goes with what the run had begun, or not.
+    (off(reason="saved"), out_of_sight(Step.SAVE), ON, None, False),
+    (off(reason="shutdown"), out_of_sight(Step.SAVE, Step.SHUTDOWN), ON, None, False),
+    (off(reason="destroyed"), out_of_sight(Step.POWEROFF), ON, None, False),
+    (off(reason="unknown"), out_of_sight(Step.SAVE), ON, None, False),
+    (off(reason="crashed"), out_of_sight(Step.SAVE), ON, None, False),
+    (off(reason="shutdown"), out_of_sight(Step.SHUTDOWN, up_boot=EARLIER_BOOT), ON, None, False),
+    (off(reason="shutdown"), out_of_sight(Step.SAVE), OFF, StoppedBy.UNKNOWN, True),
+    (off(reason="destroyed"), out_of_sight(Step.SHUTDOWN), OFF, StoppedBy.ADMINISTRATOR, True),
+    (off(reason="saved"), out_of_sight(), OFF, StoppedBy.ADMINISTRATOR, True),
+    (off(reason="migrated"), by_host, OFF, StoppedBy.MOVED, True),
     # What is inferred: it was on, and is off.
     (off(), known(up_boot=EARLIER_BOOT), ON, StoppedBy.HOST, True),
     (off(reason="crashed"), known(), ON, StoppedBy.CRASH, True),
@@ -67,7 +85,7 @@ def test_invariants_of_a_wish(pair: tuple[GuestFacts, Known | None]) -> None:
     elif says is None or says.wanted is not ON:
         # Nothing but somebody's word or being seen up makes a guest wanted.
         assert (found.wanted, found.news) == (OFF, False)
-    elif says.taken_down:
+    elif says.taken_down and says.up_boot != BOOT and facts.reason != "migrated":
         assert (found.wanted, found.news) == (ON, False)
 
 
@@ -111,10 +129,20 @@ OWNED: list[tuple[GuestFacts, Known | None, NextBoot]] = [
     (off(autostart=True), by_host, START),
     (off(autostart=True), known(hold="disk"), HELD),
     (off(), None, STAY),
+    (off(), by_host, STAY),
+    (guest(), None, STAY),
 ]
 
 
 @pytest.mark.parametrize(("facts", "says", "expected"), OWNED)
+def test_an_autostart_flag_is_followed_whatever_policy_says(
+    facts: GuestFacts, says: Known | None, expected: NextBoot
+) -> None:
+    found = next_boot(says, facts, BOOT, restore=False, saves=True, owned=True)
+    assert found is expected
+
+
+@pytest.mark.parametrize(("facts", "says", "expected"), OWNED[:-2])
 def test_the_next_boot_where_guestctl_owns_autostart(
     facts: GuestFacts, says: Known | None, expected: NextBoot
 ) -> None:
