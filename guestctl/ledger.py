@@ -193,16 +193,20 @@ class Ledger:
     def restored_since_preserve(self, boot: str) -> frozenset[str]:
         """The connections whose guests this boot has brought back, since the host last went down.
 
-        A soft-reboot keeps the boot's id.  A restore that was cut off is still owed.
+        A soft-reboot keeps the boot's id.  A restore that was cut off is still owed; after a
+        shutdown that was called off, also where one before it had ended: it was for guests that
+        went down only then.
         """
         rows = self.db.execute(
-            "SELECT kind, boot, ok IS NOT NULL, uris FROM run"
+            "SELECT kind, door, boot, ok IS NOT NULL, uris FROM run"
             " WHERE (kind = ? AND door = ?) OR (kind = ? AND door IN (?, ?)) ORDER BY id DESC",
             _OF_THE_HOST,
         )
         found: set[str] = set()
-        for kind, of_boot, ended, uris in rows:
+        for kind, door, of_boot, ended, uris in rows:
             if kind != RunKind.RESTORE or of_boot != boot:
+                break
+            if door == Door.CANCELLED and not ended:
                 break
             if ended:
                 found.update(json.loads(uris))
