@@ -84,8 +84,14 @@ def guestctl_without_saves(host: Host) -> None:
 
 
 def auto_shutdown(host: Host) -> None:
-    """libvirt's daemon saves; by its defaults it brings back what it saved."""
+    """libvirt's daemon saves; by its defaults it brings back what it saved.
+
+    It has nothing but logind's delay for that, and what is not saved in these 5 s is lost.
+    """
     configure_libvirt(host, 'auto_shutdown_try_save = "persistent"')
+    delay = host.root / "etc/systemd/logind.conf.d/bench.conf"
+    delay.parent.mkdir(exist_ok=True)
+    delay.write_text("[Login]\nInhibitDelayMaxSec=15min\n")
 
 
 def libvirt_guests(host: Host) -> None:
@@ -95,10 +101,10 @@ def libvirt_guests(host: Host) -> None:
     host.run_on_disk(["systemctl", "enable", "libvirt-guests.service"])
 
 
-def configure_libvirt(host: Host, setting: str) -> None:
-    """A line for libvirt's QEMU driver."""
+def configure_libvirt(host: Host, settings: str) -> None:
+    """Lines for libvirt's QEMU driver."""
     with (host.root / "etc/libvirt/qemu.conf").open("a") as file:
-        file.write(f"\n{setting}\n")
+        file.write(f"\n{settings}\n")
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,7 @@ class Bench:
     def prime(self) -> None:
         """Bring the guests up for the first time, and down; neither is counted."""
         # With libvirt-guests the daemon that writes the consoles stops before the guests.
-        configure_libvirt(self.host, 'stdio_handler = "file"')
+        configure_libvirt(self.host, 'stdio_handler = "file"\nremember_owner = 0')
         self.system.put_on(self.host)
         self.host.boot()
         before = self.seen
