@@ -43,6 +43,8 @@ def main() -> None:
             for system in (pair.ours, pair.theirs):
                 host = stack.enter_context(Host(SUITE, system.name))
                 benches[system.name] = Bench(pair.step, host, system, specs)
+            if chosen.bypass_cache:
+                configure(benches[pair.ours.name].host, "bypass-cache = true")
         for bench in benches.values():
             bench.prime()
         for name in turns(chosen.rounds, list(benches)):
@@ -60,6 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--guests", type=int, default=12)
     parser.add_argument("--dirty", type=int, default=128, help="MiB in each guest to be saved")
+    parser.add_argument("--bypass-cache", action="store_true", help="guestctl's setting, for saves")
     parser.add_argument("--only", choices=[pair.step for pair in PAIRS], default="")
     return parser.parse_args()
 
@@ -80,7 +83,15 @@ def guestctl(host: Host) -> None:
 def guestctl_without_saves(host: Host) -> None:
     """The same with shutdowns."""
     install(host)
-    (host.root / "etc/guestctl/conf.d/bench.toml").write_text('[shutdown]\nsave = "none"\n')
+    configure(host, 'save = "none"')
+
+
+def configure(host: Host, setting: str) -> None:
+    """A line for guestctl's table of shutdowns."""
+    folder = host.root / "etc/guestctl/conf.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = setting.partition(" ")[0]
+    (folder / f"{name}.toml").write_text(f"[shutdown]\n{setting}\n")
 
 
 def auto_shutdown(host: Host) -> None:
