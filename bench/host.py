@@ -43,6 +43,8 @@ def main() -> None:
             for system in (pair.ours, pair.theirs):
                 host = stack.enter_context(Host(SUITE, system.name))
                 benches[system.name] = Bench(pair.step, host, system, specs)
+            if chosen.bypass_cache:
+                configure(benches[pair.ours.name].host, "bypass-cache = true")
         for bench in benches.values():
             bench.prime()
         for name in turns(chosen.rounds, list(benches)):
@@ -60,6 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--guests", type=int, default=12)
     parser.add_argument("--dirty", type=int, default=128, help="MiB in each guest to be saved")
+    parser.add_argument("--bypass-cache", action="store_true", help="guestctl's setting, for saves")
     parser.add_argument("--only", choices=[pair.step for pair in PAIRS], default="")
     return parser.parse_args()
 
@@ -80,12 +83,26 @@ def guestctl(host: Host) -> None:
 def guestctl_without_saves(host: Host) -> None:
     """The same with shutdowns."""
     install(host)
-    (host.root / "etc/guestctl/conf.d/bench.toml").write_text('[shutdown]\nsave = "none"\n')
+    configure(host, 'save = "none"')
+
+
+def configure(host: Host, setting: str) -> None:
+    """A line for guestctl's table of shutdowns."""
+    folder = host.root / "etc/guestctl/conf.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = setting.partition(" ")[0]
+    (folder / f"{name}.toml").write_text(f"[shutdown]\n{setting}\n")
 
 
 def auto_shutdown(host: Host) -> None:
-    """libvirt's daemon saves; by its defaults it brings back what it saved."""
+    """libvirt's daemon saves; by its defaults it brings back what it saved.
+
+    It has nothing but logind's delay for that, and what is not saved in these 5 s is lost.
+    """
     configure_libvirt(host, 'auto_shutdown_try_save = "persistent"')
+    delay = host.root / "etc/systemd/logind.conf.d/bench.conf"
+    delay.parent.mkdir(exist_ok=True)
+    delay.write_text("[Login]\nInhibitDelayMaxSec=15min\n")
 
 
 def libvirt_guests(host: Host) -> None:
@@ -95,10 +112,10 @@ def libvirt_guests(host: Host) -> None:
     host.run_on_disk(["systemctl", "enable", "libvirt-guests.service"])
 
 
-def configure_libvirt(host: Host, setting: str) -> None:
-    """A line for libvirt's QEMU driver."""
+def configure_libvirt(host: Host, settings: str) -> None:
+    """Lines for libvirt's QEMU driver."""
     with (host.root / "etc/libvirt/qemu.conf").open("a") as file:
-        file.write(f"\n{setting}\n")
+        file.write(f"\n{settings}\n")
 
 
 @dataclass(frozen=True)
@@ -165,7 +182,7 @@ class Bench:
     def prime(self) -> None:
         """Bring the guests up for the first time, and down; neither is counted."""
         # With libvirt-guests the daemon that writes the consoles stops before the guests.
-        configure_libvirt(self.host, 'stdio_handler = "file"')
+        configure_libvirt(self.host, 'stdio_handler = "file"\nremember_owner = 0')
         self.system.put_on(self.host)
         self.host.boot()
         before = self.seen
