@@ -84,8 +84,7 @@ class LibvirtHypervisor:
         await self._job_call(uuid, lambda domain: domain.abortJob())
 
     async def save(self, uuid: str, *, bypass_cache: bool) -> None:
-        flags = libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE if bypass_cache else 0
-        await self._job_call(uuid, lambda domain: domain.managedSave(flags))
+        await self._job_call(uuid, lambda domain: _save(domain, bypass_cache=bypass_cache))
 
     async def request_shutdown(self, uuid: str, method: Method) -> None:
         await self._job_call(uuid, lambda domain: _request_shutdown(domain, method))
@@ -414,6 +413,24 @@ def _natures(conn: Any, uuids: Collection[str]) -> dict[str, Nature]:
             if not _alive(conn):
                 raise
     return found
+
+
+def _save(domain: Any, *, bypass_cache: bool) -> None:
+    if bypass_cache:
+        try:
+            domain.managedSave(libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE)
+        except libvirt.libvirtError as error:
+            if not _takes_no_direct_writes(error):
+                raise
+        else:
+            return
+    domain.managedSave(0)
+
+
+def _takes_no_direct_writes(error: libvirt.libvirtError) -> bool:
+    """open(2): EINVAL is what a file system says that knows no O_DIRECT; nothing is saved then."""
+    failed_by_system = error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR
+    return bool(failed_by_system and error.get_int1() == errno.EINVAL)
 
 
 def _job(domain: Any) -> Job | None:

@@ -91,7 +91,10 @@ class Hypervisor(Protocol):
         """Have the guest's job aborted (virDomainAbortJob)."""
 
     async def save(self, uuid: str, *, bypass_cache: bool) -> None:
-        """Managed save; returns when the guest is down (virDomainManagedSave)."""
+        """Managed save; returns when the guest is down (virDomainManagedSave).
+
+        bypass_cache: past the host's page cache, where the file system can do that.
+        """
 
     async def request_shutdown(self, uuid: str, method: Method) -> None:
         """Ask the guest to shut down; that it was asked is all that a return means."""

@@ -104,7 +104,10 @@ class Shutdown:
         per_guest=False,
     )
     bypass_cache: bool = _setting(
-        boolean(), False, "Whether saves bypass the host's page cache (O_DIRECT)."
+        boolean(),
+        True,
+        "Whether saves bypass the host's page cache (O_DIRECT), where the file system can do that."
+        " Many saves at a time are done sooner so, and do not push everything else out of memory.",
     )
     save_reserve: int = _setting(
         size(),

@@ -65,7 +65,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         job-timeout = "3min"
         methods = ["acpi"]
         parallel = 5
-        bypass-cache = true
+        bypass-cache = false
         save-reserve = "3MiB"
         settle = "3min"
         deadline = "4min"
@@ -91,7 +91,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
             180.0,
             (Method.ACPI,),
             5,
-            True,
+            False,
             3 * 2**20,
             180.0,
             240.0,
