@@ -43,8 +43,8 @@ def main() -> None:
             for system in (pair.ours, pair.theirs):
                 host = stack.enter_context(Host(SUITE, system.name))
                 benches[system.name] = Bench(pair.step, host, system, specs)
-            if chosen.bypass_cache:
-                configure(benches[pair.ours.name].host, "bypass-cache = true")
+            if chosen.no_bypass_cache:
+                configure(benches[pair.ours.name].host, "bypass-cache = false")
         for bench in benches.values():
             bench.prime()
         for name in turns(chosen.rounds, list(benches)):
@@ -62,7 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--guests", type=int, default=12)
     parser.add_argument("--dirty", type=int, default=128, help="MiB in each guest to be saved")
-    parser.add_argument("--bypass-cache", action="store_true", help="guestctl's setting, for saves")
+    parser.add_argument("--no-bypass-cache", action="store_true", help="saves by the page cache")
     parser.add_argument("--only", choices=[pair.step for pair in PAIRS], default="")
     return parser.parse_args()
 
