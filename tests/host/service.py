@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from tests.testbed.guests import GuestSpec
@@ -53,3 +55,17 @@ def wait_hearing(host: Host, timeout: float = 60) -> None:
     wait_until(lambda: PROBE.name in status(host)["service"].get("up", []), timeout, "news of it")
     host.virsh("destroy", PROBE.name)
     wait_watching(host, timeout)
+
+
+@contextlib.contextmanager
+def configured(host: Host, text: str) -> Iterator[None]:
+    """Meanwhile this stands in a drop-in that is read last."""
+    file = host.root / "etc/guestctl/conf.d/test.toml"
+    file.write_text(text)
+    host.run(["systemctl", "reload", UNIT])
+    try:
+        yield
+    finally:
+        file.unlink()
+        if host.is_on:
+            host.run(["systemctl", "reload", UNIT])

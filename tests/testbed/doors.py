@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -38,6 +40,8 @@ SIGNAL = Door("kill -s RTMIN+4 1", delays=False)
 INIT = Door("init 0", suites=("bookworm", "trixie"))
 # It came with systemd 254.
 SOFT_REBOOT = Door("systemctl soft-reboot", Ending.SOFT_REBOOT, suites=("trixie", "forky"))
+#: Where a shutdown that logind has announced can be called off: 252 says so, and goes on.
+CALLED_OFF = ("trixie", "forky")
 DOORS = (POWEROFF, REBOOT, SHUTDOWN, TARGET, SIGNAL, INIT, SOFT_REBOOT)
 
 
@@ -57,3 +61,18 @@ def pass_through(host: Host, door: Door, timeout: float = 120) -> float:
     if not host.is_on:
         host.boot()
     return seconds
+
+
+@contextlib.contextmanager
+def logind_waits(host: Host, seconds: int) -> Iterator[None]:
+    """Meanwhile logind waits so long for those who hold delay inhibitors."""
+    file = host.root / "etc/systemd/logind.conf.d/zz-testbed.conf"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"[Login]\nInhibitDelayMaxSec={seconds}\n")
+    host.run(["systemctl", "reload", "systemd-logind"])
+    try:
+        yield
+    finally:
+        file.unlink()
+        if host.is_on:
+            host.run(["systemctl", "reload", "systemd-logind"])

@@ -312,6 +312,10 @@ class Host(Domains):
         # The name of its pid file is another with each generation of libvirt.
         return int(self.run(["pgrep", "-f", f"qemu.* -uuid {self.id_of(name)}"]).stdout)
 
+    def freeze(self, name: str) -> None:
+        """Have the guest's QEMU answer to nobody, as on storage that hangs."""
+        self.run(["kill", "-STOP", str(self.qemu_pid(name))])
+
     def slow_saves(self, bytes_per_second: int) -> None:
         """How fast a managed save is, from now on and also for one under way; 0 is unlimited.
 

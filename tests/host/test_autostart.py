@@ -1,0 +1,102 @@
+"""libvirt's autostart flags at boot: guestctl does what they say, with its checks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.host.service import configured
+from tests.host.stage import FEW
+from tests.host.support import boots_of, listed, wait_restored
+from tests.testbed.console import boots, wait_for_tick
+from tests.testbed.doors import POWEROFF, leave_by
+from tests.testbed.guests import GuestSpec
+from tests.testbed.host import Host
+from tests.testbed.waiting import wait_until
+
+pytestmark = pytest.mark.hosts
+
+CAST = FEW
+SECOND = 10**9
+DISK = Path("/var/lib/libvirt/images/stale.raw")
+TURNED_OFF = GuestSpec("turned off", poweroff_after=3)
+STALE = GuestSpec("stale", disk=DISK)
+NEW = GuestSpec("new")
+FLAGGED = [TURNED_OFF, STALE, NEW]
+
+
+@pytest.fixture
+def lives(host: Host) -> Iterator[dict[str, int]]:
+    """One guest is turned off by its user, one is saved, one was never on; all have the flag.
+
+    How often each has booted.
+    """
+    host.run(["truncate", "-s", "1M", str(DISK)])
+    with configured(host, '[shutdown]\nsettle = "1s"\n'):
+        host.start_all([TURNED_OFF, STALE])
+        host.define(NEW)
+        for spec in FLAGGED:
+            host.virsh("autostart", spec.name)
+        host.wait_for_state(TURNED_OFF.name, "shut off")
+        wait_until(lambda: is_settled(host), 20, "end of the settle time")
+        yield {spec.name: len(boots(host.console(spec.name))) for spec in FLAGGED}
+
+
+def is_settled(host: Host) -> bool:
+    """Whether the settle time is over, and some more for it to be written down."""
+    stopped: int = listed(host)[TURNED_OFF.name]["stopped_at"]
+    return time.time_ns() > stopped + 3 * SECOND
+
+
+def test_flags_are_obeyed_with_checks(host: Host, lives: dict[str, int]) -> None:
+    leave_by(host, POWEROFF)
+    change(host)
+    host.boot()
+    wait_restored(host)
+    assert_only_the_new_one_runs(host, lives)
+
+
+def change(host: Host) -> None:
+    """Somebody writes to the disk of a saved guest."""
+    with (host.root / DISK.relative_to("/")).open("r+b") as disk:
+        disk.write(b"changed")
+
+
+def assert_only_the_new_one_runs(host: Host, lives: dict[str, int]) -> None:
+    rows = listed(host)
+    row = rows[TURNED_OFF.name]
+    assert (row["state"], row["wanted"], row["autostart"]) == ("shut off", "off", True)
+    row = rows[STALE.name]
+    assert (row["state"], row["saved"], row["next_boot"]) == ("shut off", True, "held")
+    assert str(DISK) in row["held"]
+    assert rows[NEW.name]["state"] == "running"
+    assert {name: len(boots_of(host, name)) for name in lives} == {
+        **lives,
+        NEW.name: lives[NEW.name] + 1,
+    }
+
+
+def test_fallback_starts_them_as_well(host: Host, lives: dict[str, int]) -> None:
+    """The service does not come up: the same guests are started, and the same are not."""
+    leave_by(host, POWEROFF)
+    change(host)
+    drop_in = host.root / "etc/systemd/system/guestctl.service.d/broken.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nExecStart=\nExecStart=/bin/false\n")
+    host.boot()
+    wait_restored(host)
+    assert_only_the_new_one_runs(host, lives)
+    drop_in.unlink()
+    host.run("systemctl daemon-reload && systemctl reset-failed && systemctl restart guestctl")
+
+
+def test_libvirt_does_as_ever_without_guestctl(host: Host, lives: dict[str, int]) -> None:
+    leave_by(host, POWEROFF)
+    host.run_on_disk(["systemctl", "disable", "guestctl"])
+    host.boot()
+    for spec in (TURNED_OFF, STALE, NEW):
+        wait_for_tick(host.console(spec.name), lives[spec.name])
+    host.run(["systemctl", "enable", "--now", "guestctl"])

@@ -1,0 +1,71 @@
+"""A run takes as long as its steps may, and no longer, whatever hangs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.host.service import configured, kill
+from tests.host.stage import FEW
+from tests.host.support import (
+    assert_back,
+    journal_since,
+    look,
+    outcomes,
+    wait_restored,
+)
+from tests.testbed.doors import POWEROFF, TARGET
+from tests.testbed.host import Host
+from tests.testbed.waiting import wait_until
+
+pytestmark = pytest.mark.hosts
+
+CAST = FEW
+#: Bytes a second, and the seconds that a save then takes at least: more than logind's 5 s and
+#: the 30 s of TimeoutStopSec= together.
+LEISURELY, LONG = 1_700_000, 40
+FROZEN = CAST.saved[0]
+IMPATIENT = f"""
+[[guest]]
+match = "{FROZEN}"
+save-timeout = "5s"
+shutdown-timeout = "5s"
+"""
+
+
+@pytest.mark.parametrize("door", [POWEROFF.command, f"systemctl stop guestctl; {TARGET.command}"])
+def test_longer_than_logind_and_systemd_wait(door: str, host: Host) -> None:
+    """systemd gives the service the time that it asks for, and so it does the guard."""
+    before = look(host, CAST.names)
+    host.slow_saves(LEISURELY)
+    assert host.poweroff(door, 180) > LONG
+    host.boot()
+    wait_restored(host)
+    assert outcomes(host, "preserve", before.at) == CAST.safe
+    assert_back(host, before, CAST.back)
+
+
+def test_qemu_frozen(host: Host) -> None:
+    """Its plug is pulled in the end, and nobody else has to wait for it."""
+    before = look(host, CAST.names)
+    with configured(host, IMPATIENT):
+        host.freeze(FROZEN)
+        assert host.poweroff(POWEROFF.command, 240) < 180
+    host.boot()
+    wait_restored(host)
+    assert outcomes(host, "preserve", before.at) == {**CAST.safe, FROZEN: "powered-off"}
+    assert_back(host, before, {**CAST.back, FROZEN: "started"})
+
+
+def test_nothing_answers(host: Host) -> None:
+    """Past the deadlines of all steps nobody asks systemd for more time."""
+    before = look(host, CAST.names)
+    with configured(host, '[shutdown]\ndeadline = "30s"\n'):
+        for name in CAST.names:
+            host.freeze(name)
+        host.popen(TARGET.command)
+        wait_until(lambda: " begins, at most" in journal_since(host, before.at), 60, "first step")
+        kill(host, "libvirtd", "STOP")
+        host.wait_off(240)
+    host.boot()
+    wait_restored(host)
+    assert_back(host, before, dict.fromkeys(CAST.names, "started"))
