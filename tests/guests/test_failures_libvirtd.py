@@ -32,7 +32,7 @@ pytestmark = pytest.mark.guests
 
 FIRST, SECOND = SPECS = (GuestSpec("first", button="ignore"), GuestSpec("second", button="ignore"))
 NAMES = [spec.name for spec in SPECS]
-WITHIN, TOLERANCE = 12.0, 25.0
+WITHIN, TOLERANCE = 24.0, 25.0
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,9 @@ def guests(slow: SessionDaemon) -> Iterator[SessionDaemon]:
 
 @pytest.fixture
 def before(guests: SessionDaemon) -> dict[str, Tick]:
-    """Their newest ticks."""
+    """Their newest ticks; a test that failed may have left no daemon."""
+    if not guests.runs():
+        guests.start_daemon()
     up(guests, *SPECS)
     return {name: last_tick(guests, name) for name in NAMES}
 

@@ -192,6 +192,14 @@ class SessionDaemon(Domains):
                 return pid
         raise ProcessLookupError("no daemon runs")
 
+    def runs(self) -> bool:
+        """Whether there is a daemon."""
+        try:
+            self.daemon_pid()
+        except ProcessLookupError:
+            return False
+        return True
+
     def _is_mine(self, pid: int) -> bool:
         return belongs_to(pid, self.folder) and is_alive(pid)
 
