@@ -17,6 +17,7 @@ from tests.package import package
 from tests.testbed.host import Host
 
 EVIDENCE = PROJECT / "test-evidence"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 NewHost = Callable[[str], Host]
 
 
@@ -58,6 +59,21 @@ def host(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Host]:
 def install(host: Host) -> None:
     """Put guestctl's package on the disk of a host that is off."""
     host.run_on_disk(["dpkg", "--install", copy_package(host)])
+    share_boot_id(host)
+
+
+def share_boot_id(host: Host) -> None:
+    """Show the sandboxed units the id that this boot of the host has.
+
+    systemd-nspawn mounts it over the kernel's, and the /proc that systemd 252 makes for a
+    sandbox does not have that mount: the same id for ever, on a host that is not a real machine.
+    """
+    tmpfiles = host.root / "etc/tmpfiles.d/boot-id.conf"
+    tmpfiles.write_text(f"C /run/boot-id - - - - {BOOT_ID}\n")
+    for unit in (PROJECT / "systemd").glob("*.service"):
+        drop_in = host.root / f"etc/systemd/system/{unit.name}.d/boot-id.conf"
+        drop_in.parent.mkdir(exist_ok=True)
+        drop_in.write_text(f"[Service]\nBindReadOnlyPaths=/run/boot-id:{BOOT_ID}\n")
 
 
 def copy_package(host: Host) -> str:

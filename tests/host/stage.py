@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tests.host.service import wait_watching
 from tests.host.support import wait_restored
+from tests.testbed.console import read_ticks, wait_for_tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 
@@ -77,10 +78,11 @@ class Stage:
         host.slow_saves(0)
         if not host.is_on:
             host.boot()
-            wait_restored(host)
+        wait_restored(host)
         send_off(host, cast)
         make_all_run(host, cast)
         wait_watching(host)
+        assert scopes(host) == len(cast.names), "the order of a real host is not being tested"
         return host
 
     def _new_host(self) -> Host:
@@ -106,7 +108,16 @@ def send_off(host: Host, cast: Cast) -> None:
 def make_all_run(host: Host, cast: Cast) -> None:
     """Start the guests that do not run, and wait until each listens to its button."""
     up = _listed(host)
+    ticks = {name: len(read_ticks(host.console(name))) for name in up}
     host.start_all([spec for spec in cast.specs if spec.name not in up])
+    for name, seen in ticks.items():
+        wait_for_tick(host.console(name), seen)
+
+
+def scopes(host: Host) -> int:
+    """How many guests have a scope of their own, as machined gives them on a real host."""
+    units = host.run(["systemctl", "list-units", "--plain", "--no-legend", "machine-*.scope"])
+    return len(units.stdout.splitlines())
 
 
 def _listed(host: Host, *options: str) -> set[str]:

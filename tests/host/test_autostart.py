@@ -84,7 +84,7 @@ def test_fallback_starts_them_as_well(host: Host, lives: dict[str, int]) -> None
     leave_by(host, POWEROFF)
     change(host)
     drop_in = host.root / "etc/systemd/system/guestctl.service.d/broken.conf"
-    drop_in.parent.mkdir()
+    drop_in.parent.mkdir(exist_ok=True)
     drop_in.write_text("[Service]\nExecStart=\nExecStart=/bin/false\n")
     host.boot()
     wait_restored(host)

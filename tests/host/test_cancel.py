@@ -44,6 +44,15 @@ def test_some_in_their_saves_and_one_down(host: Host, suite: str) -> None:
     assert len(boots_of(host, SLOW.name)) == before.boots[SLOW.name] + 1
     assert host.state("ignores") == "running"
     assert all(lived_once(host, name) for name in CAST.names)
+    assert_preserved_afterwards(host)
+
+
+def assert_preserved_afterwards(host: Host) -> None:
+    before = look(host, CAST.names)
+    pass_through(host, POWEROFF)
+    wait_restored(host)
+    assert outcomes(host, "preserve", before.at) == CAST.safe
+    assert_back(host, before, CAST.back)
 
 
 def is_over(host: Host, since: int) -> bool:
@@ -51,11 +60,3 @@ def is_over(host: Host, since: int) -> bool:
     newest = runs(host)[0]
     over = newest["door"] == "cancelled" and newest["begun"] > since
     return bool(over and newest["ended"])
-
-
-def test_all_are_preserved_afterwards(host: Host) -> None:
-    before = look(host, CAST.names)
-    pass_through(host, POWEROFF)
-    wait_restored(host)
-    assert outcomes(host, "preserve", before.at) == CAST.safe
-    assert_back(host, before, CAST.back)

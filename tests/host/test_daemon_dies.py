@@ -17,7 +17,7 @@ from tests.host.support import (
     wait_restored,
     wait_saving,
 )
-from tests.testbed.doors import POWEROFF, TARGET, Door
+from tests.testbed.doors import POWEROFF, TARGET, Door, logind_waits
 from tests.testbed.host import Host
 
 pytestmark = pytest.mark.hosts
@@ -60,9 +60,10 @@ def test_bus_restarted_before(units: str, host: Host) -> None:
 def test_libvirtd_killed_while_logind_waits(host: Host) -> None:
     """systemd starts it again, the saves that it was in are done anew."""
     before = look(host, CAST.names)
-    go_down(host, POWEROFF)
-    kill(host, "libvirtd")
-    host.wait_off()
+    with logind_waits(host, 60):
+        go_down(host, POWEROFF)
+        kill(host, "libvirtd")
+        host.wait_off()
     back_again(host, before)
 
 
@@ -71,7 +72,7 @@ def test_libvirtd_killed_later(host: Host) -> None:
     before = look(host, CAST.names)
     go_down(host, TARGET)
     kill(host, "libvirtd")
-    host.wait_off(300)
+    host.wait_off(120)
     assert "libvirt cannot be reached" in journal_since(host, before.at)
     host.boot()
     wait_restored(host)

@@ -16,6 +16,7 @@ from tests.host.support import (
     newest_run,
     newest_tick,
     trail,
+    wait_restored,
     wait_saving,
     went_on,
 )
@@ -41,6 +42,7 @@ def test_power_cuts(new_host: NewHost, suite: str) -> None:
     cut_power_in_save_and_restore(host)
     put_back(host)
     host.boot()
+    wait_restored(host)
 
     assert all(lived_once(host, name) for name in NAMES)
     assert_held(host, before[USED_UP])
@@ -134,6 +136,7 @@ def once_more_in_order(host: Host) -> None:
     """After all that, an orderly shutdown and boot find nothing amiss."""
     before = {name: newest_tick(host, name) for name in NAMES}
     host.reboot()
+    wait_restored(host)
     assert {booted(host, name) for name in NAMES} == {"resumed"}
     for name, tick in before.items():
         assert went_on(host, name, tick)

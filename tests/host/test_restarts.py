@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 
+from tests.command import PROJECT
 from tests.host.conftest import copy_package
 from tests.host.service import kill, main_pid, wait_hearing
 from tests.host.stage import FEW
@@ -52,15 +54,30 @@ def upgrade(host: Host) -> None:
     host.run(["dpkg", "--install", copy_package(host)], timeout=120)
 
 
+def hand_over(host: Host) -> None:
+    """The way from libvirt-guests to guestctl, by the commands that README.md gives."""
+    host.run(["systemctl", "enable", "--now", "libvirt-guests"])
+    host.run("set -e\n" + readme_commands("disable --now libvirt-guests"))
+    assert host.run(["systemctl", "is-active", "libvirt-guests"], check=False).returncode != 0
+
+
+def readme_commands(about: str) -> str:
+    """The block of commands about something that README.md has an administrator type."""
+    blocks = re.findall(r"```console\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+    block: str = next(block for block in blocks if about in block)
+    return block.replace("# ", "")
+
+
 # logind and machined do not come back to a new bus by themselves (seen on Debian 13).
 BUS = ("systemctl restart dbus", "systemctl restart systemd-logind systemd-machined")
-RESTARTS = {
+RESTARTS: dict[str, Callable[[Host], None]] = {
     "restart": command("systemctl restart guestctl"),
     "stop-start": command("systemctl stop guestctl", "systemctl start guestctl"),
     "reload": command("systemctl reload guestctl"),
     "SIGTERM": end_by("TERM"),
     "SIGKILL": end_by("KILL"),
     "upgrade": upgrade,
+    "hand-over": hand_over,
     "libvirtd": command("systemctl restart libvirtd"),
     "libvirtd-killed": command("systemctl kill --signal=KILL libvirtd"),
     "logind": command("systemctl restart systemd-logind"),

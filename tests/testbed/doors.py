@@ -69,10 +69,11 @@ def logind_waits(host: Host, seconds: int) -> Iterator[None]:
     file = host.root / "etc/systemd/logind.conf.d/zz-testbed.conf"
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"[Login]\nInhibitDelayMaxSec={seconds}\n")
-    host.run(["systemctl", "reload", "systemd-logind"])
+    # systemd 252 knows no reload of it; locks survive a restart.
+    host.run(["systemctl", "reload-or-restart", "systemd-logind"])
     try:
         yield
     finally:
         file.unlink()
         if host.is_on:
-            host.run(["systemctl", "reload", "systemd-logind"])
+            host.run(["systemctl", "reload-or-restart", "systemd-logind"])

@@ -56,7 +56,7 @@ class Host(Domains):
         self._children: list[subprocess.Popen[Any]] = []
         self._leader = 0
         self._leader_handle = -1
-        #: When this userspace began, nanoseconds since the epoch: by the clock that hosts share.
+        #: When this userspace was asked for, nanoseconds since the epoch: hosts share our clock.
         self.up_since = 0
 
     def __enter__(self) -> Self:
@@ -204,9 +204,10 @@ class Host(Domains):
     ) -> float:
         """Have a new userspace on the same kernel; the seconds until the old one was gone."""
         began, before = time.monotonic(), self._soft_reboots()
+        self.up_since = time.time_ns()
         self.popen(door, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: self._soft_reboots() > before, timeout, f"new userspace of {self.name}")
-        seconds, self.up_since = time.monotonic() - began, time.time_ns()
+        seconds = time.monotonic() - began
         self.wait_up()
         return seconds
 
