@@ -9,7 +9,7 @@ K ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
 
-.PHONY: help setup demo test check guests host soak bench sample deb install clean
+.PHONY: help setup demo test check guests host hosts soak bench sample deb install clean
 
 help:
 	@echo "make demo    real guests preserved and brought back, before your eyes"
@@ -17,6 +17,7 @@ help:
 	@echo "make check   the quick part: lint, types, simulation"
 	@echo "make guests  the tests on real guests alone; K=expr chooses"
 	@echo "make host    the tests on real hosts alone; SUITE=trixie and K=expr choose"
+	@echo "make hosts   all of them on all three Debian generations, an hour"
 	@echo "make soak    ten minutes of random hosts in the simulation"
 	@echo "make bench   the benchmarks"
 	@echo "make sample  write the sample configuration and its manual page from the table of settings"
@@ -39,12 +40,16 @@ check: $(READY)
 
 test: check
 	$(PYTHON) -m pytest -m "guests or hosts"
+	$(PYTHON) -m pytest tests/host/test_doors.py tests/host/test_package.py --suite bookworm --suite forky
 
 guests: $(READY)
 	$(PYTHON) -m pytest -m guests -k "$(K)"
 
 host: $(READY)
 	$(PYTHON) -m pytest -m hosts --suite $(SUITE) -k "$(K)"
+
+hosts: $(READY)
+	$(PYTHON) -m pytest -m hosts --suite bookworm --suite trixie --suite forky
 
 bench: $(READY)
 	$(PYTHON) -m bench.startup
