@@ -40,7 +40,6 @@ check: $(READY)
 
 test: check
 	$(PYTHON) -m pytest -m "guests or hosts"
-	$(PYTHON) -m pytest tests/host/test_doors.py tests/host/test_package.py --suite bookworm --suite forky
 
 guests: $(READY)
 	$(PYTHON) -m pytest -m guests -k "$(K)"
