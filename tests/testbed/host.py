@@ -214,8 +214,11 @@ class Host(Domains):
     def _soft_reboots(self) -> int:
         self._check_running()
         argv = ["systemctl", "show", "--value", "--property=SoftRebootsCount"]
-        # There is nobody to ask while one userspace gives way to the next.
-        count = self.run(argv, check=False, timeout=20).stdout.strip()
+        # There is nobody to ask, or nobody who answers, while one userspace gives way to the next.
+        try:
+            count = self.run(argv, check=False, timeout=5).stdout.strip()
+        except subprocess.TimeoutExpired:
+            return 0
         return int(count) if count.isdigit() else 0
 
     def power_cut(self) -> None:
