@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .settings import GUEST_SETTINGS, SECTIONS, SETTINGS, Boot, General, Setting, Shutdown
+from .settings import (
+    GUEST_SETTINGS,
+    SECTIONS,
+    SETTINGS,
+    Boot,
+    General,
+    Setting,
+    Shutdown,
+    UserShutdown,
+)
 from .values import BadValue
 
 MAIN_FILE = Path("/etc/guestctl/guestctl.toml")
@@ -35,6 +44,7 @@ class Config:
     shutdown: Shutdown = field(default_factory=Shutdown)
     boot: Boot = field(default_factory=Boot)
     guests: tuple[GuestOverride, ...] = ()
+    user_shutdown: UserShutdown = field(default_factory=UserShutdown)
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,7 @@ class _Reader:
             Shutdown(**self._values["shutdown"]),
             Boot(**self._values["boot"]),
             tuple(self._guests),
+            UserShutdown(**self._values["user-shutdown"]),
         )
 
     def read_host(self) -> None:
@@ -222,7 +233,7 @@ class _File:
             self._reader.guest(GuestOverride(str(match), values))
 
     def _guest_value(self, path: str, key: str, value: Any) -> Mapping[str, Any]:
-        known = {setting.key: setting for setting in GUEST_SETTINGS}
+        known = {setting.guest_key: setting for setting in GUEST_SETTINGS}
         try:
             setting = known[key]
             return {setting.name: setting.kind.parse(value)}
@@ -263,8 +274,11 @@ def _unknown(key: str, known: Iterable[str], section: str) -> str:
 
 
 def _unknown_for_guest(key: str, known: Iterable[str]) -> str:
-    if any(setting.key == key for setting in SETTINGS):
-        return "is for the whole run, and cannot differ from guest to guest"
+    for setting in SETTINGS:
+        if setting.key == key and setting.per_guest:
+            return f'unknown here; in a [[guest]] it is called "{setting.guest_key}"'
+        if setting.key == key:
+            return "is for the whole run, and cannot differ from guest to guest"
     return _unknown(key, [*known, "match"], "guest")
 
 

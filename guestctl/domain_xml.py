@@ -15,6 +15,8 @@ _MANAGERS = {
     "http://ovirt.org/vm/tune/1.0": "oVirt",
     "http://kubevirt.io": "KubeVirt",
 }
+#: The channel that libvirt talks to a guest agent on.
+_AGENT = "org.qemu.guest_agent.0"
 
 
 def read_nature(xml: str, definition: str = "") -> Nature:
@@ -31,7 +33,13 @@ def read_nature(xml: str, definition: str = "") -> Nature:
         manager=_manager(domain),
         disks=tuple(_disks(domain)),
         digest=hashlib.sha256((definition or xml).encode(errors="replace")).hexdigest()[:16],
+        has_agent=any(map(_is_connected_agent, domain.iterfind("devices/channel/target"))),
     )
+
+
+def _is_connected_agent(target: ET.Element) -> bool:
+    """libvirt tells in the XML of a running guest whether anybody listens."""
+    return target.get("name") == _AGENT and target.get("state") == "connected"
 
 
 def _unsavable(domain: ET.Element) -> list[str]:

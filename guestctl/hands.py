@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from .model import GuestId
+from .model import GuestId, RunKind
 
 SCHEMA = """
 CREATE TABLE hand (
@@ -35,15 +35,17 @@ class Hands:
         query = "UPDATE hand SET let_go = 1 WHERE run = ? AND uri = ? AND uuid = ?"
         self._db.execute(query, (run, *guest))
 
-    def held(self, boot: str) -> set[GuestId]:
+    def held(self, boot: str, kind: RunKind | None = None) -> set[GuestId]:
         """Guests in hand of the newest run; empty once it has ended, or after another boot.
 
+        kind: only if it is of this kind.
         Whether that run is still under way, or was cut off, only the run lock tells.
         """
         rows = self._db.execute(
             "SELECT DISTINCT uri, uuid FROM hand h JOIN run r ON r.id = h.run WHERE NOT h.let_go"
-            " AND r.id = (SELECT max(id) FROM run) AND r.ended IS NULL AND r.boot = ?",
-            (boot,),
+            " AND r.id = (SELECT max(id) FROM run) AND r.ended IS NULL AND r.boot = ?"
+            " AND r.kind = ifnull(?, r.kind)",
+            (boot, kind),
         )
         return {GuestId(*row) for row in rows}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
 
 SYSTEM_STATE = Path("/var/lib/guestctl")
@@ -20,6 +21,16 @@ def boot_id() -> str:
 def is_root() -> bool:
     """Whether this process may speak for the host."""
     return os.geteuid() == 0
+
+
+def operator() -> str:
+    """The name of the person behind this process, as far as that can be told."""
+    if name := os.environ.get("SUDO_USER"):
+        return name
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def state_folder() -> Path:

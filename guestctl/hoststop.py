@@ -13,7 +13,7 @@ from .ledger import Ledger
 from .model import Door, GuestId, Known, RunKind, RunResult, Wanted
 from .patience import Patience
 from .preserve import preserve
-from .runlock import ASKED_LIMIT, run_lock_of_service
+from .runlock import ASKED_LIMIT, is_held, run_lock_of_service
 from .world import READ_LIMIT, World, read_all_patiently
 
 #: How long an unreachable libvirtd is waited for, where guests may be up.
@@ -51,18 +51,37 @@ class HostStop:
         """Take over from any other run, and carry it out."""
         begun = asyncio.get_running_loop().time() - self.spent
         async with self.patience.asking(), contextlib.AsyncExitStack() as held:
-            await self._settle()
+            doomed = await self._settle(operator_is_at_work=is_held(state))
             with self.patience.phase("waiting for another run", OPERATOR + ASKED_LIMIT + 5):
                 lock = run_lock_of_service(state, what, journal.warn, patience=OPERATOR, ask=True)
                 await held.enter_async_context(lock)
-            return await self._carry_out(begun)
+            result = await self._carry_out(begun)
+            await self._keep_word(doomed)
+            return result
 
-    async def _settle(self) -> None:
-        """At once, since waiting for what comes next may take longer than the settle time."""
-        boot = self.world.boot
+    async def _settle(self, *, operator_is_at_work: bool) -> set[GuestId]:
+        """At once, since waiting for what comes next may take longer than the settle time.
+
+        Whom an operator is just shutting down: the host's end is not the reason.
+        """
+        boot, kind = self.world.boot, RunKind.SHUTDOWN
+        nobody: set[GuestId] = set()
+
+        def settle(ledger: Ledger) -> set[GuestId]:
+            settling.host_goes_down(ledger, boot)
+            return ledger.hands.held(boot, kind) if operator_is_at_work else nobody
+
         with self.patience.phase("the host goes down", LEDGER_LIMIT):
-            work = self.world.scribe(lambda ledger: settling.host_goes_down(ledger, boot), None)
-            await work
+            return await self.world.scribe(settle, nobody)
+
+    async def _keep_word(self, doomed: set[GuestId]) -> None:
+        def write(ledger: Ledger) -> None:
+            for guest in doomed:
+                ledger.operators_word_goes(guest)
+                text = "it stays down: an operator was shutting it down as the host went down"
+                ledger.trail.add(guest, settling.SOURCE, text)
+
+        await self.world.scribe(write, None)
 
     async def _carry_out(self, begun: float) -> RunResult:
         world, up = self.world, self.up

@@ -1,4 +1,4 @@
-"""The only `import libvirt`: connections, calls in threads, events, codes mapped."""
+"""Connections to libvirt: calls in threads, codes mapped."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import contextlib
 import errno
 import threading
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
 from typing import Any, TypeVar
 
 import libvirt
 
 from . import threads
 from .domain_xml import read_nature
-from .libvirt_words import event_detail, event_kind, job_kind, state_and_reason
-from .model import GuestEvent, GuestFacts, GuestId, Job, Method, Nature, State
+from .events import GuestEvent, Job
+from .libvirt_events import Ear, listen
+from .libvirt_words import job_kind, state_and_reason
+from .model import GuestFacts, GuestId, Method, Nature, State
 from .ports import ErrorKind, HypervisorError
 from .uris import why_remote
 
@@ -43,9 +44,9 @@ class LibvirtHypervisor:
 
     def __init__(self, uri: str, *, read_only: bool = False) -> None:
         self._uri = uri
+        self._read_only = read_only
         self._listeners: list[Callable[[GuestEvent], None]] = []
-        #: Lets go of the connection that hears events, which libvirt keeps for its callbacks.
-        self._stop_hearing: Callable[[], None] = lambda: None
+        self._ear: Ear | None = None
         self._deaf = asyncio.Event()
         # Reading states takes none of libvirtd's workers, and has connections of its own: calls
         # that wait for a guest cannot keep anybody from learning the state of the others.
@@ -59,6 +60,10 @@ class LibvirtHypervisor:
     def listen(self, listener: Callable[[GuestEvent], None]) -> Callable[[], None]:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    @property
+    def monitored(self) -> bool:
+        return self._ear is not None and self._ear.monitored
 
     async def attend(self) -> asyncio.Event:
         await self._reading.call_first(lambda conn: conn.isAlive())
@@ -116,51 +121,32 @@ class LibvirtHypervisor:
     async def close(self) -> None:
         self._reading.close()
         self._jobs.close()
-        threads.start(self._stop_hearing)
-        self._stop_hearing = lambda: None
+        self._stop_hearing()
 
     async def _job_call(self, uuid: str, call: Callable[[Any], T]) -> T:
         return await self._jobs.call(lambda conn: call(conn.lookupByUUIDString(uuid)))
 
     def _register(self, conn: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Have events come to the loop; called each time the first reading connection opens."""
-
-        def lifecycle(_conn: Any, domain: Any, event: int, detail: int, _opaque: Any) -> None:
-            kind = event_kind(event)
-            guest = GuestId(self._uri, domain.UUIDString())
-            seen = GuestEvent(guest, domain.name(), kind, event_detail(kind, detail))
-            threads.call_soon(loop, lambda: self._tell(seen))
-
-        any_guest = None
-        callback = conn.domainEventRegisterAny(
-            any_guest, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle, None
-        )
+        if self._read_only and not self._listeners:
+            return  # a command that looks once, and is gone
         deaf = asyncio.Event()
-        with contextlib.suppress(libvirt.libvirtError):  # the test driver cannot break
-            conn.registerCloseCallback(
-                lambda _conn, _reason, _opaque: threads.call_soon(loop, deaf.set), None
-            )
-        threads.call_soon(loop, lambda: self._now_hears(partial(_deafen, conn, callback), deaf))
+        ear = listen(conn, self._uri, loop, self._tell, deaf.set)
+        threads.call_soon(loop, lambda: self._now_hears(ear, deaf))
 
-    def _now_hears(self, stop_hearing: Callable[[], None], deaf: asyncio.Event) -> None:
+    def _now_hears(self, ear: Ear, deaf: asyncio.Event) -> None:
         self._deaf.set()
-        threads.start(self._stop_hearing)
-        self._stop_hearing, self._deaf = stop_hearing, deaf
+        self._stop_hearing()
+        self._ear, self._deaf = ear, deaf
+
+    def _stop_hearing(self) -> None:
+        if self._ear:
+            threads.start(self._ear.stop)
+            self._ear = None
 
     def _tell(self, event: GuestEvent) -> None:
         for listener in tuple(self._listeners):
             listener(event)
-
-
-def _deafen(conn: Any, callback: int) -> None:
-    """libvirt keeps a connection for as long as it has callbacks."""
-    for work in (
-        lambda: conn.domainEventDeregisterAny(callback),
-        conn.unregisterCloseCallback,
-        conn.close,
-    ):
-        with contextlib.suppress(libvirt.libvirtError):
-            work()
 
 
 class _Pool:
@@ -291,7 +277,7 @@ class _Connection:
                 _refuse_remote(self._uri, conn.getURI())
             with contextlib.suppress(libvirt.libvirtError):  # the test driver has none
                 conn.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
-            if self._on_open and not self.read_only:
+            if self._on_open:
                 self._on_open(conn, loop)
         except libvirt.libvirtError as error:
             raise _cannot_connect(self._uri, error) from error

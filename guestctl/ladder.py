@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from . import evidence, steps
+from .attribution import Heard, verdict
 from .evidence import Evidence
 from .ledger import Ledger
 from .model import (
@@ -25,7 +26,7 @@ from .model import (
     StoppedBy,
     Wanted,
 )
-from .outcome import outcome_down, was_saved
+from .outcome import outcome_down, verdict_of_run, was_saved
 from .ports import ErrorKind, HypervisorError, within
 from .run import Run
 from .subject import Subject
@@ -308,13 +309,20 @@ class Ladder:
         if facts is None:
             ledger.forget(self._guest.id)
         elif self.result.outcome is Outcome.GONE:
-            migrated = "migrated" in (self._subject.stopped, facts.reason)
-            by = StoppedBy.MOVED if migrated else StoppedBy.ADMINISTRATOR
-            ledger.want(facts, Wanted.OFF, by)
-        elif self._run.kind is RunKind.PRESERVE and facts.down:
-            ledger.seen_down(self._guest.id)
+            reason = self._subject.stopped or facts.reason
+            ledger.judge(facts, Wanted.OFF, verdict(reason, Heard()))
+        elif facts.down:
+            self._settle_down(ledger)
         elif self._run.kind is RunKind.PRESERVE and self._stays_up(facts):
             ledger.seen_up(facts, self._world.boot)
+
+    def _settle_down(self, ledger: Ledger) -> None:
+        assert self.result is not None
+        if self._run.kind is RunKind.PRESERVE:
+            ledger.seen_down(self._guest.id)
+        if self._guest.persistent:
+            found = verdict_of_run(self._run.kind, self.result)
+            ledger.taken(self._guest.id, self._run.source, found)
 
     def _stays_up(self, facts: GuestFacts) -> bool:
         """Whether what becomes of it from now on is not our doing any more.

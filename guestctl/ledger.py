@@ -14,12 +14,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .attribution import Intent
 from .hands import Hands
 from .model import (
+    Certainty,
     Door,
     GuestFacts,
     GuestId,
     GuestResult,
+    How,
     Known,
     RunKind,
     RunResult,
@@ -27,22 +30,14 @@ from .model import (
     StepEnd,
     StepResult,
     StoppedBy,
+    Verdict,
     Wanted,
 )
 from .saves import Saves
+from .trail import Trail
 
-#: How much history is kept: newest first, runs in all and trail entries of each guest.
+#: How many runs are kept, the newest.
 KEPT_RUNS = 200
-KEPT_TRAIL = 500
-
-
-@dataclass(frozen=True)
-class TrailEntry:
-    """One line of a reason trail; at is in nanoseconds since the epoch."""
-
-    source: str
-    reason: str
-    at: int
 
 
 @dataclass(frozen=True)
@@ -91,6 +86,7 @@ class Ledger:
         self.db = db
         self.saves = Saves(db)
         self.hands = Hands(db)
+        self.trail = Trail(db, clock)
         self._now = clock
 
     # Runs
@@ -121,11 +117,7 @@ class Ledger:
             "  ORDER BY id DESC LIMIT ?)",
             (KEPT_RUNS, *_OF_THE_HOST, KEPT_RUNS),
         )
-        self.db.execute(
-            "DELETE FROM trail WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
-            " (PARTITION BY uri, uuid ORDER BY id DESC) AS nth FROM trail) WHERE nth > ?)",
-            (KEPT_TRAIL,),
-        )
+        self.trail.prune()
         self.saves.prune()
 
     def runs(self, limit: int = 20) -> list[PastRun]:
@@ -160,6 +152,25 @@ class Ledger:
             (Step.SAVE, Step.SHUTDOWN, Step.POWEROFF, boot, *guest),
         ).fetchone()
         return bool(row and row[0])
+
+    def intent(self, guest: GuestId, boot: str, window: float) -> Intent | None:
+        """What the newest run with the guest had begun in order to take it down, without success.
+
+        None where that was in another boot, or ended longer ago than `window` (in seconds): the
+        guest would have gone down by then.
+        """
+        since = self._now() - round(window * 1e9)
+        rows = self.db.execute(
+            "SELECT r.kind, s.step FROM step s JOIN run r ON r.id = s.run"
+            " WHERE s.uri = ?1 AND s.uuid = ?2 AND r.boot = ?3 AND r.kind IN (?4, ?5)"
+            " AND s.end IS NOT ?6 AND ifnull(s.ended, ?7) >= ?7 AND r.id ="
+            "  (SELECT max(run) FROM step WHERE uri = ?1 AND uuid = ?2)",
+            (*guest, boot, RunKind.PRESERVE, RunKind.SHUTDOWN, StepEnd.DONE, since),
+        ).fetchall()
+        if not rows:
+            return None
+        by = StoppedBy.OPERATOR if rows[0][0] == RunKind.SHUTDOWN else StoppedBy.HOST
+        return Intent(by, frozenset(Step(step) for _, step in rows))
 
     def asked_in_vain(self, boot: str) -> set[GuestId]:
         """Guests whose last step was to take them down for the host, in this boot, and did not.
@@ -277,8 +288,9 @@ class Ledger:
         """The guest is up now: it is wanted on, and nobody stopped it."""
         self._note(guest.id, guest.name)
         self.db.execute(
-            "UPDATE guest SET wanted = ?, stopped_by = NULL, stopped_at = NULL, up_boot = ?,"
-            " taken_down = 0, unsettled = NULL WHERE uri = ? AND uuid = ?",
+            "UPDATE guest SET wanted = ?, stopped_by = NULL, stopped_at = NULL, how = NULL,"
+            " certainty = NULL, up_boot = ?, taken_down = 0, unsettled = NULL"
+            " WHERE uri = ? AND uuid = ?",
             (Wanted.ON, boot, *guest.id),
         )
         self.saves.resumed(guest.id)
@@ -286,14 +298,22 @@ class Ledger:
     def taking_down(self, guest: GuestFacts) -> None:
         """A run is about to take the guest down for the host's sake: it owes it a start."""
         self.db.execute(
-            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, taken_down = 1"
-            " WHERE uri = ? AND uuid = ?",
+            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, how = NULL,"
+            " certainty = NULL, taken_down = 1 WHERE uri = ? AND uuid = ?",
             (Wanted.ON, StoppedBy.HOST, self._now(), *guest.id),
         )
 
     def seen_down(self, guest: GuestId) -> None:
         """The run that was to take the guest down has seen it down: whatever did it, it is owed."""
         self.db.execute("UPDATE guest SET up_boot = NULL WHERE uri = ? AND uuid = ?", tuple(guest))
+
+    def taken(self, guest: GuestId, source: str, verdict: Verdict) -> None:
+        """In which way a run took the guest down, as it has seen itself."""
+        self.db.execute(
+            "UPDATE guest SET how = ?, certainty = ? WHERE uri = ? AND uuid = ?",
+            (verdict.how, verdict.certainty, *guest),
+        )
+        self.trail.add_verdict(guest, source, verdict)
 
     def want(self, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None = None) -> None:
         """Somebody decided whether the guest should run; `by` when it is down because of it.
@@ -303,17 +323,30 @@ class Ledger:
         self._note(guest.id, guest.name)
         stopped_at = self._now() if by else None
         self.db.execute(
-            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, taken_down = 0,"
-            " up_boot = NULL, unsettled = NULL WHERE uri = ? AND uuid = ?",
+            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, how = NULL,"
+            " certainty = NULL, taken_down = 0, up_boot = NULL, unsettled = NULL"
+            " WHERE uri = ? AND uuid = ?",
             (wanted, by, stopped_at, *guest.id),
         )
 
-    def infer(self, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None) -> None:
-        """What somebody did while nobody watched, as far as it can be told afterwards."""
-        self.want(guest, wanted, by)
+    def judge(self, guest: GuestFacts, wanted: Wanted, verdict: Verdict) -> None:
+        """The guest was stopped, by whomever: what is wanted of it from now on, and the trail."""
+        self.want(guest, wanted, verdict.who)
+        owed = wanted is Wanted.ON and verdict.who is not StoppedBy.USER
         self.db.execute(
-            "UPDATE guest SET taken_down = ? WHERE uri = ? AND uuid = ?",
-            (int(wanted is Wanted.ON), *guest.id),
+            "UPDATE guest SET how = ?, certainty = ?, taken_down = ? WHERE uri = ? AND uuid = ?",
+            (verdict.how, verdict.certainty, int(owed), *guest.id),
+        )
+        watched = verdict.certainty is not Certainty.INFERRED
+        source = "guestctl:watch" if watched else "guestctl:inferred"
+        self.trail.add_verdict(guest.id, source, verdict)
+
+    def operators_word_goes(self, guest: GuestId) -> None:
+        """The host's run took down a guest that an operator was just shutting down."""
+        self.db.execute(
+            "UPDATE guest SET wanted = ?, stopped_by = ?, taken_down = 0, up_boot = NULL"
+            " WHERE uri = ? AND uuid = ?",
+            (Wanted.OFF, StoppedBy.OPERATOR, *guest),
         )
 
     def unsettle(self, guest: GuestId, boot: str) -> None:
@@ -334,24 +367,32 @@ class Ledger:
     def was_hosts_doing(self, guest: GuestId) -> None:
         """The host goes down so soon after the guest's stop that it comes back."""
         self.db.execute(
-            "UPDATE guest SET wanted = ?, stopped_by = ?, taken_down = 1"
+            "UPDATE guest SET wanted = ?, stopped_by = ?, certainty = ?, taken_down = 1"
             " WHERE uri = ? AND uuid = ?",
-            (Wanted.ON, StoppedBy.HOST, *guest),
+            (Wanted.ON, StoppedBy.HOST, Certainty.LIKELY, *guest),
         )
 
     def was_not_hosts_doing(self, guest: GuestId) -> None:
         """The host stays up after all, and so does the word of whoever stopped the guest."""
+        verdict = self.trail.newest_verdict(guest)
+        who = verdict.who if verdict else StoppedBy.UNKNOWN
+        certainty = verdict.certainty if verdict else None
         self.db.execute(
-            "UPDATE guest SET wanted = ?, stopped_by = ?, taken_down = 0"
+            "UPDATE guest SET wanted = ?, stopped_by = ?, certainty = ?, taken_down = 0"
             " WHERE uri = ? AND uuid = ?",
-            (Wanted.OFF, StoppedBy.UNKNOWN, *guest),
+            (Wanted.OFF, who, certainty, *guest),
         )
+
+    def rename(self, guest: GuestId, name: str) -> None:
+        """The guest has another name; runs of before keep the old one."""
+        self.db.execute("UPDATE guest SET name = ? WHERE uri = ? AND uuid = ?", (name, *guest))
 
     def undecided(self, guest: GuestId) -> None:
         """The guest is no more: nothing is wanted of it; a hold and its trail stay."""
         self.db.execute(
-            "UPDATE guest SET wanted = NULL, stopped_by = NULL, stopped_at = NULL,"
-            " up_boot = NULL, taken_down = 0, unsettled = NULL WHERE uri = ? AND uuid = ?",
+            "UPDATE guest SET wanted = NULL, stopped_by = NULL, stopped_at = NULL, how = NULL,"
+            " certainty = NULL, up_boot = NULL, taken_down = 0, unsettled = NULL"
+            " WHERE uri = ? AND uuid = ?",
             tuple(guest),
         )
 
@@ -385,12 +426,14 @@ class Ledger:
     def put_back(self, known: Known) -> None:
         """What was known of the guest before, where nothing is known to have come of a run."""
         self.db.execute(
-            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, up_boot = ?,"
-            " taken_down = ?, unsettled = ? WHERE uri = ? AND uuid = ?",
+            "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, how = ?, certainty = ?,"
+            " up_boot = ?, taken_down = ?, unsettled = ? WHERE uri = ? AND uuid = ?",
             (
                 known.wanted,
                 known.stopped_by,
                 known.stopped_at,
+                known.how,
+                known.certainty,
                 known.up_boot,
                 int(known.taken_down),
                 known.unsettled,
@@ -398,22 +441,7 @@ class Ledger:
             ),
         )
 
-    # The reason trail
-
-    def add_reason(self, guest: GuestId, source: str, reason: str) -> None:
-        """One more line in the guest's trail."""
-        self.db.execute(
-            "INSERT INTO trail (uri, uuid, at, source, reason) VALUES (?, ?, ?, ?, ?)",
-            (*guest, self._now(), source, reason),
-        )
-
-    def trail(self, guest: GuestId) -> list[TrailEntry]:
-        """The guest's trail, oldest first."""
-        rows = self.db.execute(
-            "SELECT source, reason, at FROM trail WHERE uri = ? AND uuid = ? ORDER BY id",
-            tuple(guest),
-        )
-        return [TrailEntry(*row) for row in rows]
+    # Names
 
     def known_as(self, name: str) -> list[GuestId]:
         """Guests that were recorded under this name; where there is none, with this UUID."""
@@ -433,13 +461,13 @@ _OF_THE_HOST = (RunKind.PRESERVE, Door.HOST_STOP, RunKind.RESTORE, Door.BOOT, Do
 
 _KNOWN = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, held_for_save,"
-    " unsettled"
+    " unsettled, how, certainty"
 )
 
 
 def _known(row: tuple[Any, ...], tried: Mapping[GuestId, Collection[Step]]) -> Known:
     uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, *rest = row
-    for_save, unsettled = rest
+    for_save, unsettled, how, certainty = rest
     return Known(
         GuestId(uri, uuid),
         name,
@@ -452,6 +480,8 @@ def _known(row: tuple[Any, ...], tried: Mapping[GuestId, Collection[Step]]) -> K
         bool(for_save),
         unsettled,
         frozenset(tried.get(GuestId(uri, uuid), ())),
+        How(how) if how else None,
+        Certainty(certainty) if certainty else None,
     )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from .hands import SCHEMA as HANDS_SCHEMA
 from .saves import SCHEMA as SAVES_SCHEMA
+from .trail import SCHEMA as TRAIL_SCHEMA
 
 SCHEMA_VERSION = 1
 #: Seconds to wait for another process that is writing.
@@ -21,7 +22,7 @@ LOCK_PATIENCE = 10.0
 _SCHEMA = """
 CREATE TABLE guest (
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL,
-    wanted TEXT, stopped_by TEXT, stopped_at INTEGER,
+    wanted TEXT, stopped_by TEXT, stopped_at INTEGER, how TEXT, certainty TEXT,
     up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
     hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, unsettled TEXT,
     PRIMARY KEY (uri, uuid)) STRICT;
@@ -34,14 +35,11 @@ CREATE TABLE step (
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
     begun INTEGER NOT NULL, ended INTEGER, end TEXT, reason TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX step_run ON step (run);
+CREATE INDEX step_guest ON step (uri, uuid, id);
 CREATE TABLE outcome (
     run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, uri TEXT NOT NULL,
     uuid TEXT NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (run, uri, uuid)) STRICT;
-CREATE TABLE trail (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, uri TEXT NOT NULL, uuid TEXT NOT NULL,
-    at INTEGER NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
-CREATE INDEX trail_guest ON trail (uri, uuid, id);
 """
 
 
@@ -155,7 +153,7 @@ def _migrate(db: sqlite3.Connection) -> None:
     """Inside a transaction: somebody else may be beginning the same ledger."""
     version = _version(db)
     if version == 0:
-        for statement in (_SCHEMA + SAVES_SCHEMA + HANDS_SCHEMA).split(";"):
+        for statement in (_SCHEMA + SAVES_SCHEMA + HANDS_SCHEMA + TRAIL_SCHEMA).split(";"):
             db.execute(statement)
     # Written each time: it makes SQLite create the WAL file now, before the directory sync.
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -5,7 +5,8 @@ The numbers are those of libvirt-domain.h, and never change.
 
 from __future__ import annotations
 
-from .model import EventKind, JobKind, State
+from .events import EventKind, JobKind
+from .model import State
 
 _STATES = (
     State.NO_STATE,
@@ -91,6 +92,8 @@ _DETAILS: dict[EventKind, tuple[str, ...]] = {
         "from snapshot",
     ),
     EventKind.SHUTDOWN: ("finished", "guest", "host"),
+    EventKind.PMSUSPENDED: ("memory", "disk"),
+    EventKind.CRASHED: ("panicked", "crashloaded"),
 }
 
 _JOBS = {
@@ -119,6 +122,11 @@ def event_kind(event: int) -> EventKind:
 def event_detail(kind: EventKind, detail: int) -> str:
     """The detail that goes with a kind of event."""
     return _pick(_DETAILS.get(kind, ()), detail)
+
+
+def agent_state(state: int) -> str:
+    """A virConnectDomainEventAgentLifecycleState."""
+    return _pick(("unknown", "connected", "disconnected"), state)
 
 
 def job_kind(operation: int) -> JobKind:

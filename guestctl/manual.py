@@ -36,8 +36,11 @@ _TAIL = r"""
 .SS [[guest]]
 What differs for some guests.
 .B match
-is a name, a pattern or a UUID; any setting above may stand beside it, but for those of the whole
-run (@whole_run@).
+is a name, a pattern or a UUID; any setting above may stand beside it (the
+.B action
+of [user\-shutdown] is called
+.B user\-shutdown
+here), but for those of the whole run (@whole_run@).
 Where several tables match, the later one wins, setting by setting.
 .SH EXAMPLES
 .nf

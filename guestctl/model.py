@@ -57,12 +57,14 @@ class Nature:
     unsavable: reasons why it must not be saved.  manager: the program that it belongs to.
     disks are None where the XML could not be read.  digest tells whether the XML that the guest
     will be started with is still the same; empty where that is not known.
+    has_agent: whether a guest agent in it is connected.
     """
 
     unsavable: tuple[str, ...] = ()
     manager: str | None = None
     disks: tuple[Disk, ...] | None = None
     digest: str = ""
+    has_agent: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ class GuestFacts:
         return self.state is State.PAUSED and self.reason == "starting up"
 
     @property
+    def in_transit(self) -> bool:
+        """Whether it is paused for a migration, which may fail: it runs on the other host, too."""
+        return self.state is State.PAUSED and self.reason == "migrating"
+
+    @property
     def started(self) -> bool:
         """Whether it is up, and libvirt through with starting it."""
         return self.up and not self.starting
@@ -107,56 +114,6 @@ class GuestFacts:
     def down(self) -> bool:
         """Whether there is surely none.  A guest of unknown state is neither up nor down."""
         return self.state is State.SHUT_OFF
-
-
-class EventKind(StrEnum):
-    """libvirt's lifecycle events (virDomainEventType)."""
-
-    DEFINED = "defined"
-    UNDEFINED = "undefined"
-    STARTED = "started"
-    SUSPENDED = "suspended"
-    RESUMED = "resumed"
-    STOPPED = "stopped"
-    SHUTDOWN = "shutdown"
-    PMSUSPENDED = "pmsuspended"
-    CRASHED = "crashed"
-    OTHER = "other"
-
-
-@dataclass(frozen=True)
-class GuestEvent:
-    """Something happened to a guest; detail is libvirt's word for what."""
-
-    guest: GuestId
-    name: str
-    kind: EventKind
-    detail: str = ""
-
-
-class JobKind(StrEnum):
-    """What a guest is busy with (virDomainJobOperation)."""
-
-    SAVE = "save"
-    MIGRATION = "migration"
-    BACKUP = "backup"
-    SNAPSHOT = "snapshot"
-    DUMP = "dump"
-    OTHER = "job"
-
-
-@dataclass(frozen=True)
-class Job:
-    """A running libvirt job and how far it is, in bytes."""
-
-    kind: JobKind
-    done: int = 0
-    total: int = 0
-
-    @property
-    def fraction(self) -> float | None:
-        """Progress from 0 to 1; None while libvirt does not tell."""
-        return min(1.0, self.done / self.total) if self.total > 0 else None
 
 
 class Step(StrEnum):
@@ -214,6 +171,7 @@ class Door(StrEnum):
     HOST_STOP = "host-stop"
     BOOT = "boot"
     CANCELLED = "cancelled"
+    USER_SHUTDOWN = "user-shutdown"
 
 
 class Wanted(StrEnum):
@@ -224,7 +182,7 @@ class Wanted(StrEnum):
 
 
 class StoppedBy(StrEnum):
-    """Who turned a guest off."""
+    """Who stopped a guest."""
 
     USER = "user"
     ADMINISTRATOR = "administrator"
@@ -233,6 +191,59 @@ class StoppedBy(StrEnum):
     CRASH = "crash"
     MOVED = "moved"
     UNKNOWN = "unknown"
+
+
+class How(StrEnum):
+    """In which way a guest stopped."""
+
+    SHUT_DOWN = "shut down"
+    POWERED_OFF = "powered off"
+    SAVED = "saved"
+    HIBERNATED = "hibernated"
+    CRASHED = "crashed"
+    MOVED = "moved"
+
+
+class Certainty(StrEnum):
+    """How sure a verdict is: events tell; they leave something open; or nobody watched."""
+
+    OBSERVED = "observed"
+    LIKELY = "likely"
+    INFERRED = "inferred"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Who stopped a guest, how, how sure that is, and what it rests on.
+
+    how is None where it is not known.
+    """
+
+    who: StoppedBy
+    how: How | None
+    certainty: Certainty
+    evidence: tuple[str, ...]
+
+    def __str__(self) -> str:
+        what = f"{self.how or 'stopped'}{_BY.get(self.who, '')}"
+        return f"{what} ({self.certainty}): {'; '.join(self.evidence)}"
+
+
+_BY = {
+    StoppedBy.USER: " by its user",
+    StoppedBy.ADMINISTRATOR: " by an administrator",
+    StoppedBy.HOST: " by the host",
+    StoppedBy.OPERATOR: " by an operator",
+    StoppedBy.UNKNOWN: " by somebody",
+}
+
+
+class UserAction(StrEnum):
+    """What comes of a guest that its user shut down."""
+
+    KEEP_DOWN = "keep-down"
+    RESTART = "restart"
+    IGNORE = "ignore"
 
 
 @dataclass(frozen=True)
@@ -246,6 +257,7 @@ class Known:
     held_for_save: guestctl itself holds it, because of its managed save.
     unsettled: the boot in which it was turned off, as long as a host that goes down would make
     that the host's doing ([shutdown] settle).
+    how, certainty: of its stop, as far as that is known.
     """
 
     id: GuestId
@@ -259,6 +271,8 @@ class Known:
     held_for_save: bool = False
     unsettled: str | None = None
     tried: frozenset[Step] = frozenset()
+    how: How | None = None
+    certainty: Certainty | None = None
 
 
 class SaveState(StrEnum):

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .model import GuestFacts, GuestResult, Outcome, State, Step, StepEnd, StepResult
+from .model import (
+    Certainty,
+    GuestFacts,
+    GuestResult,
+    How,
+    Outcome,
+    RunKind,
+    State,
+    Step,
+    StepEnd,
+    StepResult,
+    StoppedBy,
+    Verdict,
+)
 
 #: libvirt's word for a stop, and what it means for the guest.
 _BY_WORD = {
@@ -65,6 +78,21 @@ def _down(word: str, steps: Sequence[StepResult], *, exists: bool) -> tuple[Outc
     if word in _BY_WORD:
         return _BY_WORD[word]
     return (Outcome.SHUT_DOWN, "it went down by itself") if exists else (Outcome.GONE, "it is gone")
+
+
+_HOW = {
+    Outcome.SAVED: How.SAVED,
+    Outcome.SHUT_DOWN: How.SHUT_DOWN,
+    Outcome.POWERED_OFF: How.POWERED_OFF,
+}
+
+
+def verdict_of_run(kind: RunKind, result: GuestResult) -> Verdict:
+    """What a run says of a guest's stop that it has seen itself."""
+    who = StoppedBy.HOST if kind is RunKind.PRESERVE else StoppedBy.OPERATOR
+    reason = f": {result.reason}" if result.reason else ""
+    evidence = f"a run of guestctl ({kind}) took it down{reason}"
+    return Verdict(who, _HOW.get(result.outcome), Certainty.OBSERVED, (evidence,))
 
 
 def told_by_steps(result: GuestResult) -> bool:

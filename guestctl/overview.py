@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .model import GuestFacts, GuestId, Known, NextBoot, RunKind, State, StoppedBy, Wanted
+from .model import (
+    Certainty,
+    GuestFacts,
+    GuestId,
+    How,
+    Known,
+    NextBoot,
+    RunKind,
+    State,
+    StoppedBy,
+    Wanted,
+)
 from .plan import Policies, belongs_to, plan_guest_down
 from .policy import Policy
 from .wanted import hold_of, next_boot, wish
@@ -23,10 +34,15 @@ class Row:
     wanted: Wanted
     stopped_by: StoppedBy | None
     stopped_at: int | None
+    stopped_how: How | None
+    certainty: Certainty | None
     autostart: bool
     held: str | None
     next_boot: NextBoot
     reason: str
+
+
+_NOTHING = Known(GuestId("", ""), "")
 
 
 def rows(
@@ -44,6 +60,7 @@ def rows(
 
 def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owned: bool) -> Row:
     found = wish(known, guest, boot)
+    said = known if known and not guest.up else _NOTHING
     return Row(
         name=guest.name,
         uuid=guest.id.uuid,
@@ -52,7 +69,9 @@ def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owne
         saved=guest.saved,
         wanted=found.wanted,
         stopped_by=found.stopped_by,
-        stopped_at=known.stopped_at if known and not guest.up else None,
+        stopped_at=said.stopped_at,
+        stopped_how=found.news.how if found.news else said.how,
+        certainty=found.news.certainty if found.news else said.certainty,
         autostart=guest.autostart,
         held=hold_of(known, guest),
         next_boot=next_boot(
@@ -63,6 +82,7 @@ def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owne
             saves=_would_be_saved(guest, policy),
             owned=owned,
             elsewhere=bool(belongs_to(guest, policy)),
+            action=policy.user_shutdown.action,
         ),
         reason=found.reason,
     )
@@ -96,6 +116,8 @@ def _unknown(known: Known) -> Row:
         wanted=Wanted.ON if on else Wanted.OFF,
         stopped_by=known.stopped_by,
         stopped_at=known.stopped_at,
+        stopped_how=known.how,
+        certainty=known.certainty,
         autostart=False,
         held=known.hold,
         next_boot=ending,

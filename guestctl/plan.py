@@ -124,8 +124,10 @@ def plan_restore(
     for guest in ordered:
         flagged = guest.autostart and guest.id.uri in autostart
         says = known.get(guest.id)
-        if not guest.started and due(says, guest, boot, autostart=flagged).wanted is Wanted.ON:
-            owed.append(_plan_wanted(guest, says, policies(guest), flagged))
+        policy = policies(guest)
+        wish = due(says, guest, boot, autostart=flagged, action=policy.user_shutdown.action)
+        if not guest.started and wish.wanted is Wanted.ON:
+            owed.append(_plan_wanted(guest, says, policy, flagged))
     return Plan(RunKind.RESTORE, tuple(owed))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from .config import Config, GuestOverride
 from .model import GuestFacts, Scope
-from .settings import Boot, Shutdown
+from .settings import Boot, Shutdown, UserShutdown
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Policy:
 
     shutdown: Shutdown
     boot: Boot
+    user_shutdown: UserShutdown = field(default_factory=UserShutdown)
 
 
 def resolve(config: Config, guest: GuestFacts) -> Policy:
@@ -25,7 +26,11 @@ def resolve(config: Config, guest: GuestFacts) -> Policy:
     for override in config.guests:
         if matches(override, guest):
             values.update(override.values)
-    return Policy(_with(config.shutdown, values), _with(config.boot, values))
+    return Policy(
+        _with(config.shutdown, values),
+        _with(config.boot, values),
+        _with(config.user_shutdown, values),
+    )
 
 
 def matches(override: GuestOverride, guest: GuestFacts) -> bool:
@@ -35,7 +40,7 @@ def matches(override: GuestOverride, guest: GuestFacts) -> bool:
     return fnmatchcase(guest.name, override.match)
 
 
-S = TypeVar("S", Shutdown, Boot)
+S = TypeVar("S", Shutdown, Boot, UserShutdown)
 
 
 def _with(settings: S, values: dict[str, Any]) -> S:

@@ -7,15 +7,14 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
+from .events import GuestEvent, Job
 from .ledger import Ledger
 from .model import (
     Disk,
     Door,
-    GuestEvent,
     GuestFacts,
     GuestPlan,
     GuestResult,
-    Job,
     Method,
     Nature,
     Plan,
@@ -73,7 +72,11 @@ class Hypervisor(Protocol):
         """The URI as configured: it is part of each guest's identity."""
 
     def listen(self, listener: Callable[[GuestEvent], None]) -> Callable[[], None]:
-        """Have lifecycle events handed to the listener, on the event loop; returns its end."""
+        """Have events of guests handed to the listener, on the event loop; returns its end."""
+
+    @property
+    def monitored(self) -> bool:
+        """Whether the events heard now are those of QEMU's monitor as well."""
 
     async def attend(self) -> asyncio.Event:
         """Events are heard from now on; what is returned is set once they are not any more."""

@@ -42,6 +42,24 @@ def be_the_only_one(folder: Path) -> int:
     raise AnotherService
 
 
+def be_alive(folder: Path) -> None:
+    """Leave a trace of when there was a service."""
+    with contextlib.suppress(OSError):
+        os.utime(folder / _LOCK)
+
+
+def away(folder: Path) -> float:
+    """For how many seconds there has been no service; infinite where there was none.
+
+    Goes by the time of day: one that was set back since counts as no time.
+    """
+    try:
+        seen = (folder / _LOCK).stat().st_mtime
+    except OSError:
+        return float("inf")
+    return max(0.0, time.time() - seen)
+
+
 def is_there(folder: Path) -> bool:
     """Whether a service runs."""
     try:

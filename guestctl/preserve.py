@@ -10,12 +10,11 @@ from functools import partial
 
 from . import run as runs
 from .config import Config
+from .events import EventKind, GuestEvent
 from .ladder import Ladder, Slots
 from .ledger import Ledger
 from .model import (
     Door,
-    EventKind,
-    GuestEvent,
     GuestFacts,
     GuestId,
     GuestPlan,
@@ -37,6 +36,7 @@ from .prospects import Prospects
 from .run import Run
 from .steps import MOST_POLLS
 from .subject import Subject
+from .trail import Words
 from .wanted import wish
 from .world import Seen, World, read_all, room_for_saves, with_natures
 
@@ -54,11 +54,13 @@ async def preserve(
     seen: Seen,
     named: frozenset[GuestId] | None = None,
     begun: float | None = None,
+    words: Words | None = None,
 ) -> RunResult:
     """Take guests down: to safety (PRESERVE), or because they are wanted off (SHUTDOWN).
 
     named: only these guests; else all that are up, and all that come up meanwhile.
     begun: when the deadline began to run, on the loop's clock; now, unless told.
+    words: what is said about why.
     Cancelling it ends the run early; the result says so.
     """
     known = await runs.take_notice(world, seen)
@@ -72,6 +74,7 @@ async def preserve(
     prospects = await _prospects(world, config)
     plan = plan_down(kind, guests, partial(resolve, config), named, prospects)
     run = await runs.begin(world, config, kind, door, begun)
+    await runs.write_words(world, words, plan)
     world.report.run_begins(plan, door)
     return await _Preserve(run, seen, named).carry_out(plan)
 
@@ -85,7 +88,7 @@ async def _want_all_off(
     def write(ledger: Ledger) -> None:
         for guest in owed:
             ledger.want(guest, Wanted.OFF, StoppedBy.OPERATOR)
-            ledger.add_reason(guest.id, "guestctl:shutdown", "all guests are wanted off")
+            ledger.trail.add(guest.id, "guestctl:shutdown", "all guests are wanted off")
 
     await world.scribe(write, None)
 

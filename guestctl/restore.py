@@ -29,6 +29,7 @@ from .plan import plan_missing, plan_restore
 from .policy import Policy, resolve
 from .run import Run
 from .subject import Subject
+from .trail import Words
 from .world import Seen, World, with_natures
 
 
@@ -51,12 +52,14 @@ async def restore(
     named: frozenset[GuestId] | None = None,
     decision: SaveDecision | None = None,
     autostart: Collection[str] = (),
+    words: Words | None = None,
 ) -> RunResult:
     """Start or resume every guest that is wanted on, not up and not held; or just those named.
 
     decision: what a person decided about the saves of the guests named.
     autostart: connections whose guests with libvirt's autostart flag are started as well, unless
     somebody turned them off.
+    words: what is said about why.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
     noticed = await runs.take_notice(world, seen)
@@ -72,6 +75,7 @@ async def restore(
         missing = plan_missing(seen.guests, mine, seen.lost)
         plan = Plan(plan.kind, plan.guests + missing)
     run = await runs.begin(world, config, RunKind.RESTORE, door)
+    await runs.write_words(world, words, plan)
     world.report.run_begins(plan, door)
     return await _Restore(run, seen, request).carry_out(plan, busy)
 

@@ -18,6 +18,7 @@ from .model import (
     GuestResult,
     Known,
     Outcome,
+    Plan,
     RunKind,
     RunResult,
     Step,
@@ -28,7 +29,8 @@ from .outcome import told_by_steps
 from .plan import describe
 from .policy import Policy, resolve
 from .ports import ErrorKind, HypervisorError
-from .wanted import hold_of, wish
+from .trail import Words
+from .wanted import UNWATCHED, Stop, Wish, hold_of, wish
 from .world import Seen, World
 
 #: What a run keeps free of its deadline for what comes later: the part of the deadline, and
@@ -107,7 +109,7 @@ class Run:
 
     def record_plan(self, ledger: Ledger, plan: GuestPlan) -> None:
         """What is about to be tried, in the trail."""
-        ledger.add_reason(plan.guest.id, self.source, f"{self.door}: {describe(plan)}")
+        ledger.trail.add(plan.guest.id, self.source, f"{self.door}: {describe(plan)}")
 
     def record_step(
         self, ledger: Ledger, row: int | None, guest: GuestId, result: StepResult
@@ -115,7 +117,7 @@ class Run:
         """How a step ended, in the trail as well."""
         ledger.end_step(row, guest, result)
         reason = f": {result.reason}" if result.reason else ""
-        ledger.add_reason(guest, self.source, f"{result.step} {result.end}{reason}")
+        ledger.trail.add(guest, self.source, f"{result.step} {result.end}{reason}")
 
     def record_end(self, ledger: Ledger, result: GuestResult) -> None:
         """How the run ended for a guest, in the trail as well unless its steps tell."""
@@ -124,11 +126,23 @@ class Run:
             ledger.undecided(result.guest)
         if not told_by_steps(result):
             text = f"{result.outcome}: {result.reason}" if result.reason else result.outcome
-            ledger.add_reason(result.guest, self.source, text)
+            ledger.trail.add(result.guest, self.source, text)
 
     async def remark(self, guest: GuestFacts, text: str) -> None:
         """One more line in the guest's reason trail."""
-        await self.world.scribe(lambda ledger: ledger.add_reason(guest.id, self.source, text), None)
+        await self.world.scribe(lambda ledger: ledger.trail.add(guest.id, self.source, text), None)
+
+
+async def write_words(world: World, words: Words | None, plan: Plan) -> None:
+    """What was said about a run, in the trail of each guest that it is about."""
+    if words is None:
+        return
+
+    def write(ledger: Ledger) -> None:
+        for guest in plan.guests:
+            ledger.trail.add(guest.guest.id, *words)
+
+    await world.scribe(write, None)
 
 
 async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known] | None:
@@ -167,7 +181,7 @@ async def _end_holds(world: World, seen: Seen, known: dict[GuestId, Known]) -> d
 
 def _end_hold(ledger: Ledger, guest: GuestId) -> None:
     ledger.release_for_save(guest)
-    ledger.add_reason(guest, "guestctl:release", "its save is gone")
+    ledger.trail.add(guest, "guestctl:release", "its save is gone")
 
 
 def without_ledger(seen: Seen) -> Seen:
@@ -180,16 +194,22 @@ def _remembers(ledger: Ledger) -> bool:
     return ledger.remembers
 
 
-def notice_guest(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> None:
-    """Bring what the ledger says of a guest in line with what is seen of it."""
-    if guest.starting:
-        return  # neither up nor down yet
-    found = wish(known, guest, boot)
+def notice_guest(
+    ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str, stop: Stop = UNWATCHED
+) -> Wish:
+    """Bring what the ledger says of a guest in line with what is seen of it; what holds now."""
+    if known and known.up_boot == boot and guest.down:
+        stop = replace(stop, intent=ledger.intent(guest.id, boot, stop.window))
+    found = wish(known, guest, boot, stop)
+    if known and known.name != guest.name:
+        ledger.rename(guest.id, guest.name)
+    if guest.starting or guest.in_transit:
+        return found  # neither up nor down yet
     if found.news:
-        ledger.infer(guest, found.wanted, found.stopped_by)
-        ledger.add_reason(guest.id, "guestctl:inferred", found.reason)
+        ledger.judge(guest, found.wanted, found.news)
     elif guest.up and guest.persistent and not _still_ours(ledger, known, guest, boot):
         ledger.seen_up(guest, boot)
+    return found
 
 
 def _still_ours(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> bool:

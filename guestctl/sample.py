@@ -21,7 +21,8 @@ _HEAD = """\
 _GUESTS = """\
 
 # What differs for some guests.  match is a name, a pattern or a UUID; any setting above may
-# stand beside it, but for those of the whole run ({whole_run}).
+# stand beside it ([user-shutdown] action is called user-shutdown here), but for those of the
+# whole run ({whole_run}).
 # Where several tables match, the later one wins, setting by setting.
 #
 #[[guest]]

@@ -7,11 +7,11 @@ guard's, looks at facts and ledger and goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from . import journal, settling
 from .config import Config
@@ -20,12 +20,17 @@ from .hoststop import host_stop, tell
 from .ledger import Ledger
 from .model import Door, GuestId, Known
 from .patience import Patience
+from .policy import resolve
 from .ports import Hypervisor
+from .restarts import Restarts
 from .restore import restore
 from .runlock import LockHeld, is_held, run_lock_of_service
 from .waiting import first
-from .watch import Watch
+from .wanted import is_to_be_restarted
+from .watch import Audience, Watch
 from .world import World, read_all, read_all_patiently
+
+T = TypeVar("T")
 
 #: How long all connections are waited for at boot, before those that are there are begun with.
 ALL_THERE = 60.0
@@ -52,6 +57,7 @@ class Surroundings:
 
     connect makes the connection of a URI.
     autostart: connections whose autostart is ours in this boot.
+    away: for how many seconds no service had watched this host before.
     """
 
     world: World
@@ -62,6 +68,7 @@ class Surroundings:
     state: Path
     autostart: frozenset[str]
     on_change: Callable[[], None]
+    away: float = float("inf")
 
 
 class Service:
@@ -79,6 +86,8 @@ class Service:
         self._changed = asyncio.Event()
         self._chores: set[asyncio.Task[None]] = set()
         self._goes_down = False
+        self._restarts = Restarts(self._start_again)
+        self._one_run = asyncio.Lock()
         #: Who was up when guests were brought back, and may still go down on our account.
         self._late: set[GuestId] = set()
         self._idle = asyncio.Event()
@@ -97,14 +106,18 @@ class Service:
 
     async def _serve(self) -> None:
         restoring = await self._owed_restore()
+        restarting = asyncio.create_task(self._restarts.work())
         try:
             while await self._doors.next():
+                await _give_way(restarting)
                 await _give_way(restoring)
                 if not await self._go_down():
                     return
                 await self._take_back_settling()
                 restoring = asyncio.create_task(self._restore(Door.CANCELLED, self.watches.keys()))
+                restarting = asyncio.create_task(self._restarts.work())
         finally:
+            await _give_way(restarting)
             await _give_way(restoring)
 
     def _do(self, chore: Coroutine[Any, Any, None]) -> None:
@@ -138,9 +151,10 @@ class Service:
         return Watch(
             self._world,
             hypervisor,
+            Audience(self._on_change, self._on_stop, self._on_owed),
+            lambda guest: resolve(self._config, guest),
             is_run_under_way=self._is_run_under_way,
-            on_change=self._on_change,
-            on_stop=self._on_stop,
+            away=self._surroundings.away,
         )
 
     @property
@@ -190,14 +204,13 @@ class Service:
         await self._take_up_settling()
 
     def _on_stop(self, known: Known) -> None:
-        journal.log(
-            f"{known.name}: turned off by {known.stopped_by}",
-            guest=known.name,
-            uuid=known.id.uuid,
-            uri=known.id.uri,
-            reason="wanted off, unless the host goes down within [shutdown] settle",
-        )
+        _say_stopped(known, "wanted off, unless the host goes down within [shutdown] settle")
         self._do(self._settle(known))
+
+    def _on_owed(self, known: Known) -> None:
+        if not self._goes_down:
+            pause = self._restarts.owe(known.id)
+            _say_stopped(known, f"it is started again in {pause:g} s, as policy says")
 
     async def _settle(self, known: Known) -> None:
         limit = self._config.shutdown.settle
@@ -324,21 +337,28 @@ class Service:
 
     async def _restore_some(self, door: Door, uris: set[str]) -> set[str]:
         """Those that need another restore."""
-        self._does("bringing guests back")
-        try:
-            async with run_lock_of_service(
-                self._surroundings.state,
-                "the service: restore",
-                journal.warn,
-                patience=OPERATOR_AT_BOOT,
-                ask=False,
-            ):
-                return uris & await self._restore_under_lock(door, uris)
-        except LockHeld as error:
-            journal.log(f"cannot bring guests back: {error}", priority=journal.Priority.ERROR)
-            return uris
-        finally:
-            self._does("watching")
+        lost = await self._bring_up(partial(self._restore_under_lock, door, uris))
+        return uris if lost is None else uris & lost
+
+    async def _bring_up(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Work under the run lock; None where another run did not give it up in half an hour."""
+        async with self._one_run:
+            self._does("bringing guests back")
+            try:
+                async with run_lock_of_service(
+                    self._surroundings.state,
+                    "the service: restore",
+                    journal.warn,
+                    patience=OPERATOR_AT_BOOT,
+                    ask=False,
+                ):
+                    return await work()
+            except LockHeld as error:
+                text = f"cannot bring guests back: {error}"
+                journal.log(text, priority=journal.Priority.ERROR)
+                return None
+            finally:
+                self._does("watching")
 
     async def _restore_under_lock(self, door: Door, uris: set[str]) -> set[str]:
         """Connections that were lost.  A cancelled restore returns, with a result to tell."""
@@ -353,6 +373,38 @@ class Service:
             raise asyncio.CancelledError
         self._late |= {guest.id for guest in seen.guests if guest.up} & await self._asked_in_vain()
         return set(result.lost)
+
+    # Up again, after their users shut them down
+
+    async def _start_again(self, guests: set[GuestId]) -> None:
+        await self._doors.until_host_stays()
+        if there := {guest for guest in guests if guest.uri in self._connected(self.watches)}:
+            await self._bring_up(partial(self._start_again_under_lock, there))
+
+    async def _start_again_under_lock(self, guests: set[GuestId]) -> None:
+        """Somebody may have decided otherwise meanwhile, or started them."""
+        nothing: dict[GuestId, Known] = {}
+        known = await self._world.scribe(Ledger.guests, nothing)
+        named = frozenset(g for g in guests if g in known and is_to_be_restarted(known[g]))
+        hypervisors = {guest.uri: self._world.hypervisors[guest.uri] for guest in named}
+        world = replace(self._world, hypervisors=hypervisors)
+        seen = await read_all_patiently(hypervisors, 0.0)
+        if not any(guest.id in named and guest.down for guest in seen.guests):
+            return
+        result = await restore(world, self._config, Door.USER_SHUTDOWN, seen, named)
+        tell(result)
+        if result.interrupted:
+            raise asyncio.CancelledError
+
+
+def _say_stopped(known: Known, reason: str) -> None:
+    journal.log(
+        f"{known.name}: stopped by {known.stopped_by}",
+        guest=known.name,
+        uuid=known.id.uuid,
+        uri=known.id.uri,
+        reason=reason,
+    )
 
 
 async def _give_way(task: asyncio.Task[None] | None) -> None:

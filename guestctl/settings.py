@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from .model import Method, Scope, Unverifiable
+from .model import Method, Scope, Unverifiable, UserAction
 from .values import Kind, boolean, duration, one_of, several_of, size, uri_list, whole_number
 
 T = TypeVar("T")
@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of the table. per_guest: whether a [[guest]] may override it."""
+    """One row of the table.
+
+    per_guest: whether a [[guest]] may override it; guest_key: what it is called there.
+    """
 
     section: str
     name: str
@@ -26,15 +29,27 @@ class Setting:
     default: Any
     meaning: str
     per_guest: bool
+    guest_key: str
 
     @property
     def key(self) -> str:
         """The key as it is written in TOML."""
-        return self.name.replace("_", "-")
+        return _key(self.name)
 
 
-def _setting(kind: Kind[T], default: T, meaning: str, *, per_guest: bool = True) -> T:
-    metadata = {"kind": kind, "meaning": meaning, "per_guest": per_guest}
+def _key(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _setting(
+    kind: Kind[T], default: T, meaning: str, *, per_guest: bool = True, guest_key: str = ""
+) -> T:
+    metadata = {
+        "kind": kind,
+        "meaning": meaning,
+        "per_guest": per_guest,
+        "guest_key": guest_key,
+    }
     # The field stands where its value will be: dataclasses type field() the same way.
     setting: T = field(default=default, metadata=metadata)
     return setting
@@ -187,16 +202,45 @@ class Boot:
     )
 
 
+@dataclass(frozen=True)
+class UserShutdown:
+    """[user-shutdown]: what comes of guests that their users shut down from inside."""
+
+    action: UserAction = _setting(
+        one_of(*UserAction),
+        UserAction.KEEP_DOWN,
+        'What comes of a guest that its user shut down. "keep-down": it stays off, until somebody'
+        ' starts it. "restart": it is started again after a few seconds, unless the host is going'
+        ' down. "ignore": who stopped it changes nothing, as with libvirt alone: at the next boot'
+        " its autostart flag decides. A shutdown through the guest agent, as `virsh shutdown`"
+        " prefers, looks like the user's; so does any shutdown of a container.",
+        guest_key="user-shutdown",
+    )
+    request_window: float = _setting(
+        duration(1),
+        300.0,
+        "How long a press of a guest's power button (`virsh shutdown`) counts. A guest that"
+        " ignored it, and shuts itself down later, was shut down by its user; within this time it"
+        " counts as doing what the administrator asked for.",
+        per_guest=False,
+    )
+
+
 def rows(section: str, table: type) -> Iterator[Setting]:
     """The settings of one class of this module."""
     for row in fields(table):
         meta: Mapping[str, Any] = row.metadata
-        yield Setting(
-            section, row.name, meta["kind"], row.default, meta["meaning"], meta["per_guest"]
-        )
+        guest_key = meta["guest_key"] or _key(row.name)
+        told = (meta["kind"], row.default, meta["meaning"], meta["per_guest"], guest_key)
+        yield Setting(section, row.name, *told)
 
 
-SECTIONS: Mapping[str, type] = {"": General, "shutdown": Shutdown, "boot": Boot}
+SECTIONS: Mapping[str, type] = {
+    "": General,
+    "shutdown": Shutdown,
+    "boot": Boot,
+    "user-shutdown": UserShutdown,
+}
 SETTINGS: tuple[Setting, ...] = tuple(
     row for section, table in SECTIONS.items() for row in rows(section, table)
 )

@@ -17,7 +17,7 @@ def host_goes_down(ledger: Ledger, boot: str) -> None:
         if known.wanted is Wanted.OFF:
             ledger.was_hosts_doing(known.id)
             text = "it comes back: the host went down just after its stop"
-            ledger.add_reason(known.id, SOURCE, text)
+            ledger.trail.add(known.id, SOURCE, text)
 
 
 def host_stays_up_after_all(ledger: Ledger, boot: str) -> None:
@@ -25,7 +25,7 @@ def host_stays_up_after_all(ledger: Ledger, boot: str) -> None:
     for known in ledger.unsettled(boot):
         if known.wanted is Wanted.ON and known.taken_down:
             ledger.was_not_hosts_doing(known.id)
-            ledger.add_reason(known.id, SOURCE, "it stays down: the host did not go down after all")
+            ledger.trail.add(known.id, SOURCE, "it stays down: the host did not go down after all")
 
 
 def stopped_at_the_door(
@@ -41,7 +41,7 @@ def stopped_at_the_door(
         stopped = found.news and found.wanted is Wanted.OFF
         if known and guest.id in up and stopped and found.stopped_by is not StoppedBy.MOVED:
             ledger.was_hosts_doing(guest.id)
-            ledger.add_reason(guest.id, SOURCE, "it comes back: it stopped as the host went down")
+            ledger.trail.add(guest.id, SOURCE, "it comes back: it stopped as the host went down")
 
 
 def host_stayed_up(ledger: Ledger, known: Known) -> None:

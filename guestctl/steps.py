@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .model import GuestFacts, Job, JobKind, Method, State, StepEnd
+from .events import Job, JobKind
+from .model import GuestFacts, Method, State, StepEnd
 from .ports import ErrorKind, HypervisorError, within
 from .run import ENDING
 from .settings import Shutdown

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from .model import EventKind, GuestEvent, GuestFacts, State
+from .events import EventKind, GuestEvent
+from .model import GuestFacts, State
 from .ports import ErrorKind, Hypervisor, HypervisorError, within
 from .world import READ_LIMIT
 
@@ -53,6 +54,8 @@ class Subject:
 
     def hear(self, event: GuestEvent) -> None:
         """Take an event of this guest: whoever waits re-reads the state."""
+        if event.kind in (EventKind.MONITOR, EventKind.AGENT):
+            return  # libvirt's own follow
         if event.kind is EventKind.STOPPED:
             self.stopped = event.detail
         elif event.kind is EventKind.STARTED:

@@ -4,23 +4,52 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .model import GuestFacts, Known, NextBoot, State, Step, StoppedBy, Wanted
+from .attribution import Heard, Intent, verdict
+from .model import (
+    Certainty,
+    GuestFacts,
+    How,
+    Known,
+    NextBoot,
+    State,
+    StoppedBy,
+    UserAction,
+    Verdict,
+    Wanted,
+)
 
 
 @dataclass(frozen=True)
 class Wish:
     """Whether a guest is wanted on, who stopped it, and how that is known.
 
-    news: the ledger does not say so yet; it was inferred just now.
+    news: what the ledger does not say yet; it was found just now.
     """
 
     wanted: Wanted
     stopped_by: StoppedBy | None
     reason: str
-    news: bool = False
+    news: Verdict | None = None
 
 
-def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
+@dataclass(frozen=True)
+class Stop:
+    """What there is to judge a stop by, beside facts and ledger.
+
+    heard: None where nobody listened.  intent: what guestctl had begun to do with the guest.
+    window, action: the guest's policy of [user-shutdown].
+    """
+
+    heard: Heard | None = None
+    intent: Intent | None = None
+    window: float = 300.0
+    action: UserAction = UserAction.KEEP_DOWN
+
+
+UNWATCHED = Stop()
+
+
+def wish(known: Known | None, guest: GuestFacts, boot: str, stop: Stop = UNWATCHED) -> Wish:
     """What holds for a guest now; boot is the id of the current boot of the host."""
     if guest.started:
         return Wish(Wanted.ON, None, "it is running")
@@ -28,25 +57,58 @@ def wish(known: Known | None, guest: GuestFacts, boot: str) -> Wish:
         return Wish(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")
     if guest.state is State.UNKNOWN:
         return Wish(known.wanted, known.stopped_by, "its state could not be read")
-    if known.wanted is Wanted.OFF and known.unsettled not in (None, boot):
-        return Wish(Wanted.ON, StoppedBy.HOST, "the power went just after it stopped", news=True)
     if known.wanted is Wanted.OFF:
-        return Wish(Wanted.OFF, known.stopped_by, "it was turned off on purpose")
+        return _turned_off(known, boot)
     if _moved(known, guest, boot):
-        return Wish(Wanted.OFF, StoppedBy.MOVED, "it was migrated away", news=True)
+        return _judged(verdict("migrated", stop.heard), stop)
     if known.taken_down and not _was_somebody_else(known, guest, boot):
         return Wish(Wanted.ON, known.stopped_by, "a run took it down for the host's sake")
-    return _unwatched_stop(known, guest, boot)
+    if known.up_boot is None:
+        return Wish(Wanted.ON, known.stopped_by, _why_on(known))
+    if known.up_boot != boot:
+        return _power_went("it was running when the host went down unannounced", How.POWERED_OFF)
+    return _judged(verdict(guest.reason, stop.heard, stop.intent, stop.window), stop)
 
 
-def due(known: Known | None, guest: GuestFacts, boot: str, *, autostart: bool) -> Wish:
+def due(
+    known: Known | None,
+    guest: GuestFacts,
+    boot: str,
+    *,
+    autostart: bool,
+    action: UserAction = UserAction.KEEP_DOWN,
+) -> Wish:
     """What holds at a boot; autostart: whether libvirt's autostart of this guest is left to us.
 
-    The flag is its owner's word as long as nobody turned the guest off.
+    The flag is its owner's word as long as nobody turned the guest off, or policy says to ignore
+    who did.
     """
-    if autostart and guest.autostart and (known is None or known.wanted is None):
+    undecided = known is None or known.wanted is None or action is UserAction.IGNORE
+    if autostart and guest.autostart and undecided:
         return Wish(Wanted.ON, None, "libvirt's autostart flag is set")
     return wish(known, guest, boot)
+
+
+def _turned_off(known: Known, boot: str) -> Wish:
+    if known.unsettled not in (None, boot):
+        return _power_went("the power went just after it stopped")
+    return Wish(Wanted.OFF, known.stopped_by, "it was turned off on purpose")
+
+
+def _power_went(evidence: str, how: How | None = None) -> Wish:
+    found = Verdict(StoppedBy.HOST, how, Certainty.INFERRED, (evidence,))
+    return Wish(Wanted.ON, StoppedBy.HOST, evidence, found)
+
+
+def is_to_be_restarted(known: Known) -> bool:
+    """Whether its user shut it down, and policy is to start it again."""
+    return known.wanted is Wanted.ON and known.stopped_by is StoppedBy.USER
+
+
+def _why_on(known: Known) -> str:
+    if is_to_be_restarted(known):
+        return "its user shut it down, and policy is to start it again"
+    return "somebody asked for it to be on"
 
 
 def _moved(known: Known, guest: GuestFacts, boot: str) -> bool:
@@ -54,41 +116,22 @@ def _moved(known: Known, guest: GuestFacts, boot: str) -> bool:
     return guest.down and guest.reason == "migrated" and (known.taken_down or known.up_boot == boot)
 
 
-#: What libvirt says of a guest that went down by one of our steps, and by nothing else.
-_REASON_OF = {Step.SAVE: "saved", Step.SHUTDOWN: "shutdown", Step.POWEROFF: "destroyed"}
-_TELLING = frozenset({*_REASON_OF.values(), "from snapshot"})
-
-
 def _was_somebody_else(known: Known, guest: GuestFacts, boot: str) -> bool:
     """Whether libvirt says of a guest that we were to take down what no step of ours brings about.
 
     Such as "shutdown" of one that was only being saved: that run lost sight of it, or it was up
-    again since, and its user turned it off.  "unknown" tells nothing: libvirtd was restarted.
+    again since, and its user turned it off.
     """
-    if not guest.down or known.up_boot != boot or guest.reason not in _TELLING:
+    if not guest.down or known.up_boot != boot:
         return False
-    return guest.reason not in {_REASON_OF[step] for step in known.tried if step in _REASON_OF}
+    return not Intent(StoppedBy.HOST, known.tried).explains(guest.reason)
 
 
-def _unwatched_stop(known: Known, guest: GuestFacts, boot: str) -> Wish:
-    """Wanted on, and found down though no run of ours took it down: who did?
-
-    libvirt remembers the reason of the last stop until its daemon ends.
-    """
-    if known.up_boot is None:
-        return Wish(Wanted.ON, known.stopped_by, "somebody asked for it to be on")
-    if known.up_boot != boot:
-        reason = "it was running when the host went down unannounced"
-        return Wish(Wanted.ON, StoppedBy.HOST, reason, news=True)
-    if guest.reason in ("crashed", "failed", "daemon"):
-        return Wish(Wanted.ON, StoppedBy.CRASH, f"libvirt says that it {guest.reason}", news=True)
-    by = StoppedBy.ADMINISTRATOR if guest.reason in _BY_ADMINISTRATOR else StoppedBy.UNKNOWN
-    reason = f'somebody turned it off since it was last seen on (libvirt says "{guest.reason}")'
-    return Wish(Wanted.OFF, by, reason, news=True)
-
-
-#: Shut-off reasons that only a libvirt client brings about.
-_BY_ADMINISTRATOR = ("destroyed", "saved", "from snapshot")
+def _judged(found: Verdict, stop: Stop) -> Wish:
+    """Wanted on, and found down: what comes of that is decided by who stopped it."""
+    restarted = found.who is StoppedBy.USER and stop.action is UserAction.RESTART
+    on = restarted or found.who in (StoppedBy.CRASH, StoppedBy.HOST)
+    return Wish(Wanted.ON if on else Wanted.OFF, found.who, str(found), found)
 
 
 def hold_of(known: Known | None, guest: GuestFacts) -> str | None:
@@ -112,6 +155,7 @@ def next_boot(
     saves: bool,
     owned: bool,
     elsewhere: bool = False,
+    action: UserAction = UserAction.KEEP_DOWN,
 ) -> NextBoot:
     """What the next boot of the host does with the guest, were the host to go down now.
 
@@ -125,7 +169,7 @@ def next_boot(
         return NextBoot.HELD
     if elsewhere and (owned or not guest.autostart):
         return NextBoot.STAY_DOWN
-    on = due(known, guest, boot, autostart=owned).wanted is Wanted.ON
+    on = due(known, guest, boot, autostart=owned, action=action).wanted is Wanted.ON
     flagged = guest.autostart and (on or not owned)
     if not flagged and not (on and restore):
         return NextBoot.STAY_DOWN

@@ -7,16 +7,22 @@ connection that broke all guests are looked at.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from . import journal
+from .events import EventKind, GuestEvent
+from .hearing import Hearing
 from .ledger import Ledger
-from .model import GuestEvent, GuestFacts, GuestId, Known, StoppedBy, Wanted
+from .model import Certainty, GuestFacts, GuestId, Known, StoppedBy, Wanted
+from .policy import Policy
 from .ports import ErrorKind, Hypervisor, HypervisorError, within
 from .run import notice_guest
 from .waiting import first
-from .world import READ_LIMIT, World
+from .wanted import Stop, Wish
+from .world import LOOK_LIMIT, READ_LIMIT, World
 
 #: Between attempts to reach a hypervisor that is not there: at first, and at most.
 PAUSE, MOST_PAUSE = 1.0, 30.0
@@ -28,11 +34,14 @@ ANYWAY = 300.0
 HANDS_OFF = 1.0
 #: Until what could not be written down is looked at again.
 WRITE_AGAIN = 30.0
-#: An outage of libvirt that is no longer does not hide when guests stopped.
-JUST_NOW = 60.0
+#: An outage of libvirt, or of the service, that is no longer does not hide when guests stopped.
+JUST_NOW = 90.0
 NOT_YET = "not connected yet"
 #: Stops that were not somebody's act on this host do not settle.
 _NOBODY = frozenset({StoppedBy.HOST, StoppedBy.MOVED, StoppedBy.CRASH})
+#: What says nothing of a guest's state; libvirt's own events follow.
+_ASIDE = (EventKind.MONITOR, EventKind.AGENT)
+Policies = Callable[[GuestFacts], Policy]
 
 
 class _Hands(NamedTuple):
@@ -43,10 +52,24 @@ class _Hands(NamedTuple):
 
 
 class _Noticed(NamedTuple):
-    """Who is to be looked at again, and who was turned off just now."""
+    """Who is to be looked at again, who was stopped just now, and who is to be started again."""
 
     in_hand: set[GuestId]
     stopped: list[Known]
+    owed: list[Known]
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who is told what a Watch sees.
+
+    on_change: guests came up or went down, or the connection did.  on_stop: somebody stopped a
+    guest, and its settle time begins.  on_owed: its user did, and policy is to start it again.
+    """
+
+    on_change: Callable[[], None]
+    on_stop: Callable[[Known], None]
+    on_owed: Callable[[Known], None]
 
 
 class Watch:
@@ -60,22 +83,24 @@ class Watch:
         self,
         world: World,
         hypervisor: Hypervisor,
+        audience: Audience,
+        policy: Policies,
         *,
         is_run_under_way: Callable[[], bool],
-        on_change: Callable[[], None],
-        on_stop: Callable[[Known], None],
+        away: float = float("inf"),
     ) -> None:
-        """on_stop hears of each guest that somebody turned off: its settle time begins."""
+        """away: for how many seconds nobody had watched this host before."""
         self.up: dict[GuestId, str] = {}
         self.trouble = NOT_YET
         self._world = world
         self._hypervisor = hypervisor
+        self._audience = audience
+        self._policy = policy
         self._is_run_under_way = is_run_under_way
-        self._on_change = on_change
-        self._on_stop = on_stop
-        #: Whether the last attempt to connect worked, and when a connection was lost.
+        self._hearing = Hearing()
+        #: Whether the last attempt to connect worked, and since when nobody watches.
         self._reached = False
-        self._lost_at: float | None = None
+        self._away_since = asyncio.get_running_loop().time() - away
         self._all = False
         self._news: dict[GuestId, None] = {}
         self._wake = asyncio.Event()
@@ -105,38 +130,53 @@ class Watch:
         self._wake.set()
 
     def _hear(self, event: GuestEvent) -> None:
-        self._news[event.guest] = None
-        self._wake.set()
+        self._hearing.hear(event)
+        if event.kind not in _ASIDE:
+            self._news[event.guest] = None
+            self._wake.set()
 
     def _lost(self, why: str) -> None:
         if not self.trouble or self.trouble == NOT_YET:
             journal.log(f"connection lost: {why}", priority=journal.Priority.WARNING)
         if not self.trouble:
-            self._lost_at = asyncio.get_running_loop().time()
+            self._away_since = asyncio.get_running_loop().time()
+        self._hearing.end()
         # libvirt says the same thing in several ways: what changes is for the status only.
         self.trouble = why
-        self._on_change()
+        self._audience.on_change()
 
     @property
     def _was_away_shortly(self) -> bool:
         """Whether what happened meanwhile has happened just now."""
-        now = asyncio.get_running_loop().time()
-        return self._lost_at is not None and now - self._lost_at < JUST_NOW
+        return asyncio.get_running_loop().time() - self._away_since < JUST_NOW
 
     async def _attend(self) -> None:
         deaf = await within(READ_LIMIT, self._hypervisor.attend())
-        # Nobody knows when a guest stopped that was found down at the service's own start.
-        await self._read_all(live=self._was_away_shortly)
+        since = asyncio.get_running_loop().time()
+        self._hearing.begin(since, monitored=self._hypervisor.monitored)
+        await self._read_all(live=self._was_away_shortly, first=True)
         self._reached = True
         self.trouble = ""
-        self._on_change()
+        self._audience.on_change()
         journal.log(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
+        await self._find_agents()
         while not deaf.is_set():
             await first(self._wake.wait(), deaf.wait(), asyncio.sleep(ANYWAY))
             self._wake.clear()
             await self._look()
         text = f"{self._hypervisor.uri}: the connection broke"
         raise HypervisorError(ErrorKind.UNREACHABLE, text)
+
+    async def _find_agents(self) -> None:
+        """Of guests that run already: their agents were connected before anybody listened."""
+        if not (self.up and self._hypervisor.monitored):
+            return
+        uuids = [guest.uuid for guest in self.up]
+        with contextlib.suppress(HypervisorError):  # without an answer no agent is known of
+            natures = await within(LOOK_LIMIT, self._hypervisor.natures(uuids))
+            for guest, name in self.up.items():
+                if guest.uuid in natures and natures[guest.uuid].has_agent:
+                    self._hearing.hear(GuestEvent(guest, name, EventKind.AGENT, "connected"))
 
     async def _look(self) -> None:
         news, self._news = list(self._news), {}
@@ -156,14 +196,16 @@ class Watch:
     async def _observe(self, guest: GuestId) -> GuestFacts | None:
         return await within(READ_LIMIT, self._hypervisor.observe(guest.uuid))
 
-    async def _read_all(self, *, live: bool, news: Collection[GuestId] = ()) -> None:
+    async def _read_all(
+        self, *, live: bool, news: Collection[GuestId] = (), first: bool = False
+    ) -> None:
         """news: who is known to have been there; those that are not any more are gone."""
         hands = await self._hands()
         seen = await within(READ_LIMIT, self._hypervisor.guests())
         listed = {facts.id for facts in seen}
         self._count([], [guest for guest in self.up if guest not in listed])
         gone = [guest for guest in news if guest not in listed]
-        await self._take_notice(hands, seen, gone, live=live)
+        await self._take_notice(hands, seen, gone, live=live, first=first)
 
     async def _hands(self) -> _Hands:
         return await self._world.scribe(
@@ -180,19 +222,32 @@ class Watch:
         gone: Collection[GuestId],
         *,
         live: bool,
+        first: bool = False,
     ) -> None:
-        """live: what is seen has happened just now, as events told."""
+        """live: what is seen has happened just now, as events told; first: since the start."""
         self._count(seen, gone)
+        stops = {facts.id: self._stop(facts) for facts in seen}
+        look = _Look(self._world.boot, hands, stops, live, first)
         noticed = await self._world.scribe(
-            lambda ledger: self._write(ledger, hands, seen, gone, live), None
+            lambda ledger: self._write(ledger, look, seen, gone), None
         )
         if noticed is None:
             self._look_again({*(facts.id for facts in seen), *gone}, WRITE_AGAIN)
             return
         for known in noticed.stopped:
-            self._on_stop(known)
+            self._audience.on_stop(known)
+        for known in noticed.owed:
+            self._audience.on_owed(known)
+        for guest in (*(facts.id for facts in seen if facts.down), *gone):
+            if guest not in noticed.in_hand:
+                self._hearing.forget(guest)
         if noticed.in_hand:
             self._look_again(noticed.in_hand, HANDS_OFF)
+
+    def _stop(self, facts: GuestFacts) -> Stop:
+        policy = self._policy(facts).user_shutdown
+        heard = self._hearing.of_stop(facts.id) if facts.down else None
+        return Stop(heard, window=policy.request_window, action=policy.action)
 
     def _look_again(self, guests: Iterable[GuestId], later: float) -> None:
         self._news.update(dict.fromkeys(guests))
@@ -208,36 +263,57 @@ class Watch:
             elif facts.down:
                 self.up.pop(facts.id, None)
         if self.up != before:
-            self._on_change()
+            self._audience.on_change()
 
     def _write(
         self,
         ledger: Ledger,
-        hands: _Hands,
+        look: _Look,
         seen: Collection[GuestFacts],
         gone: Collection[GuestId],
-        live: bool,
     ) -> _Noticed:
-        boot = self._world.boot
         # What was seen of a guest that a run has dealt with meanwhile is not true any more.
-        in_hand = hands.in_hand | self._in_hand(ledger) | ledger.hands.taken_since(hands.newest)
-        stopped = []
-        for facts in seen:
-            if facts.id in in_hand:
-                continue
-            before = ledger.guest(facts.id)
-            notice_guest(ledger, before, facts, boot)
-            after = ledger.guest(facts.id)
-            if live and after and _was_turned_off(before, after):
-                ledger.unsettle(facts.id, boot)
-                stopped.append(ledger.guest(facts.id) or after)
+        taken = ledger.hands.taken_since(look.hands.newest)
+        in_hand = look.hands.in_hand | self._in_hand(ledger) | taken
+        free = [facts for facts in seen if facts.id not in in_hand]
+        stopped, owed = look.write(ledger, free)
         for guest in gone:
             if guest not in in_hand:
                 ledger.undecided(guest)
         met = {*(facts.id for facts in seen), *gone}
-        return _Noticed(in_hand & met, stopped)
+        return _Noticed(in_hand & met, stopped, owed)
 
 
-def _was_turned_off(before: Known | None, after: Known) -> bool:
-    was_on = before is not None and before.wanted is Wanted.ON
-    return was_on and after.wanted is Wanted.OFF and after.stopped_by not in _NOBODY
+@dataclass(frozen=True)
+class _Look:
+    """What a look at guests has to go by; see Watch._take_notice for live and first."""
+
+    boot: str
+    hands: _Hands
+    stops: Mapping[GuestId, Stop]
+    live: bool
+    first: bool
+
+    def write(
+        self, ledger: Ledger, guests: Collection[GuestFacts]
+    ) -> tuple[list[Known], list[Known]]:
+        """Bring the ledger in line; who was stopped just now, and who is to be started again."""
+        known = ledger.guests()
+        settling, owed = [], []
+        for facts in guests:
+            found = self._notice(ledger, known.get(facts.id), facts)
+            if found.wanted is Wanted.ON and found.stopped_by is StoppedBy.USER:
+                if found.news or self.first:
+                    owed.append(facts.id)
+            elif found.news and self.live and found.stopped_by not in _NOBODY:
+                ledger.unsettle(facts.id, self.boot)
+                settling.append(facts.id)
+        known = ledger.guests() if settling or owed else {}
+        return [known[guest] for guest in settling], [known[guest] for guest in owed]
+
+    def _notice(self, ledger: Ledger, known: Known | None, facts: GuestFacts) -> Wish:
+        stop = self.stops[facts.id]
+        if known and stop.heard and known.certainty is Certainty.INFERRED:
+            # A command looked first, and could only guess.
+            known = replace(known, wanted=Wanted.ON, up_boot=self.boot, taken_down=False)
+        return notice_guest(ledger, known, facts, self.boot, stop)

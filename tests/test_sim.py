@@ -14,19 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guestctl.config import Config
-from guestctl.model import (
-    Door,
-    EventKind,
-    GuestEvent,
-    GuestId,
-    GuestResult,
-    JobKind,
-    Outcome,
-    RunKind,
-    RunResult,
-    State,
-    Wanted,
-)
+from guestctl.events import EventKind, GuestEvent, JobKind
+from guestctl.model import Door, GuestId, GuestResult, Outcome, RunKind, RunResult, State, Wanted
 from guestctl.ports import ErrorKind, HypervisorError, within
 from guestctl.preserve import preserve
 from guestctl.restore import restore

@@ -40,7 +40,8 @@ def shutdown_verb(arguments: Namespace) -> int:
     def run(
         world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None
     ) -> Coroutine[Any, Any, RunResult]:
-        return preserve(world, config, kind, Door.COMMAND, seen, named, begun)
+        words = common.words(arguments)
+        return preserve(world, config, kind, Door.COMMAND, seen, named, begun, words)
 
     return _act(arguments, run)
 
@@ -51,7 +52,8 @@ def start_verb(arguments: Namespace) -> int:
     def run(
         world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None
     ) -> Coroutine[Any, Any, RunResult]:
-        return restore(world, config, Door.COMMAND, seen, named, arguments.decision)
+        decision, words = arguments.decision, common.words(arguments)
+        return restore(world, config, Door.COMMAND, seen, named, decision, words=words)
 
     return _act(arguments, run)
 

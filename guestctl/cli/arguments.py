@@ -121,6 +121,7 @@ def _add_shutdown(verbs: _Verbs) -> None:
         action="store_true",
         help="do nothing unless systemd is taking the host down (for units)",
     )
+    _reason(shutdown)
     _guests(shutdown, "*")
     _display_options(shutdown)
 
@@ -145,15 +146,18 @@ def _add_start(verbs: _Verbs) -> None:
         const=SaveDecision.DISCARD_SAVE,
         help="remove the save and boot; what only the guest's memory held is lost",
     )
+    _reason(start)
     _guests(start, "*")
     _display_options(start)
 
 
 def _add_marking_verbs(verbs: _Verbs) -> None:
     hold = verbs.add("hold", "never have guests started by guestctl until they are released")
-    hold.add_argument("--reason", default="held by the operator", help="why; shown by `list`")
+    _reason(hold, "why; shown by `list`")
     _guests(hold, "+")
-    _guests(verbs.add("release", "end a hold"), "+")
+    release = verbs.add("release", "end a hold; the guest is wanted on from then on")
+    _reason(release)
+    _guests(release, "+")
 
 
 def _add_reading_verbs(verbs: _Verbs) -> None:
@@ -165,6 +169,7 @@ def _add_reading_verbs(verbs: _Verbs) -> None:
     why = verbs.add("why", "show a guest's reason trail")
     why.add_argument("guest", metavar="GUEST", help="name or UUID")
     _json(why)
+    _json(verbs.add("watch", "follow what happens to guests, and who stopped them, until Ctrl-C"))
     history = verbs.add("history", "show past runs")
     history.add_argument("-n", dest="count", metavar="N", type=_count, default=10, help="how many")
     _json(history)
@@ -197,6 +202,10 @@ def _duration(text: str) -> float:
 
 def _guests(parser: argparse.ArgumentParser, count: str) -> None:
     parser.add_argument("guests", metavar="GUEST", nargs=count, help="name or UUID")
+
+
+def _reason(parser: argparse.ArgumentParser, text: str = "why, for the reason trail") -> None:
+    parser.add_argument("--reason", metavar="TEXT", help=text)
 
 
 def _display_options(parser: argparse.ArgumentParser) -> None:

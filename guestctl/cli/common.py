@@ -18,6 +18,7 @@ from ..ledger_file import TROUBLE
 from ..model import GuestId
 from ..ports import ErrorKind
 from ..scribe import ThreadScribe, read_ledger
+from ..trail import Words
 from ..uris import canonical, is_system, why_remote
 from ..world import Seen
 from .exits import CommandError, Exit, complain
@@ -126,6 +127,12 @@ def complain_of_blindness(chosen: Iterable[str]) -> None:
     """A user sees libvirt's side of the host's guests only."""
     if not host.is_root() and any(map(is_system, chosen)):
         complain(f"what is wanted of the host's guests, in {SYSTEM_STATE}, only root can read")
+
+
+def words(arguments: Namespace) -> Words | None:
+    """What the operator said about why (--reason), if anything."""
+    text: str | None = arguments.reason
+    return Words(f"operator:{host.operator()}", text) if text else None
 
 
 def find(names: Sequence[str], guests: Collection[Named]) -> frozenset[GuestId]:

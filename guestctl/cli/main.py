@@ -25,6 +25,7 @@ _VERBS = {
     "plan": "reading",
     "why": "reading",
     "history": "reading",
+    "watch": "watching",
     "check": "checking",
     "status": "status",
     "daemon": "serving",

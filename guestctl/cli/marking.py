@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from ..ledger import Ledger
 from ..ledger_file import TROUBLE, connect, transaction
-from ..model import GuestFacts, GuestId, State
+from ..model import GuestFacts, GuestId, State, Wanted
+from ..trail import Words
 from ..world import Seen, read_all
 from . import common
 from .exits import CommandError, Exit
@@ -19,7 +20,7 @@ from .text import emit, printable
 
 def hold_verb(arguments: Namespace) -> int:
     """`hold GUEST…`."""
-    reason: str = arguments.reason
+    reason: str = arguments.reason or "held by the operator"
     guests = _mark(arguments, lambda ledger, guest: _hold(ledger, guest, reason))
     for guest in guests:
         emit(f"{printable(guest.name)}: held: {printable(reason)}\n")
@@ -28,19 +29,26 @@ def hold_verb(arguments: Namespace) -> int:
 
 def release_verb(arguments: Namespace) -> int:
     """`release GUEST…`."""
-    for guest in _mark(arguments, _release):
-        emit(f"{printable(guest.name)}: released\n")
+    words = common.words(arguments)
+    for guest in _mark(arguments, lambda ledger, guest: _release(ledger, guest, words)):
+        emit(f"{printable(guest.name)}: released, and wanted on\n")
     return Exit.OK
 
 
 def _hold(ledger: Ledger, guest: GuestFacts, reason: str) -> None:
     ledger.hold(guest, reason)
-    ledger.add_reason(guest.id, "guestctl:hold", reason)
+    ledger.trail.add(guest.id, "guestctl:hold", reason)
 
 
-def _release(ledger: Ledger, guest: GuestFacts) -> None:
+def _release(ledger: Ledger, guest: GuestFacts, words: Words | None) -> None:
+    """Whatever kept it down, by a person's word or by its user's, does so no more."""
     ledger.hold(guest, None)
-    ledger.add_reason(guest.id, "guestctl:release", "released by the operator")
+    known = ledger.guest(guest.id)
+    if guest.persistent and not (known and known.wanted is Wanted.ON):
+        ledger.want(guest, Wanted.ON)
+    if words:
+        ledger.trail.add(guest.id, *words)
+    ledger.trail.add(guest.id, "guestctl:release", "released by the operator: it is wanted on")
 
 
 def _mark(arguments: Namespace, mark: Callable[[Ledger, GuestFacts], None]) -> list[GuestFacts]:

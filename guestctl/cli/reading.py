@@ -12,7 +12,7 @@ from typing import Any
 from .. import autostart, host, overview
 from ..config import Config
 from ..evidence import with_image
-from ..ledger import Ledger, PastGuest, PastRun, PastStep, TrailEntry
+from ..ledger import Ledger, PastGuest, PastRun, PastStep
 from ..model import GuestFacts, GuestId, GuestPlan, Known, RunKind, SaveRecord
 from ..overview import Row
 from ..plan import describe, plan_down
@@ -20,6 +20,7 @@ from ..policy import resolve
 from ..prospects import Prospects
 from ..runlock import is_held
 from ..storage import HostStorage
+from ..trail import TrailEntry
 from ..world import Seen, read_all, room_for_saves, with_natures
 from . import common
 from .exits import CommandError, Exit, complain
@@ -40,19 +41,25 @@ _LIST = ("NAME", "STATE", "WANTED", "SAVED", "AUTOSTART", "STOPPED BY", "NEXT BO
 
 
 def _list_line(row: Row) -> tuple[str, ...]:
-    stopped = row.stopped_by or "-"
-    if row.stopped_by and row.stopped_at:
-        stopped = f"{row.stopped_by} {when(row.stopped_at)}"
     return (
         row.name,
         row.state,
         row.wanted,
         "yes" if row.saved else "no",
         "yes" if row.autostart else "no",
-        stopped,
+        _stopped(row),
         row.next_boot,
         row.held or "-",
     )
+
+
+def _stopped(row: Row) -> str:
+    if not row.stopped_by:
+        return "-"
+    how = f", {row.stopped_how}" if row.stopped_how else ""
+    sure = f" ({row.certainty})" if row.certainty else ""
+    at = f" {when(row.stopped_at)}" if row.stopped_at else ""
+    return f"{row.stopped_by}{how}{sure}{at}"
 
 
 def _list_json(row: Row) -> dict[str, Any]:
@@ -177,7 +184,7 @@ def why_verb(arguments: Namespace) -> int:
 
 def _trail(ledger: Ledger, name: str) -> _Trail:
     guests = ledger.known_as(name)
-    entries = [(guest, entry) for guest in guests for entry in ledger.trail(guest)]
+    entries = [(guest, entry) for guest in guests for entry in ledger.trail.of(guest)]
     return sorted(entries, key=lambda pair: pair[1].at)
 
 

@@ -37,6 +37,8 @@ WHY = "Guests are taken to safety"
 LOGIND_LIMIT = 5.0
 #: How often it is looked whether the ledger in use is still the file.
 LEDGER_LOOK = 60.0
+#: How often the service leaves a trace of its life where no watchdog asks for more.
+ALIVE = 60.0
 #: Until a chore that failed is begun anew.
 CHORE_AGAIN = 5.0
 
@@ -47,6 +49,7 @@ def daemon_verb(arguments: Namespace) -> int:
     if arguments.claim_autostart:
         return _claim(loaded.config)
     folder = presence.run_folder(root=host.is_root())
+    away = presence.away(folder)
     try:
         presence.be_the_only_one(folder)
         host.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -54,7 +57,7 @@ def daemon_verb(arguments: Namespace) -> int:
         raise CommandError(Exit.LOCKED, "the service runs already") from None
     except OSError as error:
         raise CommandError(Exit.NOT_PERMITTED, f"cannot serve: {error}") from error
-    asyncio.run(_Daemon(arguments, loaded, folder).run())
+    asyncio.run(_Daemon(arguments, loaded, folder, away).run())
     return Exit.OK
 
 
@@ -94,7 +97,8 @@ def _claim(config: Config) -> int:
 class _Daemon:
     """One life of the service."""
 
-    def __init__(self, arguments: Namespace, loaded: Loaded, folder: Path) -> None:
+    def __init__(self, arguments: Namespace, loaded: Loaded, folder: Path, away: float) -> None:
+        self._away = away
         self._arguments = arguments
         self._loaded = loaded
         self._folder = folder
@@ -120,6 +124,7 @@ class _Daemon:
             state=host.state_folder(),
             autostart=frozenset(autostart.claimed()),
             on_change=self._on_change,
+            away=self._away,
         )
 
     def _on_change(self) -> None:
@@ -139,6 +144,7 @@ class _Daemon:
             await asyncio.wait([serving])
             serving.result()
         finally:
+            presence.be_alive(self._folder)
             for task in (*background, ready, serving):
                 task.cancel()
             await asyncio.wait([*background, ready, serving])
@@ -199,7 +205,8 @@ class _Daemon:
         interval = self._notifier.watchdog_interval
         while True:
             self._notifier.watchdog()
-            await asyncio.sleep(interval / 1.5 if interval else 3600)
+            presence.be_alive(self._folder)
+            await asyncio.sleep(interval / 1.5 if interval else ALIVE)
 
     async def _say(self) -> None:
         while True:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from guestctl.model import EventKind, GuestEvent, JobKind, Method, State
+from guestctl.events import EventKind, GuestEvent, JobKind
+from guestctl.model import Method, State
 from guestctl.ports import ErrorKind
 from tests.sim.behaviour import Save
 from tests.testbed.session import SessionDaemon

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
-from guestctl.model import EventKind, Job, JobKind, Method, State
+from guestctl.events import EventKind, Job, JobKind
+from guestctl.model import Method, State
 from guestctl.ports import ErrorKind
 
 from .behaviour import Abort, Agent, GuestSpec, Image, OtherJob
@@ -226,6 +227,7 @@ class SimGuest(Machine):
             reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
             return
         reply.ok()
+        self._emit_qemu("POWERDOWN")
         if self.state is State.PAUSED:
             self._owed.append(partial(self._hear_press, reply.by))
         elif self.state is State.RUNNING:
@@ -260,10 +262,48 @@ class SimGuest(Machine):
     def shut_itself_down(self, by: By = By.ITSELF) -> None:
         """It powers itself off, whoever made it do so; a paused guest does later."""
         if self.state is State.RUNNING:
+            self._emit_qemu("SHUTDOWN", "guest-shutdown", by_guest=True)
             self._emit(EventKind.SHUTDOWN, "guest")
+            self._emit_qemu("SHUTDOWN", "host-signal")
             self.go_down("shutdown", by)
         elif self.up:
             self._owed.append(partial(self.shut_itself_down, by))
+
+    def press(self) -> None:
+        """`virsh shutdown` by an administrator."""
+        self.request_shutdown(Reply(), Method.ACPI)
+
+    def ask_agent(self) -> None:
+        """`virsh shutdown --mode agent`."""
+        self.request_shutdown(Reply(), Method.AGENT)
+
+    def reset(self) -> None:
+        """`virsh reset`, or a reboot from inside; both forget what was asked of it."""
+        if self.state is State.RUNNING:
+            self._emit_qemu("RESET", "guest-reset", by_guest=True)
+            self._presses = 0
+            self._life += 1
+
+    def end_process(self, *, kill: bool) -> None:
+        """Its QEMU gets SIGTERM, or SIGKILL."""
+        if not self.up:
+            return
+        if not kill:
+            self._emit_qemu("SHUTDOWN", "host-signal")
+            self._emit(EventKind.SHUTDOWN, "host")
+        self.go_down("failed" if kill else "shutdown", By.SOMEBODY)
+
+    def hibernate(self) -> None:
+        """It suspends itself to its disk."""
+        if self.state is State.RUNNING:
+            self._emit_qemu("SUSPEND_DISK")
+            self._emit(EventKind.PMSUSPENDED, "disk")
+            self.shut_itself_down()
+
+    def revert(self) -> None:
+        """To a snapshot of when it was off."""
+        if self.up:
+            self.go_down("from snapshot", By.SOMEBODY)
 
     def poweroff(self, reply: Reply) -> None:
         if not self.up:
@@ -275,6 +315,7 @@ class SimGuest(Machine):
             self._later(self.behaviour.kill, self._killed, reply)
 
     def _killed(self, reply: Reply) -> None:
+        self._emit_qemu("SHUTDOWN", "host-signal")
         self._emit(EventKind.SHUTDOWN, "host")
         self.go_down("destroyed", reply.by)
         reply.ok()
@@ -392,7 +433,8 @@ class SimGuest(Machine):
     def crash(self) -> None:
         """A panic, with on_crash=destroy."""
         if self.up:
-            self._emit(EventKind.CRASHED)
+            self._emit_qemu("GUEST_PANICKED", "pause")
+            self._emit(EventKind.CRASHED, "panicked")
             self.go_down("crashed", By.ITSELF, Fate.CRASHED)
 
     def rename(self, name: str) -> None:

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, TypeVar
 
-from guestctl.model import GuestEvent, GuestFacts, Job, Method, Nature
+from guestctl.events import EventKind, GuestEvent, Job
+from guestctl.model import GuestFacts, Method, Nature
 from guestctl.ports import ErrorKind, HypervisorError
 
 from .behaviour import GuestSpec, Image
@@ -162,6 +163,10 @@ class SimHypervisor:
     def uri(self) -> str:
         return self._daemon.uri
 
+    @property
+    def monitored(self) -> bool:
+        return self._daemon.uri.startswith("qemu")
+
     def listen(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
@@ -172,7 +177,7 @@ class SimHypervisor:
 
     def hear(self, event: GuestEvent) -> None:
         """Hand an event on; those of an outage, and before the first call, are lost."""
-        if self._registered:
+        if self._registered and (event.kind is not EventKind.MONITOR or self.monitored):
             for listener in tuple(self._listeners):
                 listener(event)
 

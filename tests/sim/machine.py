@@ -7,7 +7,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
-from guestctl.model import Disk, DiskKind, EventKind, GuestEvent, GuestFacts, GuestId, State
+from guestctl.events import EventKind, GuestEvent
+from guestctl.model import Disk, DiskKind, GuestFacts, GuestId, State
 
 from .behaviour import GuestSpec, Image, nature_of, uuid_of
 from .chronicle import By, Entry, Fate
@@ -153,8 +154,16 @@ class Machine:
         self.state, self.reason = state, reason
 
     def _emit(self, kind: EventKind, detail: str = "unknown") -> None:
+        self._send(GuestEvent(self.id, self.name, kind, detail, at=self._loop.time()))
+
+    def _emit_qemu(self, event: str, cause: str = "", *, by_guest: bool = False) -> None:
+        """An event of QEMU's monitor; other drivers have none."""
+        now, kind = self._loop.time(), EventKind.MONITOR
+        self._send(GuestEvent(self.id, self.name, kind, event, cause, by_guest, now))
+
+    def _send(self, event: GuestEvent) -> None:
         if not self.behaviour.loses_events:
-            self._owner.emit(self, GuestEvent(self.id, self.name, kind, detail))
+            self._owner.emit(self, event)
 
     def _later(self, seconds: float, deed: Callable[..., object], *args: object) -> None:
         """At its time, unless the guest went down or up in between."""

@@ -302,7 +302,7 @@ def _trails(ledger: Ledger, host: SimHost) -> dict[str, list[tuple[float, str, s
     names = _names(ledger, host)
     trails = {}
     for guest in (GuestId(*row) for row in rows):
-        entries = [((e.at - BASE_NS) / 10**9, e.source, e.reason) for e in ledger.trail(guest)]
+        entries = [((e.at - BASE_NS) / 10**9, e.source, e.reason) for e in ledger.trail.of(guest)]
         trails[names.get(guest, guest.uuid)] = entries
     return dict(sorted(trails.items()))
 

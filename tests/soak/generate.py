@@ -8,7 +8,8 @@ from math import inf
 from typing import Any
 
 from guestctl.config import Config, GuestOverride
-from guestctl.model import DiskKind, JobKind, Method, Scope, State, Unverifiable
+from guestctl.events import JobKind
+from guestctl.model import DiskKind, Method, Scope, State, Unverifiable
 from guestctl.settings import Boot, General, Shutdown
 from tests.sim.behaviour import (
     IGNORED_BUTTON,

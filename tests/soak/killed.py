@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from guestctl.config import Config
-from guestctl.model import JobKind, Scope, State
+from guestctl.events import JobKind
+from guestctl.model import Scope, State
 from guestctl.settings import Boot, Shutdown
 from tests.sim.behaviour import (
     IGNORED_BUTTON,

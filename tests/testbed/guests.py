@@ -89,7 +89,9 @@ def domain_xml(spec: GuestSpec, image: GuestImage, console_log: Path) -> str:
     _text(domain, "uuid", spec.id)
     if spec.description:
         _text(domain, "description", spec.description)
-    _text(domain, "memory", str(spec.memory_mib + spec.dirty_mib), unit="MiB")
+    # The kernel's own record of each page takes a sixtieth of it, and tmpfs has some more.
+    memory = spec.memory_mib + spec.dirty_mib + spec.dirty_mib // 16
+    _text(domain, "memory", str(memory), unit="MiB")
     _text(domain, "vcpu", "1")
     _add_boot(domain, spec, image)
     _add_behaviour(domain, spec)

@@ -94,7 +94,7 @@ def test_no_import_leads_back_to_where_it_came_from() -> None:
 
 
 PURE = ["model", "values", "settings", "policy", "plan", "wanted", "outcome", "overview"]
-PURE += ["prospects", "staleness", "domain_xml", "uris"]
+PURE += ["prospects", "staleness", "domain_xml", "uris", "attribution", "hearing", "events"]
 WORLD = {"asyncio", "os", "pathlib", "sqlite3", "subprocess", "sys", "threading", "time"}
 
 
@@ -106,13 +106,13 @@ def test_decisions_are_pure(module: str) -> None:
 
 
 ONLY = {
-    "libvirt": {"hypervisor"},
-    "libvirt_qemu": {"hypervisor"},
+    "libvirt": {"hypervisor", "libvirt_events"},
+    "libvirt_qemu": {"libvirt_events"},
     "dbus_next": {"bus_library"},
     "sdnotify": {"notify"},
     "systemd": {"journal"},
     "subprocess": set(),
-    "sqlite3": {"hands", "ledger", "ledger_file", "saves", "scribe"},
+    "sqlite3": {"hands", "ledger", "ledger_file", "saves", "scribe", "trail"},
     "threading": {"threads", "scribe", "hypervisor", "journal"},
     "fcntl": {"runlock", "presence"},
 }

@@ -61,7 +61,7 @@ def prepare(command: Command, *reasons: str) -> None:
     with transaction(db):
         ledger.seen_up(RUNNING, "another boot")
         for reason in reasons:
-            ledger.add_reason(RUNNING.id, "source", reason)
+            ledger.trail.add(RUNNING.id, "source", reason)
     db.close()
     give(command)
 
@@ -535,6 +535,7 @@ def test_the_trail_and_the_history_tell_what_was_done(command: Command) -> None:
     assert [entry[2] for entry in trail] == sorted(entry[2] for entry in trail)
     assert {source for source, _, _ in trail} == {"guestctl:preserve"}
     assert trail[0][1].startswith("command: save (at most 10min), then shutdown")
+    assert trail[-1][1].startswith("saved by the host (observed): a run of guestctl")
     (run,) = command.json("history")
     assert run.keys() == RUN_FIELDS
     assert run["steps"][0].keys() == {"name", "step", "begun", "ended", "end", "reason"}
@@ -550,9 +551,19 @@ def test_a_held_guest_is_preserved_and_stays_held_until_it_is_released(command: 
     assert command.json("shutdown", "--preserve")["guests"][0]["outcome"] == "saved"
     (row,) = command.json("list")
     assert (row["held"], row["next_boot"]) == ("its disk\x1b[2J changed", "held")
-    command.run("release", "-c", TEST, "test")
+    command.run("release", "-c", TEST, "--reason", "it was the cable", "test")
     assert command.json("list")[0]["held"] is None
-    assert [entry[0] for entry in command.json("why", "test")][-1] == "guestctl:release"
+    words, release = command.json("why", "test")[-2:]
+    assert words[0].startswith("operator:")
+    assert words[1] == "it was the cable"
+    assert release[0] == "guestctl:release"
+
+
+def test_a_reason_goes_to_the_trail(command: Command) -> None:
+    command.json("shutdown", "--reason", "its licence ran out", "test")
+    source, reason, _ = command.json("why", "test")[0]
+    assert source.startswith("operator:")
+    assert reason == "its licence ran out"
 
 
 def test_a_reason_that_is_not_utf8_is_no_error(command: Command) -> None:

@@ -18,8 +18,16 @@ from guestctl.config import (
     load,
     load_what_can_be,
 )
-from guestctl.model import Method, Scope, Unverifiable
-from guestctl.settings import GUEST_SETTINGS, SETTINGS, Boot, General, Shutdown
+from guestctl.model import Method, Scope, Unverifiable, UserAction
+from guestctl.settings import (
+    GUEST_SETTINGS,
+    SECTIONS,
+    SETTINGS,
+    Boot,
+    General,
+    Shutdown,
+    UserShutdown,
+)
 from tests.unit.command import Command
 
 
@@ -79,6 +87,9 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         storage-timeout = "9s"
         managed-elsewhere = true
         sync-time = false
+        [user-shutdown]
+        action = "restart"
+        request-window = "10s"
     """
     assert read(tmp_path, text) == Config(
         General(("qemu:///session", "test:///default")),
@@ -97,6 +108,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
             240.0,
         ),
         Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, True, False),
+        user_shutdown=UserShutdown(UserAction.RESTART, 10.0),
     )
     # A setting that is new in the table belongs in the text above.
     assert all(f"{row.key} =" in text for row in SETTINGS)
@@ -119,9 +131,15 @@ def test_guest_tables_keep_their_order_and_their_values(tmp_path: Path) -> None:
     assert found.guests[1].values == {}
 
 
+def test_what_is_called_otherwise_in_a_guest_table_is_told(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, '[[guest]]\nmatch = "x"\naction = "restart"\n')
+    assert (problem.key, problem.line) == ("guest[1].action", 3)
+    assert 'it is called "user-shutdown"' in problem.message
+
+
 @pytest.mark.parametrize("row", GUEST_SETTINGS, ids=lambda row: row.key)
 def test_whatever_is_for_one_guest_may_stand_in_a_guest_table(tmp_path: Path, row: Any) -> None:
-    text = f'[[guest]]\nmatch = "x"\n{row.key} = {row.kind.show(row.default)}\n'
+    text = f'[[guest]]\nmatch = "x"\n{row.guest_key} = {row.kind.show(row.default)}\n'
     assert read(tmp_path, text).guests[0].values == {row.name: row.default}
 
 
@@ -425,7 +443,7 @@ def test_arbitrary_tables_are_a_configuration_or_a_problem(scratch: Path, text: 
 @given(st.lists(st.sampled_from(SETTINGS), unique=True))
 def test_each_wrong_setting_is_told_once(scratch: Path, rows: list[Any]) -> None:
     """No problem hides another, wherever it stands."""
-    by_section = {s: [r for r in rows if r.section == s] for s in ("", "shutdown", "boot")}
+    by_section = {s: [r for r in rows if r.section == s] for s in SECTIONS}
     text = ""
     for section, wrong in by_section.items():
         header = f"[{section}]\n" if section else ""

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestctl import ledger_file, scribe
-from guestctl.ledger import KEPT_RUNS, KEPT_TRAIL, Ledger, PastGuest, PastStep, TrailEntry
+from guestctl.ledger import KEPT_RUNS, Ledger, PastGuest, PastStep
 from guestctl.ledger_file import (
     SCHEMA_VERSION,
     TROUBLE,
@@ -27,10 +27,12 @@ from guestctl.ledger_file import (
     transaction,
 )
 from guestctl.model import (
+    Certainty,
     Door,
     GuestFacts,
     GuestId,
     GuestResult,
+    How,
     Known,
     Outcome,
     RunKind,
@@ -39,10 +41,12 @@ from guestctl.model import (
     StepEnd,
     StepResult,
     StoppedBy,
+    Verdict,
     Wanted,
 )
 from guestctl.saves import KEPT_SAVES
 from guestctl.scribe import open_ledger, read_ledger, set_aside
+from guestctl.trail import KEPT, TrailEntry
 from tests.unit.makers import BOOT, guest, guest_id, off, texts
 
 DONE = StepResult(Step.SAVE, StepEnd.DONE, 1.0)
@@ -121,10 +125,16 @@ def test_a_guest_that_somebody_wants_on_was_stopped_by_nobody(ledger: Ledger) ->
 
 @pytest.mark.parametrize("wanted", Wanted)
 def test_what_is_inferred_is_known_afterwards(ledger: Ledger, wanted: Wanted) -> None:
-    ledger.infer(off(), wanted, StoppedBy.CRASH)
+    says = Verdict(StoppedBy.CRASH, How.CRASHED, Certainty.INFERRED, ("it crashed", "at night"))
+    ledger.judge(off(), wanted, says)
     found = known_of(ledger, off())
     assert (found.wanted, found.stopped_by) == (wanted, StoppedBy.CRASH)
+    assert (found.how, found.certainty) == (How.CRASHED, Certainty.INFERRED)
     assert found.taken_down is (wanted is Wanted.ON)
+    assert ledger.trail.newest_verdict(off().id) == says
+    (line,) = ledger.trail.of(off().id)
+    assert line.source == "guestctl:inferred"
+    assert line.reason == "crashed (inferred): it crashed; at night"
 
 
 def test_a_hold_outlives_everything_but_its_release(ledger: Ledger) -> None:
@@ -159,10 +169,10 @@ def test_the_same_uuid_on_another_connection_is_another_guest(ledger: Ledger) ->
 
 def test_a_guest_that_is_forgotten_leaves_its_trail(ledger: Ledger) -> None:
     ledger.seen_up(guest(), BOOT)
-    ledger.add_reason(guest_id(), "guestctl", "gone")
+    ledger.trail.add(guest_id(), "guestctl", "gone")
     ledger.forget(guest_id())
     assert ledger.guests() == {}
-    assert [entry.reason for entry in ledger.trail(guest_id())] == ["gone"]
+    assert [entry.reason for entry in ledger.trail.of(guest_id())] == ["gone"]
 
 
 # Finding a guest's trail again
@@ -179,13 +189,13 @@ def test_a_guest_is_found_by_its_name(ledger: Ledger) -> None:
 @pytest.mark.parametrize("change", [str, str.upper])
 def test_a_guest_is_found_by_its_uuid(ledger: Ledger, change: Callable[[str], str]) -> None:
     ledger.seen_up(guest(), BOOT)
-    ledger.add_reason(guest_id(), "guestctl", "x")
+    ledger.trail.add(guest_id(), "guestctl", "x")
     assert list(ledger.known_as(change(guest_id().uuid))) == [guest_id()]
 
 
 def test_a_held_guest_is_found_though_nothing_else_ever_happened_to_it(ledger: Ledger) -> None:
     ledger.hold(off(), "disk")
-    ledger.add_reason(guest_id(), "guestctl:hold", "disk")
+    ledger.trail.add(guest_id(), "guestctl:hold", "disk")
     assert list(ledger.known_as("web")) == [guest_id()]
 
 
@@ -193,7 +203,7 @@ def test_a_forgotten_guest_is_found_by_name_and_by_uuid(ledger: Ledger) -> None:
     """A transient guest that was taken down: "why" is asked of those most of all."""
     transient = guest(persistent=False)
     ledger.begin_step(a_run(ledger), transient, Step.SHUTDOWN)
-    ledger.add_reason(guest_id(), "guestctl:preserve", "shutdown done")
+    ledger.trail.add(guest_id(), "guestctl:preserve", "shutdown done")
     ledger.forget(guest_id())
     assert list(ledger.known_as("web")) == [guest_id()]
     assert list(ledger.known_as(guest_id().uuid)) == [guest_id()]
@@ -213,13 +223,13 @@ def test_a_trail_is_in_the_order_in_which_it_was_written(ledger: Ledger) -> None
     """A clock may be set back; the trail is not shuffled by it."""
     jumping = Ledger(ledger.db, iter([50, 10, 30]).__next__)
     for reason in ("first", "second", "third"):
-        jumping.add_reason(guest_id(), "source", reason)
-    assert ledger.trail(guest_id()) == [
+        jumping.trail.add(guest_id(), "source", reason)
+    assert ledger.trail.of(guest_id()) == [
         TrailEntry("source", "first", 50),
         TrailEntry("source", "second", 10),
         TrailEntry("source", "third", 30),
     ]
-    assert ledger.trail(guest_id(2)) == []
+    assert ledger.trail.of(guest_id(2)) == []
 
 
 # Runs
@@ -378,13 +388,13 @@ def test_old_runs_go_with_all_that_belongs_to_them(ledger: Ledger) -> None:
 
 
 def test_each_guest_keeps_the_newest_of_its_trail(ledger: Ledger) -> None:
-    for number in range(KEPT_TRAIL + 5):
-        ledger.add_reason(guest_id(1), "source", str(number))
-    ledger.add_reason(guest_id(2), "source", "the only one")
+    for number in range(KEPT + 5):
+        ledger.trail.add(guest_id(1), "source", str(number))
+    ledger.trail.add(guest_id(2), "source", "the only one")
     end(ledger, a_run(ledger))
-    reasons = [entry.reason for entry in ledger.trail(guest_id(1))]
-    assert reasons == [str(number) for number in range(5, KEPT_TRAIL + 5)]
-    assert [entry.reason for entry in ledger.trail(guest_id(2))] == ["the only one"]
+    reasons = [entry.reason for entry in ledger.trail.of(guest_id(1))]
+    assert reasons == [str(number) for number in range(5, KEPT + 5)]
+    assert [entry.reason for entry in ledger.trail.of(guest_id(2))] == ["the only one"]
 
 
 def test_pruning_forgets_neither_wishes_nor_holds(ledger: Ledger) -> None:
@@ -416,9 +426,9 @@ def test_any_text_is_kept_as_it_is(name: str, uri: str, reason: str, trail: list
     facts = guest(name, id=GuestId(uri, guest_id().uuid))
     ledger.hold(facts, reason)
     for entry in trail:
-        ledger.add_reason(facts.id, name, entry)
+        ledger.trail.add(facts.id, name, entry)
     assert known_of(ledger, facts) == Known(facts.id, name, hold=reason)
-    assert [(e.source, e.reason) for e in ledger.trail(facts.id)] == [(name, t) for t in trail]
+    assert [(e.source, e.reason) for e in ledger.trail.of(facts.id)] == [(name, t) for t in trail]
     assert list(ledger.known_as(name)) == [facts.id]
     db.close()
 
@@ -469,7 +479,7 @@ def make(path: Path, *reasons: str) -> None:
     with transaction(db):
         ledger.seen_up(guest(), BOOT)
         for reason in reasons:
-            ledger.add_reason(guest_id(), "source", reason)
+            ledger.trail.add(guest_id(), "source", reason)
     db.close()
 
 
@@ -489,14 +499,14 @@ class Opened:
     def works(self) -> bool:
         """Whether what is written can be read."""
         with transaction(self.ledger.db):
-            self.ledger.add_reason(guest_id(9), "source", "written now")
-        return [entry.reason for entry in self.ledger.trail(guest_id(9))] == ["written now"]
+            self.ledger.trail.add(guest_id(9), "source", "written now")
+        return [entry.reason for entry in self.ledger.trail.of(guest_id(9))] == ["written now"]
 
 
 def test_what_was_written_is_there_when_the_file_is_opened_again(path: Path) -> None:
     make(path, "kept")
     with Opened(path) as opened:
-        assert [entry.reason for entry in opened.ledger.trail(guest_id())] == ["kept"]
+        assert [entry.reason for entry in opened.ledger.trail.of(guest_id())] == ["kept"]
         assert opened.works()
         assert opened.trouble == []
 
@@ -590,7 +600,7 @@ def test_a_damaged_ledger_is_set_aside_and_a_new_one_begun(
     assert str(aside) in trouble
     with Opened(path) as again:
         assert again.trouble == []
-        assert [entry.reason for entry in again.ledger.trail(guest_id(9))] == ["written now"]
+        assert [entry.reason for entry in again.ledger.trail.of(guest_id(9))] == ["written now"]
 
 
 def test_damaged_ledgers_are_all_kept(path: Path) -> None:
@@ -699,18 +709,18 @@ def test_reading_makes_no_file(path: Path) -> None:
 def test_whoever_only_reads_cannot_write(path: Path) -> None:
     make(path, "kept")
     with Opened(path, read_ledger) as opened:
-        assert [entry.reason for entry in opened.ledger.trail(guest_id())] == ["kept"]
+        assert [entry.reason for entry in opened.ledger.trail.of(guest_id())] == ["kept"]
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            opened.ledger.add_reason(guest_id(), "source", "no")
+            opened.ledger.trail.add(guest_id(), "source", "no")
 
 
 def test_reading_goes_on_while_a_run_writes(path: Path) -> None:
     make(path, "committed")
     with Opened(path) as writer, Opened(path, read_ledger) as reader:
         with transaction(writer.ledger.db):
-            writer.ledger.add_reason(guest_id(), "source", "not yet")
-            assert [e.reason for e in reader.ledger.trail(guest_id())] == ["committed"]
-        assert len(reader.ledger.trail(guest_id())) == 2
+            writer.ledger.trail.add(guest_id(), "source", "not yet")
+            assert [e.reason for e in reader.ledger.trail.of(guest_id())] == ["committed"]
+        assert len(reader.ledger.trail.of(guest_id())) == 2
 
 
 @pytest.mark.parametrize("name", ["a b%20?mode=rw#x", "ä", "'"])
@@ -718,7 +728,7 @@ def test_any_folder_name_can_be_read_from(tmp_path: Path, name: str) -> None:
     path = tmp_path / name / "ledger.db"
     make(path, "kept")
     with Opened(path, read_ledger) as opened:
-        assert len(opened.ledger.trail(guest_id())) == 1
+        assert len(opened.ledger.trail.of(guest_id())) == 1
         assert opened.trouble == []
 
 
@@ -735,7 +745,7 @@ def test_reading_a_damaged_ledger_is_trouble_and_no_error(
         opened.ledger.runs()
         opened.ledger.restored_since_preserve(BOOT)
         for guest_found in opened.ledger.known_as("web"):
-            opened.ledger.trail(guest_found)
+            opened.ledger.trail.of(guest_found)
     assert opened.trouble
     assert path.read_bytes() == damaged
 
@@ -779,7 +789,7 @@ def test_a_ledger_that_cannot_be_written_is_read_all_the_same(
     before = path.read_bytes()
     with Opened(path, opener) as opened:
         assert opened.ledger.remembers
-        assert [entry.reason for entry in opened.ledger.trail(guest_id())] == ["kept"]
+        assert [entry.reason for entry in opened.ledger.trail.of(guest_id())] == ["kept"]
         assert opened.works()
     (trouble,) = opened.trouble
     assert "cannot write to the ledger" in trouble
@@ -801,10 +811,10 @@ def test_a_copy_holds_what_is_only_in_the_wal(path: Path) -> None:
     make(path, "closed")
     with Opened(path) as writer:
         with transaction(writer.ledger.db):
-            writer.ledger.add_reason(guest_id(), "source", "in the WAL")
+            writer.ledger.trail.add(guest_id(), "source", "in the WAL")
         assert path.with_name("ledger.db-wal").stat().st_size > 0
         copy = copy_of(path)
-        found = [entry.reason for entry in Ledger(copy, clock()).trail(guest_id())]
+        found = [entry.reason for entry in Ledger(copy, clock()).trail.of(guest_id())]
         copy.close()
     assert found == ["closed", "in the WAL"]
 
@@ -822,7 +832,7 @@ def test_copying_a_damaged_ledger_is_trouble_as_any_other(
 def test_the_schema_is_what_the_version_says() -> None:
     """Whoever changes it must raise the number, and write the way there."""
     statements = " ".join(ledger_file._SCHEMA.split())
-    assert (SCHEMA_VERSION, len(statements.split(";"))) == (1, 8)
+    assert (SCHEMA_VERSION, len(statements.split(";"))) == (1, 7)
 
 
 def test_what_a_run_has_begun_with_a_guest_is_known_until_its_end_is_seen(ledger: Ledger) -> None:
@@ -842,8 +852,8 @@ def test_a_wish_is_forgotten_and_the_hold_and_the_trail_are_not(ledger: Ledger) 
     ledger.want(guest(), Wanted.OFF, StoppedBy.USER)
     ledger.unsettle(guest_id(), BOOT)
     ledger.hold(guest(), "later")
-    ledger.add_reason(guest_id(), "guestctl", "gone")
+    ledger.trail.add(guest_id(), "guestctl", "gone")
     ledger.undecided(guest_id())
     known = ledger.guests()[guest_id()]
-    assert (known.wanted, known.hold, len(ledger.trail(guest_id()))) == (None, "later", 1)
+    assert (known.wanted, known.hold, len(ledger.trail.of(guest_id()))) == (None, "later", 1)
     assert ledger.unsettled(BOOT) == []

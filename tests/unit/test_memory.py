@@ -8,11 +8,12 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
+from guestctl.attribution import verdict
 from guestctl.cli.display import Display
 from guestctl.config import Config
 from guestctl.ledger import Ledger
 from guestctl.ledger_file import connect
-from guestctl.model import Door, GuestFacts, RunKind, RunResult, State, StoppedBy, Wanted
+from guestctl.model import Door, GuestFacts, RunKind, RunResult, State, Wanted
 from guestctl.plan import plan_restore
 from guestctl.policy import resolve
 from guestctl.preserve import preserve
@@ -101,7 +102,7 @@ def test_a_guest_whose_first_start_fails_is_still_owed_one(ledger: Ledger, reaso
 def test_an_operators_start_that_fails_is_not_taken_for_a_stop(ledger: Ledger) -> None:
     facts = off(reason="shutdown")
     ledger.seen_up(guest(), BOOT)
-    ledger.infer(facts, Wanted.OFF, StoppedBy.UNKNOWN)
+    ledger.judge(facts, Wanted.OFF, verdict("shutdown"))
     ledger.want(facts, Wanted.ON)
     assert wish(ledger.guests()[facts.id], facts, BOOT).wanted is Wanted.ON
 
@@ -121,4 +122,4 @@ def test_nothing_is_inferred_from_a_state_that_could_not_be_read(ledger: Ledger)
     named_none: frozenset[Any] = frozenset()
     run_async(restore(here, Config(), Door.COMMAND, Seen((unknown,), {}), named_none))
     assert ledger.guests()[unknown.id].wanted is Wanted.ON
-    assert ledger.trail(unknown.id) == []
+    assert ledger.trail.of(unknown.id) == []

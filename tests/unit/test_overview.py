@@ -36,6 +36,8 @@ def test_a_running_guest() -> None:
         wanted=Wanted.ON,
         stopped_by=None,
         stopped_at=None,
+        stopped_how=None,
+        certainty=None,
         autostart=True,
         held=None,
         next_boot=NextBoot.RESUME,

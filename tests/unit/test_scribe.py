@@ -57,7 +57,7 @@ def adding(reason: str) -> Callable[[Ledger], str]:
     """Work that writes one line and says so."""
 
     def work(ledger: Ledger) -> str:
-        ledger.add_reason(guest_id(), "source", reason)
+        ledger.trail.add(guest_id(), "source", reason)
         return f"wrote {reason}"
 
     return work
@@ -67,7 +67,7 @@ def failing(error: Exception) -> Callable[[Ledger], str]:
     """Work that writes one line and then fails."""
 
     def work(ledger: Ledger) -> str:
-        ledger.add_reason(guest_id(), "source", "half of it")
+        ledger.trail.add(guest_id(), "source", "half of it")
         raise error
 
     return work
@@ -77,7 +77,7 @@ def reasons_in(path: Path) -> list[str]:
     """What another process would read now."""
     db = connect_to_read(path)
     try:
-        return [entry.reason for entry in Ledger(db, lambda: 0).trail(guest_id())]
+        return [entry.reason for entry in Ledger(db, lambda: 0).trail.of(guest_id())]
     finally:
         db.close()
 
@@ -354,7 +354,7 @@ def test_a_full_disk_is_told_once_and_what_was_there_can_still_be_read(path: Pat
         await scribe(shrink, None)
         calls = (scribe(adding("x" * 5000), "default") for _ in range(20))
         results = set(await asyncio.gather(*calls))
-        count = await scribe(lambda ledger: len(ledger.trail(guest_id())), -1)
+        count = await scribe(lambda ledger: len(ledger.trail.of(guest_id())), -1)
         # Transactions are begun and ended as ever.
         transactional = await scribe(lambda ledger: ledger.db.in_transaction, False)
         return results, count, transactional
@@ -418,7 +418,7 @@ async def use_all(scribe: ThreadScribe) -> None:
     await scribe(adding("x"), "")
     await scribe(lambda ledger: ledger.restored_since_preserve(BOOT), None)
     await scribe(lambda ledger: len(ledger.runs()), 0)
-    await scribe(lambda ledger: len(ledger.trail(guest_id())), 0)
+    await scribe(lambda ledger: len(ledger.trail.of(guest_id())), 0)
 
 
 @pytest.fixture(scope="module")
