@@ -30,7 +30,7 @@ class Restarts:
         times, last = self._late.get(guest, (0, now))
         times = times if now - last < CALM else 0
         pause = min(PAUSE * 2.0**times, MOST_PAUSE)
-        if guest not in self._due:
+        if self._due.get(guest, now) <= now:
             self._due[guest] = now + pause
             self._late[guest] = times + 1, now + pause
             self._changed.set()
@@ -44,7 +44,8 @@ class Restarts:
             ready = {guest for guest, at in self._due.items() if at <= now}
             if ready:
                 await self._start(ready)
-                self._due = {g: at for g, at in self._due.items() if g not in ready}
+                # Unless it is due anew: its start may have failed.
+                self._due = {g: at for g, at in self._due.items() if g not in ready or at > now}
                 continue
             pauses = [asyncio.sleep(at - now) for at in sorted(self._due.values())[:1]]
             await first(self._changed.wait(), *pauses)

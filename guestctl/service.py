@@ -18,7 +18,7 @@ from .config import Config
 from .doors import Announcer, Doors
 from .hoststop import host_stop, tell
 from .ledger import Ledger
-from .model import Door, GuestId, Known
+from .model import Door, GuestId, Known, Outcome, Wanted
 from .patience import Patience
 from .policy import resolve
 from .ports import Hypervisor
@@ -26,7 +26,6 @@ from .restarts import Restarts
 from .restore import restore
 from .runlock import LockHeld, is_held, run_lock_of_service
 from .waiting import first
-from .wanted import is_to_be_restarted
 from .watch import Audience, Watch
 from .world import World, read_all, read_all_patiently
 
@@ -385,7 +384,7 @@ class Service:
         """Somebody may have decided otherwise meanwhile, or started them."""
         nothing: dict[GuestId, Known] = {}
         known = await self._world.scribe(Ledger.guests, nothing)
-        named = frozenset(g for g in guests if g in known and is_to_be_restarted(known[g]))
+        named = frozenset(g for g in guests if g in known and known[g].wanted is Wanted.ON)
         hypervisors = {guest.uri: self._world.hypervisors[guest.uri] for guest in named}
         world = replace(self._world, hypervisors=hypervisors)
         seen = await read_all_patiently(hypervisors, 0.0)
@@ -395,6 +394,9 @@ class Service:
         tell(result)
         if result.interrupted:
             raise asyncio.CancelledError
+        for guest in result.guests:
+            if guest.outcome is Outcome.FAILED:
+                self._restarts.owe(guest.guest)
 
 
 def _say_stopped(known: Known, reason: str) -> None:

@@ -43,6 +43,9 @@ class Bench(Protocol):
     def pause(self, uuid: str) -> None:
         """As `virsh suspend` does."""
 
+    def reset(self, uuid: str) -> None:
+        """As `virsh reset` does."""
+
     def make_transient(self) -> None:
         """Start the guest named PASSING, which is defined nowhere."""
 
@@ -156,6 +159,9 @@ class SimulatedBench:
     def pause(self, uuid: str) -> None:
         self._guest(uuid).pause()
 
+    def reset(self, uuid: str) -> None:
+        self._guest(uuid).reset()
+
     def make_transient(self) -> None:
         self._daemon.add(GuestSpec(PASSING, persistent=False))
 
@@ -204,6 +210,9 @@ class LibvirtBench:
 
     def pause(self, uuid: str) -> None:
         self._admin.lookupByUUIDString(uuid).suspend()
+
+    def reset(self, uuid: str) -> None:
+        self._admin.lookupByUUIDString(uuid).reset()
 
     def make_transient(self) -> None:
         self._admin.createXML(self._xml(PASSING))

@@ -18,6 +18,7 @@ from tests.sim.behaviour import Save
 from tests.testbed.session import SessionDaemon
 
 from .benches import (
+    LIMIT,
     NAME,
     PASSING,
     POLL,
@@ -65,6 +66,7 @@ DIFFERENCES: dict[tuple[str, str], tuple[object, str]] = {
     ("test driver", f"job {_OFF}"): (ErrorKind.UNSUPPORTED, "it knows no jobs"),
     ("test driver", "set_time without an agent"): (None, "it only notes the time"),
     ("test driver", "discard_save without a save"): (None, "it minds nothing that is not there"),
+    ("test driver", "events of QEMU"): (False, "it has none"),
     ("test driver", "event SHUTDOWN"): (False, "it stops guests without a word before"),
 }
 
@@ -297,6 +299,68 @@ def test_shutdown_is_asked_for_and_takes_its_time(bench: Bench) -> None:
         assert (await trial.heard(EventKind.STOPPED)).detail == "shutdown"
         told = any(event.kind is EventKind.SHUTDOWN for event in trial.events)
         assert told is expected(trial, "event SHUTDOWN", True)
+
+    bench.run(story)
+
+
+def of_stops(events: list[GuestEvent]) -> list[str]:
+    """What is told of a stop, in its order: QEMU's events with who brought them about."""
+    return [
+        f"{event.detail} by {'guest' if event.by_guest else 'host'}"
+        if event.kind is EventKind.MONITOR
+        else f"{event.kind} {event.detail}"
+        for event in events
+        if event.kind in (EventKind.MONITOR, EventKind.STOPPED)
+    ]
+
+
+def without_repeats(words: list[str]) -> list[str]:
+    """Requests that were repeated count once."""
+    return [word for word, before in zip(words, ["", *words], strict=False) if word != before]
+
+
+def test_who_shut_it_down_can_be_told(bench: Bench) -> None:
+    """A request comes before what the guest does, and that before libvirt ends the process."""
+
+    async def story(trial: Trial) -> None:
+        await trial.on()
+        while (await trial.facts()).up:
+            await refusal(trial.hypervisor.request_shutdown(trial.guest, Method.ACPI))
+            await asyncio.sleep(0.3)
+        await trial.heard(EventKind.STOPPED)
+        told = ["POWERDOWN by host", "SHUTDOWN by guest", "SHUTDOWN by host", "stopped shutdown"]
+        assert trial.hypervisor.monitored is expected(trial, "events of QEMU", True)
+        if trial.hypervisor.monitored:
+            assert without_repeats(of_stops(trial.events)) == told
+            now = asyncio.get_running_loop().time()
+            assert now - LIMIT < trial.events[0].at <= trial.events[-1].at <= now
+        else:
+            assert of_stops(trial.events) == told[-1:]
+
+    bench.run(story)
+
+
+def test_who_pulled_its_plug_can_be_told(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.on()
+        await trial.hypervisor.poweroff(trial.guest)
+        await trial.heard(EventKind.STOPPED)
+        told = ["SHUTDOWN by host", "stopped destroyed"]
+        assert of_stops(trial.events) == (told if trial.hypervisor.monitored else told[-1:])
+
+    bench.run(story)
+
+
+def test_a_reset_is_no_stop(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.on()
+        if not trial.hypervisor.monitored:
+            return  # libvirt's test driver knows no reset
+        bench.reset(trial.guest)
+        event = await trial.heard(EventKind.MONITOR)
+        assert event.detail == "RESET"
+        assert (await trial.facts()).state is State.RUNNING
+        assert "stopped" not in " ".join(of_stops(trial.events))
 
     bench.run(story)
 

@@ -380,16 +380,22 @@ class SimGuest(Machine):
         self._hears_from = self._loop.time() + self.behaviour.boots
         self._set(State.RUNNING, "booted")
         self._emit(EventKind.STARTED, "booted")
+        self._connect_agent()
 
     def _restored(self, by: By) -> None:
         self._consume_image(by)
         self._begin_to_run()
         self._emit(EventKind.STARTED, "restored")
+        self._connect_agent()
         if self._image_paused:
             self._set(State.PAUSED, "from snapshot")
             self._emit(EventKind.SUSPENDED)
         else:
             self._run("restored")
+
+    def _connect_agent(self) -> None:
+        if self.behaviour.agent not in (Agent.NONE, Agent.ABSENT):
+            self._later(self.behaviour.boots, self._emit, EventKind.AGENT, "connected")
 
     def unpause(self, reply: Reply) -> None:
         if self.state in (State.RUNNING, State.SHUT_OFF):

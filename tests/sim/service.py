@@ -149,6 +149,8 @@ class ServedHost:
         self.told_to_end = asyncio.Event()
         self.log: list[tuple[float, str]] = []
         self._services: list[Service] = []
+        #: When there was a service last.
+        self._alive = float("-inf")
 
     # -- what it is asked ------------------------------------------------------------------------
 
@@ -179,6 +181,7 @@ class ServedHost:
 
     def start(self) -> Life:
         """The service begins, and logind says what there is to say."""
+        away = asyncio.get_running_loop().time() - self._alive
         life = Life(self)
         life.process.fuses, self.fuses = self.fuses, {}
         surroundings = Surroundings(
@@ -190,6 +193,7 @@ class ServedHost:
             state=self.state,
             autostart=self.autostart,
             on_change=lambda: None,
+            away=away,
         )
         self.lives.append(life)
         self._services.append(Service(surroundings, self.config))
@@ -218,10 +222,12 @@ class ServedHost:
         """SIGTERM, and to the end of the process."""
         self.life.doors.terminate()
         await self.life.ended()
+        self._alive = asyncio.get_running_loop().time()
 
     def kill(self) -> None:
         """SIGKILL to the service."""
         self.life.kill()
+        self._alive = asyncio.get_running_loop().time()
 
     # -- the host's end --------------------------------------------------------------------------
 

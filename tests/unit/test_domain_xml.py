@@ -260,3 +260,15 @@ def test_the_data_file_of_a_disk_is_one_of_its_disks() -> None:
     nature = read_nature(f"<domain><devices>{disk}</devices></domain>")
     names = [disk.name for disk in nature.disks or ()]
     assert names == ["/a.qcow2", "/d.raw"]
+
+
+def channel(name: str, state: str) -> str:
+    target = f"<target type='virtio' name='{name}' state='{state}'/>"
+    return domain(f"<devices><channel type='unix'>{target}</channel></devices>")
+
+
+def test_whether_an_agent_listens() -> None:
+    assert read_nature(channel("org.qemu.guest_agent.0", "connected")).has_agent
+    assert not read_nature(channel("org.qemu.guest_agent.0", "disconnected")).has_agent
+    assert not read_nature(channel("com.redhat.spice.0", "connected")).has_agent
+    assert not read_nature(domain("")).has_agent
