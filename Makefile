@@ -54,6 +54,7 @@ bench: $(READY)
 	$(PYTHON) -m bench.startup
 	$(PYTHON) -m bench.thousand
 	$(PYTHON) -m bench.preserve
+	$(PYTHON) -m bench.storm
 	$(PYTHON) -m bench.idle
 	$(PYTHON) -m bench.host
 
