@@ -45,6 +45,8 @@ def _is_connected_agent(target: ET.Element) -> bool:
 def _unsavable(domain: ET.Element) -> list[str]:
     """Reasons known beforehand why libvirt or good sense refuses a managed save."""
     found = []
+    if domain.get("type") == "lxc":
+        found.append("it is a container, which libvirt cannot save")
     if domain.find("devices/hostdev") is not None or _hostdev_interface(domain):
         found.append("it has a host device")
     if any(driver.get("type") == "virtiofs" for driver in domain.iterfind(".//filesystem/driver")):

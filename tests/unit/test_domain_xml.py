@@ -41,6 +41,11 @@ def test_what_rules_a_save_out(inside: str, reason: str) -> None:
     assert reason in found
 
 
+def test_a_container_is_not_saved() -> None:
+    (found,) = read_nature("<domain type='lxc'><name>web</name></domain>").unsavable
+    assert "container" in found
+
+
 SAVABLE = [
     "",
     "<cpu mode='host-passthrough' migratable='on'/>",
