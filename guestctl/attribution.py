@@ -136,9 +136,18 @@ def verdict(
     reason: libvirt's word for why it is off.  heard: None where nobody listened.
     window: how long a request to shut down counts, in seconds.
     """
-    stops = [event for event in heard.events if is_stop(event)] if heard else []
-    case = _Case(stops[-1].detail if stops else reason, heard, intent, window)
+    case = _Case(_why_off(reason, heard), heard, intent, window)
     return next(found for rule in _RULES if (found := rule(case)) is not None)
+
+
+def _why_off(reason: str, heard: Heard | None) -> str:
+    """libvirt's word: its event's, which tells more than what the guest's state keeps.
+
+    Of a container that was destroyed libvirt 12.8 can also tell, before or after that, that it
+    failed; its state is true then.
+    """
+    told = [event.detail for event in heard.events if is_stop(event)] if heard else []
+    return told[-1] if told and (told[-1] != "failed" or reason != "destroyed") else reason
 
 
 def _moved(case: _Case) -> Verdict | None:

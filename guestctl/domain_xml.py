@@ -37,6 +37,12 @@ def read_nature(xml: str, definition: str = "") -> Nature:
     )
 
 
+def runs_a_system(xml: str) -> bool:
+    """Whether the first program of this container is to start a whole system, by its name."""
+    init = ET.fromstring(xml).findtext("os/init", "")
+    return init.rpartition("/")[2] in ("init", "systemd")
+
+
 def _is_connected_agent(target: ET.Element) -> bool:
     """libvirt tells in the XML of a running guest whether anybody listens."""
     return target.get("name") == _AGENT and target.get("state") == "connected"
@@ -45,6 +51,8 @@ def _is_connected_agent(target: ET.Element) -> bool:
 def _unsavable(domain: ET.Element) -> list[str]:
     """Reasons known beforehand why libvirt or good sense refuses a managed save."""
     found = []
+    if domain.get("type") == "lxc":
+        found.append("it is a container, which libvirt cannot save")
     if domain.find("devices/hostdev") is not None or _hostdev_interface(domain):
         found.append("it has a host device")
     if any(driver.get("type") == "virtiofs" for driver in domain.iterfind(".//filesystem/driver")):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from .waiting import wait_until
 
 MOUNTS = Path("/proc/self/mounts")
+#: What libvirt's LXC driver needs; the unified hierarchy lacks it where one of the first version
+#: has it.
+FIRST_VERSION = {"devices", "memory"}
 
 
 def hierarchy() -> Path | None:
@@ -19,8 +23,33 @@ def hierarchy() -> Path | None:
     return None
 
 
+def first_version() -> dict[str, Path]:
+    """Where hierarchies of the first version are mounted, by controller."""
+    found: dict[str, Path] = {}
+    for line in MOUNTS.read_text().splitlines():
+        _, folder, kind, options, *_ = line.split()
+        if kind == "cgroup":
+            found |= {name: Path(folder) for name in FIRST_VERSION & {*options.split(",")}}
+    return found
+
+
+def _own_groups() -> list[Path]:
+    """The groups of the first version that this process is in."""
+    found = []
+    roots = first_version()
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers in roots:
+            found.append(roots[controllers] / path.lstrip("/"))
+    return found
+
+
 class Group:
-    """A control group of the test bed's own; everything that a host starts is in it."""
+    """A control group of the test bed's own; everything that a host starts is in it.
+
+    It has a counterpart below our own group in each hierarchy of the first version, so that
+    nothing that a host makes there outlives it either.
+    """
 
     def __init__(self, name: str) -> None:
         """Name it only; `create` makes it."""
@@ -35,6 +64,19 @@ class Group:
         self.remove()
         _share_controllers(self._root)
         self.path.mkdir()
+        for group in _own_groups():
+            (group / self.path.name).mkdir()
+
+    def entering(self, argv: Sequence[str]) -> list[str]:
+        """The command that enters it and becomes that command."""
+        groups = [str(path) for path in (self.path, *self._counterparts())]
+        enter = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done; shift; exec "$@"'
+        return ["/bin/sh", "-ec", enter, "sh", *groups, "--", *argv]
+
+    def _counterparts(self) -> list[Path]:
+        """Wherever they are: they may have been made by somebody in another group."""
+        roots = set(first_version().values())
+        return [path for root in roots for path in root.glob(f"**/{self.path.name}")]
 
     def share_controllers(self, timeout: float = 10) -> None:
         """Hand controllers on to the groups below, as soon as no process is in this one itself.
@@ -58,8 +100,9 @@ class Group:
     def remove(self) -> None:
         """End what is in it and remove it with the groups below."""
         self.kill()
-        for folder, _, _ in os.walk(self.path, topdown=False):
-            Path(folder).rmdir()
+        for path in (self.path, *self._counterparts()):
+            for folder, _, _ in os.walk(path, topdown=False):
+                Path(folder).rmdir()
 
 
 def _share_controllers(group: Path) -> bool:

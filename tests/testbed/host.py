@@ -130,11 +130,10 @@ class Host(Domains):
         group.create()
         names = (f"--machine={self.disk.machine}", f"--hostname={self.name}")
         argv = [*NSPAWN, *names, "-D", str(self.root)]
-        # In its group from its first moment on: whatever happens to us, the group holds them all.
-        enter = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
         with self.disk.log.open("ab") as log:
             self._nspawn = subprocess.Popen(
-                ["/bin/sh", "-ec", enter, "sh", str(group.path), *argv],
+                # In its group from its first moment on: whatever happens to us, it holds them all.
+                group.entering(argv),
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -15,8 +15,8 @@ BUILD_SECONDS = 1800
 PACKAGES = (
     # The host: an init, a bus, logins, virtual machines.
     *("systemd-sysv", "dbus", "libpam-systemd", "polkitd", "systemd-container"),
-    *("libvirt-daemon-system", "libvirt-daemon-driver-qemu", "libvirt-clients"),
-    *("qemu-system-x86", "qemu-utils"),
+    *("libvirt-daemon-system", "libvirt-daemon-driver-qemu", "libvirt-daemon-driver-lxc"),
+    *("libvirt-clients", "qemu-system-x86", "qemu-utils"),
     # What guestctl needs.
     *(
         "python3",

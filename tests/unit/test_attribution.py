@@ -283,6 +283,12 @@ def test_a_stop_of_which_qemu_said_nothing_is_not_known() -> None:
     assert (found.who, found.certainty) == (StoppedBy.UNKNOWN, LIKELY)
 
 
+@pytest.mark.parametrize("told", [["failed"], ["destroyed", "failed"], ["failed", "destroyed"]])
+def test_a_container_that_was_destroyed_has_not_failed(told: list[str]) -> None:
+    found = verdict("destroyed", heard(*map(stopped, told), monitored=False))
+    assert (found.who, found.how, found.certainty) == (ADMIN, How.POWERED_OFF, LIKELY)
+
+
 READ = {
     Verdict(USER, How.SHUT_DOWN, LIKELY, ("it said bye", "nobody asked")): (
         "shut down by its user (likely): it said bye; nobody asked"

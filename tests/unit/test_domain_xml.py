@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guestctl.domain_xml import read_nature
+from guestctl.domain_xml import read_nature, runs_a_system
 from guestctl.model import Disk, DiskKind, Nature
 
 FILE, BLOCK, OTHER = DiskKind.FILE, DiskKind.BLOCK, DiskKind.OTHER
@@ -39,6 +39,25 @@ UNSAVABLE = [
 def test_what_rules_a_save_out(inside: str, reason: str) -> None:
     (found,) = read_nature(domain(inside)).unsavable
     assert reason in found
+
+
+def test_a_container_is_not_saved() -> None:
+    (found,) = read_nature("<domain type='lxc'><name>web</name></domain>").unsavable
+    assert "container" in found
+
+
+@pytest.mark.parametrize(
+    ("init", "whole"),
+    [
+        ("/sbin/init", True),
+        ("/lib/systemd/systemd", True),
+        ("/usr/bin/dumb-init", False),
+        ("/bin/sh", False),
+    ],
+)
+def test_a_container_of_a_whole_system_is_told_by_its_init(init: str, whole: bool) -> None:
+    assert runs_a_system(domain(f"<os><init>{init}</init></os>")) is whole
+    assert not runs_a_system(domain(""))
 
 
 SAVABLE = [
