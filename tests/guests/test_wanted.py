@@ -115,7 +115,7 @@ def test_turned_off_between_two_starts_stays_down(
     assert name not in by_name(guestctl.json("start"))
     assert guests.state(name) == "shut off"
     assert listed(guestctl, name)["wanted"] == "off"
-    assert any("somebody turned it off" in reason for reason in trail(guestctl, name))
+    assert any("by somebody (inferred)" in reason for reason in trail(guestctl, name))
     sources = [source for source, _, _ in guestctl.json("why", name)]
     assert "guestctl:inferred" in sources
 
