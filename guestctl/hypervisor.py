@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -256,6 +257,9 @@ class _Connection:
     def _close_idle(self) -> None:
         if self._opening is not None and self._opening.done():
             opening, self._opening = self._opening, None
+            # What is left of calls that failed has guests of the connection in it, which keep it
+            # open; nothing else makes an idle process look for cycles.
+            gc.collect()
             if not _failed(opening):
                 # It says good-bye to a daemon that may hang.
                 with contextlib.suppress(RuntimeError):  # no further thread can be started
