@@ -39,8 +39,13 @@ class Hearing:
             return None
         return Heard(events, self._since, self._monitored)
 
+    def dealt_with(self, guest: GuestId, heard: Heard) -> None:
+        """The guest's stop was judged by this; what came since is of its next life."""
+        if self._events.get(guest) == heard.events:
+            del self._events[guest]
+
     def forget(self, guest: GuestId) -> None:
-        """The guest's stop was dealt with, or it is gone."""
+        """The guest is gone."""
         self._events.pop(guest, None)
 
 

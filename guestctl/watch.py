@@ -238,9 +238,11 @@ class Watch:
             self._audience.on_stop(known)
         for known in noticed.owed:
             self._audience.on_owed(known)
-        for guest in (*(facts.id for facts in seen if facts.down), *gone):
-            if guest not in noticed.in_hand:
-                self._hearing.forget(guest)
+        for guest in gone:
+            self._hearing.forget(guest)
+        for guest, stop in stops.items():
+            if stop.heard and guest not in noticed.in_hand:
+                self._hearing.dealt_with(guest, stop.heard)
         if noticed.in_hand:
             self._look_again(noticed.in_hand, HANDS_OFF)
 

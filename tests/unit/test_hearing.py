@@ -1,0 +1,60 @@
+"""What is heard of guests is kept until it was dealt with, and no longer."""
+
+from __future__ import annotations
+
+from guestctl.events import EventKind, GuestEvent
+from guestctl.hearing import Hearing
+from tests.unit.makers import guest_id
+
+GUEST = guest_id()
+STOPPED = GuestEvent(GUEST, "web", EventKind.STOPPED, "destroyed")
+STARTED = GuestEvent(GUEST, "web", EventKind.STARTED, "booted")
+AGENT = GuestEvent(GUEST, "web", EventKind.AGENT, "connected")
+
+
+def hearing() -> Hearing:
+    """One that listens."""
+    made = Hearing()
+    made.begin(7.0, monitored=True)
+    return made
+
+
+def test_a_stop_is_told_until_it_was_dealt_with() -> None:
+    ear = hearing()
+    assert ear.of_stop(GUEST) is None
+    ear.hear(STOPPED)
+    heard = ear.of_stop(GUEST)
+    assert heard is not None
+    assert (heard.events, heard.since, heard.monitored) == ((STOPPED,), 7.0, True)
+    ear.dealt_with(GUEST, heard)
+    assert ear.of_stop(GUEST) is None
+
+
+def test_what_came_while_a_stop_was_dealt_with_is_kept() -> None:
+    ear = hearing()
+    ear.hear(STOPPED)
+    heard = ear.of_stop(GUEST)
+    assert heard is not None
+    for event in (STARTED, AGENT):
+        ear.hear(event)
+    ear.dealt_with(GUEST, heard)
+    ear.hear(STOPPED)
+    later = ear.of_stop(GUEST)
+    assert later is not None
+    assert later.events == (AGENT, STOPPED)
+
+
+def test_an_outage_forgets_everything() -> None:
+    ear = hearing()
+    ear.hear(STOPPED)
+    ear.end()
+    assert ear.of_stop(GUEST) is None
+    ear.begin(9.0, monitored=False)
+    assert ear.of_stop(GUEST) is None
+
+
+def test_a_guest_that_is_gone_is_forgotten() -> None:
+    ear = hearing()
+    ear.hear(STOPPED)
+    ear.forget(GUEST)
+    assert ear.of_stop(GUEST) is None
