@@ -70,6 +70,7 @@ class Ascent:
             patience=self._policy.start_timeout,
         )
         self._begun = asyncio.get_running_loop().time()
+        self._since = run.world.clock()
         self._step: StepResult | None = None
         #: Whether libvirt said that it is down, after the newest attempt to start it.
         self._read_down = False
@@ -169,6 +170,8 @@ class Ascent:
             return Outcome.SKIPPED, "somebody started it meanwhile"
         if known and known.hold is not None and not (self._decision and known.held_for_save):
             return Outcome.HELD, known.hold
+        if known and known.wanted is Wanted.OFF and (known.stopped_at or 0) > self._since:
+            return Outcome.SKIPPED, "somebody started it meanwhile, and turned it off again"
         if facts.saved and self._plan.steps[0].step is Step.START and not self._decision:
             return Outcome.FAILED, "somebody saved it meanwhile; start it again to resume it"
         return None

@@ -68,7 +68,8 @@ class LibvirtHypervisor:
         return self._ear is not None and self._ear.monitored
 
     async def attend(self) -> asyncio.Event:
-        await self._reading.call_first(lambda conn: conn.isAlive())
+        # isAlive() raises nothing on a connection that is dead, which is then not made anew.
+        await self._reading.call_first(lambda conn: conn.getLibVersion())
         return self._deaf
 
     async def guests(self) -> list[GuestFacts]:

@@ -38,6 +38,8 @@ from .trail import Trail
 
 #: How many runs are kept, the newest.
 KEPT_RUNS = 200
+#: A step that was cut off longer ago has come to nothing.
+CARRIED_OUT_NS = 1800 * 10**9
 
 
 @dataclass(frozen=True)
@@ -145,11 +147,13 @@ class Ledger:
 
     def being_taken_down(self, guest: GuestId, boot: str) -> bool:
         """Whether the last that was begun with the guest, in this boot, was to take it down, and
-        was cut off: libvirt or the guest may still carry it out."""
+        was cut off: libvirt or the guest may still carry it out, for half an hour at most."""
+        since = self._now() - CARRIED_OUT_NS
         row = self.db.execute(
-            "SELECT s.ended IS NULL AND s.step IN (?, ?, ?) AND r.boot = ? FROM step s"
-            " JOIN run r ON r.id = s.run WHERE s.uri = ? AND s.uuid = ? ORDER BY s.id DESC LIMIT 1",
-            (Step.SAVE, Step.SHUTDOWN, Step.POWEROFF, boot, *guest),
+            "SELECT s.ended IS NULL AND s.step IN (?, ?, ?) AND r.boot = ? AND s.begun >= ?"
+            " FROM step s JOIN run r ON r.id = s.run WHERE s.uri = ? AND s.uuid = ?"
+            " ORDER BY s.id DESC LIMIT 1",
+            (Step.SAVE, Step.SHUTDOWN, Step.POWEROFF, boot, since, *guest),
         ).fetchone()
         return bool(row and row[0])
 
@@ -163,8 +167,10 @@ class Ledger:
         rows = self.db.execute(
             "SELECT r.kind, s.step FROM step s JOIN run r ON r.id = s.run"
             " WHERE s.uri = ?1 AND s.uuid = ?2 AND r.boot = ?3 AND r.kind IN (?4, ?5)"
-            " AND s.end IS NOT ?6 AND ifnull(s.ended, ?7) >= ?7 AND r.id ="
-            "  (SELECT max(run) FROM step WHERE uri = ?1 AND uuid = ?2)",
+            " AND ifnull(s.ended, s.begun) >= ?7 AND r.id ="
+            "  (SELECT max(run) FROM step WHERE uri = ?1 AND uuid = ?2)"
+            " AND NOT EXISTS (SELECT 1 FROM step d WHERE d.run = r.id AND d.uri = ?1"
+            "  AND d.uuid = ?2 AND d.end = ?6)",
             (*guest, boot, RunKind.PRESERVE, RunKind.SHUTDOWN, StepEnd.DONE, since),
         ).fetchall()
         if not rows:
@@ -367,8 +373,8 @@ class Ledger:
     def was_hosts_doing(self, guest: GuestId) -> None:
         """The host goes down so soon after the guest's stop that it comes back."""
         self.db.execute(
-            "UPDATE guest SET wanted = ?, stopped_by = ?, certainty = ?, taken_down = 1"
-            " WHERE uri = ? AND uuid = ?",
+            "UPDATE guest SET wanted = ?, stopped_by = ?, certainty = ?, taken_down = 1,"
+            " up_boot = NULL WHERE uri = ? AND uuid = ?",
             (Wanted.ON, StoppedBy.HOST, Certainty.LIKELY, *guest),
         )
 

@@ -29,7 +29,7 @@ class Restarts:
         now = asyncio.get_running_loop().time()
         times, last = self._late.get(guest, (0, now))
         times = times if now - last < CALM else 0
-        pause = min(PAUSE * 2.0**times, MOST_PAUSE)
+        pause = min(PAUSE * 2.0 ** min(times, 10), MOST_PAUSE)
         if self._due.get(guest, now) <= now:
             self._due[guest] = now + pause
             self._late[guest] = times + 1, now + pause

@@ -18,7 +18,7 @@ from .config import Config
 from .doors import Announcer, Doors
 from .hoststop import host_stop, tell
 from .ledger import Ledger
-from .model import Door, GuestId, Known, Outcome, Wanted
+from .model import Door, GuestFacts, GuestId, Known, Outcome, UserAction, Wanted
 from .patience import Patience
 from .policy import resolve
 from .ports import Hypervisor
@@ -377,26 +377,42 @@ class Service:
 
     async def _start_again(self, guests: set[GuestId]) -> None:
         await self._doors.until_host_stays()
-        if there := {guest for guest in guests if guest.uri in self._connected(self.watches)}:
-            await self._bring_up(partial(self._start_again_under_lock, there))
+        there = {guest for guest in guests if guest.uri in self._connected(self.watches)}
+        try:
+            again = await self._bring_up(partial(self._start_again_under_lock, there))
+        except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
+            text = f"internal error, guests are not started again: {error!r}"
+            journal.log(text, priority=journal.Priority.ERROR)
+            again = None
+        for guest in there if again is None else again:
+            self._restarts.owe(guest)
 
-    async def _start_again_under_lock(self, guests: set[GuestId]) -> None:
-        """Somebody may have decided otherwise meanwhile, or started them."""
+    async def _start_again_under_lock(self, guests: set[GuestId]) -> set[GuestId]:
+        """Those that are to be tried once more.
+
+        Somebody may have decided otherwise meanwhile, or started them.
+        """
         nothing: dict[GuestId, Known] = {}
         known = await self._world.scribe(Ledger.guests, nothing)
-        named = frozenset(g for g in guests if g in known and known[g].wanted is Wanted.ON)
-        hypervisors = {guest.uri: self._world.hypervisors[guest.uri] for guest in named}
+        wanted = {g for g in guests if g in known and known[g].wanted is Wanted.ON}
+        uris = {guest.uri for guest in wanted} & self._world.hypervisors.keys()
+        hypervisors = {uri: self._world.hypervisors[uri] for uri in uris}
         world = replace(self._world, hypervisors=hypervisors)
         seen = await read_all_patiently(hypervisors, 0.0)
-        if not any(guest.id in named and guest.down for guest in seen.guests):
-            return
+        down = (guest for guest in seen.guests if guest.id in wanted and guest.down)
+        named = frozenset(guest.id for guest in down if self._is_restarted(guest))
+        unread = {guest for guest in wanted if guest.uri in seen.lost}
+        if not named:
+            return unread
         result = await restore(world, self._config, Door.USER_SHUTDOWN, seen, named)
         tell(result)
         if result.interrupted:
             raise asyncio.CancelledError
-        for guest in result.guests:
-            if guest.outcome is Outcome.FAILED:
-                self._restarts.owe(guest.guest)
+        again = (Outcome.FAILED, Outcome.UNKNOWN)
+        return unread | {guest.guest for guest in result.guests if guest.outcome in again}
+
+    def _is_restarted(self, guest: GuestFacts) -> bool:
+        return resolve(self._config, guest).user_shutdown.action is UserAction.RESTART
 
 
 def _say_stopped(known: Known, reason: str) -> None:

@@ -38,8 +38,12 @@ def stopped_at_the_door(
     for guest in seen:
         known = ledger.guest(guest.id)
         found = wish(known, guest, boot)
-        stopped = found.news and found.wanted is Wanted.OFF
-        if known and guest.id in up and stopped and found.stopped_by is not StoppedBy.MOVED:
+        if found.news is None or found.wanted is Wanted.ON or guest.id not in up:
+            continue
+        if found.stopped_by is not StoppedBy.MOVED:
+            # Should the shutdown be called off, it was somebody's doing after all.
+            ledger.judge(guest, found.wanted, found.news)
+            ledger.unsettle(guest.id, boot)
             ledger.was_hosts_doing(guest.id)
             ledger.trail.add(guest.id, SOURCE, "it comes back: it stopped as the host went down")
 
@@ -48,6 +52,9 @@ def host_stayed_up(ledger: Ledger, known: Known) -> None:
     """The settle time is over: whoever stopped the guest meant it."""
     now = ledger.guest(known.id)
     if now and (now.unsettled, now.stopped_at) == (known.unsettled, known.stopped_at):
+        if now.wanted is Wanted.ON and now.taken_down:
+            # A shutdown that is called off, and whose run is just being ended, had made it so.
+            ledger.was_not_hosts_doing(known.id)
         ledger.settle(known.id)
 
 

@@ -57,6 +57,8 @@ def wish(known: Known | None, guest: GuestFacts, boot: str, stop: Stop = UNWATCH
         return Wish(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")
     if guest.state is State.UNKNOWN:
         return Wish(known.wanted, known.stopped_by, "its state could not be read")
+    if guest.starting:
+        return Wish(known.wanted, known.stopped_by, "it is just being started")
     if known.wanted is Wanted.OFF:
         return _turned_off(known, boot)
     if _moved(known, guest, boot):

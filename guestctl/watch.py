@@ -102,6 +102,8 @@ class Watch:
         self._reached = False
         self._away_since = asyncio.get_running_loop().time() - away
         self._all = False
+        self._untold = False
+        self._later: asyncio.TimerHandle | None = None
         self._news: dict[GuestId, None] = {}
         self._wake = asyncio.Event()
 
@@ -114,9 +116,9 @@ class Watch:
                 try:
                     await self._attend()
                 except HypervisorError as error:
-                    self._lost(str(error))
+                    self._lost(str(error), deaf=error.kind is ErrorKind.UNREACHABLE)
                 except Exception as error:  # noqa: BLE001 - looked at anew, as after an outage
-                    self._lost(f"internal error: {error!r}")
+                    self._lost(f"internal error: {error!r}", deaf=True)
                 pause = PAUSE if self._reached else pause
                 self._reached = False
                 await asyncio.sleep(pause)
@@ -135,12 +137,13 @@ class Watch:
             self._news[event.guest] = None
             self._wake.set()
 
-    def _lost(self, why: str) -> None:
+    def _lost(self, why: str, *, deaf: bool) -> None:
         if not self.trouble or self.trouble == NOT_YET:
             journal.log(f"connection lost: {why}", priority=journal.Priority.WARNING)
         if not self.trouble:
             self._away_since = asyncio.get_running_loop().time()
-        self._hearing.end()
+        if deaf:
+            self._hearing.end()
         # libvirt says the same thing in several ways: what changes is for the status only.
         self.trouble = why
         self._audience.on_change()
@@ -189,12 +192,23 @@ class Watch:
     async def _look_at(self, guests: Collection[GuestId]) -> None:
         hands = await self._hands()
         looks = [self._observe(guest) for guest in guests]
-        seen = dict(zip(guests, await asyncio.gather(*looks), strict=True))
-        gone = [guest for guest, facts in seen.items() if facts is None]
-        await self._take_notice(hands, [f for f in seen.values() if f], gone, live=True)
+        found = [look for look in await asyncio.gather(*looks) if look is not None]
+        seen = [facts for _, facts in found if facts is not None]
+        gone = [guest for guest, facts in found if facts is None]
+        await self._take_notice(hands, seen, gone, live=True)
 
-    async def _observe(self, guest: GuestId) -> GuestFacts | None:
-        return await within(READ_LIMIT, self._hypervisor.observe(guest.uuid))
+    async def _observe(self, guest: GuestId) -> tuple[GuestId, GuestFacts | None] | None:
+        """The guest's facts, None for one that is gone; None in all where it cannot be read now.
+
+        One whose QEMU hangs must not keep anybody from following the others.
+        """
+        try:
+            return guest, await within(READ_LIMIT, self._hypervisor.observe(guest.uuid))
+        except HypervisorError as error:
+            if error.kind is ErrorKind.UNREACHABLE:
+                raise
+            self._look_again({guest}, WRITE_AGAIN)
+            return None
 
     async def _read_all(
         self, *, live: bool, news: Collection[GuestId] = (), first: bool = False
@@ -227,10 +241,12 @@ class Watch:
         """live: what is seen has happened just now, as events told; first: since the start."""
         self._count(seen, gone)
         stops = {facts.id: self._stop(facts) for facts in seen}
-        look = _Look(self._world.boot, hands, stops, live, first)
+        look = _Look(self._world.boot, hands, stops, live, first, self._untold)
         noticed = await self._world.scribe(
             lambda ledger: self._write(ledger, look, seen, gone), None
         )
+        # It may be written all the same, when the disk answers: nobody is told of it then.
+        self._untold = noticed is None
         if noticed is None:
             self._look_again({*(facts.id for facts in seen), *gone}, WRITE_AGAIN)
             return
@@ -253,7 +269,12 @@ class Watch:
 
     def _look_again(self, guests: Iterable[GuestId], later: float) -> None:
         self._news.update(dict.fromkeys(guests))
-        asyncio.get_running_loop().call_later(later, self._wake.set)
+        loop = asyncio.get_running_loop()
+        if self._later and loop.time() < self._later.when() <= loop.time() + later:
+            return  # they are looked at before
+        if self._later:
+            self._later.cancel()
+        self._later = loop.call_later(later, self._wake.set)
 
     def _count(self, seen: Iterable[GuestFacts], gone: Iterable[GuestId]) -> None:
         before = dict(self.up)
@@ -295,23 +316,32 @@ class _Look:
     stops: Mapping[GuestId, Stop]
     live: bool
     first: bool
+    #: What was found before may have been written without anybody being told.
+    untold: bool
 
     def write(
         self, ledger: Ledger, guests: Collection[GuestFacts]
     ) -> tuple[list[Known], list[Known]]:
         """Bring the ledger in line; who was stopped just now, and who is to be started again."""
         known = ledger.guests()
-        settling, owed = [], []
+        settling, owed = self._unsettled(ledger, guests), []
         for facts in guests:
             found = self._notice(ledger, known.get(facts.id), facts)
             if found.wanted is Wanted.ON and found.stopped_by is StoppedBy.USER:
-                if found.news or self.first:
+                if found.news or self.first or self.untold:
                     owed.append(facts.id)
             elif found.news and self.live and found.stopped_by not in _NOBODY:
                 ledger.unsettle(facts.id, self.boot)
                 settling.append(facts.id)
         known = ledger.guests() if settling or owed else {}
         return [known[guest] for guest in settling], [known[guest] for guest in owed]
+
+    def _unsettled(self, ledger: Ledger, guests: Collection[GuestFacts]) -> list[GuestId]:
+        """Whose settle time may have begun without anybody being told."""
+        if not self.untold:
+            return []
+        here = {facts.id for facts in guests}
+        return [says.id for says in ledger.unsettled(self.boot) if says.id in here]
 
     def _notice(self, ledger: Ledger, known: Known | None, facts: GuestFacts) -> Wish:
         stop = self.stops[facts.id]

@@ -12,7 +12,7 @@ from guestctl.model import Certainty, Door, How, State, StoppedBy, UserAction, W
 from guestctl.restarts import CALM, MOST_PAUSE, PAUSE
 from guestctl.settings import General, UserShutdown
 
-from .sim.behaviour import IGNORED_BUTTON, Agent, Behaviour, Button, GuestSpec, Start
+from .sim.behaviour import IGNORED_BUTTON, Abort, Agent, Behaviour, Button, GuestSpec, Save, Start
 from .sim.service import ServedHost, tell
 
 SYSTEM, CONTAINERS = "qemu:///system", "lxc:///system"
@@ -163,6 +163,42 @@ def test_called_off_whoever_stopped_it_has_stopped_it_again() -> None:
         assert host.up == "b"
 
     tell(story, A)
+
+
+def test_the_settle_time_ends_while_a_called_off_run_is_ended() -> None:
+    """A save that is aborted slowly keeps the run from its end meanwhile."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(LONG)
+        host.happen("a powers itself off")
+        await asyncio.sleep(112)
+        host.announce()
+        await asyncio.sleep(5)
+        host.call_off()
+        await asyncio.sleep(120)
+        assert (host.known("a").wanted, host.up) == (Wanted.OFF, "b")
+
+    tell(story, [guest("a"), guest("b", save=Save(90.0, abort=Abort.REFUSED))])
+
+
+def test_a_request_that_was_cut_off_long_ago_is_nobodys() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(LONG)
+        operators = asyncio.create_task(host.preserve("a"))
+        await asyncio.sleep(3)
+        assert host.operators
+        host.operators.process.kill()
+        operators.cancel()
+        await asyncio.wait([operators])
+        await asyncio.sleep(3 * 86400)
+        host.happen("a powers itself off")
+        await asyncio.sleep(SETTLED)
+        known = host.known("a")
+        assert (known.wanted, known.stopped_by) == (Wanted.OFF, StoppedBy.USER)
+
+    tell(
+        story, [guest("a", button=IGNORED_BUTTON, save=Save(5.0, fails="no")), guest("b")], most=1e6
+    )
 
 
 @pytest.mark.parametrize("away", [5.0, 1000.0])

@@ -149,6 +149,8 @@ class ServedHost:
         self.told_to_end = asyncio.Event()
         self.log: list[tuple[float, str]] = []
         self._services: list[Service] = []
+        #: The newest process of an operator's command.
+        self.operators: Life | None = None
         #: When there was a service last.
         self._alive = float("-inf")
 
@@ -310,7 +312,7 @@ class ServedHost:
         return await self._command(RunKind.SHUTDOWN, names)
 
     async def _command(self, kind: RunKind, names: tuple[str, ...]) -> RunResult:
-        life = Life(self)
+        life = self.operators = Life(self)
         seen = await read_all(life.world.hypervisors)
         named = frozenset(guest.id for guest in seen.guests if guest.name in names)
         with self.operator():
