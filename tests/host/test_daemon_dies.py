@@ -47,9 +47,12 @@ def test_service_killed_in_mid_run(door: Door, host: Host) -> None:
     back_again(host, before)
 
 
-@pytest.mark.parametrize("units", ["dbus", "dbus systemd-logind"])
+@pytest.mark.parametrize("units", ["dbus", "dbus systemd-logind systemd-machined"])
 def test_bus_restarted_before(units: str, host: Host) -> None:
-    """Without logind on the bus nobody hears of a shutdown beforehand."""
+    """Without logind on the bus nobody hears of a shutdown beforehand.
+
+    libvirt 12.8 ends all guests when it starts, the host goes down, and machined is not on the bus.
+    """
     host.run(["systemctl", "restart", *units.split()])
     before = look(host, CAST.names)
     host.poweroff(POWEROFF.command)
