@@ -91,6 +91,22 @@ def test_shut_down_on_purpose_stays_down(guests: SessionDaemon, guestctl: Guestc
     assert (row["wanted"], row["stopped_by"]) == ("on", None)
 
 
+def test_released_it_is_wanted_on_again(guests: SessionDaemon, guestctl: Guestctl) -> None:
+    name = resumed(guests, TURNED_OFF)
+    guestctl.json("shutdown", "--reason", "its licence ran out", name)
+    row = listed(guestctl, name)
+    assert (row["stopped_by"], row["stopped_how"], row["certainty"]) == (
+        "operator",
+        "shut down",
+        "observed",
+    )
+    guestctl.run("release", "--reason", "the licence is back", name)
+    row = listed(guestctl, name)
+    assert (row["wanted"], row["stopped_by"], row["next_boot"]) == ("on", None, "start")
+    assert {"its licence ran out", "the licence is back"} <= set(trail(guestctl, name))
+    assert by_name(guestctl.json("start"))[name]["outcome"] == "started"
+
+
 def test_saved_by_an_administrator_stays_down(guests: SessionDaemon, guestctl: Guestctl) -> None:
     """guestctl never saw it run: it does not know whether it is wanted."""
     name = resumed(guests, STOPPED)
