@@ -62,8 +62,8 @@ soak: $(READY)
 	$(PYTHON) -m tests.soak --minutes 10
 
 sample: $(READY)
-	$(PYTHON) -m guestctl.sample > etc/guestctl/guestctl.toml
-	$(PYTHON) -m guestctl.manual > docs/man/guestctl.toml.5
+	$(PYTHON) -m guestctl.config.sample > etc/guestctl/guestctl.toml
+	$(PYTHON) -m guestctl.config.manual > docs/man/guestctl.toml.5
 
 deb: $(READY)
 	rm -rf dist
@@ -71,9 +71,8 @@ deb: $(READY)
 
 # Into a folder of its own, and so the same for every version of Python 3.
 install:
-	install -d $(DESTDIR)$(PREFIX)/lib/guestctl/guestctl/cli $(DESTDIR)$(PREFIX)/bin
-	install -m 644 guestctl/*.py $(DESTDIR)$(PREFIX)/lib/guestctl/guestctl
-	install -m 644 guestctl/cli/*.py $(DESTDIR)$(PREFIX)/lib/guestctl/guestctl/cli
+	install -d $(DESTDIR)$(PREFIX)/bin
+	find guestctl -name '*.py' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/lib/guestctl/{} \;
 	printf '#!/usr/bin/python3 -I\nimport sys\n\nsys.path.insert(0, "%s")\nfrom guestctl.cli.main import entry\n\nentry()\n' \
 	    $(PREFIX)/lib/guestctl > $(DESTDIR)$(PREFIX)/bin/guestctl
 	chmod 755 $(DESTDIR)$(PREFIX)/bin/guestctl

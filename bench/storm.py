@@ -18,18 +18,18 @@ from typing import Any
 
 import libvirt
 
-from guestctl import threads
 from guestctl.cli.display import Display
-from guestctl.config import Config
-from guestctl.events import EventKind, GuestEvent
-from guestctl.hypervisor import LibvirtHypervisor
-from guestctl.ledger import Ledger
-from guestctl.model import GuestId, How, Known, StoppedBy, Wanted
-from guestctl.policy import resolve
-from guestctl.scribe import ThreadScribe
-from guestctl.storage import HostStorage
-from guestctl.watch import Audience, Watch
-from guestctl.world import World
+from guestctl.config.config import Config
+from guestctl.decisions.policy import resolve
+from guestctl.host import tasks as threads
+from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
+from guestctl.host.storage import HostStorage
+from guestctl.ledger.ledger import Ledger
+from guestctl.ledger.writer import ThreadScribe
+from guestctl.model.event import EventKind, GuestEvent
+from guestctl.model.guest import GuestId, How, Known, StoppedBy, Wanted
+from guestctl.runs.context import World
+from guestctl.service.watch import Audience, Watch
 
 from .common import table
 from .thousand import GUEST, URI

@@ -19,14 +19,14 @@ from typing import Any
 import libvirt
 
 from guestctl.cli.display import Display
-from guestctl.config import Config
-from guestctl.hypervisor import LibvirtHypervisor
-from guestctl.model import Door, Outcome, RunKind, RunResult, Scope
-from guestctl.preserve import preserve
-from guestctl.scribe import ThreadScribe
-from guestctl.settings import Shutdown
-from guestctl.storage import HostStorage
-from guestctl.world import World, read_all
+from guestctl.config.config import Config
+from guestctl.config.settings import Shutdown
+from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
+from guestctl.host.storage import HostStorage
+from guestctl.ledger.writer import ThreadScribe
+from guestctl.model.guest import Door, Outcome, RunKind, RunResult, Scope
+from guestctl.runs.context import World, read_all
+from guestctl.runs.preserve import preserve
 
 from .common import table, within
 

@@ -9,11 +9,11 @@ from unittest.mock import patch
 
 import pytest
 
-from guestctl import ladder
-from guestctl.config import Config
-from guestctl.model import Scope, State, StoppedBy, Wanted
-from guestctl.patience import EXTENSION, INTERVAL
-from guestctl.settings import General, Shutdown
+from guestctl.config.config import Config
+from guestctl.config.settings import General, Shutdown
+from guestctl.model.guest import Scope, State, StoppedBy, Wanted
+from guestctl.runs import take_down as ladder
+from guestctl.service.stop_timeout import EXTENSION, INTERVAL
 
 from .sim.behaviour import IGNORED_BUTTON, Abort, Behaviour, Button, GuestSpec, Save, Start
 from .sim.service import ServedHost, tell

@@ -13,14 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guestctl.config import Config
-from guestctl.events import EventKind, GuestEvent, JobKind
-from guestctl.model import Door, GuestId, GuestResult, Outcome, RunKind, RunResult, State, Wanted
-from guestctl.ports import ErrorKind, HypervisorError, within
-from guestctl.preserve import preserve
-from guestctl.restore import restore
-from guestctl.settings import Shutdown
-from guestctl.world import read_all
+from guestctl.config.config import Config
+from guestctl.config.settings import Shutdown
+from guestctl.model.event import EventKind, GuestEvent, JobKind
+from guestctl.model.guest import (
+    Door,
+    GuestId,
+    GuestResult,
+    Outcome,
+    RunKind,
+    RunResult,
+    State,
+    Wanted,
+)
+from guestctl.model.ports import ErrorKind, HypervisorError, within
+from guestctl.runs.context import read_all
+from guestctl.runs.preserve import preserve
+from guestctl.runs.restore import restore
 
 from .sim import loop as virtual
 from .sim.behaviour import Abort, Agent, Behaviour, Button, GuestSpec, OtherJob, Save, Start

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from guestctl.config import Config, GuestOverride
-from guestctl.model import Certainty, Door, How, State, StoppedBy, UserAction, Wanted
-from guestctl.restarts import CALM, MOST_PAUSE, PAUSE
-from guestctl.settings import General, UserShutdown
+from guestctl.config.config import Config, GuestOverride
+from guestctl.config.settings import General, UserShutdown
+from guestctl.model.guest import Certainty, Door, How, State, StoppedBy, UserAction, Wanted
+from guestctl.service.restarts import CALM, MOST_PAUSE, PAUSE
 
 from .sim.behaviour import IGNORED_BUTTON, Abort, Agent, Behaviour, Button, GuestSpec, Save, Start
 from .sim.service import ServedHost, tell

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
-from ..model import SaveDecision
-from ..values import BadValue, parse_duration
+from ..config.kinds import BadValue, parse_duration
+from ..model.guest import SaveDecision
 
 _EPILOG = """\
 exit status: 0 all guests where they should be; 1 some guest is not; 2 wrong usage or

@@ -15,7 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..model import (
+from ..config.kinds import show_duration
+from ..model.guest import (
     Door,
     GuestFacts,
     GuestId,
@@ -29,8 +30,7 @@ from ..model import (
     StepResult,
     is_bad,
 )
-from ..reports import Silent, count_of_guests
-from ..values import show_duration
+from ..model.report import Silent, count_of_guests
 from .exits import complain
 from .text import printable
 

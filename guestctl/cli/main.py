@@ -17,25 +17,25 @@ from .exits import CommandError, Exit, complain
 
 #: Verbs' modules are imported when needed: `guestctl --help` must be instant.
 _VERBS = {
-    "shutdown": "acting",
-    "start": "acting",
-    "hold": "marking",
-    "release": "marking",
-    "list": "reading",
-    "plan": "reading",
-    "why": "reading",
-    "history": "reading",
-    "watch": "watching",
-    "check": "checking",
-    "status": "status",
-    "daemon": "serving",
+    "shutdown": "cli.act",
+    "start": "cli.act",
+    "hold": "control.actions",
+    "release": "control.actions",
+    "list": "cli.show",
+    "plan": "cli.show",
+    "why": "cli.show",
+    "history": "cli.show",
+    "watch": "cli.watch",
+    "check": "cli.check",
+    "status": "cli.status",
+    "daemon": "service.daemon",
 }
 
 
 def main(argv: list[str]) -> int:
     """Run one command; the exit status."""
     arguments = parse(argv)
-    module = importlib.import_module(f".{_module(arguments)}", __package__)
+    module = importlib.import_module(f"guestctl.{_module(arguments)}")
     verb: Callable[[Namespace], int] = getattr(module, f"{arguments.verb}_verb")
     try:
         return verb(arguments)
@@ -48,7 +48,7 @@ def _module(arguments: Namespace) -> str:
     for_unit = getattr(arguments, "if_host_stops", False) or (
         arguments.verb == "start" and arguments.boot
     )
-    return "guarding" if for_unit else _VERBS[arguments.verb]
+    return "cli.units" if for_unit else _VERBS[arguments.verb]
 
 
 def entry() -> NoReturn:

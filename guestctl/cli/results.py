@@ -6,8 +6,8 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any
 
-from ..model import GuestResult, RunResult, is_bad
-from ..reports import count_of_guests
+from ..model.guest import GuestResult, RunResult, is_bad
+from ..model.report import count_of_guests
 from .exits import complain
 from .text import emit, print_json, printable
 

@@ -8,12 +8,14 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from .. import autostart, host, presence
-from ..bus import BusError, SystemBus
-from ..ledger import Ledger, PastRun
-from ..model import Known
-from ..runlock import is_held
-from . import common
+from ..control import local as common
+from ..host import machine as host
+from ..host import presence
+from ..host.bus import BusError, SystemBus
+from ..host.libvirt import autostart
+from ..host.locks import is_held
+from ..ledger.ledger import Ledger, PastRun
+from ..model.guest import Known
 from .exits import Exit
 from .text import emit, print_json, printable, when
 

@@ -10,10 +10,10 @@ from typing import Any, Protocol, TypeVar
 
 import libvirt
 
-from guestctl.events import EventKind, GuestEvent
-from guestctl.hypervisor import LibvirtHypervisor
-from guestctl.model import GuestFacts, State
-from guestctl.ports import ErrorKind, Hypervisor, HypervisorError
+from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
+from guestctl.model.event import EventKind, GuestEvent
+from guestctl.model.guest import GuestFacts, State
+from guestctl.model.ports import ErrorKind, Hypervisor, HypervisorError
 from tests.sim import loop as virtual
 from tests.sim.behaviour import Behaviour, GuestSpec, Image, Save, uuid_of
 from tests.sim.guest import SimGuest

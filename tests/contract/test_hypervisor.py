@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from guestctl.events import EventKind, GuestEvent, JobKind
-from guestctl.model import Method, State
-from guestctl.ports import ErrorKind
+from guestctl.model.event import EventKind, GuestEvent, JobKind
+from guestctl.model.guest import Method, State
+from guestctl.model.ports import ErrorKind
 from tests.sim.behaviour import Save
 from tests.testbed.session import SessionDaemon
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 from functools import cache
 from math import inf
 
-from guestctl.domain_xml import read_nature
-from guestctl.events import JobKind
-from guestctl.model import DiskKind, Nature, State
+from guestctl.host.libvirt.domain_xml import read_nature
+from guestctl.model.event import JobKind
+from guestctl.model.guest import DiskKind, Nature, State
 
 #: Of no meaning but to be always the same: a guest's UUID follows from its name.
 _NAMESPACE = uuid.UUID("c1b1e7a0-5a0c-4f57-9d6c-0d2f6f1f7b11")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from guestctl.model import GuestId
+from guestctl.model.guest import GuestId
 
 
 class By(StrEnum):

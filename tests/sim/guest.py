@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
-from guestctl.events import EventKind, Job, JobKind
-from guestctl.model import Method, State
-from guestctl.ports import ErrorKind
+from guestctl.model.event import EventKind, Job, JobKind
+from guestctl.model.guest import Method, State
+from guestctl.model.ports import ErrorKind
 
 from .behaviour import Abort, Agent, GuestSpec, Image, OtherJob
 from .chronicle import By, Fate

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, TypeVar
 
-from guestctl.events import EventKind, GuestEvent, Job
-from guestctl.model import GuestFacts, Method, Nature
-from guestctl.ports import ErrorKind, HypervisorError
+from guestctl.model.event import EventKind, GuestEvent, Job
+from guestctl.model.guest import GuestFacts, Method, Nature
+from guestctl.model.ports import ErrorKind, HypervisorError
 
 from .behaviour import GuestSpec, Image
 from .chronicle import By, Entry

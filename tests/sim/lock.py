@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from guestctl.ports import ErrorKind, HypervisorError
+from guestctl.model.ports import ErrorKind, HypervisorError
 
 from .chronicle import By
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
-from guestctl.events import EventKind, GuestEvent
-from guestctl.model import Disk, DiskKind, GuestFacts, GuestId, State
+from guestctl.model.event import EventKind, GuestEvent
+from guestctl.model.guest import Disk, DiskKind, GuestFacts, GuestId, State
 
 from .behaviour import GuestSpec, Image, nature_of, uuid_of
 from .chronicle import By, Entry, Fate

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from guestctl.model import GuestFacts, GuestId, Outcome, Plan, RunKind, RunResult
-from guestctl.plan import describe
-from guestctl.values import parse_duration
-from guestctl.wanted import wish
+from guestctl.config.kinds import parse_duration
+from guestctl.decisions.plan import describe
+from guestctl.decisions.wanted import wish
+from guestctl.model.guest import GuestFacts, GuestId, Outcome, Plan, RunKind, RunResult
 
 from .chronicle import By, Entry
 from .scenario import Done, Story, is_up

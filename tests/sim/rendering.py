@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from guestctl.model import GuestFacts, RunResult
-from guestctl.overview import rows
-from guestctl.plan import describe
-from guestctl.policy import resolve
-from guestctl.values import show_duration
+from guestctl.config.kinds import show_duration
+from guestctl.decisions.overview import rows
+from guestctl.decisions.plan import describe
+from guestctl.decisions.policy import resolve
+from guestctl.model.guest import GuestFacts, RunResult
 
 from .scenario import Done, Story
 

@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from guestctl.config import Config, load
-from guestctl.ledger import Ledger
-from guestctl.ledger_file import transaction
-from guestctl.model import Door, GuestFacts, GuestId, Known, RunKind, RunResult
-from guestctl.preserve import preserve
-from guestctl.restore import restore
-from guestctl.world import Seen, read_all
+from guestctl.config.config import Config, load
+from guestctl.ledger.file import transaction
+from guestctl.ledger.ledger import Ledger
+from guestctl.model.guest import Door, GuestFacts, GuestId, Known, RunKind, RunResult
+from guestctl.runs.context import Seen, read_all
+from guestctl.runs.preserve import preserve
+from guestctl.runs.restore import restore
 
 from . import loop as virtual
 from .behaviour import GuestSpec, Image

@@ -25,16 +25,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from guestctl import journal, runlock
-from guestctl.config import Config
-from guestctl.doors import Doors
-from guestctl.guard import finish
-from guestctl.model import Door, Known, RunKind, RunResult
-from guestctl.patience import Patience
-from guestctl.preserve import preserve
-from guestctl.reports import Several
-from guestctl.service import Service, Surroundings
-from guestctl.world import World, read_all
+from guestctl.config.config import Config
+from guestctl.host import journal
+from guestctl.host import locks as runlock
+from guestctl.model.guest import Door, Known, RunKind, RunResult
+from guestctl.model.report import Several
+from guestctl.runs.context import World, read_all
+from guestctl.runs.preserve import preserve
+from guestctl.service.guard import finish
+from guestctl.service.service import Service, Surroundings
+from guestctl.service.stop_timeout import Patience
+from guestctl.service.triggers import Doors
 
 from . import loop as virtual
 from .behaviour import GuestSpec

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from guestctl.model import Disk, DiskKind, GuestFacts
-from guestctl.staleness import Found, Stamp
+from guestctl.decisions.staleness import Found, Stamp
+from guestctl.model.guest import Disk, DiskKind, GuestFacts
 
 from .behaviour import Image
 from .files import Files

@@ -9,9 +9,9 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from guestctl.config import Config, GuestOverride
-from guestctl.settings import GUEST_SETTINGS, SETTINGS, Setting
-from guestctl.values import show_duration, show_size
+from guestctl.config.config import Config, GuestOverride
+from guestctl.config.kinds import show_duration, show_size
+from guestctl.config.settings import GUEST_SETTINGS, SETTINGS, Setting
 
 from .behaviour import GuestSpec
 from .events import Line, Turn

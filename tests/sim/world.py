@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from guestctl.ledger import Ledger
-from guestctl.ledger_file import TROUBLE, connect, transaction
-from guestctl.model import (
+from guestctl.ledger.file import TROUBLE, connect, transaction
+from guestctl.ledger.ledger import Ledger
+from guestctl.model.guest import (
     Door,
     GuestFacts,
     GuestId,
@@ -24,7 +24,7 @@ from guestctl.model import (
     Step,
     StepResult,
 )
-from guestctl.world import World
+from guestctl.runs.context import World
 
 from .behaviour import GuestSpec
 from .chronicle import Entry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from guestctl.model import GuestFacts, GuestId, GuestResult, Known, RunKind, RunResult
+from guestctl.model.guest import GuestFacts, GuestId, GuestResult, Known, RunKind, RunResult
 from tests.sim.behaviour import Image
 from tests.sim.chronicle import Entry
 from tests.sim.events import Command

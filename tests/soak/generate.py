@@ -7,10 +7,10 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from guestctl.config import Config, GuestOverride
-from guestctl.events import JobKind
-from guestctl.model import DiskKind, Method, Scope, State, Unverifiable
-from guestctl.settings import Boot, General, Shutdown
+from guestctl.config.config import Config, GuestOverride
+from guestctl.config.settings import Boot, General, Shutdown
+from guestctl.model.event import JobKind
+from guestctl.model.guest import DiskKind, Method, Scope, State, Unverifiable
 from tests.sim.behaviour import (
     IGNORED_BUTTON,
     MIB,

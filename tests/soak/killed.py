@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from guestctl.config import Config
-from guestctl.events import JobKind
-from guestctl.model import Scope, State
-from guestctl.settings import Boot, Shutdown
+from guestctl.config.config import Config
+from guestctl.config.settings import Boot, Shutdown
+from guestctl.model.event import JobKind
+from guestctl.model.guest import Scope, State
 from tests.sim.behaviour import (
     IGNORED_BUTTON,
     Abort,

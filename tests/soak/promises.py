@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from guestctl.model import (
+from guestctl.decisions.policy import Policy, resolve
+from guestctl.model.guest import (
     GuestId,
     GuestResult,
     Outcome,
@@ -16,7 +17,6 @@ from guestctl.model import (
     Unverifiable,
     Wanted,
 )
-from guestctl.policy import Policy, resolve
 from tests.sim.behaviour import Image
 from tests.sim.chronicle import By, Entry, Fate
 from tests.sim.guest import SimGuest

@@ -6,9 +6,9 @@ import asyncio
 import random
 import traceback
 
-from guestctl.config import Config
-from guestctl.model import Scope, State, StoppedBy
-from guestctl.settings import Shutdown
+from guestctl.config.config import Config
+from guestctl.config.settings import Shutdown
+from guestctl.model.guest import Scope, State, StoppedBy
 from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Save, Start
 from tests.sim.chronicle import By
 from tests.sim.service import ServedHost, tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 
-from guestctl.config import Config
+from guestctl.config.config import Config
 from tests.sim.behaviour import Behaviour, GuestSpec
 from tests.sim.events import Turn
 from tests.sim.scenario import Script

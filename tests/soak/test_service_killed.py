@@ -9,9 +9,9 @@ from functools import partial
 
 import pytest
 
-from guestctl.config import Config
-from guestctl.model import Scope, State
-from guestctl.settings import Shutdown
+from guestctl.config.config import Config
+from guestctl.config.settings import Shutdown
+from guestctl.model.guest import Scope, State
 from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Save, Start
 from tests.sim.chronicle import By
 from tests.sim.service import ServedHost, tell

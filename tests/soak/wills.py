@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
 
-from guestctl.attribution import PROMPT
-from guestctl.config import Config
-from guestctl.model import State
+from guestctl.config.config import Config
+from guestctl.decisions.attribution import PROMPT
+from guestctl.model.guest import State
 from tests.sim.behaviour import IGNORED_BUTTON, Agent, Behaviour, Button, GuestSpec
 from tests.sim.service import ServedHost, tell
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from guestctl.model import GuestFacts, GuestId, Known, Method, Scope, State, StoppedBy, Wanted
-from guestctl.policy import Policy
-from guestctl.settings import Boot, Shutdown
+from guestctl.config.settings import Boot, Shutdown
+from guestctl.decisions.policy import Policy
+from guestctl.model.guest import GuestFacts, GuestId, Known, Method, Scope, State, StoppedBy, Wanted
 
 URI = "qemu:///system"
 BOOT = "boot-now"

@@ -14,7 +14,7 @@ from typing import Any
 
 from dbus_next import Message, MessageType, Variant
 
-from guestctl.bus_library import Library
+from guestctl.host.dbus_library import Library
 
 CONFIG = """<busconfig>
   <type>session</type>

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.attribution import PROMPT, Heard, Intent, remember, verdict
-from guestctl.events import EventKind, GuestEvent
-from guestctl.model import Certainty, How, Step, StoppedBy, Verdict
+from guestctl.decisions.attribution import PROMPT, Heard, Intent, remember, verdict
+from guestctl.model.event import EventKind, GuestEvent
+from guestctl.model.guest import Certainty, How, Step, StoppedBy, Verdict
 from tests.unit.makers import guest_id
 
 WINDOW = 300.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl import autostart
+from guestctl.host.libvirt import autostart
 
 QEMU, LXC = "qemu:///system", "lxc:///system"
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from dbus_next import Message, Variant
 
-from guestctl.bus import DRIVER, DRIVER_PATH, BusError, Rule, SystemBus, system_address
+from guestctl.host.bus import DRIVER, DRIVER_PATH, BusError, Rule, SystemBus, system_address
 from tests.unit.private_bus import FakeService, PrivateBus, open_fds, private_bus, until
 from tests.unit.running import run_async
 

@@ -9,7 +9,7 @@ from unittest import mock
 import libvirt
 import pytest
 
-from guestctl.hypervisor import _save
+from guestctl.host.libvirt.hypervisor import _save
 
 BYPASS = libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE
 

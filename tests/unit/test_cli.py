@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from guestctl.cli.arguments import parse
-from guestctl.ledger import Ledger
-from guestctl.ledger_file import connect, transaction
-from guestctl.model import GuestFacts, GuestId, State
+from guestctl.ledger.file import connect, transaction
+from guestctl.ledger.ledger import Ledger
+from guestctl.model.guest import GuestFacts, GuestId, State
 from tests.unit.command import LIMIT, TEST, TEST_UUID, Command
 
 VERBS = ["list", "plan", "why", "history", "shutdown", "start", "hold", "release", "check"]
@@ -152,7 +152,7 @@ def test_help_is_instant(command: Command) -> None:
 
 _SERVICE = """
 import sys
-from guestctl.cli import serving
+from guestctl.service import daemon
 print("heavy:", *sorted({"rich", "gi", "unittest"} & sys.modules.keys()))
 """
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guestctl import config
-from guestctl.config import (
+from guestctl.config import config
+from guestctl.config.config import (
     Config,
     ConfigError,
     GuestOverride,
@@ -18,8 +18,7 @@ from guestctl.config import (
     load,
     load_what_can_be,
 )
-from guestctl.model import Method, Scope, Unverifiable, UserAction
-from guestctl.settings import (
+from guestctl.config.settings import (
     GUEST_SETTINGS,
     SECTIONS,
     SETTINGS,
@@ -28,6 +27,7 @@ from guestctl.settings import (
     Shutdown,
     UserShutdown,
 )
+from guestctl.model.guest import Method, Scope, Unverifiable, UserAction
 from tests.unit.command import Command
 
 
@@ -373,7 +373,7 @@ def test_what_may_not_be_looked_at_is_a_problem_and_not_the_defaults(
 
 _LOAD = """
 import pathlib, sys
-from guestctl import config
+from guestctl.config import config
 config.MAIN_FILE, config.DROP_INS = (pathlib.Path(sys.argv[1]) / n for n in ("main", "conf.d"))
 try:
     print(config.load())

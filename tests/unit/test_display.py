@@ -16,7 +16,8 @@ from guestctl.cli.display import Display, Lines, LiveTable, choose_display
 from guestctl.cli.exits import complain
 from guestctl.cli.results import as_json, print_result, summary
 from guestctl.cli.text import print_table, printable
-from guestctl.model import (
+from guestctl.decisions.plan import plan_guest_down
+from guestctl.model.guest import (
     Door,
     GuestResult,
     Outcome,
@@ -27,7 +28,6 @@ from guestctl.model import (
     StepEnd,
     StepResult,
 )
-from guestctl.plan import plan_guest_down
 from tests.unit.makers import guest, guest_id, policy, texts
 
 NASTY = ["[bold]x[/bold]", "[/]", "\x1b[2J", "\x1b]0;title\x07", "a\nb", "\u202egnp", "\r", "\x9b"]

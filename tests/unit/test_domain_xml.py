@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guestctl.domain_xml import read_nature, runs_a_system
-from guestctl.model import Disk, DiskKind, Nature
+from guestctl.host.libvirt.domain_xml import read_nature, runs_a_system
+from guestctl.model.guest import Disk, DiskKind, Nature
 
 FILE, BLOCK, OTHER = DiskKind.FILE, DiskKind.BLOCK, DiskKind.OTHER
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from guestctl.evidence import Evidence, examine, image_text, look_for_save, take
-from guestctl.model import Disk, DiskKind, GuestFacts, Nature, PastSave, SaveState
-from guestctl.staleness import Comparison, Found, Stamp, Truth, to_text
-from guestctl.world import LOOK_LIMIT
+from guestctl.decisions.staleness import Comparison, Found, Stamp, Truth, to_text
+from guestctl.model.guest import Disk, DiskKind, GuestFacts, Nature, PastSave, SaveState
+from guestctl.runs.context import LOOK_LIMIT
+from guestctl.runs.save_check import Evidence, examine, image_text, look_for_save, take
 from tests.sim.loop import run
 from tests.unit.makers import BOOT, EARLIER_BOOT, off
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from guestctl.events import EventKind, GuestEvent
-from guestctl.hearing import Hearing
+from guestctl.model.event import EventKind, GuestEvent
+from guestctl.service.stops import Hearing
 from tests.unit.makers import guest_id
 
 GUEST = guest_id()

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.events import EventKind, JobKind
-from guestctl.libvirt_words import event_detail, event_kind, job_kind, state_and_reason
-from guestctl.model import State
-from guestctl.uris import why_remote
+from guestctl.host.libvirt.constants import event_detail, event_kind, job_kind, state_and_reason
+from guestctl.model.event import EventKind, JobKind
+from guestctl.model.guest import State
+from guestctl.model.uris import why_remote
 
 #: Names of constants whose words are not simply the name, as `virsh` prints them.
 SPECIAL = {

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import libvirt
 import pytest
 
-from guestctl import hypervisor
-from guestctl.hypervisor import LibvirtHypervisor
+from guestctl.host.libvirt import hypervisor
+from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
 from tests.unit.running import run_async
 
 URI = "test:///default"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from guestctl.ascent import Ascent
-from guestctl.config import Config
-from guestctl.ladder import Ladder
-from guestctl.model import Door, Outcome, RunKind, RunResult, State
-from guestctl.preserve import preserve
-from guestctl.restore import restore
-from guestctl.world import read_all
+from guestctl.config.config import Config
+from guestctl.model.guest import Door, Outcome, RunKind, RunResult, State
+from guestctl.runs.bring_up import Ascent
+from guestctl.runs.context import read_all
+from guestctl.runs.preserve import preserve
+from guestctl.runs.restore import restore
+from guestctl.runs.take_down import Ladder
 from tests.sim.behaviour import GuestSpec
 from tests.sim.loop import run
 from tests.sim.world import SimHost

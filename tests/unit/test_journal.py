@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from guestctl import journal
-from guestctl.journal import Priority, flush, log
+from guestctl.host import journal
+from guestctl.host.journal import Priority, flush, log
 
 
 class Hanging:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl import lastgood
+from guestctl.config import last_good as lastgood
 
 GOOD, BETTER, BROKEN = (f'[shutdown]\ndeadline = "{text}"\n' for text in ("10min", "20min", "soon"))
 

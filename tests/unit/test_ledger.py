@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl import ledger_file, scribe
-from guestctl.ledger import KEPT_RUNS, Ledger, PastGuest, PastStep
-from guestctl.ledger_file import (
+from guestctl.ledger import file as ledger_file
+from guestctl.ledger import writer as scribe
+from guestctl.ledger.file import (
     SCHEMA_VERSION,
     TROUBLE,
     LedgerTooNew,
@@ -26,7 +26,11 @@ from guestctl.ledger_file import (
     copy_of,
     transaction,
 )
-from guestctl.model import (
+from guestctl.ledger.ledger import KEPT_RUNS, Ledger, PastGuest, PastStep
+from guestctl.ledger.saves import KEPT_SAVES
+from guestctl.ledger.trail import KEPT, TrailEntry
+from guestctl.ledger.writer import open_ledger, read_ledger, set_aside
+from guestctl.model.guest import (
     Certainty,
     Door,
     GuestFacts,
@@ -44,9 +48,6 @@ from guestctl.model import (
     Verdict,
     Wanted,
 )
-from guestctl.saves import KEPT_SAVES
-from guestctl.scribe import open_ledger, read_ledger, set_aside
-from guestctl.trail import KEPT, TrailEntry
 from tests.unit.makers import BOOT, guest, guest_id, off, texts
 
 DONE = StepResult(Step.SAVE, StepEnd.DONE, 1.0)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from guestctl import logind
-from guestctl.logind import Logind
+from guestctl.host import logind
+from guestctl.host.logind import Logind
 from tests.unit.private_bus import FakeLogind, FakeService, PrivateBus, open_fds, private_bus, until
 from tests.unit.running import run_async
 

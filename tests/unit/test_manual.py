@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from guestctl.cli.arguments import _parser
-from guestctl.manual import manual
-from guestctl.settings import SETTINGS
+from guestctl.config.manual import manual
+from guestctl.config.settings import SETTINGS
 
 PAGES = Path(__file__).parent.parent.parent / "docs/man"
 

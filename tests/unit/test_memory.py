@@ -8,19 +8,19 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from guestctl.attribution import verdict
 from guestctl.cli.display import Display
-from guestctl.config import Config
-from guestctl.ledger import Ledger
-from guestctl.ledger_file import connect
-from guestctl.model import Door, GuestFacts, RunKind, RunResult, State, Wanted
-from guestctl.plan import plan_restore
-from guestctl.policy import resolve
-from guestctl.preserve import preserve
-from guestctl.restore import restore
-from guestctl.storage import HostStorage
-from guestctl.wanted import wish
-from guestctl.world import Seen, World
+from guestctl.config.config import Config
+from guestctl.decisions.attribution import verdict
+from guestctl.decisions.plan import plan_restore
+from guestctl.decisions.policy import resolve
+from guestctl.decisions.wanted import wish
+from guestctl.host.storage import HostStorage
+from guestctl.ledger.file import connect
+from guestctl.ledger.ledger import Ledger
+from guestctl.model.guest import Door, GuestFacts, RunKind, RunResult, State, Wanted
+from guestctl.runs.context import Seen, World
+from guestctl.runs.preserve import preserve
+from guestctl.runs.restore import restore
 from tests.unit.makers import BOOT, URI, guest, off
 from tests.unit.running import run_async
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.events import Job, JobKind
-from guestctl.model import GuestResult, Outcome, RunKind, RunResult, State
+from guestctl.model.event import Job, JobKind
+from guestctl.model.guest import GuestResult, Outcome, RunKind, RunResult, State
 from tests.unit.makers import guest, guest_id
 
 UP = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.notify import LONGEST_STATUS, Notifier
+from guestctl.host.notify import LONGEST_STATUS, Notifier
 from tests.unit.private_bus import open_fds
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.model import GuestFacts, GuestResult, Outcome, State, Step, StepEnd, StepResult
-from guestctl.outcome import outcome_down, told_by_steps
+from guestctl.decisions.outcome import outcome_down, told_by_steps
+from guestctl.model.guest import GuestFacts, GuestResult, Outcome, State, Step, StepEnd, StepResult
 from tests.unit.makers import guest, guest_id, guests, off
 
 Steps = tuple[StepResult, ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from guestctl.model import GuestFacts, Known, NextBoot, Scope, State, StoppedBy, Wanted
-from guestctl.overview import Row, rows, unreadable
-from guestctl.settings import Boot
+from guestctl.config.settings import Boot
+from guestctl.decisions.overview import Row, rows, unreadable
+from guestctl.model.guest import GuestFacts, Known, NextBoot, Scope, State, StoppedBy, Wanted
 from tests.unit.makers import (
     BOOT,
     always,

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.model import (
+from guestctl.config.settings import Boot
+from guestctl.decisions.plan import (
+    POWEROFF_TIMEOUT,
+    describe,
+    plan_down,
+    plan_guest_down,
+    plan_missing,
+    plan_restore,
+)
+from guestctl.decisions.policy import Policy
+from guestctl.model.guest import (
     GuestFacts,
     GuestPlan,
     Known,
@@ -20,16 +30,6 @@ from guestctl.model import (
     StepPlan,
     Wanted,
 )
-from guestctl.plan import (
-    POWEROFF_TIMEOUT,
-    describe,
-    plan_down,
-    plan_guest_down,
-    plan_missing,
-    plan_restore,
-)
-from guestctl.policy import Policy
-from guestctl.settings import Boot
 from tests.unit.makers import (
     BOOT,
     EARLIER_BOOT,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.config import Config, GuestOverride
-from guestctl.model import Scope
-from guestctl.policy import Policy, in_scope, matches, resolve
-from guestctl.settings import Boot, Shutdown
+from guestctl.config.config import Config, GuestOverride
+from guestctl.config.settings import Boot, Shutdown
+from guestctl.decisions.policy import Policy, in_scope, matches, resolve
+from guestctl.model.guest import Scope
 from tests.unit.makers import guest, guest_id, guests, texts
 
 UUID = guest_id(1).uuid

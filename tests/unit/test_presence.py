@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl import presence
+from guestctl.host import presence
 
 
 def test_there_is_one(tmp_path: Path) -> None:

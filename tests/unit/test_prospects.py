@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.model import (
+from guestctl.decisions.forecast import NO_PROSPECTS, OWN_SAVES, Prospects, share_room
+from guestctl.model.guest import (
     GuestFacts,
     GuestPlan,
     Nature,
@@ -16,7 +17,6 @@ from guestctl.model import (
     Step,
     StepPlan,
 )
-from guestctl.prospects import NO_PROSPECTS, OWN_SAVES, Prospects, share_room
 from tests.unit.makers import URI, guest, guest_id
 
 GIB = 2**30

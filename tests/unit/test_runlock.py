@@ -15,13 +15,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from guestctl import runlock
-from guestctl.runlock import LockHeld, is_held, run_lock
+from guestctl.host import locks as runlock
+from guestctl.host.locks import LockHeld, is_held, run_lock
 
 _HOLD = """
 import sys
 from pathlib import Path
-from guestctl.runlock import run_lock
+from guestctl.host.locks import run_lock
 with run_lock(Path(sys.argv[1]), "guestctl shutdown --preserve", 0, print):
     print("held", flush=True)
     sys.stdin.read()

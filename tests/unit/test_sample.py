@@ -6,10 +6,10 @@ import re
 import tomllib
 from pathlib import Path
 
-from guestctl.config import Config, GuestOverride, load
-from guestctl.model import Scope
-from guestctl.sample import sample
-from guestctl.settings import SECTIONS, SETTINGS
+from guestctl.config.config import Config, GuestOverride, load
+from guestctl.config.sample import sample
+from guestctl.config.settings import SECTIONS, SETTINGS
+from guestctl.model.guest import Scope
 
 SHIPPED = Path(__file__).parent.parent.parent / "etc/guestctl/guestctl.toml"
 _SETTING_LINE = re.compile(r"^#(?=[a-z-]+ = )", re.MULTILINE)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.ledger import Ledger
-from guestctl.ledger_file import connect
-from guestctl.model import Nature, PastSave, SaveRecord, SaveState, Step, StepEnd, StepResult
-from guestctl.saves import KEPT_SAVES, Saves
+from guestctl.ledger.file import connect
+from guestctl.ledger.ledger import Ledger
+from guestctl.ledger.saves import KEPT_SAVES, Saves
+from guestctl.model.guest import Nature, PastSave, SaveRecord, SaveState, Step, StepEnd, StepResult
 from tests.unit.makers import BOOT, guest, guest_id
 
 WEB = guest_id()

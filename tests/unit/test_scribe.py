@@ -18,11 +18,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from guestctl import scribe as scribes
-from guestctl.ledger import Ledger
-from guestctl.ledger_file import connect_to_read
-from guestctl.model import Door, GuestId, Known, RunKind, Step, Wanted
-from guestctl.scribe import ThreadScribe
+from guestctl.ledger import writer as scribes
+from guestctl.ledger.file import connect_to_read
+from guestctl.ledger.ledger import Ledger
+from guestctl.ledger.writer import ThreadScribe
+from guestctl.model.guest import Door, GuestId, Known, RunKind, Step, Wanted
 from tests.unit.makers import BOOT, guest, guest_id
 from tests.unit.running import run_async
 
@@ -371,8 +371,8 @@ def test_a_full_disk_is_told_once_and_what_was_there_can_still_be_read(path: Pat
 _ON_A_FULL_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
-from guestctl.model import Door, RunKind
-from guestctl.scribe import ThreadScribe
+from guestctl.model.guest import Door, RunKind
+from guestctl.ledger.writer import ThreadScribe
 
 async def main(scribe):
     begin = lambda ledger: ledger.begin_run(RunKind.PRESERVE, Door.HOST_STOP, "boot")

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.model import Disk, DiskKind
-from guestctl.staleness import Found, Stamp, Truth, compare, from_text, same_image, to_text
+from guestctl.decisions.staleness import (
+    Found,
+    Stamp,
+    Truth,
+    compare,
+    from_text,
+    same_image,
+    to_text,
+)
+from guestctl.model.guest import Disk, DiskKind
 from tests.unit.makers import texts
 
 A, B = Disk(DiskKind.FILE, "/a"), Disk(DiskKind.FILE, "/b")

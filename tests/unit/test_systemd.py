@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from guestctl import systemd
-from guestctl.cli import guarding
+from guestctl.cli import units as guarding
+from guestctl.host import systemd
 from tests.unit.private_bus import FakeSystemd, PrivateBus, open_fds, private_bus
 from tests.unit.running import run_async
 

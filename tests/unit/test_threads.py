@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from guestctl import threads
+from guestctl.host import tasks as threads
 from tests.testbed.waiting import wait_until
 from tests.unit.running import run_async
 
@@ -167,7 +167,7 @@ def test_a_future_is_settled_once() -> None:
 
 _HANGS = """
 import asyncio, threading
-from guestctl import threads
+from guestctl.host import tasks as threads
 
 async def main():
     call = threads.start(threading.Event().wait)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.uris import canonical, is_system, why_remote
+from guestctl.model.uris import canonical, is_system, why_remote
 
 LOCAL = [
     "qemu:///system",

@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.model import Method, Scope
-from guestctl.settings import SETTINGS, Setting
-from guestctl.values import (
+from guestctl.config.kinds import (
     MAX_DURATION,
     BadValue,
     Kind,
@@ -24,6 +22,8 @@ from guestctl.values import (
     uri_list,
     whole_number,
 )
+from guestctl.config.settings import SETTINGS, Setting
+from guestctl.model.guest import Method, Scope
 
 milliseconds = st.integers(0, round(MAX_DURATION * 1000))
 

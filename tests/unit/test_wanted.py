@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.model import GuestFacts, Known, NextBoot, State, Step, StoppedBy, Wanted
-from guestctl.wanted import next_boot, wish
+from guestctl.decisions.wanted import next_boot, wish
+from guestctl.model.guest import GuestFacts, Known, NextBoot, State, Step, StoppedBy, Wanted
 from tests.unit.makers import BOOT, EARLIER_BOOT, guest, guests_and_knowledge, known, off
 
 ON, OFF = Wanted.ON, Wanted.OFF

@@ -1,0 +1,79 @@
+"""The manual page of the configuration, made from the table of settings.
+
+`python3 -m guestctl.config.manual > docs/man/guestctl.toml.5`; a test holds the file to it.
+"""
+
+from __future__ import annotations
+
+from .settings import SECTIONS, SETTINGS, Setting
+
+_HEAD = r"""
+.\" Made by `make sample` from guestctl/config/settings.py.
+.TH GUESTCTL.TOML 5 "" guestctl "File Formats"
+.SH NAME
+guestctl.toml \- configuration of guestctl
+.SH SYNOPSIS
+.I /etc/guestctl/guestctl.toml
+.PP
+.I /etc/guestctl/conf.d/*.toml
+.SH DESCRIPTION
+What becomes of a host's guests when the host goes down, and when it is back.
+The format is TOML.
+Drop\-ins are read after the file itself in the order of their names; a later value wins,
+.B [[guest]]
+tables add up.
+.B guestctl check
+checks it all,
+.B guestctl plan
+shows what it means.
+.PP
+Durations: ms, s, min, h, d, as in "90s" or "1h 30min".
+Sizes: KiB, MiB, GiB, TiB.
+.SH SETTINGS
+"""
+
+_TAIL = r"""
+.SS [[guest]]
+What differs for some guests.
+.B match
+is a name, a pattern or a UUID; any setting above may stand beside it (the
+.B action
+of [user\-shutdown] is called
+.B user\-shutdown
+here), but for those of the whole run (@whole_run@).
+Where several tables match, the later one wins, setting by setting.
+.SH EXAMPLES
+.nf
+[[guest]]
+match = "db\-*"
+shutdown\-timeout = "5min"
+poweroff = "none"
+.fi
+.SH SEE ALSO
+.BR guestctl (1),
+.BR guestctl\-daemon (8)
+"""
+
+
+def manual() -> str:
+    """The whole page, in the man macros."""
+    parts = [_HEAD.lstrip()]
+    for section in SECTIONS:
+        parts.append(f".SS {f'[{section}]' if section else 'Outside any section'}\n")
+        parts += [_entry(row) for row in SETTINGS if row.section == section]
+    whole_run = ", ".join(_roff(row.key) for row in SETTINGS if not row.per_guest)
+    return "".join(parts) + _TAIL.lstrip().replace("@whole_run@", whole_run)
+
+
+def _entry(row: Setting) -> str:
+    line = f"{row.key} = {row.kind.show(row.default)}"
+    return f".TP\n.B {_roff(line)}\n{_roff(row.meaning)}\nExpected: {_roff(row.kind.expected)}.\n"
+
+
+def _roff(text: str) -> str:
+    """Text that roff prints as it is; none of ours begins with a dot or a quote."""
+    return text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+
+
+if __name__ == "__main__":
+    print(manual(), end="")

@@ -1,0 +1,61 @@
+"""The shipped sample configuration, made from the table of settings.
+
+`python3 -m guestctl.config.sample > etc/guestctl/guestctl.toml`; a test holds the file to it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from .settings import SECTIONS, SETTINGS, Setting
+
+_HEAD = """\
+# guestctl: what becomes of this host's guests when it goes down, and when it is back.
+#
+# Every setting stands here with its default.  Drop-ins, /etc/guestctl/conf.d/*.toml, are
+# read after this file in the order of their names; a later value wins, [[guest]] tables
+# add up.  `guestctl check` checks it all, `guestctl plan` shows what it means.
+# Durations: ms, s, min, h, d, as in "90s" or "1h 30min".  Sizes: KiB, MiB, GiB, TiB.
+"""
+
+_GUESTS = """\
+
+# What differs for some guests.  match is a name, a pattern or a UUID; any setting above may
+# stand beside it ([user-shutdown] action is called user-shutdown here), but for those of the
+# whole run ({whole_run}).
+# Where several tables match, the later one wins, setting by setting.
+#
+#[[guest]]
+#match = "db-*"
+#shutdown-timeout = "5min"
+#poweroff = "none"
+"""
+
+
+def sample() -> str:
+    """The whole file."""
+    parts = [_HEAD]
+    for section in SECTIONS:
+        if section:
+            parts.append(f"\n[{section}]\n")
+        parts += [_entry(row) for row in SETTINGS if row.section == section]
+    whole_run = ", ".join(_path(row) for row in SETTINGS if not row.per_guest)
+    return "".join(parts) + _GUESTS.format(whole_run=whole_run)
+
+
+def _path(row: Setting) -> str:
+    return f"{row.section}.{row.key}" if row.section else row.key
+
+
+def _entry(row: Setting) -> str:
+    meaning = _comment(row.meaning)
+    expected = _comment(f"Expected: {row.kind.expected}.")
+    return f"\n{meaning}\n{expected}\n#{row.key} = {row.kind.show(row.default)}\n"
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, 90, initial_indent="# ", subsequent_indent="# ")
+
+
+if __name__ == "__main__":
+    print(sample(), end="")

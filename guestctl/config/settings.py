@@ -1,0 +1,248 @@
+"""The one table of settings: key, kind, default, meaning.
+
+Each field of the classes below is a setting: its key is the field's name with "-" for "_".
+Parsing, checking and the shipped sample are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from ..model.guest import Method, Scope, Unverifiable, UserAction
+from .kinds import Kind, boolean, duration, one_of, several_of, size, uri_list, whole_number
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table.
+
+    per_guest: whether a [[guest]] may override it; guest_key: what it is called there.
+    """
+
+    section: str
+    name: str
+    kind: Kind[Any]
+    default: Any
+    meaning: str
+    per_guest: bool
+    guest_key: str
+
+    @property
+    def key(self) -> str:
+        """The key as it is written in TOML."""
+        return _key(self.name)
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _setting(
+    kind: Kind[T], default: T, meaning: str, *, per_guest: bool = True, guest_key: str = ""
+) -> T:
+    metadata = {
+        "kind": kind,
+        "meaning": meaning,
+        "per_guest": per_guest,
+        "guest_key": guest_key,
+    }
+    # The field stands where its value will be: dataclasses type field() the same way.
+    setting: T = field(default=default, metadata=metadata)
+    return setting
+
+
+@dataclass(frozen=True)
+class General:
+    """Settings outside any section."""
+
+    uris: tuple[str, ...] = _setting(
+        uri_list(),
+        ("qemu:///system",),
+        "The libvirt connections whose guests are looked after. Local ones only: the checks"
+        " before a resume need the host's own files.",
+        per_guest=False,
+    )
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    """[shutdown]: how guests are taken to safety."""
+
+    save: Scope = _setting(
+        one_of(Scope.ALL, Scope.PERSISTENT, Scope.NONE),
+        Scope.PERSISTENT,
+        "Which guests get a managed save: their memory goes to disk, and they go on later where"
+        ' they were. libvirt cannot save transient guests, so "all" means the same as'
+        ' "persistent".',
+    )
+    shutdown: Scope = _setting(
+        one_of(*Scope),
+        Scope.ALL,
+        "Which guests are asked to shut down when they are not saved, or their save fails or"
+        " runs out of time.",
+    )
+    poweroff: Scope = _setting(
+        one_of(*Scope),
+        Scope.ALL,
+        "Which guests have their plug pulled in the end, when nothing else worked. Without it"
+        " such a guest is left running, and the end of the host ends it.",
+    )
+    save_timeout: float = _setting(
+        duration(1), 600.0, "How long a managed save may take; then it is aborted."
+    )
+    shutdown_timeout: float = _setting(
+        duration(1), 90.0, "How long a guest may take to shut down once it was asked."
+    )
+    job_timeout: float = _setting(
+        duration(),
+        60.0,
+        "How long to wait for another job of the guest (backup, migration, snapshot) before it"
+        " is aborted. A managed save that is already under way is waited for as long as"
+        " save-timeout says.",
+    )
+    methods: tuple[Method, ...] = _setting(
+        several_of(Method),
+        (Method.AGENT, Method.ACPI),
+        "How a guest is asked to shut down, in order of preference: by the guest agent inside"
+        " it, by its ACPI power button. The request is repeated every few seconds.",
+    )
+    parallel: int = _setting(
+        whole_number(1, 16),
+        16,
+        "How many guests are saved at the same time. libvirtd has 20 workers for all its"
+        " clients, hence the upper bound. Shutdowns are not limited: all guests are asked at"
+        " once.",
+        per_guest=False,
+    )
+    bypass_cache: bool = _setting(
+        boolean(),
+        True,
+        "Whether saves bypass the host's page cache (O_DIRECT), where the file system can do that."
+        " Many saves at a time are done sooner so, and do not push everything else out of memory.",
+    )
+    save_reserve: int = _setting(
+        size(),
+        2**30,
+        "How much room saves leave on their file system. Thin disk images may be on it as well,"
+        " and guests whose writes find no room are paused. Guests that do not fit beside it are"
+        " shut down instead of saved; what a guest needs is taken to be all of its memory.",
+        per_guest=False,
+    )
+    settle: float = _setting(
+        duration(),
+        120.0,
+        "A guest that somebody stops, and whose host goes down or loses power within this time,"
+        " was stopped because of that: it comes back. A UPS client in the guest, or an operator's"
+        " script, may be quicker than the host.",
+        per_guest=False,
+    )
+    deadline: float = _setting(
+        duration(10),
+        1500.0,
+        "How long the whole run may take. systemd ends the host's shutdown by force after"
+        " 30 minutes, whatever else it is told (JobTimeoutSec= of poweroff.target): stay below.",
+        per_guest=False,
+    )
+
+
+@dataclass(frozen=True)
+class Boot:
+    """[boot]: how guests are brought back."""
+
+    restore: bool = _setting(
+        boolean(),
+        True,
+        "Whether guests that are wanted on are brought back. `guestctl start GUEST` starts a"
+        " guest whatever stands here, and so does a boot one with libvirt's autostart flag,"
+        " unless somebody turned it off.",
+    )
+    start_delay: float = _setting(
+        duration(), 0.0, "How long to wait after starting a guest before the next is started."
+    )
+    parallel: int = _setting(
+        whole_number(1, 16), 4, "How many guests are started at the same time.", per_guest=False
+    )
+    retries: int = _setting(
+        whole_number(0, 100), 3, "How often a start that failed is tried again, 5 s apart."
+    )
+    start_timeout: float = _setting(
+        duration(1),
+        300.0,
+        "How long one start or resume may take. libvirt cannot be told to give up on one: the"
+        " guest is then reported as failed, and may still come up.",
+    )
+    unverifiable: Unverifiable = _setting(
+        one_of(*Unverifiable),
+        Unverifiable.RESUME,
+        "What to do with a save when it cannot be told whether the guest's disks changed since:"
+        ' block devices, disks on the network, saves that guestctl did not make. With "hold" the'
+        " guest is held until a person decides.",
+    )
+    storage_timeout: float = _setting(
+        duration(),
+        120.0,
+        "How long to wait for disks of a saved guest that are not there yet.",
+    )
+    managed_elsewhere: bool = _setting(
+        boolean(),
+        False,
+        "Whether another program starts the guest, as a cluster manager does: guestctl then takes"
+        " it to safety and never starts it. Guests of OpenStack Nova, oVirt and KubeVirt are known"
+        " by their metadata.",
+    )
+    sync_time: bool = _setting(
+        boolean(),
+        True,
+        "Whether a resumed guest gets the host's time through its guest agent. Guests without"
+        " an agent keep the time of their save until their own NTP client mends it.",
+    )
+
+
+@dataclass(frozen=True)
+class UserShutdown:
+    """[user-shutdown]: what comes of guests that their users shut down from inside."""
+
+    action: UserAction = _setting(
+        one_of(*UserAction),
+        UserAction.KEEP_DOWN,
+        'What comes of a guest that its user shut down. "keep-down": it stays off, until somebody'
+        ' starts it. "restart": it is started again after a few seconds, unless the host is going'
+        ' down. "ignore": who stopped it changes nothing, as with libvirt alone: at the next boot'
+        " its autostart flag decides. A shutdown through the guest agent, as `virsh shutdown`"
+        " prefers, looks like the user's; so does any shutdown of a container.",
+        guest_key="user-shutdown",
+    )
+    request_window: float = _setting(
+        duration(1),
+        300.0,
+        "How long a press of a guest's power button (`virsh shutdown`) counts. A guest that"
+        " ignored it, and shuts itself down later, was shut down by its user; within this time it"
+        " counts as doing what the administrator asked for.",
+        per_guest=False,
+    )
+
+
+def rows(section: str, table: type) -> Iterator[Setting]:
+    """The settings of one class of this module."""
+    for row in fields(table):
+        meta: Mapping[str, Any] = row.metadata
+        guest_key = meta["guest_key"] or _key(row.name)
+        told = (meta["kind"], row.default, meta["meaning"], meta["per_guest"], guest_key)
+        yield Setting(section, row.name, *told)
+
+
+SECTIONS: Mapping[str, type] = {
+    "": General,
+    "shutdown": Shutdown,
+    "boot": Boot,
+    "user-shutdown": UserShutdown,
+}
+SETTINGS: tuple[Setting, ...] = tuple(
+    row for section, table in SECTIONS.items() for row in rows(section, table)
+)
+#: What may stand in a [[guest]] beside `match`.
+GUEST_SETTINGS: tuple[Setting, ...] = tuple(row for row in SETTINGS if row.per_guest)

@@ -1,0 +1,1 @@
+"""Being asked: requests and queries, answered in this process."""

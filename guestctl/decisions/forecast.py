@@ -1,0 +1,81 @@
+"""What is known beforehand about saving: room, earlier refusals, how long it takes.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from ..config.kinds import show_size
+from ..model.guest import GuestFacts, GuestId, GuestPlan, Outcome, SaveRecord, SaveState, Step
+
+#: How many of the newest saves an estimate goes by: of the guest itself, or of the host.
+OWN_SAVES, HOST_SAVES = 3, 20
+
+
+@dataclass(frozen=True)
+class Prospects:
+    """The ledger's saves, and the bytes free where saves go, by URI, where that is known."""
+
+    records: tuple[SaveRecord, ...] = ()
+    room: Mapping[str, int] = field(default_factory=dict)
+    reserve: int = 0
+
+    def estimate(self, guest: GuestFacts) -> float | None:
+        """Seconds that a save will take, by the slowest of the guest's last ones, else by the
+        host's usual speed; None without any."""
+        timed = [(r, r.seconds) for r in self.records if r.state in _FINISHED and r.seconds]
+        own = [seconds for r, seconds in timed if r.guest == guest.id and r.memory == guest.memory]
+        if own:
+            return max(own[-OWN_SAVES:])
+        speeds = [r.memory / seconds for r, seconds in timed[-HOST_SAVES:] if r.memory]
+        return guest.memory / median(speeds) if speeds else None
+
+    def refusal(self, guest: GuestFacts) -> str:
+        """Why libvirt refused the last save of this guest, unless its XML changed since."""
+        own = [r for r in self.records if r.guest == guest.id]
+        if not guest.nature.digest:
+            return ""
+        if own and own[-1].refusal and own[-1].digest == guest.nature.digest:
+            return f"libvirt refused the last one: {own[-1].refusal}"
+        return ""
+
+
+NO_PROSPECTS = Prospects()
+_FINISHED = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED, SaveState.DISCARDED)
+
+
+def share_room(plans: Iterable[GuestPlan], prospects: Prospects) -> tuple[GuestPlan, ...]:
+    """The plans, without saves for which there is no room; small guests go first.
+
+    A save can take as much as the guest's memory.
+    """
+    given = tuple(plans)
+    left = {uri: free - prospects.reserve for uri, free in prospects.room.items()}
+    refused: dict[GuestId, str] = {}
+    for plan in sorted(given, key=lambda p: (p.guest.memory, p.guest.name)):
+        uri, needs = plan.guest.id.uri, plan.guest.memory
+        if not plan.saves or uri not in left:
+            continue
+        if needs <= left[uri]:
+            left[uri] -= needs
+        else:
+            refused[plan.guest.id] = _no_room(needs, left[uri], prospects.reserve)
+    return tuple(
+        _without_save(p, refused[p.guest.id]) if p.guest.id in refused else p for p in given
+    )
+
+
+def _no_room(needs: int, left: int, reserve: int) -> str:
+    return (
+        f"no room: it can take {show_size(needs)}, and {show_size(max(0, left))} are left"
+        f" beside the reserve of {show_size(reserve)}"
+    )
+
+
+def _without_save(plan: GuestPlan, reason: str) -> GuestPlan:
+    steps = tuple(planned for planned in plan.steps if planned.step is not Step.SAVE)
+    left_out = ((Step.SAVE, reason), *plan.left_out)
+    if not steps:
+        return replace(plan, steps=(), left_out=left_out, verdict=Outcome.FAILED, reason=reason)
+    return replace(plan, steps=steps, left_out=left_out)

@@ -1,0 +1,194 @@
+"""Facts and policies to a plan: which guests, which steps, why.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from ..config.kinds import show_duration
+from ..model.guest import (
+    GuestFacts,
+    GuestId,
+    GuestPlan,
+    Known,
+    Outcome,
+    Plan,
+    RunKind,
+    SaveDecision,
+    State,
+    Step,
+    StepPlan,
+    Wanted,
+)
+from .forecast import NO_PROSPECTS, Prospects, share_room
+from .policy import Policy, in_scope
+from .wanted import due
+
+Policies = Callable[[GuestFacts], Policy]
+
+#: libvirt sends SIGTERM, then SIGKILL after 10 s to 15 s, and waits for the kernel to tidy up.
+POWEROFF_TIMEOUT = 60.0
+STATE_UNKNOWN = "its state could not be read"
+
+
+def plan_down(
+    kind: RunKind,
+    guests: Iterable[GuestFacts],
+    policies: Policies,
+    named: Collection[GuestId] | None = None,
+    prospects: Prospects = NO_PROSPECTS,
+) -> Plan:
+    """What a preserve (or a shutdown, which never saves) does to these guests.
+
+    named: only these; without it all that are up.
+    """
+    plans = [
+        plan_guest_down(kind, guest, policies(guest), prospects)
+        for guest in sorted(guests, key=lambda g: (g.name, g.id))
+        if (guest.id in named if named is not None else not guest.down)
+    ]
+    return Plan(kind, share_room(plans, prospects))
+
+
+def plan_guest_down(
+    kind: RunKind, guest: GuestFacts, policy: Policy, prospects: Prospects = NO_PROSPECTS
+) -> GuestPlan:
+    """The steps for one guest, and the reason for each that is left out."""
+    if guest.state is State.UNKNOWN:
+        return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
+    if guest.down:
+        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is not running")
+    timeouts = {
+        Step.SAVE: policy.shutdown.save_timeout,
+        Step.SHUTDOWN: policy.shutdown.shutdown_timeout,
+        Step.POWEROFF: POWEROFF_TIMEOUT,
+    }
+    reasons = {step: _why_not(kind, step, guest, policy, prospects) for step in timeouts}
+    estimates = {Step.SAVE: prospects.estimate(guest)}
+    steps = tuple(
+        StepPlan(step, timeouts[step], estimates.get(step))
+        for step in timeouts
+        if not reasons[step]
+    )
+    left_out = tuple((step, reason) for step, reason in reasons.items() if reason)
+    if not steps:
+        return GuestPlan(guest, (), left_out, Outcome.SKIPPED, "policy allows no step")
+    return GuestPlan(guest, steps, left_out)
+
+
+def _why_not(
+    kind: RunKind, step: Step, guest: GuestFacts, policy: Policy, prospects: Prospects
+) -> str:
+    """Why a step is not for this guest; empty when it is."""
+    if step is Step.SAVE:
+        return _why_no_save(kind, guest, policy) or prospects.refusal(guest)
+    scope = policy.shutdown.shutdown if step is Step.SHUTDOWN else policy.shutdown.poweroff
+    if not in_scope(scope, guest):
+        return f'policy: {step} = "{scope}"'
+    if step is Step.SHUTDOWN and guest.state is State.CRASHED:
+        return "it has crashed and cannot hear a request"
+    return ""
+
+
+def _why_no_save(kind: RunKind, guest: GuestFacts, policy: Policy) -> str:
+    if kind is RunKind.SHUTDOWN:
+        return "it is to be shut down"
+    if not guest.persistent:
+        return "it is transient, and libvirt saves persistent guests only"
+    if not in_scope(policy.shutdown.save, guest):
+        return f'policy: save = "{policy.shutdown.save}"'
+    if guest.state is State.CRASHED:
+        return "it has crashed: a save would bring the crash back"
+    return "; ".join(guest.nature.unsavable)
+
+
+def plan_restore(
+    guests: Iterable[GuestFacts],
+    known: Mapping[GuestId, Known],
+    policies: Policies,
+    boot: str,
+    named: Collection[GuestId] | None = None,
+    decision: SaveDecision | None = None,
+    autostart: Collection[str] = (),
+) -> Plan:
+    """What a restore does: named guests, or every guest that is wanted on and not up.
+
+    decision: what a person decided about the saves of the guests named.
+    autostart: connections whose autostart flags are ours to follow.
+    """
+    ordered = sorted(guests, key=lambda g: (g.name, g.id))
+    if named is not None:
+        chosen = [g for g in ordered if g.id in named]
+        plans = [_plan_start(g, known.get(g.id), policies(g), decision) for g in chosen]
+        return Plan(RunKind.RESTORE, tuple(plans))
+    owed = []
+    for guest in ordered:
+        flagged = guest.autostart and guest.id.uri in autostart
+        says = known.get(guest.id)
+        policy = policies(guest)
+        wish = due(says, guest, boot, autostart=flagged, action=policy.user_shutdown.action)
+        if not guest.started and wish.wanted is Wanted.ON:
+            owed.append(_plan_wanted(guest, says, policy, flagged))
+    return Plan(RunKind.RESTORE, tuple(owed))
+
+
+def plan_missing(
+    guests: Iterable[GuestFacts], known: Iterable[Known], lost: Collection[str]
+) -> tuple[GuestPlan, ...]:
+    """Guests that are wanted on and that libvirt knows no more, though it could be asked."""
+    listed = {guest.id for guest in guests}
+    return tuple(
+        GuestPlan(
+            GuestFacts(guest.id, guest.name, State.UNKNOWN),
+            verdict=Outcome.GONE,
+            reason="libvirt knows no guest with its UUID any more; it is not wanted any more",
+        )
+        for guest in known
+        if guest.wanted is Wanted.ON and guest.id not in listed and guest.id.uri not in lost
+    )
+
+
+def belongs_to(guest: GuestFacts, policy: Policy) -> str:
+    """The program that starts the guest in our place; empty where guestctl does."""
+    return guest.nature.manager or ("another program" if policy.boot.managed_elsewhere else "")
+
+
+def _plan_wanted(
+    guest: GuestFacts, known: Known | None, policy: Policy, flagged: bool
+) -> GuestPlan:
+    """flagged: libvirt's autostart, which is ours to do, would start it whatever policy says."""
+    if not (policy.boot.restore or flagged):
+        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="policy: restore = false")
+    return _plan_start(guest, known, policy)
+
+
+def _plan_start(
+    guest: GuestFacts, known: Known | None, policy: Policy, decision: SaveDecision | None = None
+) -> GuestPlan:
+    if guest.started:
+        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is already up")
+    if guest.state is State.UNKNOWN:
+        return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
+    if owner := belongs_to(guest, policy):
+        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason=f"{owner} starts it, not guestctl")
+    if known and known.hold is not None and not (decision and known.held_for_save):
+        return GuestPlan(guest, verdict=Outcome.HELD, reason=known.hold)
+    step = Step.RESUME if guest.saved and decision is not SaveDecision.DISCARD_SAVE else Step.START
+    return GuestPlan(guest, (StepPlan(step, policy.boot.start_timeout),))
+
+
+def describe(plan: GuestPlan) -> str:
+    """A guest's plan in one line, the same in `plan`, logs and tests."""
+    if plan.verdict is not None:
+        return f"{plan.verdict}: {plan.reason}{_left_out(plan)}"
+    return ", then ".join(map(_describe_step, plan.steps)) + _left_out(plan)
+
+
+def _describe_step(planned: StepPlan) -> str:
+    limit = f"at most {show_duration(planned.timeout)}"
+    if planned.estimate is not None:
+        limit = f"about {planned.estimate:.0f}s, {limit}"
+    return f"{planned.step} ({limit})"
+
+
+def _left_out(plan: GuestPlan) -> str:
+    return "".join(f"; no {step}: {reason}" for step, reason in plan.left_out)

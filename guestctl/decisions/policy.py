@@ -1,0 +1,57 @@
+"""Config and guest to policy: what is wanted for one guest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+from ..config.config import Config, GuestOverride
+from ..config.settings import Boot, Shutdown, UserShutdown
+from ..model.guest import GuestFacts, Scope
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The settings of one guest, its [[guest]] tables applied."""
+
+    shutdown: Shutdown
+    boot: Boot
+    user_shutdown: UserShutdown = field(default_factory=UserShutdown)
+
+
+def resolve(config: Config, guest: GuestFacts) -> Policy:
+    """The policy of a guest: every matching [[guest]], a later one over an earlier one."""
+    values: dict[str, Any] = {}
+    for override in config.guests:
+        if matches(override, guest):
+            values.update(override.values)
+    return Policy(
+        _with(config.shutdown, values),
+        _with(config.boot, values),
+        _with(config.user_shutdown, values),
+    )
+
+
+def matches(override: GuestOverride, guest: GuestFacts) -> bool:
+    """Whether a [[guest]] table is for this guest, by its UUID, name, or name pattern."""
+    if override.match.lower() == guest.id.uuid.lower() or override.match == guest.name:
+        return True
+    return fnmatchcase(guest.name, override.match)
+
+
+S = TypeVar("S", Shutdown, Boot, UserShutdown)
+
+
+def _with(settings: S, values: dict[str, Any]) -> S:
+    own = {row.name for row in fields(settings)}
+    return replace(settings, **{name: value for name, value in values.items() if name in own})
+
+
+def in_scope(scope: Scope, guest: GuestFacts) -> bool:
+    """Whether a step with this scope is for this guest."""
+    if scope is Scope.PERSISTENT:
+        return guest.persistent
+    if scope is Scope.TRANSIENT:
+        return not guest.persistent
+    return scope is Scope.ALL

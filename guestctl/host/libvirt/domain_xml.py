@@ -1,0 +1,131 @@
+"""What a guest's XML says that matters for saving and starting it.  Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import xml.etree.ElementTree as ET
+
+from ...model.guest import Disk, DiskKind, Nature
+
+#: Metadata that other managers leave in their guests, by XML namespace.
+_MANAGERS = {
+    "http://openstack.org/xmlns/libvirt/nova/1.0": "OpenStack Nova",
+    "http://openstack.org/xmlns/libvirt/nova/1.1": "OpenStack Nova",
+    "http://ovirt.org/vm/1.0": "oVirt",
+    "http://ovirt.org/vm/tune/1.0": "oVirt",
+    "http://kubevirt.io": "KubeVirt",
+}
+#: The channel that libvirt talks to a guest agent on.
+_AGENT = "org.qemu.guest_agent.0"
+
+
+def read_nature(xml: str, definition: str = "") -> Nature:
+    """What the XML of a guest says; where it cannot be read, that speaks against a save.
+
+    definition: the XML that it will be started with next, the same from boot to boot.
+    """
+    try:
+        domain = ET.fromstring(xml)
+    except (ET.ParseError, ValueError) as error:
+        return Nature(unsavable=(f"its XML cannot be read: {error}",))
+    return Nature(
+        unsavable=tuple(_unsavable(domain)),
+        manager=_manager(domain),
+        disks=tuple(_disks(domain)),
+        digest=hashlib.sha256((definition or xml).encode(errors="replace")).hexdigest()[:16],
+        has_agent=any(map(_is_connected_agent, domain.iterfind("devices/channel/target"))),
+    )
+
+
+def runs_a_system(xml: str) -> bool:
+    """Whether the first program of this container is to start a whole system, by its name."""
+    init = ET.fromstring(xml).findtext("os/init", "")
+    return init.rpartition("/")[2] in ("init", "systemd")
+
+
+def _is_connected_agent(target: ET.Element) -> bool:
+    """libvirt tells in the XML of a running guest whether anybody listens."""
+    return target.get("name") == _AGENT and target.get("state") == "connected"
+
+
+def _unsavable(domain: ET.Element) -> list[str]:
+    """Reasons known beforehand why libvirt or good sense refuses a managed save."""
+    found = []
+    if domain.get("type") == "lxc":
+        found.append("it is a container, which libvirt cannot save")
+    if domain.find("devices/hostdev") is not None or _hostdev_interface(domain):
+        found.append("it has a host device")
+    if any(driver.get("type") == "virtiofs" for driver in domain.iterfind(".//filesystem/driver")):
+        found.append("it has a virtiofs file system")
+    if any(_requires_invtsc(feature) for feature in domain.iterfind("cpu/feature")):
+        found.append("its CPU has invtsc, which cannot be saved")
+    cpu = domain.find("cpu")
+    if cpu is not None and cpu.get("migratable") == "off":
+        found.append("its CPU is set to migratable off")
+    if domain.find("devices/disk/shareable") is not None:
+        found.append("it shares a disk with another guest, which would go on writing")
+    return found
+
+
+def _hostdev_interface(domain: ET.Element) -> bool:
+    return any(nic.get("type") == "hostdev" for nic in domain.iterfind("devices/interface"))
+
+
+def _requires_invtsc(feature: ET.Element) -> bool:
+    return feature.get("name") == "invtsc" and feature.get("policy") in ("require", "force")
+
+
+def _manager(domain: ET.Element) -> str | None:
+    metadata = domain.find("metadata")
+    for element in metadata if metadata is not None else ():
+        namespace = element.tag.partition("}")[0].lstrip("{")
+        if namespace in _MANAGERS:
+            return _MANAGERS[namespace]
+    return None
+
+
+def _disks(domain: ET.Element) -> list[Disk]:
+    found: list[Disk] = []
+    for disk in domain.iterfind("devices/disk"):
+        found += _chain(disk)
+    nvram = domain.find("os/nvram")
+    if nvram is not None:
+        found += _nvram(nvram)
+    return list(dict.fromkeys(found))
+
+
+def _nvram(nvram: ET.Element) -> list[Disk]:
+    source = nvram.find("source")
+    if source is not None:
+        return [_disk(nvram.get("type", "file"), source)]
+    path = (nvram.text or "").strip()
+    return [Disk(DiskKind.FILE, path)] if path else []
+
+
+def _chain(disk: ET.Element) -> list[Disk]:
+    """A disk and its backing files, as far as the XML of a running guest names them."""
+    found = []
+    layer: ET.Element | None = disk
+    while layer is not None:
+        source = layer.find("source")
+        if source is not None and (source.attrib or len(source)):
+            found.append(_disk(layer.get("type", "file"), source))
+        found += _data_file(layer)
+        layer = layer.find("backingStore")
+    return found
+
+
+def _data_file(layer: ET.Element) -> list[Disk]:
+    """Where a qcow2 image leaves its data, if elsewhere; libvirt tells from 10.10 on."""
+    store = layer.find("dataStore")
+    source = store.find("source") if store is not None else None
+    return [] if store is None or source is None else [_disk(store.get("type", "file"), source)]
+
+
+def _disk(kind: str, source: ET.Element) -> Disk:
+    if kind == "file":
+        return Disk(DiskKind.FILE, source.get("file", ""))
+    if kind == "block":
+        return Disk(DiskKind.BLOCK, source.get("dev", ""))
+    name = source.get("name") or source.get("volume") or source.get("dir") or ""
+    return Disk(DiskKind.OTHER, f"{kind} {source.get('protocol', '')} {name}".strip())

@@ -1,0 +1,111 @@
+"""libvirt's events of guests, and QEMU's through libvirt: registered on a connection, as values."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import libvirt
+import libvirt_qemu
+
+from ...model.event import EventKind, GuestEvent
+from ...model.guest import GuestId
+from .. import tasks as threads
+from .constants import agent_state, event_detail, event_kind
+
+#: What is listened to of QEMU's monitor (QEMU's qapi/run-state.json); the others, such as those
+#: of a balloon, would wake the service all the time.
+MONITOR_EVENTS = ("SHUTDOWN", "POWERDOWN", "RESET", "GUEST_PANICKED", "SUSPEND_DISK", "WATCHDOG")
+#: Where QEMU says how it came about: a reason, or what was done.
+_CAUSES = ("reason", "action")
+
+
+@dataclass(frozen=True)
+class Ear:
+    """Events of a connection that are heard; monitored: QEMU's as well.
+
+    stop: no more of them, and let go of the connection, which libvirt keeps for its callbacks.
+    """
+
+    monitored: bool
+    stop: Callable[[], None]
+
+
+def listen(
+    conn: Any,
+    uri: str,
+    loop: asyncio.AbstractEventLoop,
+    tell: Callable[[GuestEvent], None],
+    deaf: Callable[[], None],
+) -> Ear:
+    """Have events come to `tell`, on the loop; `deaf` is called once none comes any more.
+
+    Raises libvirtError.
+    """
+
+    def pass_on(domain: Any, kind: EventKind, detail: str, cause: str = "", **more: bool) -> None:
+        guest = GuestId(uri, domain.UUIDString())
+        # An asyncio loop's clock is the monotonic one, which may be read in any thread.
+        event = GuestEvent(guest, domain.name(), kind, detail, cause, at=loop.time(), **more)
+        threads.call_soon(loop, lambda: tell(event))
+
+    lifecycle, agent, monitor = (
+        register(conn, pass_on) for register in (_lifecycle, _agent, _monitor)
+    )
+    with contextlib.suppress(libvirt.libvirtError):  # the test driver cannot break
+        conn.registerCloseCallback(lambda *_: threads.call_soon(loop, deaf), None)
+    undo = [stop for stop in (lifecycle, agent, monitor) if stop]
+    return Ear(monitor is not None, lambda: _stop(conn, undo))
+
+
+_PassOn = Callable[..., None]
+
+
+def _lifecycle(conn: Any, pass_on: _PassOn) -> Callable[[], None]:
+    def heard(_conn: Any, domain: Any, event: int, detail: int, _opaque: Any) -> None:
+        kind = event_kind(event)
+        pass_on(domain, kind, event_detail(kind, detail))
+
+    number = conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, heard, None)
+    return lambda: conn.domainEventDeregisterAny(number)
+
+
+def _agent(conn: Any, pass_on: _PassOn) -> Callable[[], None] | None:
+    def heard(_conn: Any, domain: Any, state: int, _reason: int, _opaque: Any) -> None:
+        pass_on(domain, EventKind.AGENT, agent_state(state))
+
+    event = libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE
+    try:
+        number = conn.domainEventRegisterAny(None, event, heard, None)
+    except libvirt.libvirtError:  # drivers without agents
+        return None
+    return lambda: conn.domainEventDeregisterAny(number)
+
+
+def _monitor(conn: Any, pass_on: _PassOn) -> Callable[[], None] | None:
+    """None where the driver is not QEMU's, or the connection is read-only."""
+
+    def heard(
+        _conn: Any, domain: Any, event: str, _s: int, _us: int, details: str | None, _opaque: Any
+    ) -> None:
+        says = json.loads(details) if details else {}
+        cause = next((str(says[key]) for key in _CAUSES if key in says), "")
+        pass_on(domain, EventKind.MONITOR, event, cause, by_guest=bool(says.get("guest")))
+
+    names = f"^({'|'.join(MONITOR_EVENTS)})$"
+    flags = libvirt_qemu.VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX
+    try:
+        number = libvirt_qemu.qemuMonitorEventRegister(conn, None, names, heard, None, flags)
+    except libvirt.libvirtError:
+        return None
+    return lambda: libvirt_qemu.qemuMonitorEventDeregister(conn, number)
+
+
+def _stop(conn: Any, undo: list[Callable[[], None]]) -> None:
+    for work in (*undo, conn.unregisterCloseCallback, conn.close):
+        with contextlib.suppress(libvirt.libvirtError):
+            work()

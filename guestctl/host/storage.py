@@ -1,0 +1,89 @@
+"""The host's files behind guests: stamps of disks, save images, room for saves."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..decisions.staleness import Found, Stamp
+from ..model.guest import Disk, DiskKind, GuestFacts
+from . import tasks as threads
+
+
+class HostStorage:
+    """The Storage of ports.py on this host's file systems.
+
+    Each look is in a thread of its own: a file on a network that is gone blocks for good.
+    """
+
+    async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
+        wanted = tuple(disks)
+        return await threads.start(lambda: {disk: stamp(disk) for disk in wanted})
+
+    async def image(self, guest: GuestFacts) -> Stamp | None:
+        folder = save_folder(guest.id.uri)
+        if folder is None:
+            return None
+        disk = Disk(DiskKind.FILE, str(folder / f"{guest.name}.save"))
+        return (await self.stamps([disk]))[disk]
+
+    async def folder(self, guest: GuestFacts) -> Stamp | None:
+        folder = save_folder(guest.id.uri)
+        return await threads.start(lambda: _folder_stamp(folder)) if folder else None
+
+    async def room(self, uri: str) -> int | None:
+        folder = save_folder(uri)
+        return await threads.start(lambda: _free(folder)) if folder else None
+
+
+def stamp(disk: Disk) -> Stamp:
+    """What stat(2) says of a disk; never raises."""
+    if disk.kind is not DiskKind.FILE or not disk.name:
+        return Stamp(disk, Found.UNVERIFIABLE)
+    try:
+        seen = os.stat(disk.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return Stamp(disk, Found.MISSING)
+    except (OSError, ValueError):
+        return Stamp(disk, Found.UNREADABLE)
+    if not stat.S_ISREG(seen.st_mode):
+        return Stamp(disk, Found.UNVERIFIABLE)
+    return Stamp(disk, Found.PRESENT, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+
+
+def _folder_stamp(folder: Path) -> Stamp:
+    disk = Disk(DiskKind.FILE, str(folder))
+    try:
+        return Stamp(disk, Found.PRESENT, folder.stat().st_ino)
+    except (FileNotFoundError, NotADirectoryError):
+        return Stamp(disk, Found.MISSING)
+    except OSError:
+        return Stamp(disk, Found.UNREADABLE)
+
+
+def save_folder(uri: str) -> Path | None:
+    """Where libvirt's QEMU driver puts managed saves; None where that is not known."""
+    if uri == "qemu:///system":
+        return Path("/var/lib/libvirt/qemu/save")
+    if uri == "qemu:///session":
+        base = os.environ.get("XDG_CONFIG_HOME", "")
+        config = Path(base) if base.startswith("/") else Path.home() / ".config"
+        return config / "libvirt/qemu/save"
+    return None
+
+
+def _free(folder: Path) -> int | None:
+    """Bytes that may be written below a folder, which may not exist yet; None if unknown."""
+    for place in (folder, *folder.parents):
+        try:
+            found = os.statvfs(place)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+        # What root may take is what libvirtd, which runs as root, can fill.
+        blocks = found.f_bfree if os.geteuid() == 0 else found.f_bavail
+        return blocks * found.f_frsize
+    return None

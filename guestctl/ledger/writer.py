@@ -1,0 +1,256 @@
+"""Ledger work off the event loop: one thread, many writers, one fsync for all that wait.
+
+An fsync behind a dozen saves can take seconds.  Whatever waits when the thread gets to its
+next transaction goes into it, so that a thousand guests do not mean a thousand syncs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..host.tasks import hand_over
+from .file import TROUBLE, connect, connect_to_read, copy_of, transaction
+from .ledger import Ledger
+
+T = TypeVar("T")
+
+#: A disk that does not answer for so long is done without, since guests cannot wait for it.
+LEDGER_LIMIT = 20.0
+
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def open_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
+    """The ledger in the file; one in memory, with a word of trouble, where that fails.
+
+    A damaged file is set aside under another name, and a new one begun.
+    """
+    try:
+        return Ledger(_connect_or_set_aside(path, trouble), clock)
+    except TROUBLE as error:
+        return _stand_in(path, clock, error, trouble)
+
+
+def _stand_in(
+    path: Path, clock: Callable[[], int], error: BaseException, trouble: Callable[[str], None]
+) -> Ledger:
+    """A ledger in memory, with what the file says where that can be read: on a full disk."""
+    try:
+        copy = copy_of(path)
+    except TROUBLE:
+        trouble(f"cannot use the ledger {path}: {error}; going on without: nothing is remembered")
+        return Ledger(connect(None), clock, remembers=False)
+    trouble(f"cannot write to the ledger {path}: {error}; what happens now is not remembered")
+    return Ledger(copy, clock)
+
+
+def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
+    """The ledger for reading only; an empty one where there is none yet, or none to be read."""
+    try:
+        if path.exists():
+            return Ledger(connect_to_read(path), clock)
+    except TROUBLE as error:
+        return _stand_in(path, clock, error, trouble)
+    return Ledger(connect(None), clock)
+
+
+def _connect_or_set_aside(path: Path, trouble: Callable[[str], None]) -> sqlite3.Connection:
+    try:
+        return connect(path)
+    except (sqlite3.DatabaseError, UnicodeError) as error:
+        # Our own quick_check carries no code; disk full, locked and such have one of theirs.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if code & 0xFF not in _CORRUPT:  # an extended code says more in the higher bits
+            raise
+        aside = set_aside(path)
+        trouble(f"the ledger {path} is damaged ({error}): set aside as {aside}, a new one begun")
+    return connect(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename the ledger with its WAL; SQLite must not apply the one to another file."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("-wal", "-shm", ""):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            source.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+@dataclass(frozen=True)
+class _Request:
+    """work is None for a look whether the file in use is still the ledger's."""
+
+    work: Callable[[Ledger], Any] | None
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+
+class ThreadScribe:
+    """The Scribe of ports.py, in a thread of its own."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], int],
+        trouble: Callable[[str], None],
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._trouble = trouble
+        #: Device and inode of the file in use; None while it is a stand-in, or damaged.
+        self._file: tuple[int, int] | None = None
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._stuck: asyncio.Future[Any] | None = None
+        self._told = False
+        self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+        self._thread.start()
+
+    async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._requests.put(_Request(work, loop, future))
+        future.add_done_callback(_look_at)
+        if self._stuck is not None and not self._stuck.done():
+            return default  # it will be written all the same, if the disk ever answers
+        try:
+            async with asyncio.timeout(LEDGER_LIMIT):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            self._stuck = future
+            self._tell(f"the ledger {self._path} did not answer for {LEDGER_LIMIT:g} s")
+        except Exception as error:  # noqa: BLE001 - a ledger's trouble never stops a run
+            self._tell(f"cannot write to the ledger {self._path}: {error}")
+        return default
+
+    async def renew(self) -> bool:
+        """Open the ledger's file if it is not the one in use; True when that was done.
+
+        For a process that lives on after the file could not be used, or was set aside or replaced.
+        Not in the middle of a run, whose number may mean another one in the other file.
+        """
+        self._told = False  # trouble from now on is news
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        self._requests.put(_Request(None, loop, future))
+        future.add_done_callback(_look_at)
+        try:
+            async with asyncio.timeout(LEDGER_LIMIT):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            return False
+
+    def close(self) -> None:
+        """Finish what was asked for and close the file; at most LEDGER_LIMIT seconds."""
+        self._requests.put(None)
+        self._thread.join(LEDGER_LIMIT)
+
+    def _tell(self, message: str) -> None:
+        if not self._told:
+            self._told = True
+            self._trouble(f"{message}; going on without: what happens now may not be remembered")
+
+    def _work(self) -> None:
+        ledger = self._open(self._trouble)
+        while batch := self._next_batch():
+            looks = [request for request in batch if request.work is None]
+            if not _carry_out(ledger, [r for r in batch if r.work is not None]):
+                self._file = None
+            for look in looks:
+                ledger, renewed = self._renewed(ledger)
+                hand_over(look.loop, look.future, renewed)
+        ledger.db.close()
+
+    def _open(self, trouble: Callable[[str], None]) -> Ledger:
+        ledger = open_ledger(self._path, self._clock, trouble)
+        in_file = ledger.db.execute("PRAGMA database_list").fetchone()[2]
+        self._file = _identity(self._path) if in_file else None
+        return ledger
+
+    def _renewed(self, ledger: Ledger) -> tuple[Ledger, bool]:
+        if self._file is not None and self._file == _identity(self._path):
+            return ledger, False
+        # What it says was said when the trouble began.
+        found = self._open(lambda _: None)
+        if self._file is None:
+            found.db.close()
+            return ledger, False
+        ledger.db.close()
+        self._trouble(f"the ledger {self._path} is in use again")
+        return found, True
+
+    def _next_batch(self) -> list[_Request]:
+        """Everything that waits, at least one request; empty once closed."""
+        request = self._requests.get()
+        batch = []
+        while request is not None:
+            batch.append(request)
+            try:
+                request = self._requests.get_nowait()
+            except queue.Empty:
+                return batch
+        if batch:
+            self._requests.put(None)  # closed: seen again after this batch
+        return batch
+
+
+def _look_at(future: asyncio.Future[Any]) -> None:
+    """asyncio logs errors that nobody looked at; nobody may have waited for this one."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _carry_out(ledger: Ledger, batch: list[_Request]) -> bool:
+    """All requests in one transaction, each in a savepoint; answers once it is durable.
+
+    False when the file turned out to be damaged.
+    """
+    if not batch:
+        return True
+    answers: list[tuple[_Request, Any, BaseException | None]] = []
+    try:
+        with transaction(ledger.db):
+            for request in batch:
+                assert request.work is not None
+                answers.append((request, *_in_savepoint(ledger, request.work)))
+    except sqlite3.Error as error:
+        answers = [(request, None, error) for request in batch]
+    for request, result, failure in answers:
+        hand_over(request.loop, request.future, result, failure)
+    return not any(map(_is_damage, (failure for _, _, failure in answers)))
+
+
+def _is_damage(failure: BaseException | None) -> bool:
+    return getattr(failure, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+
+
+def _in_savepoint(
+    ledger: Ledger, work: Callable[[Ledger], Any]
+) -> tuple[Any, BaseException | None]:
+    ledger.db.execute("SAVEPOINT request")
+    try:
+        return work(ledger), None
+    except Exception as error:  # noqa: BLE001 - handed to whoever asked
+        if ledger.db.in_transaction:
+            ledger.db.execute("ROLLBACK TO request")
+        return None, error
+    finally:
+        if ledger.db.in_transaction:
+            ledger.db.execute("RELEASE request")

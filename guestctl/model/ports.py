@@ -1,0 +1,192 @@
+"""What the middle of guestctl needs from the world, as Protocols, and how the world fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from ..decisions.staleness import Stamp
+from ..ledger.ledger import Ledger
+from .event import GuestEvent, Job
+from .guest import (
+    Disk,
+    Door,
+    GuestFacts,
+    GuestPlan,
+    GuestResult,
+    Method,
+    Nature,
+    Plan,
+    Step,
+    StepResult,
+)
+
+T = TypeVar("T")
+
+
+class ErrorKind(StrEnum):
+    """Ways in which a call to a hypervisor fails, as far as it matters what comes next."""
+
+    UNREACHABLE = "unreachable"
+    NOT_PERMITTED = "not permitted"
+    NO_GUEST = "no such guest"
+    UNSUPPORTED = "not supported"
+    WRONG_STATE = "wrong state"
+    ABORTED = "aborted"
+    NO_ANSWER = "no answer"
+    SYSTEM = "system error"
+    FAILED = "failed"
+
+
+class HypervisorError(Exception):
+    """A call to a hypervisor, or a look at the files behind it, failed; the text says how."""
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+async def within(seconds: float, call: Awaitable[T]) -> T:
+    """The call's result; HypervisorError(NO_ANSWER) when it takes longer.
+
+    The call itself cannot be taken back: libvirt may still carry it out.
+    """
+    # Not wait_for: before Python 3.12 it can swallow a cancellation (cpython issue 86296).
+    try:
+        async with asyncio.timeout(seconds):
+            return await call
+    except TimeoutError:
+        raise HypervisorError(ErrorKind.NO_ANSWER, f"no answer within {seconds:g} s") from None
+
+
+class Hypervisor(Protocol):
+    """One libvirt connection.  Every method but `listen` raises HypervisorError.
+
+    None of the calls has a time limit of its own: callers bound them (`within`).
+    """
+
+    @property
+    def uri(self) -> str:
+        """The URI as configured: it is part of each guest's identity."""
+
+    def listen(self, listener: Callable[[GuestEvent], None]) -> Callable[[], None]:
+        """Have events of guests handed to the listener, on the event loop; returns its end."""
+
+    @property
+    def monitored(self) -> bool:
+        """Whether the events heard now are those of QEMU's monitor as well."""
+
+    async def attend(self) -> asyncio.Event:
+        """Events are heard from now on; what is returned is set once they are not any more."""
+
+    async def guests(self) -> list[GuestFacts]:
+        """Every guest, running or not."""
+
+    async def observe(self, uuid: str) -> GuestFacts | None:
+        """One guest, or None when there is none with that UUID any more."""
+
+    async def job(self, uuid: str) -> Job | None:
+        """What the guest is busy with."""
+
+    async def abort_job(self, uuid: str) -> None:
+        """Have the guest's job aborted (virDomainAbortJob)."""
+
+    async def save(self, uuid: str, *, bypass_cache: bool) -> None:
+        """Managed save; returns when the guest is down (virDomainManagedSave).
+
+        bypass_cache: past the host's page cache, where the file system can do that.
+        """
+
+    async def request_shutdown(self, uuid: str, method: Method) -> None:
+        """Ask the guest to shut down; that it was asked is all that a return means."""
+
+    async def wake(self, uuid: str) -> None:
+        """Wake a guest that is suspended to RAM (virDomainPMWakeup)."""
+
+    async def unpause(self, uuid: str) -> None:
+        """Let a paused guest run (virDomainResume)."""
+
+    async def poweroff(self, uuid: str) -> None:
+        """Pull the plug (virDomainDestroy)."""
+
+    async def start(self, uuid: str) -> None:
+        """Start the guest, from its managed save if it has one (virDomainCreate)."""
+
+    async def natures(self, uuids: Collection[str]) -> dict[str, Nature]:
+        """What the XML of these guests says, without those whose XML cannot be read."""
+
+    async def discard_save(self, uuid: str) -> None:
+        """Remove the guest's managed save image (virDomainManagedSaveRemove)."""
+
+    async def set_time(self, uuid: str, seconds: float) -> None:
+        """Set the guest's clock through its agent (virDomainSetTime)."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+
+class Storage(Protocol):
+    """The host's files behind guests.  None of the calls raises; callers bound them."""
+
+    async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
+        """Each disk as it is now."""
+
+    async def image(self, guest: GuestFacts) -> Stamp | None:
+        """The file of the guest's managed save; None where it is not known where that is."""
+
+    async def folder(self, guest: GuestFacts) -> Stamp | None:
+        """The folder of that file: its inode tells it from what is there before it is mounted."""
+
+    async def room(self, uri: str) -> int | None:
+        """Bytes free where a connection's managed saves go; None where that is not known."""
+
+
+class WallClock(Protocol):
+    """The time of day, which may jump; for records only, never for waiting."""
+
+    def __call__(self) -> int:
+        """Nanoseconds since the epoch."""
+
+
+class Scribe(Protocol):
+    """Has work done on the ledger, off the event loop."""
+
+    async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
+        """The work's result once it is durable; the default when the ledger is out of use.
+
+        Never raises for a ledger's trouble: it is reported, and the run goes on.
+        """
+
+
+class Report(Protocol):
+    """Hears what a run does, to show it.  Must not raise and must not block."""
+
+    @property
+    def follows_progress(self) -> bool:
+        """Whether `progress` is shown: asking libvirt for it slows saves down."""
+
+    def run_begins(self, plan: Plan, door: Door) -> None:
+        """The plan about to be carried out."""
+
+    def guest_added(self, plan: GuestPlan) -> None:
+        """A guest turned up while the run goes on."""
+
+    def gets_ready(self, guest: GuestFacts, timeout: float) -> None:
+        """Before its first step a guest is woken, or its other job waited for; in seconds."""
+
+    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
+        """A step has its turn; timeout in seconds."""
+
+    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None:
+        """How far the current step is, from 0 to 1, or None; note says what it waits for."""
+
+    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
+        """A step is over."""
+
+    def guest_ends(self, result: GuestResult) -> None:
+        """Nothing more will be done to this guest."""
+
+    def trouble(self, message: str) -> None:
+        """Something that is nobody's fault in particular, such as a lost connection."""

@@ -1,0 +1,1 @@
+"""Carrying plans out: guests are taken down, and brought up."""

@@ -1,0 +1,313 @@
+"""The three steps down: managed save, shutdown, poweroff.
+
+Each function tries its step on one guest within its limit.  It returns a remark
+for the trail, and raises StepFailed or HypervisorError when the step did not work; whether
+the guest is down is for the caller to read, since libvirt's answer and the guest's state
+can part (an abort that lost its race, a request that outlived its client).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..config.kinds import show_duration
+from ..config.settings import Shutdown
+from ..model.event import Job, JobKind
+from ..model.guest import GuestFacts, Method, State, StepEnd
+from ..model.ports import ErrorKind, HypervisorError, within
+from .live_guest import Subject, is_down
+from .run import ENDING
+
+#: For requests that a guest's QEMU or agent has to answer; libvirt's own limit for the state
+#: change lock is 30 s.
+CALL_LIMIT = 35.0
+#: A guest that is still booting misses a request: it is repeated this often.
+REQUEST_INTERVAL = 5.0
+#: Asking for a save's statistics takes one of libvirtd's workers, and waits while QEMU is being
+#: ended: twelve guests asked twice a second made their saves a fifth slower (bench/preserve.py).
+PROGRESS_INTERVAL, MOST_POLLS = 1.0, 2
+JOB_POLL = 1.0
+WAKE_LIMIT = 10.0
+ABORT_INTERVAL = 1.0
+SAVE_SETTLES = 5.0
+
+_NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
+
+
+class Progress:
+    """Shows how far a guest's step is.
+
+    polls is shared by all guests of a run; wanted tells whether anybody looks.
+    """
+
+    def __init__(
+        self,
+        show: Callable[[float | None, str], None],
+        polls: asyncio.Semaphore,
+        *,
+        wanted: bool,
+    ) -> None:
+        self.polls = polls
+        self.wanted = wanted
+        self._show = show
+
+    def __call__(self, fraction: float | None, note: str) -> None:
+        """From 0 to 1, or None where that is not known; note says what is waited for."""
+        self._show(fraction, note)
+
+
+class Limit(NamedTuple):
+    """Seconds for a step, and for ending it properly when it has not worked by then."""
+
+    step: float
+    ending: float
+
+
+class StepFailed(Exception):
+    """A step did not work; the text says why."""
+
+    def __init__(self, end: StepEnd, reason: str) -> None:
+        self.end = end
+        super().__init__(reason)
+
+
+def longest_wait(policy: Shutdown) -> float:
+    """The most seconds that `make_ready` takes."""
+    return max(policy.save_timeout, policy.job_timeout) + 2 * CALL_LIMIT + ENDING + WAKE_LIMIT
+
+
+async def make_ready(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
+    """Wake a guest that is suspended to RAM, and wait for or abort its other job.
+
+    Returns what was done, for the trail.  Never fails: what stands in the way, also when the
+    limit cuts this short, shows in the steps themselves.
+    """
+    remarks: list[str] = []
+    try:
+        async with asyncio.timeout(limit):
+            remarks.append(await _wake(subject))
+            remarks.append(await _end_other_job(subject, policy, limit, progress))
+    except TimeoutError:
+        remarks.append("no time to wait for its other job")
+    return "; ".join(remark for remark in remarks if remark)
+
+
+async def _wake(subject: Subject) -> str:
+    if subject.facts.state is not State.PMSUSPENDED:
+        return ""
+    try:
+        await within(CALL_LIMIT, subject.hypervisor.wake(subject.uuid))
+        awake = await subject.wait_until(_is_awake, WAKE_LIMIT)
+    except HypervisorError as error:
+        return f"it was suspended to RAM and could not be woken: {error}"
+    return "woken from suspend to RAM" if awake else "it did not wake from suspend to RAM"
+
+
+def _is_awake(facts: GuestFacts | None) -> bool:
+    return facts is None or facts.state is not State.PMSUSPENDED
+
+
+async def _end_other_job(
+    subject: Subject, policy: Shutdown, time: float, progress: Progress
+) -> str:
+    """Wait for another job, at most job-timeout (a save: save-timeout), then abort it."""
+    job = await _job(subject)
+    if job is None:
+        return ""
+    limit = policy.save_timeout if job.kind is JobKind.SAVE else policy.job_timeout
+    limit = min(limit, time / 2)  # the rest is for aborting it
+    if await _job_over(subject, limit, progress):
+        if job.kind is JobKind.SAVE:  # libvirt still has to end QEMU
+            await subject.wait_until(is_down, SAVE_SETTLES)
+        return f"waited for its {job.kind} to end"
+    with contextlib.suppress(HypervisorError):
+        await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
+    if await _job_over(subject, ENDING, progress):
+        return f"its {job.kind} was aborted after {show_duration(limit)}"
+    return f"its {job.kind} goes on though it was aborted after {show_duration(limit)}"
+
+
+async def _job(subject: Subject) -> Job | None:
+    """The guest's job; None as well when that cannot be read."""
+    try:
+        return await within(CALL_LIMIT, subject.hypervisor.job(subject.uuid))
+    except HypervisorError:
+        return None
+
+
+async def _job_over(subject: Subject, limit: float, progress: Progress) -> bool:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit
+    while (job := await _job(subject)) is not None:
+        if loop.time() >= end:
+            return False
+        progress(job.fraction, f"waits for its {job.kind}")
+        await asyncio.sleep(JOB_POLL)
+    return True
+
+
+async def save(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
+    """Managed save; aborted when the limit comes or the run is cancelled."""
+    call = asyncio.ensure_future(
+        subject.hypervisor.save(subject.uuid, bypass_cache=policy.bypass_cache)
+    )
+    follower = asyncio.create_task(_follow_save(subject, progress))
+    try:
+        done, _ = await asyncio.wait({call}, timeout=limit.step)
+        if not done:
+            await _abort_save(subject, call, limit.ending)
+            raise StepFailed(StepEnd.TIMED_OUT, f"not saved within {show_duration(limit.step)}")
+        call.result()
+    except asyncio.CancelledError:
+        await _abort_save(subject, call, limit.ending)
+        raise
+    finally:
+        follower.cancel()
+    return ""
+
+
+async def _follow_save(subject: Subject, progress: Progress) -> None:
+    while progress.wanted:
+        await asyncio.sleep(PROGRESS_INTERVAL)
+        async with progress.polls:
+            job = await _job(subject)
+        if job is not None and job.kind is JobKind.SAVE:
+            progress(job.fraction, "")
+
+
+async def _abort_save(subject: Subject, call: asyncio.Future[None], limit: float) -> None:
+    """Abort the job until the call returns, which it does with an error.
+
+    Again and again: an abort that comes before libvirt has begun the job is lost.
+    """
+    aborting = asyncio.create_task(_keep_aborting(subject))
+    try:
+        await asyncio.wait({call}, timeout=limit)
+    finally:
+        aborting.cancel()
+        _let_go(subject, call)
+
+
+def _let_go(subject: Subject, call: asyncio.Future[None]) -> None:
+    if call.done() and not call.cancelled():
+        call.exception()  # looked at, so that asyncio does not log it
+    else:
+        subject.save_pending = True
+        call.cancel()
+
+
+async def _keep_aborting(subject: Subject) -> None:
+    while True:
+        with contextlib.suppress(HypervisorError):
+            await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
+        await asyncio.sleep(ABORT_INTERVAL)
+
+
+async def shutdown(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
+    """Ask the guest to shut down, again and again, until it is down."""
+    end = asyncio.get_running_loop().time() + limit.step
+    remark = await _unpause(subject, min(CALL_LIMIT, limit.step))
+    requests = _Requests(subject, policy.methods, progress)
+    asking = asyncio.create_task(requests.keep_asking())
+    waiting = asyncio.create_task(subject.wait_down_by(end))
+    try:
+        await asyncio.wait({asking, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            asking.result()  # it ends only by raising
+        if not await waiting:
+            raise StepFailed(StepEnd.TIMED_OUT, requests.summary(limit.step))
+    finally:
+        asking.cancel()
+        waiting.cancel()
+    return remark
+
+
+async def _unpause(subject: Subject, limit: float) -> str:
+    """A paused guest cannot react to a request: it runs again for its last moments."""
+    if subject.facts.state is not State.PAUSED:
+        return ""
+    try:
+        await within(limit, subject.hypervisor.unpause(subject.uuid))
+    except HypervisorError as error:
+        return f"it was paused and could not be unpaused: {error}"
+    return "it was paused, and unpaused so that it could shut down"
+
+
+class _Requests:
+    """Asks one guest to shut down by the methods of its policy, and counts."""
+
+    def __init__(self, subject: Subject, methods: tuple[Method, ...], progress: Progress) -> None:
+        self._subject = subject
+        self._methods = methods
+        self._progress = progress
+        self._asked: Counter[Method] = Counter()
+        self._refusals: dict[Method, HypervisorError] = {}
+
+    async def keep_asking(self) -> None:
+        """Ask every few seconds; StepFailed when no method can ever work."""
+        while True:
+            await self._ask_once()
+            await asyncio.sleep(REQUEST_INTERVAL)
+
+    async def _ask_once(self) -> None:
+        # The one asked least first: an agent that takes every request may not act on any.
+        for method in sorted(self._methods, key=lambda method: self._asked[method]):
+            self._refusals.setdefault(method, _NO_ANSWER_YET)
+            try:
+                request = self._subject.hypervisor.request_shutdown(self._subject.uuid, method)
+                await within(CALL_LIMIT, request)
+            except HypervisorError as error:
+                self._refusals[method] = error
+            else:
+                self._refusals.pop(method)
+                self._asked[method] += 1
+                self._progress(None, f"asked {self._counts()}")
+                return
+        kinds = {error.kind for error in self._refusals.values()}
+        if kinds == {ErrorKind.UNSUPPORTED} and not self._asked:
+            raise StepFailed(StepEnd.FAILED, f"it cannot be asked: {self._why()}")
+
+    def summary(self, limit: float) -> str:
+        """What was tried, for the reason trail."""
+        tried = f"asked {self._counts()}" if self._asked else f"never asked: {self._why()}"
+        return f"still up after {show_duration(limit)}, {tried}"
+
+    def _counts(self) -> str:
+        return ", ".join(f"{_times(n)} by {method}" for method, n in self._asked.items())
+
+    def _why(self) -> str:
+        return "; ".join(f"{method}: {error}" for method, error in self._refusals.items())
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+#: How QEMU and libvirt say that a guest cannot be saved as it is, whenever one tries.
+_REFUSALS = (
+    "non-migratable",
+    "not migratable",
+    "migration is disabled",
+    "migration disabled",
+    "state blocked",
+    "cannot migrate",
+)
+
+
+def is_refusal(error: str) -> bool:
+    """Whether a save failed for what the guest is, not for what happened to be the case."""
+    return any(words in error.lower() for words in _REFUSALS)
+
+
+async def poweroff(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
+    """Pull the plug."""
+    end = asyncio.get_running_loop().time() + limit.step
+    await within(limit.step, subject.hypervisor.poweroff(subject.uuid))
+    if not await subject.wait_down_by(end):
+        reason = f"still up {show_duration(limit.step)} after poweroff"
+        raise StepFailed(StepEnd.TIMED_OUT, reason)
+    return ""

@@ -1,0 +1,1 @@
+"""The daemon, and what its units do in its place."""

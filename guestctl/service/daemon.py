@@ -1,0 +1,265 @@
+"""The service, `guestctl daemon`: what it is built from, its signals, what it says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from argparse import Namespace
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..cli.exits import CommandError, Exit
+from ..config import last_good as lastgood
+from ..config.config import Config
+from ..config.last_good import Loaded
+from ..control import local as common
+from ..host import journal, presence
+from ..host import machine as host
+from ..host.libvirt import autostart
+from ..host.libvirt.hypervisor import LibvirtHypervisor
+from ..host.logind import Logind
+from ..host.notify import Notifier
+from ..host.storage import HostStorage
+from ..host.systemd import is_stopping_patiently
+from ..host.waiting import first
+from ..ledger.writer import ThreadScribe
+from ..model.report import Several, names
+from ..model.uris import canonical, why_remote
+from ..runs.context import World
+from .run_journal import Journal
+from .service import Service, Surroundings
+from .stop_timeout import Patience
+from .triggers import Doors
+
+WHY = "Guests are taken to safety"
+#: How long READY=1 waits for logind: a host without it is served all the same.
+LOGIND_LIMIT = 5.0
+#: How often it is looked whether the ledger in use is still the file.
+LEDGER_LOOK = 60.0
+#: How often the service leaves a trace of its life where no watchdog asks for more.
+ALIVE = 60.0
+#: Until a chore that failed is begun anew.
+CHORE_AGAIN = 5.0
+
+
+def daemon_verb(arguments: Namespace) -> int:
+    """`daemon`, and `daemon --claim-autostart`."""
+    loaded = _load(arguments)
+    if arguments.claim_autostart:
+        return _claim(loaded.config)
+    folder = presence.run_folder(root=host.is_root())
+    away = presence.away(folder)
+    try:
+        presence.be_the_only_one(folder)
+        host.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    except presence.AnotherService:
+        raise CommandError(Exit.LOCKED, "the service runs already") from None
+    except OSError as error:
+        raise CommandError(Exit.NOT_PERMITTED, f"cannot serve: {error}") from error
+    asyncio.run(_Daemon(arguments, loaded, folder, away).run())
+    return Exit.OK
+
+
+def _load(arguments: Namespace) -> Loaded:
+    file: Path | None = getattr(arguments, "config", None)
+    loaded = lastgood.load(file, host.state_folder())
+    for problem in loaded.problems:
+        journal.log(f"the configuration has a mistake: {problem}", priority=journal.Priority.ERROR)
+    if loaded.source:
+        text = f"{loaded.source} is used until the mistakes are mended"
+        journal.log(text, priority=journal.Priority.ERROR)
+    return replace(loaded, config=_local(loaded.config, arguments))
+
+
+def _local(config: Config, arguments: Namespace) -> Config:
+    """With one spelling for each connection, and without those to other hosts."""
+    uris = []
+    for uri in common.uris(arguments, config):
+        if reason := why_remote(uri):
+            text = f"cannot look after {uri}: {reason}; it is left out"
+            journal.log(text, priority=journal.Priority.ERROR, uri=uri)
+        else:
+            uris.append(canonical(uri, root=host.is_root()))
+    return replace(config, general=replace(config.general, uris=tuple(dict.fromkeys(uris))))
+
+
+def _claim(config: Config) -> int:
+    try:
+        claimed = autostart.claim(config.general.uris)
+    except OSError as error:
+        text = f"cannot own autostart, libvirt will do its own: {error}"
+        raise CommandError(Exit.NOT_ALL_WELL, text) from error
+    journal.log(f"autostart is guestctl's in this boot for: {', '.join(claimed) or 'nobody'}")
+    return Exit.OK
+
+
+class _Daemon:
+    """One life of the service."""
+
+    def __init__(self, arguments: Namespace, loaded: Loaded, folder: Path, away: float) -> None:
+        self._away = away
+        self._arguments = arguments
+        self._loaded = loaded
+        self._folder = folder
+        self._notifier = Notifier()
+        self._since = time.time_ns()
+        self._delay: float | None = None
+        self._changed, self._connected = asyncio.Event(), asyncio.Event()
+        self._scribe = ThreadScribe(common.ledger_path(), time.time_ns, journal.warn)
+        self._logind = Logind(WHY, lambda kind: self._doors.announce(kind), self._on_change)
+        self._patience = Patience(self._notifier.extend, self._notifier.status)
+        self._doors = Doors(self._logind, is_stopping_patiently)
+        self._service = Service(self._surroundings(), loaded.config)
+
+    def _surroundings(self) -> Surroundings:
+        report = Several(Journal(), self._patience)
+        clock, boot = time.time_ns, host.boot_id()
+        return Surroundings(
+            world=World({}, HostStorage(), self._scribe, report, clock, boot),
+            connect=LibvirtHypervisor,
+            login=self._logind,
+            doors=self._doors,
+            patience=self._patience,
+            state=host.state_folder(),
+            autostart=frozenset(autostart.claimed()),
+            on_change=self._on_change,
+            away=self._away,
+        )
+
+    def _on_change(self) -> None:
+        self._changed.set()
+        if self._logind.connected:
+            self._connected.set()
+
+    async def run(self) -> None:
+        """Serve until there is nothing more to do; systemd hears of it all."""
+        self._take_signals()
+        self._keep_good()
+        works = (self._logind.run, self._say, self._be_watched, self._mend_ledger)
+        background = [asyncio.create_task(_keep_at(work)) for work in works]
+        serving = asyncio.create_task(self._service.serve())
+        ready = asyncio.create_task(self._become_ready())
+        try:
+            await asyncio.wait([serving])
+            serving.result()
+        finally:
+            presence.be_alive(self._folder)
+            for task in (*background, ready, serving):
+                task.cancel()
+            await asyncio.wait([*background, ready, serving])
+            self._scribe.close()
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._terminate)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _terminate(self) -> None:
+        self._notifier.stopping()
+        self._doors.terminate()
+
+    async def _become_ready(self) -> None:
+        """Once a shutdown would be heard of; libvirt may come later."""
+        await first(self._connected.wait(), asyncio.sleep(LOGIND_LIMIT))
+        self._notifier.ready()
+
+    # Configuration
+
+    def _keep_good(self) -> None:
+        if self._loaded.problems:
+            return
+        try:
+            lastgood.keep(getattr(self._arguments, "config", None), host.state_folder())
+        except OSError as error:
+            journal.warn(f"cannot keep a copy of the configuration: {error}")
+
+    def _reload(self) -> None:
+        """A configuration with mistakes is told, and the one in use goes on."""
+        self._notifier.reloading()
+        loaded = _load(self._arguments)
+        if loaded.problems:
+            source = self._loaded.source or "the configuration of before"
+            self._loaded = replace(loaded, config=self._loaded.config, source=source)
+            journal.log("not reloaded: see the mistakes above", priority=journal.Priority.ERROR)
+        else:
+            self._loaded = loaded
+            self._keep_good()
+            self._service.use(loaded.config)
+            journal.log("the configuration was reloaded")
+        self._notifier.ready()
+        self._on_change()
+
+    async def _mend_ledger(self) -> None:
+        """A ledger that could not be used, or was set aside by another, is opened again."""
+        while True:
+            await asyncio.sleep(LEDGER_LOOK)
+            if self._service.activity == "watching" and await self._scribe.renew():
+                for watch in self._service.watches.values():
+                    watch.look_at_all()
+
+    # What it says of itself
+
+    async def _be_watched(self) -> None:
+        interval = self._notifier.watchdog_interval
+        while True:
+            self._notifier.watchdog()
+            presence.be_alive(self._folder)
+            await asyncio.sleep(interval / 1.5 if interval else ALIVE)
+
+    async def _say(self) -> None:
+        while True:
+            self._changed.clear()
+            if self._delay is None and self._logind.connected:
+                self._delay = await self._logind.delay()
+            status = self._status()
+            presence.say(self._folder, status)
+            if self._service.activity in ("watching", "down"):
+                self._notifier.status(self._line())
+            await asyncio.sleep(0.1)  # what changes at the same time is said in one go
+            await self._changed.wait()
+
+    def _status(self) -> dict[str, Any]:
+        watches = self._service.watches
+        return {
+            "pid": os.getpid(),
+            "since": self._since,
+            "activity": self._service.activity,
+            "configuration": {
+                "source": self._loaded.source or "as in its files",
+                "problems": [str(problem) for problem in self._loaded.problems],
+            },
+            "logind": {
+                "connected": self._logind.connected,
+                "inhibitor": self._logind.held,
+                "delay": self._delay,
+                "problem": self._logind.problem,
+                "announced": self._logind.shutting_down,
+            },
+            "connections": {uri: watch.trouble or "connected" for uri, watch in watches.items()},
+            "up": sorted(name for watch in watches.values() for name in watch.up.values()),
+        }
+
+    def _line(self) -> str:
+        up = [name for watch in self._service.watches.values() for name in watch.up.values()]
+        parts = [f"{len(up)} guests are up: {names(sorted(up))}" if up else "no guest is up"]
+        parts += [w.trouble for w in self._service.watches.values() if w.trouble]
+        if self._loaded.source:
+            parts.insert(0, f"THE CONFIGURATION HAS MISTAKES, {self._loaded.source} is used")
+        if self._logind.problem:
+            parts.append(f"logind: {self._logind.problem}")
+        return "; ".join(parts)
+
+
+async def _keep_at(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Chores go on after a fault in one of them: it must not end a run that is under way."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - said, and the chore is begun anew
+            journal.log(f"internal error: {error!r}", priority=journal.Priority.ERROR)
+        await asyncio.sleep(CHORE_AGAIN)

@@ -1,0 +1,129 @@
+"""By which doors the host goes down: logind's announcement, and SIGTERM while it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from ..host import journal
+from ..host.waiting import first
+
+#: How often it is looked whether a shutdown was called off: no signal tells (systemd 252, 257).
+CALLED_OFF_POLL = 1.0
+#: How long a logind that does not answer is waited for before guests are started, and how often
+#: it is asked.
+LOGIND_LIMIT, LOGIND_POLL = 5.0, 0.2
+
+
+class Announcer(Protocol):
+    """What the doors need of logind."""
+
+    async def preparing(self) -> bool | None:
+        """Whether a shutdown is announced; None where that cannot be read."""
+
+
+class Doors:
+    """Which doors are open.
+
+    is_stopping: whether systemd is taking the host down, None when nobody answers.
+    """
+
+    def __init__(
+        self, logind: Announcer, is_stopping: Callable[[], Awaitable[bool | None]]
+    ) -> None:
+        self._logind = logind
+        self._is_stopping = is_stopping
+        self._announced = asyncio.Event()
+        self._terminated = asyncio.Event()
+        #: Somebody has seen that the shutdown is called off; and it was, since it was announced.
+        self._suspicion = asyncio.Event()
+        self._is_off = False
+        #: What kind of shutdown, as far as it is known.
+        self.kind = ""
+
+    def announce(self, kind: str) -> None:
+        """logind announces a shutdown, which waits for those who hold an inhibitor."""
+        self.kind = kind or self.kind
+        if not self._announced.is_set():
+            journal.log(f"logind announces that the host goes down ({kind or 'kind unknown'})")
+        self._is_off = False
+        self._announced.set()
+
+    def terminate(self) -> None:
+        """SIGTERM: the service is to end, maybe because the host does."""
+        self._terminated.set()
+
+    @property
+    def is_terminated(self) -> bool:
+        """Whether SIGTERM came: from then on only systemd can give more time."""
+        return self._terminated.is_set()
+
+    async def until_terminated(self) -> None:
+        """Until SIGTERM comes."""
+        await self._terminated.wait()
+
+    async def next(self) -> bool:
+        """Until there is something to do: True when the host goes down, False to end only."""
+        await first(self._announced.wait(), self._terminated.wait())
+        return self._announced.is_set() or await self._host_stops()
+
+    async def _host_stops(self) -> bool:
+        answer = await self._is_stopping()
+        if answer is None:
+            text = "cannot tell whether the host is stopping: no guest is touched"
+            journal.log(text, priority=journal.Priority.ERROR)
+        return bool(answer)
+
+    async def until_host_stays(self) -> None:
+        """Until nobody says that the host goes down: nobody is to be started before."""
+        while True:
+            if not await self._is_going_down():
+                return
+            await asyncio.sleep(CALLED_OFF_POLL)
+
+    async def _is_going_down(self) -> bool:
+        """A logind that does not answer yet, as when the service has just begun, is waited for."""
+        end = asyncio.get_running_loop().time() + LOGIND_LIMIT
+        preparing = await self._logind.preparing()
+        while preparing is None and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(LOGIND_POLL)
+            preparing = await self._logind.preparing()
+        return bool(preparing) or bool(await self._is_stopping())
+
+    async def until_called_off(self) -> None:
+        """Until it turns out that the announced shutdown does not come after all."""
+        while not await self._is_surely_called_off():
+            await first(asyncio.sleep(CALLED_OFF_POLL), self._suspicion.wait())
+            self._suspicion.clear()
+        self._is_off = True
+        self._announced.clear()
+
+    async def _is_surely_called_off(self) -> bool:
+        try:
+            return await self.is_called_off()
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not bring guests back
+            text = f"internal error, the shutdown does not count as called off: {error!r}"
+            journal.log(text, priority=journal.Priority.ERROR)
+            return False
+
+    async def is_called_off(self) -> bool:
+        """Whether the shutdown that was announced was cancelled.
+
+        It shows in logind's property only.  Once systemd stops units there is no way back.
+        """
+        if not self._announced.is_set() or self._terminated.is_set():
+            return False
+        return await self._logind.preparing() is False and await self._is_stopping() is False
+
+    async def gate(self) -> None:
+        """Awaited before each step of a run: shut once the shutdown is called off.
+
+        The run is cancelled then.  It opens again for another shutdown, or when systemd stops us.
+        """
+        while await self._is_shut():
+            self._suspicion.set()
+            await asyncio.sleep(CALLED_OFF_POLL)
+
+    async def _is_shut(self) -> bool:
+        return (self._is_off and not self._terminated.is_set()) or await self.is_called_off()

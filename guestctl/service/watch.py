@@ -1,0 +1,351 @@
+"""Follows the guests of one connection all the time, and keeps the ledger true.
+
+Level-triggered: an event says whom to look at, and what is then seen is what counts.  After a
+connection that broke all guests are looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ..decisions.policy import Policy
+from ..decisions.wanted import Stop, Wish
+from ..host import journal
+from ..host.waiting import first
+from ..ledger.ledger import Ledger
+from ..model.event import EventKind, GuestEvent
+from ..model.guest import Certainty, GuestFacts, GuestId, Known, StoppedBy, Wanted
+from ..model.ports import ErrorKind, Hypervisor, HypervisorError, within
+from ..runs.context import LOOK_LIMIT, READ_LIMIT, World
+from ..runs.run import notice_guest
+from .stops import Hearing
+
+#: Between attempts to reach a hypervisor that is not there: at first, and at most.
+PAUSE, MOST_PAUSE = 1.0, 30.0
+#: From so many guests on they are read in one go.
+MANY = 8
+#: Without any event all are looked at so often: one that was lost must not be lost for good.
+ANYWAY = 300.0
+#: How often guests that a run has in hand are looked at, until it lets go of them.
+HANDS_OFF = 1.0
+#: Until what could not be written down is looked at again.
+WRITE_AGAIN = 30.0
+#: An outage of libvirt, or of the service, that is no longer does not hide when guests stopped.
+JUST_NOW = 90.0
+NOT_YET = "not connected yet"
+#: Stops that were not somebody's act on this host do not settle.
+_NOBODY = frozenset({StoppedBy.HOST, StoppedBy.MOVED, StoppedBy.CRASH})
+#: What says nothing of a guest's state; libvirt's own events follow.
+_ASIDE = (EventKind.MONITOR, EventKind.AGENT)
+Policies = Callable[[GuestFacts], Policy]
+
+
+class _Hands(NamedTuple):
+    """Before guests are looked at: whom a run has in hand, and a number for those to come."""
+
+    newest: int
+    in_hand: set[GuestId]
+
+
+class _Noticed(NamedTuple):
+    """Who is to be looked at again, who was stopped just now, and who is to be started again."""
+
+    in_hand: set[GuestId]
+    stopped: list[Known]
+    owed: list[Known]
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who is told what a Watch sees.
+
+    on_change: guests came up or went down, or the connection did.  on_stop: somebody stopped a
+    guest, and its settle time begins.  on_owed: its user did, and policy is to start it again.
+    """
+
+    on_change: Callable[[], None]
+    on_stop: Callable[[Known], None]
+    on_owed: Callable[[Known], None]
+
+
+class Watch:
+    """One connection, followed by `follow`, which never returns.
+
+    up: guests that would lose their memory with the host, by name.  trouble: why the connection
+    cannot be used, empty while it can.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        hypervisor: Hypervisor,
+        audience: Audience,
+        policy: Policies,
+        *,
+        is_run_under_way: Callable[[], bool],
+        away: float = float("inf"),
+    ) -> None:
+        """away: for how many seconds nobody had watched this host before."""
+        self.up: dict[GuestId, str] = {}
+        self.trouble = NOT_YET
+        self._world = world
+        self._hypervisor = hypervisor
+        self._audience = audience
+        self._policy = policy
+        self._is_run_under_way = is_run_under_way
+        self._hearing = Hearing()
+        #: Whether the last attempt to connect worked, and since when nobody watches.
+        self._reached = False
+        self._away_since = asyncio.get_running_loop().time() - away
+        self._all = False
+        self._untold = False
+        self._later: asyncio.TimerHandle | None = None
+        self._news: dict[GuestId, None] = {}
+        self._wake = asyncio.Event()
+
+    async def follow(self) -> None:
+        """Connect, read everything, then whatever there is news of; again when it breaks."""
+        deafen = self._hypervisor.listen(self._hear)
+        pause = PAUSE
+        try:
+            while True:
+                try:
+                    await self._attend()
+                except HypervisorError as error:
+                    self._lost(str(error), deaf=error.kind is ErrorKind.UNREACHABLE)
+                except Exception as error:  # noqa: BLE001 - looked at anew, as after an outage
+                    self._lost(f"internal error: {error!r}", deaf=True)
+                pause = PAUSE if self._reached else pause
+                self._reached = False
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, MOST_PAUSE)
+        finally:
+            deafen()
+
+    def look_at_all(self) -> None:
+        """What was noticed may not be in the ledger: everybody is read anew."""
+        self._all = True
+        self._wake.set()
+
+    def _hear(self, event: GuestEvent) -> None:
+        self._hearing.hear(event)
+        if event.kind not in _ASIDE:
+            self._news[event.guest] = None
+            self._wake.set()
+
+    def _lost(self, why: str, *, deaf: bool) -> None:
+        if not self.trouble or self.trouble == NOT_YET:
+            journal.log(f"connection lost: {why}", priority=journal.Priority.WARNING)
+        if not self.trouble:
+            self._away_since = asyncio.get_running_loop().time()
+        if deaf:
+            self._hearing.end()
+        # libvirt says the same thing in several ways: what changes is for the status only.
+        self.trouble = why
+        self._audience.on_change()
+
+    @property
+    def _was_away_shortly(self) -> bool:
+        """Whether what happened meanwhile has happened just now."""
+        return asyncio.get_running_loop().time() - self._away_since < JUST_NOW
+
+    async def _attend(self) -> None:
+        deaf = await within(READ_LIMIT, self._hypervisor.attend())
+        since = asyncio.get_running_loop().time()
+        self._hearing.begin(since, monitored=self._hypervisor.monitored)
+        await self._read_all(live=self._was_away_shortly, first=True)
+        self._reached = True
+        self.trouble = ""
+        self._audience.on_change()
+        journal.log(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
+        await self._find_agents()
+        while not deaf.is_set():
+            await first(self._wake.wait(), deaf.wait(), asyncio.sleep(ANYWAY))
+            self._wake.clear()
+            await self._look()
+        text = f"{self._hypervisor.uri}: the connection broke"
+        raise HypervisorError(ErrorKind.UNREACHABLE, text)
+
+    async def _find_agents(self) -> None:
+        """Of guests that run already: their agents were connected before anybody listened."""
+        if not (self.up and self._hypervisor.monitored):
+            return
+        uuids = [guest.uuid for guest in self.up]
+        with contextlib.suppress(HypervisorError):  # without an answer no agent is known of
+            natures = await within(LOOK_LIMIT, self._hypervisor.natures(uuids))
+            for guest, name in self.up.items():
+                if guest.uuid in natures and natures[guest.uuid].has_agent:
+                    self._hearing.hear(GuestEvent(guest, name, EventKind.AGENT, "connected"))
+
+    async def _look(self) -> None:
+        news, self._news = list(self._news), {}
+        if self._all or not news or len(news) >= MANY:
+            self._all = False
+            await self._read_all(live=True, news=news)
+        else:
+            await self._look_at(news)
+
+    async def _look_at(self, guests: Collection[GuestId]) -> None:
+        hands = await self._hands()
+        looks = [self._observe(guest) for guest in guests]
+        found = [look for look in await asyncio.gather(*looks) if look is not None]
+        seen = [facts for _, facts in found if facts is not None]
+        gone = [guest for guest, facts in found if facts is None]
+        await self._take_notice(hands, seen, gone, live=True)
+
+    async def _observe(self, guest: GuestId) -> tuple[GuestId, GuestFacts | None] | None:
+        """The guest's facts, None for one that is gone; None in all where it cannot be read now.
+
+        One whose QEMU hangs must not keep anybody from following the others.
+        """
+        try:
+            return guest, await within(READ_LIMIT, self._hypervisor.observe(guest.uuid))
+        except HypervisorError as error:
+            if error.kind is ErrorKind.UNREACHABLE:
+                raise
+            self._look_again({guest}, WRITE_AGAIN)
+            return None
+
+    async def _read_all(
+        self, *, live: bool, news: Collection[GuestId] = (), first: bool = False
+    ) -> None:
+        """news: who is known to have been there; those that are not any more are gone."""
+        hands = await self._hands()
+        seen = await within(READ_LIMIT, self._hypervisor.guests())
+        listed = {facts.id for facts in seen}
+        self._count([], [guest for guest in self.up if guest not in listed])
+        gone = [guest for guest in news if guest not in listed]
+        await self._take_notice(hands, seen, gone, live=live, first=first)
+
+    async def _hands(self) -> _Hands:
+        return await self._world.scribe(
+            lambda ledger: _Hands(ledger.hands.newest(), self._in_hand(ledger)), _Hands(0, set())
+        )
+
+    def _in_hand(self, ledger: Ledger) -> set[GuestId]:
+        return ledger.hands.held(self._world.boot) if self._is_run_under_way() else set()
+
+    async def _take_notice(
+        self,
+        hands: _Hands,
+        seen: Collection[GuestFacts],
+        gone: Collection[GuestId],
+        *,
+        live: bool,
+        first: bool = False,
+    ) -> None:
+        """live: what is seen has happened just now, as events told; first: since the start."""
+        self._count(seen, gone)
+        stops = {facts.id: self._stop(facts) for facts in seen}
+        look = _Look(self._world.boot, hands, stops, live, first, self._untold)
+        noticed = await self._world.scribe(
+            lambda ledger: self._write(ledger, look, seen, gone), None
+        )
+        # It may be written all the same, when the disk answers: nobody is told of it then.
+        self._untold = noticed is None
+        if noticed is None:
+            self._look_again({*(facts.id for facts in seen), *gone}, WRITE_AGAIN)
+            return
+        for known in noticed.stopped:
+            self._audience.on_stop(known)
+        for known in noticed.owed:
+            self._audience.on_owed(known)
+        for guest in gone:
+            self._hearing.forget(guest)
+        for guest, stop in stops.items():
+            if stop.heard and guest not in noticed.in_hand:
+                self._hearing.dealt_with(guest, stop.heard)
+        if noticed.in_hand:
+            self._look_again(noticed.in_hand, HANDS_OFF)
+
+    def _stop(self, facts: GuestFacts) -> Stop:
+        policy = self._policy(facts).user_shutdown
+        heard = self._hearing.of_stop(facts.id) if facts.down else None
+        return Stop(heard, window=policy.request_window, action=policy.action)
+
+    def _look_again(self, guests: Iterable[GuestId], later: float) -> None:
+        self._news.update(dict.fromkeys(guests))
+        loop = asyncio.get_running_loop()
+        if self._later and loop.time() < self._later.when() <= loop.time() + later:
+            return  # they are looked at before
+        if self._later:
+            self._later.cancel()
+        self._later = loop.call_later(later, self._wake.set)
+
+    def _count(self, seen: Iterable[GuestFacts], gone: Iterable[GuestId]) -> None:
+        before = dict(self.up)
+        for guest in gone:
+            self.up.pop(guest, None)
+        for facts in seen:
+            if facts.up:
+                self.up[facts.id] = facts.name
+            elif facts.down:
+                self.up.pop(facts.id, None)
+        if self.up != before:
+            self._audience.on_change()
+
+    def _write(
+        self,
+        ledger: Ledger,
+        look: _Look,
+        seen: Collection[GuestFacts],
+        gone: Collection[GuestId],
+    ) -> _Noticed:
+        # What was seen of a guest that a run has dealt with meanwhile is not true any more.
+        taken = ledger.hands.taken_since(look.hands.newest)
+        in_hand = look.hands.in_hand | self._in_hand(ledger) | taken
+        free = [facts for facts in seen if facts.id not in in_hand]
+        stopped, owed = look.write(ledger, free)
+        for guest in gone:
+            if guest not in in_hand:
+                ledger.undecided(guest)
+        met = {*(facts.id for facts in seen), *gone}
+        return _Noticed(in_hand & met, stopped, owed)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a look at guests has to go by; see Watch._take_notice for live and first."""
+
+    boot: str
+    hands: _Hands
+    stops: Mapping[GuestId, Stop]
+    live: bool
+    first: bool
+    #: What was found before may have been written without anybody being told.
+    untold: bool
+
+    def write(
+        self, ledger: Ledger, guests: Collection[GuestFacts]
+    ) -> tuple[list[Known], list[Known]]:
+        """Bring the ledger in line; who was stopped just now, and who is to be started again."""
+        known = ledger.guests()
+        settling, owed = self._unsettled(ledger, guests), []
+        for facts in guests:
+            found = self._notice(ledger, known.get(facts.id), facts)
+            if found.wanted is Wanted.ON and found.stopped_by is StoppedBy.USER:
+                if found.news or self.first or self.untold:
+                    owed.append(facts.id)
+            elif found.news and self.live and found.stopped_by not in _NOBODY:
+                ledger.unsettle(facts.id, self.boot)
+                settling.append(facts.id)
+        known = ledger.guests() if settling or owed else {}
+        return [known[guest] for guest in settling], [known[guest] for guest in owed]
+
+    def _unsettled(self, ledger: Ledger, guests: Collection[GuestFacts]) -> list[GuestId]:
+        """Whose settle time may have begun without anybody being told."""
+        if not self.untold:
+            return []
+        here = {facts.id for facts in guests}
+        return [says.id for says in ledger.unsettled(self.boot) if says.id in here]
+
+    def _notice(self, ledger: Ledger, known: Known | None, facts: GuestFacts) -> Wish:
+        stop = self.stops[facts.id]
+        if known and stop.heard and known.certainty is Certainty.INFERRED:
+            # A command looked first, and could only guess.
+            known = replace(known, wanted=Wanted.ON, up_boot=self.boot, taken_down=False)
+        return notice_guest(ledger, known, facts, self.boot, stop)
