@@ -18,7 +18,7 @@ def one_after_another(uri: str, guests: list[str]) -> None:
         conn.lookupByUUIDString(guest).managedSave()
 
 
-def threads(uri: str, guests: list[str]) -> None:
+def tasks(uri: str, guests: list[str]) -> None:
     """A thread and a connection for each guest."""
     works = [threading.Thread(target=one_after_another, args=(uri, [guest])) for guest in guests]
     for work in works:
@@ -28,6 +28,6 @@ def threads(uri: str, guests: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    {"one-after-another": one_after_another, "threads": threads}[sys.argv[1]](
+    {"one-after-another": one_after_another, "threads": tasks}[sys.argv[1]](
         sys.argv[2], sys.argv[3:]
     )

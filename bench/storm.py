@@ -21,14 +21,16 @@ import libvirt
 from guestctl.cli.display import Display
 from guestctl.config.config import Config
 from guestctl.decisions.policy import resolve
-from guestctl.host import tasks as threads
+from guestctl.host import tasks
 from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
 from guestctl.host.storage import HostStorage
 from guestctl.ledger.ledger import Ledger
-from guestctl.ledger.writer import ThreadScribe
+from guestctl.ledger.writer import LedgerWriter
 from guestctl.model.event import EventKind, GuestEvent
-from guestctl.model.guest import GuestId, How, Known, StoppedBy, Wanted
-from guestctl.runs.context import World
+from guestctl.model.guest import GuestId
+from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.stop import How, StoppedBy
+from guestctl.runs.context import Context
 from guestctl.service.watch import Audience, Watch
 
 from .common import table
@@ -62,9 +64,9 @@ def main() -> None:
     for number in range(chosen.guests):
         conn.defineXML(GUEST.format(f"guest-{number}")).create()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        scribe = ThreadScribe(Path(folder) / "ledger.db", time.time_ns, print)
-        found = asyncio.run(Storm(scribe, chosen.guests).run())
-        scribe.close()
+        ledger = LedgerWriter(Path(folder) / "ledger.db", time.time_ns, print)
+        found = asyncio.run(Storm(ledger, chosen.guests).run())
+        ledger.close()
     table(f"{chosen.guests} guests of the test driver stop, as fast as they can be stopped", found)
 
 
@@ -83,8 +85,8 @@ class Replayed(LibvirtHypervisor):
 class Storm:
     """One storm, from a calm host to the last verdict."""
 
-    def __init__(self, scribe: ThreadScribe, guests: int) -> None:
-        self._scribe = scribe
+    def __init__(self, ledger: LedgerWriter, guests: int) -> None:
+        self._ledger = ledger
         self._guests = guests
         self._hypervisor = Replayed(URI)
         self._heard: Counter[EventKind] = Counter()
@@ -92,11 +94,11 @@ class Storm:
 
     async def run(self) -> list[tuple[str, str, str]]:
         """The figures."""
-        world = World({}, HostStorage(), self._scribe, Display(), time.time_ns, "this boot")
+        context = Context({}, HostStorage(), self._ledger, Display(), time.time_ns, "this boot")
         self._hypervisor.listen(self._count)
         audience = Audience(_nothing, self._hear_stop, _nothing)
         watch = Watch(
-            world,
+            context,
             self._hypervisor,
             audience,
             lambda guest: resolve(Config(), guest),
@@ -119,7 +121,7 @@ class Storm:
         if is_ours(event.name):
             self._heard[event.kind] += 1
 
-    def _hear_stop(self, known: Known) -> None:
+    def _hear_stop(self, known: GuestRecord) -> None:
         self._told += is_ours(known.name)
 
     async def _until(self, holds: Callable[[], bool]) -> None:
@@ -135,7 +137,7 @@ class Storm:
             sort = sort_of(domain.name())
             for name, cause, by_guest in REPLAYED[sort]:
                 event = self._event(loop, domain, name, cause, by_guest)
-                threads.call_soon(loop, lambda event=event: self._hypervisor.replay(event))  # type: ignore[misc]  # bound now
+                tasks.call_soon(loop, lambda event=event: self._hypervisor.replay(event))  # type: ignore[misc]  # bound now
             domain.destroy() if sort[1] is How.POWERED_OFF else domain.shutdown()
 
     def _event(
@@ -147,8 +149,8 @@ class Storm:
 
     async def _verdicts(self) -> Counter[bool]:
         """Whether each guest's verdict is what was replayed, in the ledger as it is on the disk."""
-        nothing: dict[GuestId, Known] = {}
-        known = await self._scribe(Ledger.guests, nothing)
+        nothing: dict[GuestId, GuestRecord] = {}
+        known = await self._ledger(Ledger.guests, nothing)
         stormy = [says for says in known.values() if is_ours(says.name)]
         return Counter(
             says.wanted is Wanted.OFF and (says.stopped_by, says.how) == sort_of(says.name)

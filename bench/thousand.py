@@ -23,9 +23,11 @@ from guestctl.config.config import Config
 from guestctl.config.settings import Shutdown
 from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
 from guestctl.host.storage import HostStorage
-from guestctl.ledger.writer import ThreadScribe
-from guestctl.model.guest import Door, Outcome, RunKind, RunResult, Scope
-from guestctl.runs.context import World, read_all
+from guestctl.ledger.writer import LedgerWriter
+from guestctl.model.options import Scope
+from guestctl.model.plan import Outcome, RunKind
+from guestctl.model.result import RunResult, Trigger
+from guestctl.runs.context import Context, read_all
 from guestctl.runs.preserve import preserve
 
 from .common import table, within
@@ -101,20 +103,20 @@ def bare(conn: Any, step: str) -> None:
 def engine(_conn: Any, step: str) -> None:
     """The same through guestctl, with its ledger on the disk."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        scribe = ThreadScribe(Path(folder) / "ledger.db", time.time_ns, print)
-        result = asyncio.run(run(scribe, CONFIGS[step]))
-        scribe.close()
+        ledger = LedgerWriter(Path(folder) / "ledger.db", time.time_ns, print)
+        result = asyncio.run(run(ledger, CONFIGS[step]))
+        ledger.close()
     outcomes = {guest.outcome for guest in result.guests}
     assert outcomes == {Outcome.SAVED if step == "save" else Outcome.SHUT_DOWN}, outcomes
     assert len(result.guests) >= GUESTS
 
 
-async def run(scribe: ThreadScribe, config: Config) -> RunResult:
+async def run(ledger: LedgerWriter, config: Config) -> RunResult:
     """Read the guests and preserve them."""
     hypervisors = {URI: LibvirtHypervisor(URI)}
-    world = World(hypervisors, HostStorage(), scribe, Display(), time.time_ns, "this boot")
+    context = Context(hypervisors, HostStorage(), ledger, Display(), time.time_ns, "this boot")
     seen = await read_all(hypervisors)
-    return await preserve(world, config, RunKind.PRESERVE, Door.COMMAND, seen)
+    return await preserve(context, config, RunKind.PRESERVE, Trigger.COMMAND, seen)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The service's logic, in virtual time: doors, restores, what is noticed, what it is killed in."""
+"""The service's logic, in virtual time: triggers, restores, what it notices, where it is killed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import pytest
 
 from guestctl.config.config import Config
 from guestctl.config.settings import General, Shutdown
-from guestctl.model.guest import Scope, State, StoppedBy, Wanted
+from guestctl.model.guest import State
+from guestctl.model.options import Scope
+from guestctl.model.record import Wanted
+from guestctl.model.stop import StoppedBy
 from guestctl.runs import take_down as ladder
 from guestctl.service.stop_timeout import EXTENSION, INTERVAL
 
@@ -35,7 +38,7 @@ def off(name: str, *, autostart: bool = False) -> GuestSpec:
 AB = [guest("a"), guest("b", save=Save(8.0))]
 
 
-# -- doors -----------------------------------------------------------------------------------------
+# -- triggers ----------------------------------------------------------------------------
 
 
 def test_an_announced_shutdown() -> None:
@@ -124,7 +127,7 @@ def test_a_door_opens_while_a_restore_waits_for_a_late_connection() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 3.0, 30.0])
-def test_a_shutdown_is_called_off(seconds: float) -> None:
+def test_a_shutdown_is_cancelled(seconds: float) -> None:
     """Before any call, in mid-save, after all are down."""
 
     async def story(host: ServedHost) -> None:
@@ -144,8 +147,8 @@ def test_a_shutdown_is_called_off(seconds: float) -> None:
     tell(story, AB)
 
 
-@pytest.mark.parametrize("deaf", [False, True])
-def test_called_off_after_a_guest_was_asked_to_shut_down(deaf: bool) -> None:
+@pytest.mark.parametrize("disconnected", [False, True])
+def test_cancelled_after_a_guest_was_asked_to_shut_down(disconnected: bool) -> None:
     """It may follow only then, and comes back; if it does not, it is not ours any more."""
     config = Config(shutdown=Shutdown(save=Scope.NONE))
 
@@ -156,17 +159,17 @@ def test_called_off_after_a_guest_was_asked_to_shut_down(deaf: bool) -> None:
         host.call_off()
         await asyncio.sleep(60)
         assert host.up == "a b c"
-        assert host.began("b") == (0 if deaf else 1)
+        assert host.began("b") == (0 if disconnected else 1)
         await asyncio.sleep(1800)
         host.happen("b is destroyed")
         await asyncio.sleep(180)
         assert host.wanted == "a c"
 
-    slow = guest("b", button=IGNORED_BUTTON if deaf else Button(20.0))
+    slow = guest("b", button=IGNORED_BUTTON if disconnected else Button(20.0))
     tell(story, [guest("a"), slow, guest("c", button=Button(9.0))], config)
 
 
-def test_called_off_during_a_save_that_cannot_be_aborted() -> None:
+def test_cancelled_during_a_save_that_cannot_be_aborted() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)
         host.announce()
@@ -179,7 +182,7 @@ def test_called_off_during_a_save_that_cannot_be_aborted() -> None:
     tell(story, [guest("a", save=Save(90.0, abort=Abort.REFUSED)), guest("b")])
 
 
-def test_called_off_before_the_first_step_nothing_is_done() -> None:
+def test_cancelled_before_the_first_step_nothing_is_done() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)
         host.announce()
@@ -190,7 +193,7 @@ def test_called_off_before_the_first_step_nothing_is_done() -> None:
     tell(story, AB)
 
 
-def test_called_off_and_announced_again() -> None:
+def test_cancelled_and_announced_again() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)
         for _ in range(3):
@@ -235,7 +238,7 @@ def test_logind_takes_it_back_but_systemd_does_not_answer() -> None:
     tell(story, AB)
 
 
-def test_a_flag_is_not_followed_when_a_shutdown_was_called_off() -> None:
+def test_a_flag_is_not_followed_when_a_shutdown_was_cancelled() -> None:
     async def story(host: ServedHost) -> None:
         host.autostart = frozenset({SYSTEM})
         await host.serve(5)
@@ -310,7 +313,7 @@ def test_logind_is_slow_to_say_that_the_host_goes_down() -> None:
         await asyncio.sleep(3)
         host.preparing = True
         await asyncio.sleep(1)
-        life.doors.announce("")
+        life.triggers.announce("")
         await asyncio.sleep(60)
         assert host.calls("start") == []
 
@@ -420,9 +423,9 @@ def test_a_connection_that_comes_late() -> None:
 @pytest.mark.parametrize(
     ("seconds", "comes_back"), [(0.0, True), (0.01, True), (10, True), (110, True), (180, False)]
 )
-@pytest.mark.parametrize("door", ["announced", "units", "power cut", "soft reboot", "guard"])
+@pytest.mark.parametrize("trigger", ["announced", "units", "power cut", "soft reboot", "guard"])
 def test_a_guest_that_stops_before_the_host_goes_down(
-    seconds: float, comes_back: bool, door: str
+    seconds: float, comes_back: bool, trigger: str
 ) -> None:
     """Within [shutdown] settle it is the host's doing."""
 
@@ -430,14 +433,14 @@ def test_a_guest_that_stops_before_the_host_goes_down(
         await host.serve(5)
         host.happen("a powers itself off")
         await asyncio.sleep(seconds)
-        if door == "announced":
+        if trigger == "announced":
             host.announce()
             await host.until_idle()
-        if door == "guard":
+        if trigger == "guard":
             host.kill()
-        if door != "power cut":
+        if trigger != "power cut":
             await host.stop_units()
-        if door == "soft reboot":
+        if trigger == "soft reboot":
             host.preparing = host.stopping = False
             host.sim.soft_reboot()
             await host.serve(60)
@@ -445,7 +448,7 @@ def test_a_guest_that_stops_before_the_host_goes_down(
             await host.boot()
         assert host.up == ("a b" if comes_back else "b")
 
-    if seconds or door in ("announced", "units"):
+    if seconds or trigger in ("announced", "units"):
         tell(story, AB)
 
 
@@ -812,7 +815,7 @@ def test_systemd_is_not_asked_any_more_once_all_steps_are_past_their_time() -> N
         await host.serve(5)
         host.stopping = True
         with patch.dict(ladder._DOING, _NEVER):
-            host.life.doors.terminate()
+            host.life.triggers.terminate()
             await asyncio.sleep(3000)
             assert not host.life.is_over
             assert 60 < _asked_until(host) < 400
@@ -842,7 +845,7 @@ def test_the_guard_has_what_is_left_of_the_deadline(before: float, after: float,
     async def story(host: ServedHost) -> None:
         await host.serve(5)
         host.stopping = True
-        host.life.doors.terminate()
+        host.life.triggers.terminate()
         await asyncio.sleep(before)
         host.kill()
         host.sim.clock_jump += after

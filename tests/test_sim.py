@@ -16,17 +16,11 @@ from hypothesis import strategies as st
 from guestctl.config.config import Config
 from guestctl.config.settings import Shutdown
 from guestctl.model.event import EventKind, GuestEvent, JobKind
-from guestctl.model.guest import (
-    Door,
-    GuestId,
-    GuestResult,
-    Outcome,
-    RunKind,
-    RunResult,
-    State,
-    Wanted,
-)
+from guestctl.model.guest import GuestId, State
+from guestctl.model.plan import Outcome, RunKind
 from guestctl.model.ports import ErrorKind, HypervisorError, within
+from guestctl.model.record import Wanted
+from guestctl.model.result import GuestResult, RunResult, Trigger
 from guestctl.runs.context import read_all
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
@@ -105,12 +99,12 @@ _BRISK = Config(shutdown=Shutdown(shutdown_timeout=20.0, save_timeout=60.0, job_
 
 async def _preserve(process: Process, config: Config = _BRISK) -> RunResult:
     seen = await read_all(process.connections)
-    return await preserve(process.world, config, RunKind.PRESERVE, Door.COMMAND, seen)
+    return await preserve(process.context, config, RunKind.PRESERVE, Trigger.COMMAND, seen)
 
 
 async def _restore(process: Process) -> RunResult:
     seen = await read_all(process.connections)
-    return await restore(process.world, Config(), Door.BOOT, seen)
+    return await restore(process.context, Config(), Trigger.BOOT, seen)
 
 
 def _on_host(specs: list[GuestSpec], story: Callable[[SimHost], Coroutine[Any, Any, T]]) -> T:
@@ -154,7 +148,7 @@ def test_a_ledger_that_fails_stops_no_shutdown(working: int) -> None:
             if left < 0:
                 raise sqlite3.OperationalError("database or disk is full")
 
-        process.scribe.fault = fail
+        process.ledger.fault = fail
         return await _preserve(process)
 
     result = _on_host([GuestSpec("web"), GuestSpec("db")], story)
@@ -172,7 +166,7 @@ def test_a_run_without_a_number_still_writes_what_it_can() -> None:
             if faults and (fault := faults.pop(0)):
                 raise fault
 
-        process.scribe.fault = fail
+        process.ledger.fault = fail
         await _preserve(process)
         guest = host.daemon().named("web")
         return host.ledger.guests()[guest.id].wanted
@@ -184,7 +178,7 @@ def test_a_run_without_a_number_still_writes_what_it_can() -> None:
 def test_a_slow_disk_only_delays() -> None:
     async def story(host: SimHost) -> RunResult:
         process = host.process()
-        process.scribe.delay = 3.0
+        process.ledger.delay = 3.0
         return await _preserve(process)
 
     assert _on_host([GuestSpec("web")], story).ok
@@ -214,7 +208,7 @@ def test_an_event_at_the_very_end_does_no_harm(interrupted: bool) -> None:
         other = host.daemon().named("other")
         event = GuestEvent(other.id, other.name, EventKind.STARTED, "booted")
         report = _Restarter(process, event)
-        object.__setattr__(process.world, "report", report)
+        object.__setattr__(process.context, "report", report)
         task = asyncio.create_task(_preserve(process))
         if interrupted:
             asyncio.get_running_loop().call_later(1, task.cancel)

@@ -9,7 +9,11 @@ import pytest
 
 from guestctl.config.config import Config, GuestOverride
 from guestctl.config.settings import General, UserShutdown
-from guestctl.model.guest import Certainty, Door, How, State, StoppedBy, UserAction, Wanted
+from guestctl.model.guest import State
+from guestctl.model.options import UserAction
+from guestctl.model.record import Wanted
+from guestctl.model.result import Trigger
+from guestctl.model.stop import Certainty, How, StoppedBy
 from guestctl.service.restarts import CALM, MOST_PAUSE, PAUSE
 
 from .sim.behaviour import IGNORED_BUTTON, Abort, Agent, Behaviour, Button, GuestSpec, Save, Start
@@ -147,7 +151,7 @@ def test_a_stop_that_the_hosts_end_follows_comes_back(deed: str, who: StoppedBy,
     tell(story, A)
 
 
-def test_called_off_whoever_stopped_it_has_stopped_it_again() -> None:
+def test_cancelled_whoever_stopped_it_has_stopped_it_again() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(LONG)
         host.happen("a powers itself off")
@@ -165,7 +169,7 @@ def test_called_off_whoever_stopped_it_has_stopped_it_again() -> None:
     tell(story, A)
 
 
-def test_the_settle_time_ends_while_a_called_off_run_is_ended() -> None:
+def test_the_settle_time_ends_while_a_cancelled_run_is_ended() -> None:
     """A save that is aborted slowly keeps the run from its end meanwhile."""
 
     async def story(host: ServedHost) -> None:
@@ -234,7 +238,7 @@ def test_a_kiosk_is_started_again() -> None:
         assert host.up == "b"
         await asyncio.sleep(5)
         assert host.up == "a b"
-        assert host.runs()[-1] == ("restore", Door.USER_SHUTDOWN, True)
+        assert host.runs()[-1] == ("restore", Trigger.USER_SHUTDOWN, True)
 
     tell(story, A, RESTARTED)
 

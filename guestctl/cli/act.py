@@ -14,12 +14,14 @@ from typing import Any
 
 from ..config.config import Config
 from ..control import local as common
-from ..host import machine as host
+from ..host import machine
 from ..host.locks import LockHeld, run_lock
 from ..host.storage import HostStorage
-from ..ledger.writer import ThreadScribe
-from ..model.guest import Door, GuestId, RunKind, RunResult
-from ..runs.context import Seen, World, read_all
+from ..ledger.writer import LedgerWriter
+from ..model.guest import GuestId
+from ..model.plan import RunKind
+from ..model.result import RunResult, Trigger
+from ..runs.context import Context, Inventory, read_all
 from ..runs.preserve import preserve
 from ..runs.restore import restore
 from .display import Display, choose_display
@@ -29,7 +31,9 @@ from .results import print_result
 #: Whoever looks whether there is a run has the lock for a moment.
 A_GLANCE = 1.0
 
-_Run = Callable[[World, Config, Seen, frozenset[GuestId] | None], Coroutine[Any, Any, RunResult]]
+_Run = Callable[
+    [Context, Config, Inventory, frozenset[GuestId] | None], Coroutine[Any, Any, RunResult]
+]
 
 
 def shutdown_verb(arguments: Namespace) -> int:
@@ -38,10 +42,10 @@ def shutdown_verb(arguments: Namespace) -> int:
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
 
     def run(
-        world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None
+        context: Context, config: Config, seen: Inventory, named: frozenset[GuestId] | None
     ) -> Coroutine[Any, Any, RunResult]:
-        words = common.words(arguments)
-        return preserve(world, config, kind, Door.COMMAND, seen, named, begun, words)
+        note = common.note(arguments)
+        return preserve(context, config, kind, Trigger.COMMAND, seen, named, begun, note)
 
     return _act(arguments, run)
 
@@ -50,10 +54,10 @@ def start_verb(arguments: Namespace) -> int:
     """`start [GUEST…]`."""
 
     def run(
-        world: World, config: Config, seen: Seen, named: frozenset[GuestId] | None
+        context: Context, config: Config, seen: Inventory, named: frozenset[GuestId] | None
     ) -> Coroutine[Any, Any, RunResult]:
-        decision, words = arguments.decision, common.words(arguments)
-        return restore(world, config, Door.COMMAND, seen, named, decision, words=words)
+        decision, note = arguments.decision, common.note(arguments)
+        return restore(context, config, Trigger.COMMAND, seen, named, decision, note=note)
 
     return _act(arguments, run)
 
@@ -75,14 +79,14 @@ def _act(arguments: Namespace, run: _Run) -> int:
     # Until the run has a handler of its own: status 130 as for Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _locked(), common.scribe() as scribe, choose_display(arguments) as display:
-        result = asyncio.run(_with_world(arguments, config, uris, scribe, display, run))
+        result = asyncio.run(_with_context(arguments, config, uris, scribe, display, run))
     print_result(result, arguments)
     return Exit.OK if result.ok else Exit.NOT_ALL_WELL
 
 
 @contextlib.contextmanager
 def _locked() -> Iterator[None]:
-    folder = host.state_folder()
+    folder = machine.state_folder()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -98,28 +102,28 @@ def _what_runs() -> str:
     return " ".join(["guestctl", *sys.argv[1:]])
 
 
-async def _with_world(
+async def _with_context(
     arguments: Namespace,
     config: Config,
     uris: tuple[str, ...],
-    scribe: ThreadScribe,
+    scribe: LedgerWriter,
     display: Display,
     run: _Run,
 ) -> RunResult:
     _cancel_on(signal.SIGTERM)
-    world = World(
+    context = Context(
         common.hypervisors(uris, read_only=False),
         HostStorage(),
         scribe,
         display,
         time.time_ns,
-        host.boot_id(),
+        machine.boot_id(),
     )
-    seen = await read_all(world.hypervisors)
+    seen = await read_all(context.hypervisors)
     common.refuse_unreachable(seen, uris)
     common.complain_of_lost(seen)
     named = common.find(arguments.guests, common.names_of(seen)) if arguments.guests else None
-    return await run(world, config, seen, named)
+    return await run(context, config, seen, named)
 
 
 def _cancel_on(number: signal.Signals) -> None:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
-from ..config.kinds import BadValue, parse_duration
-from ..model.guest import SaveDecision
+from ..model.options import SaveDecision
+from ..model.units import BadValue, parse_duration
 
 _EPILOG = """\
 exit status: 0 all guests where they should be; 1 some guest is not; 2 wrong usage or
@@ -162,7 +162,7 @@ def _add_marking_verbs(verbs: _Verbs) -> None:
 
 def _add_reading_verbs(verbs: _Verbs) -> None:
     _json(verbs.add("list", "show every guest, what is wanted of it, and what the next boot does"))
-    _json(verbs.add("status", "show the service, its doors, connections and runs"))
+    _json(verbs.add("status", "show the service, its triggers, connections and runs"))
     plan = verbs.add("plan", "show what `shutdown --preserve` would do now; touches nothing")
     plan.add_argument("--boot", action="store_true", help="what the next boot would do instead")
     _json(plan)

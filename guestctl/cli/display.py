@@ -15,22 +15,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..config.kinds import show_duration
-from ..model.guest import (
-    Door,
-    GuestFacts,
-    GuestId,
-    GuestPlan,
-    GuestResult,
-    Outcome,
-    Plan,
-    RunKind,
-    Step,
-    StepEnd,
-    StepResult,
-    is_bad,
-)
+from ..model.guest import GuestFacts, GuestId
+from ..model.plan import GuestPlan, Outcome, Plan, RunKind, Step, is_bad
 from ..model.report import Silent, count_of_guests
+from ..model.result import GuestResult, StepEnd, StepResult, Trigger
+from ..model.units import show_duration
 from .exits import complain
 from .text import printable
 
@@ -57,8 +46,8 @@ def choose_display(arguments: Namespace) -> Iterator[Display]:
 class Lines(Display):
     """A line for each thing that happens, for pipes and the journal."""
 
-    def run_begins(self, plan: Plan, door: Door) -> None:
-        self._line(f"{plan.kind} of {count_of_guests(len(plan.guests))} ({door})")
+    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
+        self._line(f"{plan.kind} of {count_of_guests(len(plan.guests))} ({trigger})")
 
     def guest_added(self, plan: GuestPlan) -> None:
         self._line(f"{plan.guest.name}: came up meanwhile")
@@ -99,7 +88,7 @@ _DOING = {
 _COLOURS = {Outcome.POWERED_OFF: "yellow", Outcome.GONE: "yellow", Outcome.SKIPPED: "dim"}
 
 
-class _PatientLive(Live):
+class _LastingLive(Live):
     """A Live whose terminal may go away: that is no reason for a run to fail."""
 
     def start(self, refresh: bool = False) -> None:
@@ -123,7 +112,7 @@ class LiveTable(Display):
         self._title = ""
         self._kind = RunKind.PRESERVE
         self._console = console or Console()
-        self._live = _PatientLive(
+        self._live = _LastingLive(
             console=self._console, get_renderable=self._render, refresh_per_second=8
         )
 
@@ -138,7 +127,7 @@ class LiveTable(Display):
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def run_begins(self, plan: Plan, door: Door) -> None:
+    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
         self._kind = plan.kind
         self._title = f"{_DOING[plan.kind]} {count_of_guests(len(plan.guests))}"
         for guest in plan.guests:

@@ -6,8 +6,9 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any
 
-from ..model.guest import GuestResult, RunResult, is_bad
+from ..model.plan import is_bad
 from ..model.report import count_of_guests
+from ..model.result import GuestResult, RunResult
 from .exits import complain
 from .text import emit, print_json, printable
 

@@ -12,18 +12,21 @@ from typing import Any
 from ..config.config import Config
 from ..control import local as common
 from ..decisions import overview
-from ..decisions.forecast import Prospects
+from ..decisions.forecast import SaveForecast
 from ..decisions.overview import Row
 from ..decisions.plan import describe, plan_down
 from ..decisions.policy import resolve
-from ..host import machine as host
+from ..host import machine
 from ..host.libvirt import autostart
 from ..host.locks import is_held
 from ..host.storage import HostStorage
-from ..ledger.ledger import Ledger, PastGuest, PastRun, PastStep
-from ..ledger.trail import TrailEntry
-from ..model.guest import GuestFacts, GuestId, GuestPlan, Known, RunKind, SaveRecord
-from ..runs.context import Seen, read_all, room_for_saves, with_natures
+from ..ledger.ledger import Ledger
+from ..model.guest import GuestFacts, GuestId
+from ..model.history import PastGuest, PastRun, PastStep, TrailEntry
+from ..model.plan import GuestPlan, RunKind
+from ..model.record import GuestRecord
+from ..model.save import SaveRecord
+from ..runs.context import Inventory, read_all, room_for_saves, with_domain_info
 from ..runs.save_check import with_image
 from .exits import CommandError, Exit, complain
 from .text import emit, print_json, print_table, printable, when
@@ -73,10 +76,10 @@ def _list_json(row: Row) -> dict[str, Any]:
 def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
     """Every guest that is known of, and the exit status that says how complete that is."""
     config, uris, seen = _look(arguments)
-    known: dict[GuestId, Known] = common.ask_ledger(lambda ledger: ledger.guests(), {})
+    known: dict[GuestId, GuestRecord] = common.ask_ledger(lambda ledger: ledger.guests(), {})
     owned = autostart.is_ours_at_next_boot()
     guests = asyncio.run(_with_images_of_held(seen.guests, known))
-    rows = overview.rows(guests, known, partial(resolve, config), host.boot_id(), owned=owned)
+    rows = overview.rows(guests, known, partial(resolve, config), machine.boot_id(), owned=owned)
     rows += overview.unreadable(known.values(), seen.lost)
     common.complain_of_lost(seen)
     if not seen.lost:
@@ -86,7 +89,7 @@ def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
 
 
 async def _with_images_of_held(
-    guests: Iterable[GuestFacts], known: Mapping[GuestId, Known]
+    guests: Iterable[GuestFacts], known: Mapping[GuestId, GuestRecord]
 ) -> list[GuestFacts]:
     """As a restore sees them: libvirt can know nothing of an image that was put back."""
     storage = HostStorage()
@@ -96,22 +99,22 @@ async def _with_images_of_held(
     ]
 
 
-def _is_held_for_save(known: Known | None) -> bool:
+def _is_held_for_save(known: GuestRecord | None) -> bool:
     return known is not None and known.held_for_save
 
 
-def _look(arguments: Namespace) -> tuple[Config, tuple[str, ...], Seen]:
+def _look(arguments: Namespace) -> tuple[Config, tuple[str, ...], Inventory]:
     config = common.load_config(arguments)
     uris = common.uris(arguments, config)
     common.complain_of_blindness(uris)
     return config, uris, asyncio.run(_read(uris))
 
 
-async def _read(uris: tuple[str, ...]) -> Seen:
+async def _read(uris: tuple[str, ...]) -> Inventory:
     """All guests, with what their XML says."""
     hypervisors = common.hypervisors(uris, read_only=True)
     seen = await read_all(hypervisors)
-    return replace(seen, guests=await with_natures(hypervisors, seen.guests))
+    return replace(seen, guests=await with_domain_info(hypervisors, seen.guests))
 
 
 def plan_verb(arguments: Namespace) -> int:
@@ -124,8 +127,8 @@ def plan_verb(arguments: Namespace) -> int:
     room = asyncio.run(room_for_saves(HostStorage(), uris))
     nothing: list[SaveRecord] = []
     records = common.ask_ledger(lambda ledger: ledger.saves.all(), nothing)
-    prospects = Prospects(tuple(records), room, config.shutdown.save_reserve)
-    plan = plan_down(RunKind.PRESERVE, seen.guests, partial(resolve, config), prospects=prospects)
+    forecast = SaveForecast(tuple(records), room, config.shutdown.save_reserve)
+    plan = plan_down(RunKind.PRESERVE, seen.guests, partial(resolve, config), forecast=forecast)
     if arguments.json:
         print_json([_plan_json(guest) for guest in plan.guests])
     else:
@@ -145,7 +148,7 @@ def _plan_json(plan: GuestPlan) -> dict[str, Any]:
             for step in plan.steps
         ],
         "left_out": dict(plan.left_out),
-        "verdict": plan.verdict,
+        "outcome": plan.outcome,
         "reason": plan.reason,
     }
 
@@ -191,7 +194,7 @@ def _trail(ledger: Ledger, name: str) -> _Trail:
 
 
 def _whose() -> str:
-    return "" if host.is_root() else " in this user's ledger; that of the host is root's"
+    return "" if machine.is_root() else " in this user's ledger; that of the host is root's"
 
 
 _Past = tuple[PastRun, list[PastGuest], list[PastStep]]
@@ -205,7 +208,7 @@ def history_verb(arguments: Namespace) -> int:
         print_json([_run_json(*run) for run in runs])
     else:
         for run, guests, _ in runs:
-            _print_run(run, guests, under_way=run is runs[0][0] and is_held(host.state_folder()))
+            _print_run(run, guests, under_way=run is runs[0][0] and is_held(machine.state_folder()))
     if not runs:
         complain(f"no run is recorded yet{_whose()}")
     return Exit.OK
@@ -229,7 +232,7 @@ def _print_run(run: PastRun, guests: list[PastGuest], *, under_way: bool) -> Non
     ending = "under way" if under_way else "cut off"
     if run.ended is not None:
         ending = f"{(run.ended - run.begun) / 1e9:.1f} s, {'well' if run.ok else 'not all well'}"
-    emit(f"{when(run.begun)}  run {run.id}: {run.kind} ({run.door}), {ending}\n")
+    emit(f"{when(run.begun)}  run {run.id}: {run.kind} ({run.trigger}), {ending}\n")
     for guest in guests:
         reason = f": {printable(guest.reason)}" if guest.reason else ""
         emit(f"    {printable(guest.name)}: {guest.outcome}{reason}\n")

@@ -9,13 +9,13 @@ from dataclasses import asdict
 from typing import Any
 
 from ..control import local as common
-from ..host import machine as host
-from ..host import presence
+from ..host import machine, presence
 from ..host.bus import BusError, SystemBus
 from ..host.libvirt import autostart
 from ..host.locks import is_held
-from ..ledger.ledger import Ledger, PastRun
-from ..model.guest import Known
+from ..ledger.ledger import Ledger
+from ..model.history import PastRun
+from ..model.record import GuestRecord
 from .exits import Exit
 from .text import emit, print_json, printable, when
 
@@ -30,7 +30,7 @@ _SYSTEMD = (
 
 def status_verb(arguments: Namespace) -> int:
     """`status`; 0 when the service is there and sees every connection."""
-    said = presence.said(presence.run_folder(root=host.is_root()))
+    said = presence.said(presence.run_folder(root=machine.is_root()))
     found = _status(said)
     if arguments.json:
         print_json(found)
@@ -45,7 +45,7 @@ def _status(said: dict[str, Any] | None) -> dict[str, Any]:
     delay, guard = asyncio.run(_ask_host())
     nothing: _Recorded = ([], {"on": 0, "off": 0, "held": 0})
     runs, guests = common.ask_ledger(_recorded, nothing)
-    under_way = bool(runs) and runs[0].ended is None and is_held(host.state_folder())
+    under_way = bool(runs) and runs[0].ended is None and is_held(machine.state_folder())
     past = runs[1:] if under_way else runs
     return {
         "service": service,
@@ -66,7 +66,7 @@ def _recorded(ledger: Ledger) -> _Recorded:
 
 
 def _wanted(known: Any) -> dict[str, int]:
-    guests: list[Known] = list(known)
+    guests: list[GuestRecord] = list(known)
     count = Counter(str(guest.wanted) for guest in guests if guest.wanted is not None)
     held = sum(guest.hold is not None for guest in guests)
     return {"on": count["on"], "off": count["off"], "held": held}
@@ -112,7 +112,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     if service.get("configuration"):
         lines.append(("configuration", service["configuration"]["source"]))
         lines += [("", f"mistake: {text}") for text in service["configuration"]["problems"]]
-    lines += [("doors", text) for text in _doors(service, found["guard"])]
+    lines += [("triggers", text) for text in _triggers(service, found["guard"])]
     lines.append(("inhibitor", _inhibitor(service, found["inhibit_delay"])))
     lines += [(uri, state) for uri, state in service.get("connections", {}).items()]
     owned = ", ".join(found["owns_autostart"]) or "libvirt's, in this boot"
@@ -134,7 +134,7 @@ def _service(service: dict[str, Any]) -> str:
     return f"running since {since} (process {service['pid']}), {service['activity']}"
 
 
-def _doors(service: dict[str, Any], guard: str) -> list[str]:
+def _triggers(service: dict[str, Any], guard: str) -> list[str]:
     logind = service.get("logind")
     heard = "not heard: the service does not run"
     if logind:
@@ -156,4 +156,4 @@ def _run(run: dict[str, Any] | None) -> str:
     if run is None:
         return "none"
     end = "" if run["ended"] is None else ", well" if run["ok"] else ", not all well"
-    return f"{run['id']}: {run['kind']} ({run['door']}) of {when(run['begun'])}{end}"
+    return f"{run['id']}: {run['kind']} ({run['trigger']}) of {when(run['begun'])}{end}"

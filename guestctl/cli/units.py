@@ -17,23 +17,24 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from ..config import last_good as lastgood
+from ..config import last_good
 from ..config.config import Config
 from ..control import local as common
-from ..host import machine as host
+from ..host import machine
 from ..host.libvirt import autostart
 from ..host.locks import LockHeld, run_lock_of_service
 from ..host.notify import Notifier
 from ..host.storage import HostStorage
 from ..host.systemd import is_stopping_now
-from ..ledger.writer import ThreadScribe
-from ..model.guest import Door, RunKind, RunResult
+from ..ledger.writer import LedgerWriter
+from ..model.plan import RunKind
 from ..model.report import Several
-from ..runs.context import World, read_all_patiently
+from ..model.result import RunResult, Trigger
+from ..runs.context import Context, read_all_retrying
 from ..runs.restore import restore
 from ..service.guard import finish
-from ..service.host_stop import PATIENCE
-from ..service.stop_timeout import Patience
+from ..service.host_stop import RETRY_FOR
+from ..service.stop_timeout import StopTimeout
 from .display import Display, choose_display
 from .exits import CommandError, Exit, complain
 from .results import print_result
@@ -65,7 +66,9 @@ def _host_stops() -> bool:
 def start_verb(arguments: Namespace) -> int:
     """`start --boot`: bring back what this boot owes, unless that was done."""
     nothing: frozenset[str] = frozenset()
-    done = common.ask_ledger(lambda ledger: ledger.restored_since_preserve(host.boot_id()), nothing)
+    done = common.ask_ledger(
+        lambda ledger: ledger.restored_since_preserve(machine.boot_id()), nothing
+    )
     if done >= set(common.uris(arguments, _config(arguments))):
         emit("the guests of this boot were brought back already: nothing to do\n")
         return Exit.OK
@@ -74,9 +77,9 @@ def start_verb(arguments: Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Job:
-    world: World
+    context: Context
     config: Config
-    patience: Patience
+    patience: StopTimeout
 
 
 def _act(arguments: Namespace, work: Any) -> int:
@@ -84,9 +87,9 @@ def _act(arguments: Namespace, work: Any) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(OSError):  # the ledger and the lock say what they do without
-        host.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        machine.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     with common.scribe() as scribe, choose_display(arguments) as display:
-        result = asyncio.run(_with_world(arguments, config, scribe, display, work))
+        result = asyncio.run(_with_context(arguments, config, scribe, display, work))
     for uri, reason in result.lost.items():
         complain(f"cannot read the guests of {uri}: {reason}; they stay wanted as they were")
     print_result(result, arguments)
@@ -95,7 +98,7 @@ def _act(arguments: Namespace, work: Any) -> int:
 
 def _config(arguments: Namespace) -> Config:
     """A slip in a file must not leave the guests of a host that goes down to their fate."""
-    loaded = lastgood.load(getattr(arguments, "config", None), host.state_folder())
+    loaded = last_good.load(getattr(arguments, "config", None), machine.state_folder())
     for problem in loaded.problems:
         complain(f"the configuration has a mistake: {problem}")
     if loaded.source:
@@ -103,26 +106,26 @@ def _config(arguments: Namespace) -> Config:
     return loaded.config
 
 
-async def _with_world(
-    arguments: Namespace, config: Config, scribe: ThreadScribe, display: Display, work: Any
+async def _with_context(
+    arguments: Namespace, config: Config, scribe: LedgerWriter, display: Display, work: Any
 ) -> RunResult:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     notifier = Notifier()
-    patience = Patience(notifier.extend, notifier.status)
+    patience = StopTimeout(notifier.extend, notifier.status)
     uris = common.uris(arguments, config)
     common.refuse_remote(uris)
     hypervisors = common.hypervisors(uris, read_only=False)
     report = Several(display, patience)
-    storage, clock, boot = HostStorage(), time.time_ns, host.boot_id()
-    world = World(hypervisors, storage, scribe, report, clock, boot)
-    run: Coroutine[Any, Any, RunResult] = work(_Job(world, config, patience))
+    storage, clock, boot = HostStorage(), time.time_ns, machine.boot_id()
+    context = Context(hypervisors, storage, scribe, report, clock, boot)
+    run: Coroutine[Any, Any, RunResult] = work(_Job(context, config, patience))
     return await run
 
 
 async def _finish(job: _Job) -> RunResult:
-    result = await finish(job.world, job.config, job.patience, host.state_folder())
+    result = await finish(job.context, job.config, job.patience, machine.state_folder())
     if result is None:
         emit("the service has taken every guest to safety: nothing is left to do\n")
         return RunResult(RunKind.PRESERVE, None, ())
@@ -130,14 +133,18 @@ async def _finish(job: _Job) -> RunResult:
 
 
 async def _bring_back(job: _Job) -> RunResult:
-    world = job.world
+    context = job.context
     try:
         async with run_lock_of_service(
-            host.state_folder(), "guestctl, at boot", complain, patience=OPERATOR_AT_BOOT, ask=False
+            machine.state_folder(),
+            "guestctl, at boot",
+            complain,
+            patience=OPERATOR_AT_BOOT,
+            ask=False,
         ):
-            seen = await read_all_patiently(world.hypervisors, PATIENCE)
+            seen = await read_all_retrying(context.hypervisors, RETRY_FOR)
             common.complain_of_lost(seen)
             ours = autostart.claimed()
-            return await restore(world, job.config, Door.BOOT, seen, autostart=ours)
+            return await restore(context, job.config, Trigger.BOOT, seen, autostart=ours)
     except LockHeld as error:
         raise CommandError(Exit.LOCKED, str(error)) from error

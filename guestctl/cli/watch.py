@@ -12,11 +12,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ..control import local as common
-from ..host import machine as host
-from ..host import presence
+from ..host import machine, presence
 from ..host.libvirt.hypervisor import LibvirtHypervisor
-from ..ledger.trail import News
 from ..model.event import EventKind, GuestEvent
+from ..model.history import TrailEvent
 from ..model.ports import HypervisorError, within
 from ..model.uris import is_system
 from ..runs.context import READ_LIMIT
@@ -31,7 +30,7 @@ def watch_verb(arguments: Namespace) -> int:
     """`watch`, until Ctrl-C."""
     uris = common.uris(arguments, common.load_config(arguments))
     common.complain_of_blindness(uris)
-    if not presence.is_there(presence.run_folder(root=host.is_root())):
+    if not presence.is_there(presence.run_folder(root=machine.is_root())):
         complain("the service does not run: there are events, but nobody who judges them")
     asyncio.run(_watch(uris, _as_json if arguments.json else _as_text))
     return Exit.OK
@@ -41,7 +40,7 @@ async def _watch(uris: tuple[str, ...], show: Callable[[dict[str, Any]], None]) 
     async with asyncio.TaskGroup() as group:
         for uri in uris:
             # Whoever may not act may still listen, though not to QEMU's monitor.
-            may_act = host.is_root() or not is_system(uri)
+            may_act = machine.is_root() or not is_system(uri)
             hypervisor = LibvirtHypervisor(uri, read_only=not may_act)
             group.create_task(_follow(hypervisor, show))
         group.create_task(_follow_ledger(show))
@@ -52,9 +51,9 @@ async def _follow(hypervisor: LibvirtHypervisor, show: Callable[[dict[str, Any]]
     told = ""
     while True:
         try:
-            deaf = await within(READ_LIMIT, hypervisor.attend())
+            disconnected = await within(READ_LIMIT, hypervisor.subscribe())
             complain(f"connected to {hypervisor.uri}")
-            await deaf.wait()
+            await disconnected.wait()
             told = ""
             complain(f"the connection to {hypervisor.uri} broke; trying again")
         except HypervisorError as error:
@@ -88,8 +87,8 @@ async def _follow_ledger(show: Callable[[dict[str, Any]], None]) -> None:
             show(_news(news))
 
 
-def _since(seen: int) -> list[News]:
-    nothing: list[News] = []
+def _since(seen: int) -> list[TrailEvent]:
+    nothing: list[TrailEvent] = []
     return common.ask_ledger(lambda ledger: ledger.trail.since(seen), nothing)
 
 
@@ -104,7 +103,7 @@ def _state() -> list[tuple[int, int]]:
     return found
 
 
-def _news(news: News) -> dict[str, Any]:
+def _news(news: TrailEvent) -> dict[str, Any]:
     verdict = asdict(news.verdict) if news.verdict else {}
     return {
         "at": news.entry.at,

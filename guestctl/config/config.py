@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .kinds import BadValue
+from ..model.units import BadValue
 from .settings import (
     GUEST_SETTINGS,
     SECTIONS,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from ..model.guest import Method, Scope, Unverifiable, UserAction
+from ..model.options import Method, Scope, Unverifiable, UserAction
 from .kinds import Kind, boolean, duration, one_of, several_of, size, uri_list, whole_number
 
 T = TypeVar("T")

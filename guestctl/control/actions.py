@@ -12,9 +12,10 @@ from ..cli.exits import CommandError, Exit
 from ..cli.text import emit, printable
 from ..ledger.file import TROUBLE, connect, transaction
 from ..ledger.ledger import Ledger
-from ..ledger.trail import Words
-from ..model.guest import GuestFacts, GuestId, State, Wanted
-from ..runs.context import Seen, read_all
+from ..model.guest import GuestFacts, GuestId, State
+from ..model.history import Note
+from ..model.record import Wanted
+from ..runs.context import Inventory, read_all
 from . import local as common
 
 
@@ -29,8 +30,8 @@ def hold_verb(arguments: Namespace) -> int:
 
 def release_verb(arguments: Namespace) -> int:
     """`release GUEST…`."""
-    words = common.words(arguments)
-    for guest in _mark(arguments, lambda ledger, guest: _release(ledger, guest, words)):
+    note = common.note(arguments)
+    for guest in _mark(arguments, lambda ledger, guest: _release(ledger, guest, note)):
         emit(f"{printable(guest.name)}: released, and wanted on\n")
     return Exit.OK
 
@@ -40,14 +41,14 @@ def _hold(ledger: Ledger, guest: GuestFacts, reason: str) -> None:
     ledger.trail.add(guest.id, "guestctl:hold", reason)
 
 
-def _release(ledger: Ledger, guest: GuestFacts, words: Words | None) -> None:
+def _release(ledger: Ledger, guest: GuestFacts, note: Note | None) -> None:
     """Whatever kept it down, by a person's word or by its user's, does so no more."""
     ledger.hold(guest, None)
     known = ledger.guest(guest.id)
     if guest.persistent and not (known and known.wanted is Wanted.ON):
         ledger.want(guest, Wanted.ON)
-    if words:
-        ledger.trail.add(guest.id, *words)
+    if note:
+        ledger.trail.add(guest.id, *note)
     ledger.trail.add(guest.id, "guestctl:release", "released by the operator: it is wanted on")
 
 
@@ -72,7 +73,7 @@ def _mark(arguments: Namespace, mark: Callable[[Ledger, GuestFacts], None]) -> l
 def _mark_in(
     ledger: Ledger,
     names: list[str],
-    seen: Seen,
+    seen: Inventory,
     mark: Callable[[Ledger, GuestFacts], None],
 ) -> list[GuestFacts]:
     guests = _find(names, seen, ledger)
@@ -82,7 +83,7 @@ def _mark_in(
     return guests
 
 
-def _find(names: list[str], seen: Seen, ledger: Ledger) -> list[GuestFacts]:
+def _find(names: list[str], seen: Inventory, ledger: Ledger) -> list[GuestFacts]:
     """The guests named: of libvirt's, or of those known to be behind a lost connection."""
     facts = {guest.id: guest for guest in seen.guests}
     for known in ledger.guests().values():

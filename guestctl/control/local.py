@@ -12,17 +12,17 @@ from typing import NamedTuple, TypeVar
 from ..cli.exits import CommandError, Exit, complain
 from ..config import config
 from ..config.config import Config, ConfigError
-from ..host import machine as host
+from ..host import machine
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.machine import SYSTEM_STATE
 from ..ledger.file import TROUBLE
 from ..ledger.ledger import Ledger
-from ..ledger.trail import Words
-from ..ledger.writer import ThreadScribe, read_ledger
+from ..ledger.writer import LedgerWriter, read_ledger
 from ..model.guest import GuestId
+from ..model.history import Note
 from ..model.ports import ErrorKind
 from ..model.uris import canonical, is_system, why_remote
-from ..runs.context import Seen
+from ..runs.context import Inventory
 
 LEDGER_NAME = "ledger.db"
 
@@ -48,7 +48,7 @@ def uris(arguments: Namespace, settings: Config) -> tuple[str, ...]:
     """The connections to use: -c, else the configured ones."""
     connect: str | None = getattr(arguments, "connect", None)
     chosen = (connect,) if connect else settings.general.uris
-    return tuple(dict.fromkeys(canonical(uri, root=host.is_root()) for uri in chosen))
+    return tuple(dict.fromkeys(canonical(uri, root=machine.is_root()) for uri in chosen))
 
 
 def hypervisors(chosen: Iterable[str], *, read_only: bool) -> dict[str, LibvirtHypervisor]:
@@ -70,7 +70,7 @@ def refuse_remote(chosen: Iterable[str]) -> None:
 def refuse_unprivileged(chosen: Iterable[str]) -> None:
     """CommandError where a user would act on the system's guests beside the host's ledger."""
     system = [uri for uri in chosen if is_system(uri)]
-    if system and not host.is_root():
+    if system and not machine.is_root():
         raise CommandError(
             Exit.NOT_PERMITTED,
             f"cannot act on {system[0]} as this user: what is wanted of the host's guests is"
@@ -78,19 +78,19 @@ def refuse_unprivileged(chosen: Iterable[str]) -> None:
         )
 
 
-def refuse_unreachable(seen: Seen, chosen: Collection[str]) -> None:
+def refuse_unreachable(seen: Inventory, chosen: Collection[str]) -> None:
     """CommandError when not one connection could be read."""
     if len(seen.lost) == len(chosen):
         raise CommandError(unreachable_status(seen), "\n".join(seen.lost_reasons.values()))
 
 
-def unreachable_status(seen: Seen) -> Exit:
+def unreachable_status(seen: Inventory) -> Exit:
     """The exit status when no connection could be read."""
     kinds = {error.kind for error in seen.lost.values()}
     return Exit.NOT_PERMITTED if kinds == {ErrorKind.NOT_PERMITTED} else Exit.NO_HYPERVISOR
 
 
-def complain_of_lost(seen: Seen) -> None:
+def complain_of_lost(seen: Inventory) -> None:
     """Name each connection that could not be read."""
     for error in seen.lost.values():
         complain(str(error))
@@ -98,13 +98,13 @@ def complain_of_lost(seen: Seen) -> None:
 
 def ledger_path() -> Path:
     """The ledger of whoever runs this."""
-    return host.state_folder() / LEDGER_NAME
+    return machine.state_folder() / LEDGER_NAME
 
 
 @contextlib.contextmanager
-def scribe() -> Iterator[ThreadScribe]:
+def scribe() -> Iterator[LedgerWriter]:
     """The ledger of whoever runs this, to be written to."""
-    writer = ThreadScribe(ledger_path(), time.time_ns, complain)
+    writer = LedgerWriter(ledger_path(), time.time_ns, complain)
     try:
         yield writer
     finally:
@@ -126,14 +126,14 @@ def ask_ledger(question: Callable[[Ledger], T], default: T) -> T:
 
 def complain_of_blindness(chosen: Iterable[str]) -> None:
     """A user sees libvirt's side of the host's guests only."""
-    if not host.is_root() and any(map(is_system, chosen)):
+    if not machine.is_root() and any(map(is_system, chosen)):
         complain(f"what is wanted of the host's guests, in {SYSTEM_STATE}, only root can read")
 
 
-def words(arguments: Namespace) -> Words | None:
+def note(arguments: Namespace) -> Note | None:
     """What the operator said about why (--reason), if anything."""
     text: str | None = arguments.reason
-    return Words(f"operator:{host.operator()}", text) if text else None
+    return Note(f"operator:{machine.operator()}", text) if text else None
 
 
 def find(names: Sequence[str], guests: Collection[Named]) -> frozenset[GuestId]:
@@ -162,6 +162,6 @@ def _why_not_found(name: str, ids: set[GuestId]) -> str:
     return f'cannot tell which "{name}" is meant: {where}; give the UUID, or -c URI'
 
 
-def names_of(seen: Seen) -> list[Named]:
+def names_of(seen: Inventory) -> list[Named]:
     """The guests that libvirt knows."""
     return [Named(guest.id, guest.name) for guest in seen.guests]

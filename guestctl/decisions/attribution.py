@@ -9,45 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..model.event import EventKind, GuestEvent
-from ..model.guest import Certainty, How, Step, StoppedBy, Verdict
+from ..model.plan import Step
+from ..model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
 
 #: A guest that does what it is asked to does it within a minute; later its user may have done it.
 PROMPT = 60.0
 
 #: libvirt's words for a guest that is off and that nobody turned off.
 CRASHES = ("crashed", "failed", "daemon")
-#: What libvirt says of a guest that went down by one of our steps, and by nothing else.
-_REASON_OF = {Step.SAVE: "saved", Step.SHUTDOWN: "shutdown", Step.POWEROFF: "destroyed"}
-_TELLING = frozenset({*_REASON_OF.values(), "from snapshot"})
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What was heard of a guest by somebody who listened.
-
-    events: those that count, oldest first, see `remember`.
-    since: from when on none was missed, in seconds on their clock.
-    monitored: whether the driver passes on the events of QEMU's monitor.
-    """
-
-    events: tuple[GuestEvent, ...] = ()
-    since: float = 0.0
-    monitored: bool = True
-
-
-@dataclass(frozen=True)
-class Intent:
-    """What guestctl itself had begun to do with a guest, and on whose account."""
-
-    by: StoppedBy
-    steps: frozenset[Step]
-
-    def explains(self, reason: str) -> bool:
-        """Whether a guest of which libvirt says this may have gone down by these steps.
-
-        "unknown" tells nothing: libvirtd was restarted.
-        """
-        return reason not in _TELLING or reason in {_REASON_OF.get(step) for step in self.steps}
 
 
 def remember(events: tuple[GuestEvent, ...], event: GuestEvent) -> tuple[GuestEvent, ...]:

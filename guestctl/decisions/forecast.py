@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from ..config.kinds import show_size
-from ..model.guest import GuestFacts, GuestId, GuestPlan, Outcome, SaveRecord, SaveState, Step
+from ..model.guest import GuestFacts, GuestId
+from ..model.plan import GuestPlan, Outcome, Step
+from ..model.save import SaveRecord, SaveState
+from ..model.units import show_size
 
 #: How many of the newest saves an estimate goes by: of the guest itself, or of the host.
 OWN_SAVES, HOST_SAVES = 3, 20
 
 
 @dataclass(frozen=True)
-class Prospects:
+class SaveForecast:
     """The ledger's saves, and the bytes free where saves go, by URI, where that is known."""
 
     records: tuple[SaveRecord, ...] = ()
@@ -34,24 +36,24 @@ class Prospects:
     def refusal(self, guest: GuestFacts) -> str:
         """Why libvirt refused the last save of this guest, unless its XML changed since."""
         own = [r for r in self.records if r.guest == guest.id]
-        if not guest.nature.digest:
+        if not guest.info.digest:
             return ""
-        if own and own[-1].refusal and own[-1].digest == guest.nature.digest:
+        if own and own[-1].refusal and own[-1].digest == guest.info.digest:
             return f"libvirt refused the last one: {own[-1].refusal}"
         return ""
 
 
-NO_PROSPECTS = Prospects()
+NO_FORECAST = SaveForecast()
 _FINISHED = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED, SaveState.DISCARDED)
 
 
-def share_room(plans: Iterable[GuestPlan], prospects: Prospects) -> tuple[GuestPlan, ...]:
+def share_room(plans: Iterable[GuestPlan], forecast: SaveForecast) -> tuple[GuestPlan, ...]:
     """The plans, without saves for which there is no room; small guests go first.
 
     A save can take as much as the guest's memory.
     """
     given = tuple(plans)
-    left = {uri: free - prospects.reserve for uri, free in prospects.room.items()}
+    left = {uri: free - forecast.reserve for uri, free in forecast.room.items()}
     refused: dict[GuestId, str] = {}
     for plan in sorted(given, key=lambda p: (p.guest.memory, p.guest.name)):
         uri, needs = plan.guest.id.uri, plan.guest.memory
@@ -60,7 +62,7 @@ def share_room(plans: Iterable[GuestPlan], prospects: Prospects) -> tuple[GuestP
         if needs <= left[uri]:
             left[uri] -= needs
         else:
-            refused[plan.guest.id] = _no_room(needs, left[uri], prospects.reserve)
+            refused[plan.guest.id] = _no_room(needs, left[uri], forecast.reserve)
     return tuple(
         _without_save(p, refused[p.guest.id]) if p.guest.id in refused else p for p in given
     )
@@ -77,5 +79,5 @@ def _without_save(plan: GuestPlan, reason: str) -> GuestPlan:
     steps = tuple(planned for planned in plan.steps if planned.step is not Step.SAVE)
     left_out = ((Step.SAVE, reason), *plan.left_out)
     if not steps:
-        return replace(plan, steps=(), left_out=left_out, verdict=Outcome.FAILED, reason=reason)
+        return replace(plan, steps=(), left_out=left_out, outcome=Outcome.FAILED, reason=reason)
     return replace(plan, steps=steps, left_out=left_out)

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model.guest import (
-    Certainty,
-    GuestFacts,
-    GuestResult,
-    How,
-    Outcome,
-    RunKind,
-    State,
-    Step,
-    StepEnd,
-    StepResult,
-    StoppedBy,
-    Verdict,
-)
+from ..model.guest import GuestFacts, State
+from ..model.plan import Outcome, RunKind, Step
+from ..model.result import GuestResult, StepEnd, StepResult
+from ..model.stop import Certainty, How, StoppedBy, Verdict
 
 #: libvirt's word for a stop, and what it means for the guest.
 _BY_WORD = {
@@ -32,7 +22,7 @@ _BY_WORD = {
 }
 #: Ways in which a guest can go down while it is being asked to, and not because of it.
 _NOT_BY_REQUEST = ("destroyed", "crashed", "failed")
-#: Words with which an image is the guest's save; libvirtd forgets the word when it restarts.
+#: Note with which an image is the guest's save; libvirtd forgets the word when it restarts.
 _WITH_IMAGE = ("saved", "unknown", "")
 _BY_STEP = {
     Step.SAVE: Outcome.SAVED,

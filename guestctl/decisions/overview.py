@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..model.guest import (
-    Certainty,
-    GuestFacts,
-    GuestId,
-    How,
-    Known,
-    NextBoot,
-    RunKind,
-    State,
-    StoppedBy,
-    Wanted,
-)
+from ..model.guest import GuestFacts, GuestId, State
+from ..model.plan import NextBoot, RunKind
+from ..model.record import GuestRecord, Wanted
+from ..model.stop import Certainty, How, StoppedBy
 from .plan import Policies, belongs_to, plan_guest_down
 from .policy import Policy
-from .wanted import hold_of, next_boot, wish
+from .wanted import desired, hold_of, next_boot
 
 
 @dataclass(frozen=True)
@@ -42,12 +34,12 @@ class Row:
     reason: str
 
 
-_NOTHING = Known(GuestId("", ""), "")
+_NOTHING = GuestRecord(GuestId("", ""), "")
 
 
 def rows(
     guests: Iterable[GuestFacts],
-    known: Mapping[GuestId, Known],
+    known: Mapping[GuestId, GuestRecord],
     policies: Policies,
     boot: str,
     *,
@@ -58,8 +50,10 @@ def rows(
     return sorted(made, key=lambda row: (row.name, row.uri, row.uuid))
 
 
-def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owned: bool) -> Row:
-    found = wish(known, guest, boot)
+def _row(
+    guest: GuestFacts, known: GuestRecord | None, policy: Policy, boot: str, owned: bool
+) -> Row:
+    found = desired(known, guest, boot)
     said = known if known and not guest.up else _NOTHING
     return Row(
         name=guest.name,
@@ -70,8 +64,8 @@ def _row(guest: GuestFacts, known: Known | None, policy: Policy, boot: str, owne
         wanted=found.wanted,
         stopped_by=found.stopped_by,
         stopped_at=said.stopped_at,
-        stopped_how=found.news.how if found.news else said.how,
-        certainty=found.news.certainty if found.news else said.certainty,
+        stopped_how=found.verdict.how if found.verdict else said.how,
+        certainty=found.verdict.certainty if found.verdict else said.certainty,
         autostart=guest.autostart,
         held=hold_of(known, guest),
         next_boot=next_boot(
@@ -92,17 +86,17 @@ def _would_be_saved(guest: GuestFacts, policy: Policy) -> bool:
     return plan_guest_down(RunKind.PRESERVE, guest, policy).saves
 
 
-def unreadable(known: Iterable[Known], uris: Iterable[str]) -> list[Row]:
+def unreadable(known: Iterable[GuestRecord], uris: Iterable[str]) -> list[Row]:
     """Rows for what the ledger knows of connections that could not be read."""
     lost = set(uris)
     return [_unknown(guest) for guest in known if guest.id.uri in lost and _matters(guest)]
 
 
-def _matters(known: Known) -> bool:
+def _matters(known: GuestRecord) -> bool:
     return known.wanted is not None or known.hold is not None
 
 
-def _unknown(known: Known) -> Row:
+def _unknown(known: GuestRecord) -> Row:
     on = known.wanted is Wanted.ON
     ending = (
         NextBoot.HELD if known.hold is not None else NextBoot.START if on else NextBoot.STAY_DOWN

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from ..config.kinds import show_duration
-from ..model.guest import (
-    GuestFacts,
-    GuestId,
-    GuestPlan,
-    Known,
-    Outcome,
-    Plan,
-    RunKind,
-    SaveDecision,
-    State,
-    Step,
-    StepPlan,
-    Wanted,
-)
-from .forecast import NO_PROSPECTS, Prospects, share_room
+from ..model.guest import GuestFacts, GuestId, State
+from ..model.options import SaveDecision
+from ..model.plan import GuestPlan, Outcome, Plan, RunKind, Step, StepPlan
+from ..model.record import GuestRecord, Wanted
+from ..model.units import show_duration
+from .forecast import NO_FORECAST, SaveForecast, share_room
 from .policy import Policy, in_scope
-from .wanted import due
+from .wanted import desired_at_boot
 
 Policies = Callable[[GuestFacts], Policy]
 
@@ -35,35 +25,35 @@ def plan_down(
     guests: Iterable[GuestFacts],
     policies: Policies,
     named: Collection[GuestId] | None = None,
-    prospects: Prospects = NO_PROSPECTS,
+    forecast: SaveForecast = NO_FORECAST,
 ) -> Plan:
     """What a preserve (or a shutdown, which never saves) does to these guests.
 
     named: only these; without it all that are up.
     """
     plans = [
-        plan_guest_down(kind, guest, policies(guest), prospects)
+        plan_guest_down(kind, guest, policies(guest), forecast)
         for guest in sorted(guests, key=lambda g: (g.name, g.id))
         if (guest.id in named if named is not None else not guest.down)
     ]
-    return Plan(kind, share_room(plans, prospects))
+    return Plan(kind, share_room(plans, forecast))
 
 
 def plan_guest_down(
-    kind: RunKind, guest: GuestFacts, policy: Policy, prospects: Prospects = NO_PROSPECTS
+    kind: RunKind, guest: GuestFacts, policy: Policy, forecast: SaveForecast = NO_FORECAST
 ) -> GuestPlan:
     """The steps for one guest, and the reason for each that is left out."""
     if guest.state is State.UNKNOWN:
-        return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
+        return GuestPlan(guest, outcome=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
     if guest.down:
-        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is not running")
+        return GuestPlan(guest, outcome=Outcome.SKIPPED, reason="it is not running")
     timeouts = {
         Step.SAVE: policy.shutdown.save_timeout,
         Step.SHUTDOWN: policy.shutdown.shutdown_timeout,
         Step.POWEROFF: POWEROFF_TIMEOUT,
     }
-    reasons = {step: _why_not(kind, step, guest, policy, prospects) for step in timeouts}
-    estimates = {Step.SAVE: prospects.estimate(guest)}
+    reasons = {step: _why_not(kind, step, guest, policy, forecast) for step in timeouts}
+    estimates = {Step.SAVE: forecast.estimate(guest)}
     steps = tuple(
         StepPlan(step, timeouts[step], estimates.get(step))
         for step in timeouts
@@ -76,11 +66,11 @@ def plan_guest_down(
 
 
 def _why_not(
-    kind: RunKind, step: Step, guest: GuestFacts, policy: Policy, prospects: Prospects
+    kind: RunKind, step: Step, guest: GuestFacts, policy: Policy, forecast: SaveForecast
 ) -> str:
     """Why a step is not for this guest; empty when it is."""
     if step is Step.SAVE:
-        return _why_no_save(kind, guest, policy) or prospects.refusal(guest)
+        return _why_no_save(kind, guest, policy) or forecast.refusal(guest)
     scope = policy.shutdown.shutdown if step is Step.SHUTDOWN else policy.shutdown.poweroff
     if not in_scope(scope, guest):
         return f'policy: {step} = "{scope}"'
@@ -98,12 +88,12 @@ def _why_no_save(kind: RunKind, guest: GuestFacts, policy: Policy) -> str:
         return f'policy: save = "{policy.shutdown.save}"'
     if guest.state is State.CRASHED:
         return "it has crashed: a save would bring the crash back"
-    return "; ".join(guest.nature.unsavable)
+    return "; ".join(guest.info.unsavable)
 
 
 def plan_restore(
     guests: Iterable[GuestFacts],
-    known: Mapping[GuestId, Known],
+    known: Mapping[GuestId, GuestRecord],
     policies: Policies,
     boot: str,
     named: Collection[GuestId] | None = None,
@@ -125,21 +115,23 @@ def plan_restore(
         flagged = guest.autostart and guest.id.uri in autostart
         says = known.get(guest.id)
         policy = policies(guest)
-        wish = due(says, guest, boot, autostart=flagged, action=policy.user_shutdown.action)
-        if not guest.started and wish.wanted is Wanted.ON:
+        desired = desired_at_boot(
+            says, guest, boot, autostart=flagged, action=policy.user_shutdown.action
+        )
+        if not guest.started and desired.wanted is Wanted.ON:
             owed.append(_plan_wanted(guest, says, policy, flagged))
     return Plan(RunKind.RESTORE, tuple(owed))
 
 
 def plan_missing(
-    guests: Iterable[GuestFacts], known: Iterable[Known], lost: Collection[str]
+    guests: Iterable[GuestFacts], known: Iterable[GuestRecord], lost: Collection[str]
 ) -> tuple[GuestPlan, ...]:
     """Guests that are wanted on and that libvirt knows no more, though it could be asked."""
     listed = {guest.id for guest in guests}
     return tuple(
         GuestPlan(
             GuestFacts(guest.id, guest.name, State.UNKNOWN),
-            verdict=Outcome.GONE,
+            outcome=Outcome.GONE,
             reason="libvirt knows no guest with its UUID any more; it is not wanted any more",
         )
         for guest in known
@@ -149,37 +141,40 @@ def plan_missing(
 
 def belongs_to(guest: GuestFacts, policy: Policy) -> str:
     """The program that starts the guest in our place; empty where guestctl does."""
-    return guest.nature.manager or ("another program" if policy.boot.managed_elsewhere else "")
+    return guest.info.manager or ("another program" if policy.boot.managed_elsewhere else "")
 
 
 def _plan_wanted(
-    guest: GuestFacts, known: Known | None, policy: Policy, flagged: bool
+    guest: GuestFacts, known: GuestRecord | None, policy: Policy, flagged: bool
 ) -> GuestPlan:
     """flagged: libvirt's autostart, which is ours to do, would start it whatever policy says."""
     if not (policy.boot.restore or flagged):
-        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="policy: restore = false")
+        return GuestPlan(guest, outcome=Outcome.SKIPPED, reason="policy: restore = false")
     return _plan_start(guest, known, policy)
 
 
 def _plan_start(
-    guest: GuestFacts, known: Known | None, policy: Policy, decision: SaveDecision | None = None
+    guest: GuestFacts,
+    known: GuestRecord | None,
+    policy: Policy,
+    decision: SaveDecision | None = None,
 ) -> GuestPlan:
     if guest.started:
-        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason="it is already up")
+        return GuestPlan(guest, outcome=Outcome.SKIPPED, reason="it is already up")
     if guest.state is State.UNKNOWN:
-        return GuestPlan(guest, verdict=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
+        return GuestPlan(guest, outcome=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
     if owner := belongs_to(guest, policy):
-        return GuestPlan(guest, verdict=Outcome.SKIPPED, reason=f"{owner} starts it, not guestctl")
+        return GuestPlan(guest, outcome=Outcome.SKIPPED, reason=f"{owner} starts it, not guestctl")
     if known and known.hold is not None and not (decision and known.held_for_save):
-        return GuestPlan(guest, verdict=Outcome.HELD, reason=known.hold)
+        return GuestPlan(guest, outcome=Outcome.HELD, reason=known.hold)
     step = Step.RESUME if guest.saved and decision is not SaveDecision.DISCARD_SAVE else Step.START
     return GuestPlan(guest, (StepPlan(step, policy.boot.start_timeout),))
 
 
 def describe(plan: GuestPlan) -> str:
     """A guest's plan in one line, the same in `plan`, logs and tests."""
-    if plan.verdict is not None:
-        return f"{plan.verdict}: {plan.reason}{_left_out(plan)}"
+    if plan.outcome is not None:
+        return f"{plan.outcome}: {plan.reason}{_left_out(plan)}"
     return ", then ".join(map(_describe_step, plan.steps)) + _left_out(plan)
 
 

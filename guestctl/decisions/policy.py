@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from ..config.config import Config, GuestOverride
 from ..config.settings import Boot, Shutdown, UserShutdown
-from ..model.guest import GuestFacts, Scope
+from ..model.guest import GuestFacts
+from ..model.options import Scope
 
 
 @dataclass(frozen=True)

@@ -13,26 +13,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from ..model.guest import Disk, DiskKind
-
-
-class Found(StrEnum):
-    """What looking at a disk brought."""
-
-    PRESENT = "present"
-    MISSING = "missing"
-    UNREADABLE = "unreadable"
-    UNVERIFIABLE = "unverifiable"
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """A disk as it was seen at one time; the numbers are stat(2)'s, the time in nanoseconds."""
-
-    disk: Disk
-    found: Found
-    inode: int = 0
-    size: int = 0
-    modified: int = 0
+from ..model.save import Found, Stamp
 
 
 class Truth(StrEnum):

@@ -46,7 +46,7 @@ FIELDS = {
     "uuid": "GUESTCTL_UUID",  # and UUID
     "uri": "GUESTCTL_URI",  # the libvirt connection
     "run": "GUESTCTL_RUN",  # number of the run in the ledger, as `guestctl history` has it
-    "door": "GUESTCTL_DOOR",  # what opened that run
+    "trigger": "GUESTCTL_TRIGGER",  # what began that run
     "step": "GUESTCTL_STEP",  # what is done to the guest
     "reason": "GUESTCTL_REASON",  # why
 }

@@ -94,12 +94,12 @@ async def run_lock_of_service(
     """
     with contextlib.ExitStack() as held:
         with _or_without(folder, trouble):
-            await _acquire_patiently(_opened(folder, held), folder, trouble, patience, ask)
+            await _acquire_waiting(_opened(folder, held), folder, trouble, patience, ask)
         _say_who(folder, what)
         yield
 
 
-async def _acquire_patiently(
+async def _acquire_waiting(
     descriptor: int, folder: Path, trouble: Callable[[str], None], patience: float, ask: bool
 ) -> None:
     if await _got_it(descriptor, patience):

@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..decisions.staleness import Found, Stamp
 from ..model.guest import Disk, DiskKind, GuestFacts
-from . import tasks as threads
+from ..model.save import Found, Stamp
+from . import tasks
 
 
 class HostStorage:
@@ -20,7 +20,7 @@ class HostStorage:
 
     async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
         wanted = tuple(disks)
-        return await threads.start(lambda: {disk: stamp(disk) for disk in wanted})
+        return await tasks.start(lambda: {disk: stamp(disk) for disk in wanted})
 
     async def image(self, guest: GuestFacts) -> Stamp | None:
         folder = save_folder(guest.id.uri)
@@ -31,11 +31,11 @@ class HostStorage:
 
     async def folder(self, guest: GuestFacts) -> Stamp | None:
         folder = save_folder(guest.id.uri)
-        return await threads.start(lambda: _folder_stamp(folder)) if folder else None
+        return await tasks.start(lambda: _folder_stamp(folder)) if folder else None
 
     async def room(self, uri: str) -> int | None:
         folder = save_folder(uri)
-        return await threads.start(lambda: _free(folder)) if folder else None
+        return await tasks.start(lambda: _free(folder)) if folder else None
 
 
 def stamp(disk: Disk) -> Stamp:

@@ -22,7 +22,7 @@ STOP_TARGETS = frozenset({"shutdown.target", "soft-reboot.target"})
 #: Seconds for the bus to answer; for each question to systemctl, and for its end when killed.
 BUS_LIMIT, SYSTEMCTL_LIMIT, KILL_LIMIT = 3.0, 4.0, 1.0
 #: Seconds for which the answer is sought when nobody gives one, and between two attempts.
-PATIENCE, PAUSE = 5.0, 0.5
+RETRY_FOR, PAUSE = 5.0, 0.5
 
 
 async def is_stopping(address: str = "") -> bool | None:
@@ -37,9 +37,9 @@ async def is_stopping(address: str = "") -> bool | None:
         return await _ask_systemctl()
 
 
-async def is_stopping_patiently() -> bool | None:
+async def is_stopping_retrying() -> bool | None:
     """The same, asked again for a few seconds while nobody answers, as when systemd reloads."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + RETRY_FOR
     answer = await is_stopping()
     while answer is None and time.monotonic() < end:
         await asyncio.sleep(PAUSE)
@@ -48,8 +48,8 @@ async def is_stopping_patiently() -> bool | None:
 
 
 def is_stopping_now() -> bool | None:
-    """`is_stopping_patiently` where there is no event loop."""
-    return asyncio.run(is_stopping_patiently())
+    """`is_stopping_retrying` where there is no event loop."""
+    return asyncio.run(is_stopping_retrying())
 
 
 async def _ask_bus(address: str) -> bool:

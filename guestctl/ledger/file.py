@@ -17,7 +17,7 @@ from .trail import SCHEMA as TRAIL_SCHEMA
 
 SCHEMA_VERSION = 1
 #: Seconds to wait for another process that is writing.
-LOCK_PATIENCE = 10.0
+LOCK_TIMEOUT = 10.0
 
 _SCHEMA = """
 CREATE TABLE guest (
@@ -60,7 +60,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
     files exist (SQLite does not do that for a WAL file).
     """
     db = sqlite3.connect(
-        path or ":memory:", timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
+        path or ":memory:", timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
     )
     try:
         _prepare(db)
@@ -74,7 +74,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that cannot write.  Raises one of TROUBLE."""
-    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCK_PATIENCE)
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCK_TIMEOUT)
     try:
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version != SCHEMA_VERSION:
@@ -125,7 +125,7 @@ def _prepare(db: sqlite3.Connection) -> None:
 
 def _use_wal(db: sqlite3.Connection) -> None:
     """Two that begin the same ledger may get in each other's way: SQLite does not wait here."""
-    end = time.monotonic() + LOCK_PATIENCE
+    end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from ..model.guest import GuestId, RunKind
+from ..model.guest import GuestId
+from ..model.plan import RunKind
 
 SCHEMA = """
 CREATE TABLE hand (

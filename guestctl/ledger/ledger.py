@@ -11,27 +11,14 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from ..decisions.attribution import Intent
-from ..model.guest import (
-    Certainty,
-    Door,
-    GuestFacts,
-    GuestId,
-    GuestResult,
-    How,
-    Known,
-    RunKind,
-    RunResult,
-    Step,
-    StepEnd,
-    StepResult,
-    StoppedBy,
-    Verdict,
-    Wanted,
-)
+from ..model.guest import GuestFacts, GuestId
+from ..model.history import PastGuest, PastRun, PastStep
+from ..model.plan import RunKind, Step
+from ..model.record import GuestRecord, Wanted
+from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
+from ..model.stop import Certainty, How, Intent, StoppedBy, Verdict
 from .hands import Hands
 from .saves import Saves
 from .trail import Trail
@@ -42,43 +29,8 @@ KEPT_RUNS = 200
 CARRIED_OUT_NS = 1800 * 10**9
 
 
-@dataclass(frozen=True)
-class PastRun:
-    """A run as the ledger remembers it; ended and ok are None when it was cut off."""
-
-    id: int
-    kind: RunKind
-    door: Door
-    boot: str
-    pid: int
-    begun: int
-    ended: int | None
-    ok: bool | None
-
-
-@dataclass(frozen=True)
-class PastGuest:
-    """What became of one guest in a past run."""
-
-    name: str
-    outcome: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class PastStep:
-    """A step of a past run; ended and end are None when it was cut off."""
-
-    name: str
-    step: Step
-    begun: int
-    ended: int | None
-    end: str | None
-    reason: str
-
-
 class Ledger:
-    """Reads and writes of one open ledger; see Known and the schema for the meanings."""
+    """Reads and writes of one open ledger; see GuestRecord and the schema for the meanings."""
 
     def __init__(
         self, db: sqlite3.Connection, clock: Callable[[], int], *, remembers: bool = True
@@ -93,11 +45,11 @@ class Ledger:
 
     # Runs
 
-    def begin_run(self, kind: RunKind, door: Door, boot: str) -> int:
+    def begin_run(self, kind: RunKind, trigger: Trigger, boot: str) -> int:
         """A new run's number; the run counts as cut off until end_run."""
         cursor = self.db.execute(
             "INSERT INTO run (kind, door, boot, pid, begun) VALUES (?, ?, ?, ?, ?)",
-            (kind, door, boot, os.getpid(), self._now()),
+            (kind, trigger, boot, os.getpid(), self._now()),
         )
         assert cursor.lastrowid is not None
         return cursor.lastrowid
@@ -129,8 +81,8 @@ class Ledger:
             (limit,),
         )
         return [
-            PastRun(id, RunKind(kind), Door(door), boot, pid, begun, ended, _maybe_bool(ok))
-            for id, kind, door, boot, pid, begun, ended, ok in rows
+            PastRun(id, RunKind(kind), Trigger(trigger), boot, pid, begun, ended, _maybe_bool(ok))
+            for id, kind, trigger, boot, pid, begun, ended, ok in rows
         ]
 
     def run_guests(self, run: int) -> list[PastGuest]:
@@ -188,14 +140,14 @@ class Ledger:
             "  (SELECT max(id) FROM step WHERE uri = g.uri AND uuid = g.uuid)"
             " JOIN run r ON r.id = s.run WHERE g.taken_down AND g.hold IS NULL"
             " AND r.kind = ? AND r.door = ? AND r.boot = ? AND s.end IS NOT ?",
-            (RunKind.PRESERVE, Door.HOST_STOP, boot, StepEnd.DONE),
+            (RunKind.PRESERVE, Trigger.HOST_STOP, boot, StepEnd.DONE),
         )
         return {GuestId(*row) for row in rows}
 
     def host_stop(self, boot: str) -> PastRun | None:
         """The newest run, if it is one of this boot that was for the host's going down."""
         for run in self.runs(1):
-            if (run.kind, run.door, run.boot) == (RunKind.PRESERVE, Door.HOST_STOP, boot):
+            if (run.kind, run.trigger, run.boot) == (RunKind.PRESERVE, Trigger.HOST_STOP, boot):
                 return run
         return None
 
@@ -211,7 +163,7 @@ class Ledger:
         """The connections whose guests this boot has brought back, since the host last went down.
 
         A soft-reboot keeps the boot's id.  A restore that was cut off is still owed; after a
-        shutdown that was called off, also where one before it had ended: it was for guests that
+        shutdown that was cancelled, also where one before it had ended: it was for guests that
         went down only then.
         """
         rows = self.db.execute(
@@ -220,10 +172,10 @@ class Ledger:
             _OF_THE_HOST,
         )
         found: set[str] = set()
-        for kind, door, of_boot, ended, uris in rows:
+        for kind, trigger, of_boot, ended, uris in rows:
             if kind != RunKind.RESTORE or of_boot != boot:
                 break
-            if door == Door.CANCELLED and not ended:
+            if trigger == Trigger.CANCELLED and not ended:
                 break
             if ended:
                 found.update(json.loads(uris))
@@ -263,13 +215,13 @@ class Ledger:
 
     # What is known of guests
 
-    def guests(self) -> dict[GuestId, Known]:
+    def guests(self) -> dict[GuestId, GuestRecord]:
         """All that is known of every guest ever recorded."""
         rows = self.db.execute(f"SELECT {_KNOWN} FROM guest").fetchall()
         tried = self._tried()
         return {known.id: known for known in (_known(row, tried) for row in rows)}
 
-    def guest(self, guest: GuestId) -> Known | None:
+    def guest(self, guest: GuestId) -> GuestRecord | None:
         """All that is known of one guest."""
         query = f"SELECT {_KNOWN} FROM guest WHERE uri = ? AND uuid = ?"
         row = self.db.execute(query, tuple(guest)).fetchone()
@@ -359,7 +311,7 @@ class Ledger:
         """The guest was turned off just now, in this boot: the host may be about to go down."""
         self.db.execute("UPDATE guest SET unsettled = ? WHERE uri = ? AND uuid = ?", (boot, *guest))
 
-    def unsettled(self, boot: str) -> list[Known]:
+    def unsettled(self, boot: str) -> list[GuestRecord]:
         """Guests that were turned off in this boot, and whose settle time has not passed."""
         rows = self.db.execute(f"SELECT {_KNOWN} FROM guest WHERE unsettled = ?", (boot,))
         return [_known(row, {}) for row in rows]
@@ -429,7 +381,7 @@ class Ledger:
             tuple(guest),
         )
 
-    def put_back(self, known: Known) -> None:
+    def put_back(self, known: GuestRecord) -> None:
         """What was known of the guest before, where nothing is known to have come of a run."""
         self.db.execute(
             "UPDATE guest SET wanted = ?, stopped_by = ?, stopped_at = ?, how = ?, certainty = ?,"
@@ -463,7 +415,13 @@ class Ledger:
 
 
 #: Runs for the host's end and for its boot, as parameters.
-_OF_THE_HOST = (RunKind.PRESERVE, Door.HOST_STOP, RunKind.RESTORE, Door.BOOT, Door.CANCELLED)
+_OF_THE_HOST = (
+    RunKind.PRESERVE,
+    Trigger.HOST_STOP,
+    RunKind.RESTORE,
+    Trigger.BOOT,
+    Trigger.CANCELLED,
+)
 
 _KNOWN = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, held_for_save,"
@@ -471,10 +429,10 @@ _KNOWN = (
 )
 
 
-def _known(row: tuple[Any, ...], tried: Mapping[GuestId, Collection[Step]]) -> Known:
+def _known(row: tuple[Any, ...], tried: Mapping[GuestId, Collection[Step]]) -> GuestRecord:
     uri, uuid, name, wanted, stopped_by, stopped_at, up_boot, taken_down, hold, *rest = row
     for_save, unsettled, how, certainty = rest
-    return Known(
+    return GuestRecord(
         GuestId(uri, uuid),
         name,
         Wanted(wanted) if wanted else None,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from ..model.guest import GuestFacts, GuestId, PastSave, SaveRecord, SaveState, StepEnd, StepResult
+from ..model.guest import GuestFacts, GuestId
+from ..model.result import StepEnd, StepResult
+from ..model.save import PastSave, SaveRecord, SaveState
 
 #: How many saves of each guest are remembered.
 KEPT_SAVES = 10
@@ -34,7 +36,7 @@ class Saves:
         """A save is about to be asked for."""
         self._db.execute(
             "INSERT INTO save (uri, uuid, run, memory, digest, state) VALUES (?, ?, ?, ?, ?, ?)",
-            (*guest.id, run, guest.memory, guest.nature.digest, SaveState.BEGUN),
+            (*guest.id, run, guest.memory, guest.info.digest, SaveState.BEGUN),
         )
 
     def end(self, guest: GuestId, result: StepResult) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from dataclasses import asdict
 
-from ..model.guest import Certainty, GuestId, How, StoppedBy, Verdict
+from ..model.guest import GuestId
+from ..model.history import TrailEntry, TrailEvent
+from ..model.stop import Certainty, How, StoppedBy, Verdict
 
 SCHEMA = """
 CREATE TABLE trail (
@@ -18,36 +19,6 @@ CREATE INDEX trail_guest ON trail (uri, uuid, id);
 """
 #: How many lines of each guest are kept, the newest.
 KEPT = 500
-
-
-@dataclass(frozen=True)
-class TrailEntry:
-    """One line of a reason trail; at is in nanoseconds since the epoch."""
-
-    source: str
-    reason: str
-    at: int
-
-
-@dataclass(frozen=True)
-class News:
-    """A line of any guest's trail; verdict is there where the line is one.
-
-    number: later lines have higher ones.
-    """
-
-    number: int
-    guest: GuestId
-    name: str
-    entry: TrailEntry
-    verdict: Verdict | None
-
-
-class Words(NamedTuple):
-    """What whoever asked for a run says about why, for the reason trails; source: who that is."""
-
-    source: str
-    text: str
 
 
 class Trail:
@@ -92,7 +63,7 @@ class Trail:
         """A number to ask `since` with."""
         return int(self._db.execute("SELECT ifnull(max(id), 0) FROM trail").fetchone()[0])
 
-    def since(self, number: int) -> list[News]:
+    def since(self, number: int) -> list[TrailEvent]:
         """What the trails of all guests have more than then, oldest first."""
         rows = self._db.execute(
             "SELECT t.id, t.uri, t.uuid, ifnull(g.name, ''), t.source, t.reason, t.at, t.verdict"
@@ -101,7 +72,9 @@ class Trail:
             (number,),
         )
         return [
-            News(id, GuestId(uri, uuid), name, TrailEntry(source, reason, at), _verdict(verdict))
+            TrailEvent(
+                id, GuestId(uri, uuid), name, TrailEntry(source, reason, at), _verdict(verdict)
+            )
             for id, uri, uuid, name, source, reason, at, verdict in rows
         ]
 

@@ -95,8 +95,8 @@ class _Request:
     future: asyncio.Future[Any]
 
 
-class ThreadScribe:
-    """The Scribe of ports.py, in a thread of its own."""
+class LedgerWriter:
+    """The LedgerAccess of ports.py, in a thread of its own."""
 
     def __init__(
         self,

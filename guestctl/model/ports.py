@@ -7,21 +7,12 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from ..decisions.staleness import Stamp
-from ..ledger.ledger import Ledger
 from .event import GuestEvent, Job
-from .guest import (
-    Disk,
-    Door,
-    GuestFacts,
-    GuestPlan,
-    GuestResult,
-    Method,
-    Nature,
-    Plan,
-    Step,
-    StepResult,
-)
+from .guest import Disk, DomainInfo, GuestFacts
+from .options import Method
+from .plan import GuestPlan, Plan, Step
+from .result import GuestResult, StepResult, Trigger
+from .save import Stamp
 
 T = TypeVar("T")
 
@@ -78,7 +69,7 @@ class Hypervisor(Protocol):
     def monitored(self) -> bool:
         """Whether the events heard now are those of QEMU's monitor as well."""
 
-    async def attend(self) -> asyncio.Event:
+    async def subscribe(self) -> asyncio.Event:
         """Events are heard from now on; what is returned is set once they are not any more."""
 
     async def guests(self) -> list[GuestFacts]:
@@ -114,7 +105,7 @@ class Hypervisor(Protocol):
     async def start(self, uuid: str) -> None:
         """Start the guest, from its managed save if it has one (virDomainCreate)."""
 
-    async def natures(self, uuids: Collection[str]) -> dict[str, Nature]:
+    async def domain_info(self, uuids: Collection[str]) -> dict[str, DomainInfo]:
         """What the XML of these guests says, without those whose XML cannot be read."""
 
     async def discard_save(self, uuid: str) -> None:
@@ -150,16 +141,6 @@ class WallClock(Protocol):
         """Nanoseconds since the epoch."""
 
 
-class Scribe(Protocol):
-    """Has work done on the ledger, off the event loop."""
-
-    async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
-        """The work's result once it is durable; the default when the ledger is out of use.
-
-        Never raises for a ledger's trouble: it is reported, and the run goes on.
-        """
-
-
 class Report(Protocol):
     """Hears what a run does, to show it.  Must not raise and must not block."""
 
@@ -167,7 +148,7 @@ class Report(Protocol):
     def follows_progress(self) -> bool:
         """Whether `progress` is shown: asking libvirt for it slows saves down."""
 
-    def run_begins(self, plan: Plan, door: Door) -> None:
+    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
         """The plan about to be carried out."""
 
     def guest_added(self, plan: GuestPlan) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .guest import Door, GuestFacts, GuestPlan, GuestResult, Plan, Step, StepResult
+from .guest import GuestFacts
+from .plan import GuestPlan, Plan, Step
 from .ports import Report
+from .result import GuestResult, StepResult, Trigger
 
 
 class Silent:
@@ -16,7 +18,7 @@ class Silent:
         """See Report, as for the methods below."""
         return False
 
-    def run_begins(self, plan: Plan, door: Door) -> None: ...
+    def run_begins(self, plan: Plan, trigger: Trigger) -> None: ...
 
     def guest_added(self, plan: GuestPlan) -> None: ...
 
@@ -43,9 +45,9 @@ class Several(Silent):
     def follows_progress(self) -> bool:
         return any(report.follows_progress for report in self._reports)
 
-    def run_begins(self, plan: Plan, door: Door) -> None:
+    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
         for report in self._reports:
-            report.run_begins(plan, door)
+            report.run_begins(plan, trigger)
 
     def guest_added(self, plan: GuestPlan) -> None:
         for report in self._reports:

@@ -5,27 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from ..decisions.staleness import Comparison, Found, Truth
+from ..decisions.staleness import Comparison, Truth
 from ..ledger.ledger import Ledger
-from ..model.guest import (
-    GuestFacts,
-    GuestPlan,
-    GuestResult,
-    Known,
-    Outcome,
-    PastSave,
-    SaveDecision,
-    State,
-    Step,
-    StepEnd,
-    StepPlan,
-    StepResult,
-    Unverifiable,
-    Wanted,
-)
+from ..model.guest import GuestFacts, State
+from ..model.options import SaveDecision, Unverifiable
+from ..model.plan import GuestPlan, Outcome, Step, StepPlan
 from ..model.ports import ErrorKind, HypervisorError, within
+from ..model.record import GuestRecord, Wanted
+from ..model.result import GuestResult, StepEnd, StepResult
+from ..model.save import Found, PastSave
 from . import save_check as evidence
-from .live_guest import Subject
+from .live_guest import LiveGuest
 from .run import Run
 
 #: Removing a save is quick, but behind a busy daemon.
@@ -51,83 +41,87 @@ _REFUSALS = (
 
 def is_refused_image(error: HypervisorError) -> bool:
     """Whether a resume failed because of the save itself, and not of what else was missing."""
-    return any(words in str(error).lower() for words in _REFUSALS)
+    return any(note in str(error).lower() for note in _REFUSALS)
 
 
-class Ascent:
+class BringUp:
     """Brings one guest up: `prepare`, then, where that allows it, `start`, then `finish`."""
 
     def __init__(self, run: Run, plan: GuestPlan, decision: SaveDecision | None) -> None:
         self._run = run
-        self._world = run.world
+        self._context = run.context
         self._plan = plan
         self._guest = plan.guest
         self._decision = decision
         self._policy = run.policy(plan.guest).boot
-        self._subject = Subject(
+        self._live = LiveGuest(
             plan.guest,
-            self._world.hypervisors[plan.guest.id.uri],
+            self._context.hypervisors[plan.guest.id.uri],
             patience=self._policy.start_timeout,
         )
         self._begun = asyncio.get_running_loop().time()
-        self._since = run.world.clock()
+        self._since = run.context.clock()
         self._step: StepResult | None = None
         #: Whether libvirt said that it is down, after the newest attempt to start it.
         self._read_down = False
-        self._verdict: tuple[Outcome, str] | None = None
+        self._outcome: tuple[Outcome, str] | None = None
 
     async def prepare(self) -> bool:
         """Deal with the guest's save; False when it must not be started."""
         if self._decision is SaveDecision.DISCARD_SAVE:
             await self._discard_save()
-            return self._verdict is None
+            return self._outcome is None
         if not self._guest.saved:
             await self._look_for_save()
         if self._guest.saved and self._decision is None:
             await self._examine_save()
-        return self._verdict is None
+        return self._outcome is None
 
     async def _saves(self) -> tuple[PastSave, ...]:
         nothing: tuple[PastSave, ...] = ()
-        return await self._world.scribe(lambda ledger: ledger.saves.of(self._guest.id), nothing)
+        return await self._context.ledger(lambda ledger: ledger.saves.of(self._guest.id), nothing)
 
     async def _look_for_save(self) -> None:
         """It was saved, and libvirt sees no save: that may be there a moment later."""
         patience = self._policy.storage_timeout
         found = await evidence.look_for_save(
-            self._world.storage, self._guest, await self._saves(), patience
+            self._context.storage, self._guest, await self._saves(), patience
         )
         if found is Found.PRESENT:
             resume = replace(self._plan.steps[0], step=Step.RESUME)
             self._guest = replace(self._guest, saved=True)
             self._plan = replace(self._plan, guest=self._guest, steps=(resume,))
         elif found is Found.MISSING:
-            await self._world.scribe(lambda ledger: ledger.saves.resumed(self._guest.id), None)
+            await self._context.ledger(lambda ledger: ledger.saves.resumed(self._guest.id), None)
             await self._run.remark(
                 self._guest, "its save is gone, used or removed by somebody: it boots anew"
             )
         elif found is Found.UNREADABLE:
             reason = "its save cannot be found, and its folder is not the one it was saved to"
-            self._verdict = Outcome.FAILED, f"{reason} (not mounted?); it was waited for"
+            self._outcome = Outcome.FAILED, f"{reason} (not mounted?); it was waited for"
 
     async def _discard_save(self) -> None:
         if not self._guest.saved:
             return
         await self._run.remark(self._guest, "its save is discarded, as was asked for")
         try:
-            await within(CALL_LIMIT, self._subject.hypervisor.discard_save(self._subject.uuid))
+            await within(CALL_LIMIT, self._live.hypervisor.discard_save(self._live.uuid))
         except HypervisorError as error:
-            self._verdict = Outcome.FAILED, f"its save could not be discarded: {error}"
+            self._outcome = Outcome.FAILED, f"its save could not be discarded: {error}"
         else:
-            await self._world.scribe(lambda ledger: ledger.saves.discarded(self._guest.id), None)
+            await self._context.ledger(lambda ledger: ledger.saves.discarded(self._guest.id), None)
 
     async def _examine_save(self) -> None:
         saves = await self._saves()
         found = await evidence.examine(
-            self._world.storage, self._guest, saves, self._world.boot, self._policy.storage_timeout
+            self._context.storage,
+            self._guest,
+            saves,
+            self._context.boot,
+            self._policy.storage_timeout,
         )
         if found.truth is Truth.NOT_THERE:
-            self._verdict = Outcome.FAILED, f"{found.reason}; it was waited for"
+            self._outcome = Outcome.FAILED, f"{found.reason}; it was waited for"
         elif found.truth is Truth.CHANGED or self._must_hold(found):
             await self._hold(f"its save is stale: {found.reason}")
         elif found.truth is Truth.UNVERIFIABLE:
@@ -140,8 +134,10 @@ class Ascent:
     async def _hold(self, reason: str) -> None:
         """Never start it from now on, until a person decides."""
         text = f"{reason}; {_WAYS_OUT}"
-        self._verdict = Outcome.HELD, text
-        await self._world.scribe(lambda ledger: ledger.hold(self._guest, text, for_save=True), None)
+        self._outcome = Outcome.HELD, text
+        await self._context.ledger(
+            lambda ledger: ledger.hold(self._guest, text, for_save=True), None
+        )
 
     async def look_again(self) -> bool:
         """Its turn may come minutes after the plan: whether it is still to be started.
@@ -149,21 +145,23 @@ class Ascent:
         Somebody may have started, saved, held or undefined it, or turned it off, meanwhile.
         """
         try:
-            facts = await self._subject.observe()
+            facts = await self._live.observe()
         except HypervisorError as error:
-            self._verdict = Outcome.UNKNOWN, f"its state could not be read: {error}"
+            self._outcome = Outcome.UNKNOWN, f"its state could not be read: {error}"
             return False
-        known = await self._world.scribe(lambda ledger: self._look_up(ledger, facts), None)
-        self._verdict = self._changed(facts, known)
-        return self._verdict is None
+        known = await self._context.ledger(lambda ledger: self._look_up(ledger, facts), None)
+        self._outcome = self._changed(facts, known)
+        return self._outcome is None
 
-    def _look_up(self, ledger: Ledger, facts: GuestFacts | None) -> Known | None:
+    def _look_up(self, ledger: Ledger, facts: GuestFacts | None) -> GuestRecord | None:
         """What is known of it; one that somebody started is not owed a start any more."""
         if facts is not None and facts.up and not facts.starting:
-            ledger.seen_up(facts, self._world.boot)
+            ledger.seen_up(facts, self._context.boot)
         return ledger.guest(self._guest.id)
 
-    def _changed(self, facts: GuestFacts | None, known: Known | None) -> tuple[Outcome, str] | None:
+    def _changed(
+        self, facts: GuestFacts | None, known: GuestRecord | None
+    ) -> tuple[Outcome, str] | None:
         if facts is None:
             return Outcome.GONE, "it was undefined meanwhile"
         if facts.up and not facts.starting:
@@ -180,15 +178,15 @@ class Ascent:
         """Start the guest, again if need be; the intent is in the ledger before."""
         planned = self._plan.steps[0]
         resumes = planned.step is Step.RESUME
-        image = await evidence.image_text(self._world.storage, self._guest) if resumes else None
-        row = await self._world.scribe(lambda ledger: self._record(ledger, planned, image), None)
-        self._world.report.step_begins(self._guest, planned.step, planned.timeout)
+        image = await evidence.image_text(self._context.storage, self._guest) if resumes else None
+        row = await self._context.ledger(lambda ledger: self._record(ledger, planned, image), None)
+        self._context.report.step_begins(self._guest, planned.step, planned.timeout)
         begun = asyncio.get_running_loop().time()
         end, reason, error = await self._try_to_start(planned)
         seconds = asyncio.get_running_loop().time() - begun
         self._step = StepResult(planned.step, end, seconds, reason)
-        await self._world.scribe(lambda ledger: self._record_end(ledger, row), None)
-        self._world.report.step_ends(self._guest, self._step)
+        await self._context.ledger(lambda ledger: self._record_end(ledger, row), None)
+        self._context.report.step_ends(self._guest, self._step)
         if planned.step is Step.RESUME and error and is_refused_image(error):
             await self._hold(f"libvirt cannot resume it from its save: {error}")
 
@@ -197,14 +195,14 @@ class Ascent:
         ledger.want(self._guest, Wanted.ON)
         self._run.record_plan(ledger, self._plan)
         if planned.step is Step.RESUME:
-            ledger.saves.resuming(self._guest.id, self._world.boot, image)
+            ledger.saves.resuming(self._guest.id, self._context.boot, image)
         return ledger.begin_step(self._run.number, self._guest, planned.step)
 
     def _record_end(self, ledger: Ledger, row: int | None) -> None:
         assert self._step is not None
         self._run.record_step(ledger, row, self._guest.id, self._step)
         if self._step.end is StepEnd.DONE:
-            ledger.seen_up(self._subject.facts, self._world.boot)
+            ledger.seen_up(self._live.facts, self._context.boot)
             ledger.release_for_save(self._guest.id)
         elif self._step.step is Step.RESUME and self._read_down:
             ledger.saves.not_resumed(self._guest.id)
@@ -227,7 +225,7 @@ class Ascent:
 
     async def _try_once(self, planned: StepPlan) -> HypervisorError | None:
         try:
-            await within(planned.timeout, self._subject.hypervisor.start(self._subject.uuid))
+            await within(planned.timeout, self._live.hypervisor.start(self._live.uuid))
         except HypervisorError as error:
             return error
         return None
@@ -236,11 +234,11 @@ class Ascent:
         """Whether it is up, once libvirt is not at it any more: then it shows it as paused."""
         self._read_down = False
         try:
-            facts = await self._subject.observe()
+            facts = await self._live.observe()
             if facts is not None and facts.starting:
                 left = end - asyncio.get_running_loop().time()
-                await self._subject.wait_until(_is_not_starting, left)
-                facts = await self._subject.observe()
+                await self._live.wait_until(_is_not_starting, left)
+                facts = await self._live.observe()
         except HypervisorError:
             return False
         self._read_down = facts is not None and facts.down
@@ -248,13 +246,13 @@ class Ascent:
 
     async def finish(self) -> GuestResult:
         """Set the clock of a resumed guest, and say how it all ended."""
-        outcome, reason = self._verdict or self._how_it_ended()
+        outcome, reason = self._outcome or self._how_it_ended()
         if outcome is Outcome.RESUMED and self._clock_is_ours():
             await self._sync_time()
         seconds = asyncio.get_running_loop().time() - self._begun
         steps = (self._step,) if self._step else ()
         result = GuestResult(self._guest.id, self._guest.name, outcome, steps, seconds, reason)
-        await self._world.scribe(lambda ledger: self._run.record_end(ledger, result), None)
+        await self._context.ledger(lambda ledger: self._run.record_end(ledger, result), None)
         return result
 
     def _how_it_ended(self) -> tuple[Outcome, str]:
@@ -263,13 +261,13 @@ class Ascent:
             return Outcome.FAILED, self._step.reason
         if self._step.step is Step.START:
             return Outcome.STARTED, self._step.reason
-        if self._subject.facts.reason == "booted":
+        if self._live.facts.reason == "booted":
             reason = "its save was incomplete and libvirt ignored it: it booted anew"
             return Outcome.STARTED, reason
         return Outcome.RESUMED, self._step.reason
 
     def _clock_is_ours(self) -> bool:
-        return self._policy.sync_time and self._subject.facts.state is State.RUNNING
+        return self._policy.sync_time and self._live.facts.state is State.RUNNING
 
     async def _sync_time(self) -> None:
         """An agent needs a moment after a resume; a guest without one is left as it is."""
@@ -293,8 +291,8 @@ class Ascent:
 
     async def _set_time(self) -> HypervisorError | None:
         try:
-            now = self._world.clock() / 1e9
-            await self._subject.hypervisor.set_time(self._subject.uuid, now)
+            now = self._context.clock() / 1e9
+            await self._live.hypervisor.set_time(self._live.uuid, now)
         except HypervisorError as error:
             return error
         return None

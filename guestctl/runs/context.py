@@ -6,18 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
-from ..model.guest import GuestFacts, GuestId, Nature
-from ..model.ports import (
-    ErrorKind,
-    Hypervisor,
-    HypervisorError,
-    Report,
-    Scribe,
-    Storage,
-    WallClock,
-    within,
-)
+from ..ledger.ledger import Ledger
+from ..model.guest import DomainInfo, GuestFacts, GuestId
+from ..model.ports import ErrorKind, Hypervisor, HypervisorError, Report, Storage, WallClock, within
 
 #: For reading states and XML: quick, but for a guest whose QEMU is just being ended.
 READ_LIMIT = 30.0
@@ -27,28 +20,41 @@ _PASSING = (ErrorKind.UNREACHABLE, ErrorKind.NO_ANSWER)
 LOOK_LIMIT = 10.0
 
 
-async def _open_gate() -> None:
-    """Nothing can call off what a person asked for but that person."""
+T = TypeVar("T")
+
+
+class LedgerAccess(Protocol):
+    """Has work done on the ledger, off the event loop."""
+
+    async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
+        """The work's result once it is durable; the default when the ledger is out of use.
+
+        Never raises for a ledger's trouble: it is reported, and the run goes on.
+        """
+
+
+async def _pass() -> None:
+    """Nothing can cancel what a person asked for but that person."""
 
 
 @dataclass(frozen=True)
-class World:
+class Context:
     """What a run needs: hypervisors by URI, files, the ledger, the display, the boot's id.
 
-    gate is awaited before each step that takes a guest down: it cancels a run that was called off.
+    gate is awaited before each step that takes a guest down: it cancels a run that was cancelled.
     """
 
     hypervisors: Mapping[str, Hypervisor]
     storage: Storage
-    scribe: Scribe
+    ledger: LedgerAccess
     report: Report
     clock: WallClock
     boot: str
-    gate: Callable[[], Awaitable[None]] = _open_gate
+    checkpoint: Callable[[], Awaitable[None]] = _pass
 
 
 @dataclass(frozen=True)
-class Seen:
+class Inventory:
     """All guests of the connections that could be read, and why the others could not."""
 
     guests: tuple[GuestFacts, ...]
@@ -60,7 +66,7 @@ class Seen:
         return {uri: str(error) for uri, error in self.lost.items()}
 
 
-async def read_all(hypervisors: Mapping[str, Hypervisor]) -> Seen:
+async def read_all(hypervisors: Mapping[str, Hypervisor]) -> Inventory:
     """Read every connection at the same time; one that fails does not hide the others."""
     reads = [_guests(hypervisor) for hypervisor in hypervisors.values()]
     answers = await asyncio.gather(*reads, return_exceptions=True)
@@ -73,7 +79,7 @@ async def read_all(hypervisors: Mapping[str, Hypervisor]) -> Seen:
             raise answer
         else:
             guests.extend(answer)
-    return Seen(tuple(guests), lost)
+    return Inventory(tuple(guests), lost)
 
 
 async def _guests(hypervisor: Hypervisor) -> list[GuestFacts]:
@@ -81,9 +87,9 @@ async def _guests(hypervisor: Hypervisor) -> list[GuestFacts]:
     return await within(READ_LIMIT, hypervisor.guests())
 
 
-async def read_all_patiently(
+async def read_all_retrying(
     hypervisors: Mapping[str, Hypervisor], patience: float, only: Collection[str] | None = None
-) -> Seen:
+) -> Inventory:
     """Read every connection; those that cannot be reached again and again, so many seconds.
 
     only: those that are worth waiting for; all, unless told.
@@ -97,11 +103,11 @@ async def read_all_patiently(
     ):
         await asyncio.sleep(READ_AGAIN)
         again = await read_all({uri: hypervisors[uri] for uri in seen.lost})
-        seen = Seen(seen.guests + again.guests, again.lost)
+        seen = Inventory(seen.guests + again.guests, again.lost)
     return seen
 
 
-async def with_natures(
+async def with_domain_info(
     hypervisors: Mapping[str, Hypervisor], guests: Iterable[GuestFacts]
 ) -> tuple[GuestFacts, ...]:
     """The guests with what their XML says.
@@ -110,21 +116,23 @@ async def with_natures(
     is tried, and libvirt refuses what it cannot do.
     """
     chosen = tuple(guests)
-    reads = [_natures(hypervisors[uri], chosen) for uri in {guest.id.uri for guest in chosen}]
-    natures: dict[GuestId, Nature] = {}
+    reads = [_domain_info(hypervisors[uri], chosen) for uri in {guest.id.uri for guest in chosen}]
+    domain_info: dict[GuestId, DomainInfo] = {}
     for found in await asyncio.gather(*reads):
-        natures |= found
-    return tuple(replace(guest, nature=natures.get(guest.id, guest.nature)) for guest in chosen)
+        domain_info |= found
+    return tuple(replace(guest, info=domain_info.get(guest.id, guest.info)) for guest in chosen)
 
 
-async def _natures(hypervisor: Hypervisor, guests: tuple[GuestFacts, ...]) -> dict[GuestId, Nature]:
+async def _domain_info(
+    hypervisor: Hypervisor, guests: tuple[GuestFacts, ...]
+) -> dict[GuestId, DomainInfo]:
     uri = hypervisor.uri
     uuids = [guest.id.uuid for guest in guests if guest.id.uri == uri]
     try:
-        found = await within(READ_LIMIT, hypervisor.natures(uuids))
+        found = await within(READ_LIMIT, hypervisor.domain_info(uuids))
     except HypervisorError:
         return {}
-    return {GuestId(uri, uuid): nature for uuid, nature in found.items()}
+    return {GuestId(uri, uuid): info for uuid, info in found.items()}
 
 
 async def room_for_saves(storage: Storage, uris: Iterable[str]) -> dict[str, int]:

@@ -21,7 +21,7 @@ RECONNECT_PAUSE = 1.0
 LEAST_READ = 2.0
 
 
-class Subject:
+class LiveGuest:
     """A guest, found again by its UUID whatever it is called meanwhile."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Subject:
         facts = await within(limit, self.hypervisor.observe(self.uuid))
         self._lost_since, self.given_up = None, False
         if facts is not None:
-            facts = replace(facts, nature=self.facts.nature)
+            facts = replace(facts, info=self.facts.info)
             self.facts = facts
             if facts.state is State.UNKNOWN:
                 raise HypervisorError(ErrorKind.FAILED, "libvirt says nothing of its state")

@@ -11,26 +11,15 @@ from ..config.config import Config
 from ..decisions.outcome import told_by_steps
 from ..decisions.plan import describe
 from ..decisions.policy import Policy, resolve
-from ..decisions.wanted import UNWATCHED, Stop, Wish, hold_of, wish
+from ..decisions.wanted import UNWATCHED, Desired, Stop, desired, hold_of
 from ..ledger.ledger import Ledger
-from ..ledger.trail import Words
-from ..model.guest import (
-    Door,
-    GuestFacts,
-    GuestId,
-    GuestPlan,
-    GuestResult,
-    Known,
-    Outcome,
-    Plan,
-    RunKind,
-    RunResult,
-    Step,
-    StepPlan,
-    StepResult,
-)
+from ..model.guest import GuestFacts, GuestId
+from ..model.history import Note
+from ..model.plan import GuestPlan, Outcome, Plan, RunKind, Step, StepPlan
 from ..model.ports import ErrorKind, HypervisorError
-from .context import Seen, World
+from ..model.record import GuestRecord
+from ..model.result import GuestResult, RunResult, StepResult, Trigger
+from .context import Context, Inventory
 from .save_check import with_image
 
 #: What a run keeps free of its deadline for what comes later: the part of the deadline, and
@@ -55,10 +44,10 @@ class Run:
     number is the ledger's, None without a ledger; ends is the deadline on the loop's clock.
     """
 
-    world: World
+    context: Context
     config: Config
     kind: RunKind
-    door: Door
+    trigger: Trigger
     number: int | None
     ends: float
 
@@ -105,11 +94,11 @@ class Run:
 
         A libvirtd that ends while the host stops is not started again: its own stop job waits.
         """
-        return RECONNECT_AT_STOP if self.door is Door.HOST_STOP else float("inf")
+        return RECONNECT_AT_STOP if self.trigger is Trigger.HOST_STOP else float("inf")
 
     def record_plan(self, ledger: Ledger, plan: GuestPlan) -> None:
         """What is about to be tried, in the trail."""
-        ledger.trail.add(plan.guest.id, self.source, f"{self.door}: {describe(plan)}")
+        ledger.trail.add(plan.guest.id, self.source, f"{self.trigger}: {describe(plan)}")
 
     def record_step(
         self, ledger: Ledger, row: int | None, guest: GuestId, result: StepResult
@@ -130,41 +119,45 @@ class Run:
 
     async def remark(self, guest: GuestFacts, text: str) -> None:
         """One more line in the guest's reason trail."""
-        await self.world.scribe(lambda ledger: ledger.trail.add(guest.id, self.source, text), None)
+        await self.context.ledger(
+            lambda ledger: ledger.trail.add(guest.id, self.source, text), None
+        )
 
 
-async def write_words(world: World, words: Words | None, plan: Plan) -> None:
+async def write_note(context: Context, note: Note | None, plan: Plan) -> None:
     """What was said about a run, in the trail of each guest that it is about."""
-    if words is None:
+    if note is None:
         return
 
     def write(ledger: Ledger) -> None:
         for guest in plan.guests:
-            ledger.trail.add(guest.guest.id, *words)
+            ledger.trail.add(guest.guest.id, *note)
 
-    await world.scribe(write, None)
+    await context.ledger(write, None)
 
 
-async def take_notice(world: World, seen: Seen) -> dict[GuestId, Known] | None:
+async def take_notice(context: Context, seen: Inventory) -> dict[GuestId, GuestRecord] | None:
     """Write down what happened to guests while nobody watched; what the ledger knows then.
 
     Both kinds of runs begin with it: libvirt forgets why a guest is off when the host goes down.
     None where there is no ledger that knows anything, as when its file cannot be opened.
     """
 
-    def notice(ledger: Ledger) -> dict[GuestId, Known]:
+    def notice(ledger: Ledger) -> dict[GuestId, GuestRecord]:
         known = ledger.guests()
         for guest in seen.guests:
-            notice_guest(ledger, known.get(guest.id), guest, world.boot)
+            notice_guest(ledger, known.get(guest.id), guest, context.boot)
         return ledger.guests()
 
     # A ledger on a full disk can still be read.
-    noticed = await world.scribe(notice, None) or await world.scribe(Ledger.guests, None)
-    noticed = await _end_holds(world, seen, noticed or {})
-    return noticed if await world.scribe(_remembers, False) else None
+    noticed = await context.ledger(notice, None) or await context.ledger(Ledger.guests, None)
+    noticed = await _end_holds(context, seen, noticed or {})
+    return noticed if await context.ledger(_remembers, False) else None
 
 
-async def _end_holds(world: World, seen: Seen, known: dict[GuestId, Known]) -> dict[GuestId, Known]:
+async def _end_holds(
+    context: Context, seen: Inventory, known: dict[GuestId, GuestRecord]
+) -> dict[GuestId, GuestRecord]:
     """A hold that guestctl put on a guest because of its save ends with the save.
 
     libvirt knows nothing of an image that was put back by hand: the file decides.
@@ -173,9 +166,9 @@ async def _end_holds(world: World, seen: Seen, known: dict[GuestId, Known]) -> d
         says = known.get(guest.id)
         if says is None or says.hold is None or hold_of(says, guest) is not None:
             continue
-        if hold_of(says, await with_image(world.storage, guest)) is None:
+        if hold_of(says, await with_image(context.storage, guest)) is None:
             known = {**known, guest.id: replace(says, hold=None, held_for_save=False)}
-            await world.scribe(partial(_end_hold, guest=guest.id), None)
+            await context.ledger(partial(_end_hold, guest=guest.id), None)
     return known
 
 
@@ -184,7 +177,7 @@ def _end_hold(ledger: Ledger, guest: GuestId) -> None:
     ledger.trail.add(guest, "guestctl:release", "its save is gone")
 
 
-def without_ledger(seen: Seen) -> Seen:
+def without_ledger(seen: Inventory) -> Inventory:
     """What was seen, with the ledger among what is lost: such a run is not well."""
     lost = HypervisorError(ErrorKind.FAILED, "what is wanted of the guests is not known")
     return replace(seen, lost={**seen.lost, LEDGER: lost})
@@ -195,24 +188,24 @@ def _remembers(ledger: Ledger) -> bool:
 
 
 def notice_guest(
-    ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str, stop: Stop = UNWATCHED
-) -> Wish:
+    ledger: Ledger, known: GuestRecord | None, guest: GuestFacts, boot: str, stop: Stop = UNWATCHED
+) -> Desired:
     """Bring what the ledger says of a guest in line with what is seen of it; what holds now."""
     if known and known.up_boot == boot and guest.down:
         stop = replace(stop, intent=ledger.intent(guest.id, boot, stop.window))
-    found = wish(known, guest, boot, stop)
+    found = desired(known, guest, boot, stop)
     if known and known.name != guest.name:
         ledger.rename(guest.id, guest.name)
     if guest.starting or guest.in_transit:
         return found  # neither up nor down yet
-    if found.news:
-        ledger.judge(guest, found.wanted, found.news)
+    if found.verdict:
+        ledger.judge(guest, found.wanted, found.verdict)
     elif guest.up and guest.persistent and not _still_ours(ledger, known, guest, boot):
         ledger.seen_up(guest, boot)
     return found
 
 
-def _still_ours(ledger: Ledger, known: Known | None, guest: GuestFacts, boot: str) -> bool:
+def _still_ours(ledger: Ledger, known: GuestRecord | None, guest: GuestFacts, boot: str) -> bool:
     """Whether a run that was cut off may still take the guest down: that is no one else's doing.
 
     libvirt can go on with a save that was given up, and aborted in vain.
@@ -241,16 +234,18 @@ async def end(
     """The run's result, recorded in the ledger.  lost: unreadable connections and why."""
     by_name = tuple(sorted(guests, key=lambda result: (result.name, result.guest)))
     result = RunResult(run.kind, run.number, by_name, lost, interrupted)
-    read = [uri for uri in run.world.hypervisors if uri not in lost]
-    await run.world.scribe(lambda ledger: ledger.end_run(result, read), None)
+    read = [uri for uri in run.context.hypervisors if uri not in lost]
+    await run.context.ledger(lambda ledger: ledger.end_run(result, read), None)
     return result
 
 
 async def begin(
-    world: World, config: Config, kind: RunKind, door: Door, begun: float | None = None
+    context: Context, config: Config, kind: RunKind, trigger: Trigger, begun: float | None = None
 ) -> Run:
     """A new run, recorded in the ledger; begun: when its deadline began to run, if not now."""
     since = asyncio.get_running_loop().time() if begun is None else begun
-    number = await world.scribe(lambda ledger: ledger.begin_run(kind, door, world.boot), None)
+    number = await context.ledger(
+        lambda ledger: ledger.begin_run(kind, trigger, context.boot), None
+    )
     ends = since + config.shutdown.deadline
-    return Run(world, config, kind, door, number, ends)
+    return Run(context, config, kind, trigger, number, ends)

@@ -7,33 +7,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..decisions.staleness import (
-    Comparison,
-    Found,
-    Stamp,
-    Truth,
-    compare,
-    from_text,
-    same_image,
-    to_text,
-)
-from ..model.guest import GuestFacts, PastSave, SaveState
+from ..decisions.staleness import Comparison, Truth, compare, from_text, same_image, to_text
+from ..model.guest import GuestFacts
 from ..model.ports import HypervisorError, Storage, within
+from ..model.save import Found, PastSave, SaveState, Stamp
 from .context import LOOK_LIMIT
 
 LOOK_AGAIN = 2.0
 
 
-class Evidence(NamedTuple):
+class SaveStamps(NamedTuple):
     """What is remembered of a save, as text of staleness.py; None for what is not known."""
 
     image: str | None
     stamps: str | None
 
 
-async def take(storage: Storage, guest: GuestFacts) -> Evidence:
+async def take(storage: Storage, guest: GuestFacts) -> SaveStamps:
     """Stamp the image and the disks of a guest that was just saved, and whose QEMU has ended."""
-    return Evidence(await image_text(storage, guest), await _disks_text(storage, guest))
+    return SaveStamps(await image_text(storage, guest), await _disks_text(storage, guest))
 
 
 async def image_text(storage: Storage, guest: GuestFacts) -> str | None:
@@ -58,13 +50,13 @@ async def with_image(storage: Storage, guest: GuestFacts) -> GuestFacts:
 
 
 async def _disks_text(storage: Storage, guest: GuestFacts) -> str | None:
-    if guest.nature.disks is None:
+    if guest.info.disks is None:
         return None
     try:
-        seen = await within(LOOK_LIMIT, storage.stamps(guest.nature.disks))
+        seen = await within(LOOK_LIMIT, storage.stamps(guest.info.disks))
     except HypervisorError:
         return None
-    return to_text(seen[disk] for disk in guest.nature.disks)
+    return to_text(seen[disk] for disk in guest.info.disks)
 
 
 async def _image(storage: Storage, guest: GuestFacts) -> Stamp | None:

@@ -14,12 +14,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..config.kinds import show_duration
 from ..config.settings import Shutdown
 from ..model.event import Job, JobKind
-from ..model.guest import GuestFacts, Method, State, StepEnd
+from ..model.guest import GuestFacts, State
+from ..model.options import Method
 from ..model.ports import ErrorKind, HypervisorError, within
-from .live_guest import Subject, is_down
+from ..model.result import StepEnd
+from ..model.units import show_duration
+from .live_guest import LiveGuest, is_down
 from .run import ENDING
 
 #: For requests that a guest's QEMU or agent has to answer; libvirt's own limit for the state
@@ -33,7 +35,7 @@ PROGRESS_INTERVAL, MOST_POLLS = 1.0, 2
 JOB_POLL = 1.0
 WAKE_LIMIT = 10.0
 ABORT_INTERVAL = 1.0
-SAVE_SETTLES = 5.0
+SAVE_ENDING = 5.0
 
 _NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
 
@@ -80,7 +82,7 @@ def longest_wait(policy: Shutdown) -> float:
     return max(policy.save_timeout, policy.job_timeout) + 2 * CALL_LIMIT + ENDING + WAKE_LIMIT
 
 
-async def make_ready(subject: Subject, policy: Shutdown, limit: float, progress: Progress) -> str:
+async def make_ready(live: LiveGuest, policy: Shutdown, limit: float, progress: Progress) -> str:
     """Wake a guest that is suspended to RAM, and wait for or abort its other job.
 
     Returns what was done, for the trail.  Never fails: what stands in the way, also when the
@@ -89,19 +91,19 @@ async def make_ready(subject: Subject, policy: Shutdown, limit: float, progress:
     remarks: list[str] = []
     try:
         async with asyncio.timeout(limit):
-            remarks.append(await _wake(subject))
-            remarks.append(await _end_other_job(subject, policy, limit, progress))
+            remarks.append(await _wake(live))
+            remarks.append(await _end_other_job(live, policy, limit, progress))
     except TimeoutError:
         remarks.append("no time to wait for its other job")
     return "; ".join(remark for remark in remarks if remark)
 
 
-async def _wake(subject: Subject) -> str:
-    if subject.facts.state is not State.PMSUSPENDED:
+async def _wake(live: LiveGuest) -> str:
+    if live.facts.state is not State.PMSUSPENDED:
         return ""
     try:
-        await within(CALL_LIMIT, subject.hypervisor.wake(subject.uuid))
-        awake = await subject.wait_until(_is_awake, WAKE_LIMIT)
+        await within(CALL_LIMIT, live.hypervisor.wake(live.uuid))
+        awake = await live.wait_until(_is_awake, WAKE_LIMIT)
     except HypervisorError as error:
         return f"it was suspended to RAM and could not be woken: {error}"
     return "woken from suspend to RAM" if awake else "it did not wake from suspend to RAM"
@@ -111,38 +113,36 @@ def _is_awake(facts: GuestFacts | None) -> bool:
     return facts is None or facts.state is not State.PMSUSPENDED
 
 
-async def _end_other_job(
-    subject: Subject, policy: Shutdown, time: float, progress: Progress
-) -> str:
+async def _end_other_job(live: LiveGuest, policy: Shutdown, time: float, progress: Progress) -> str:
     """Wait for another job, at most job-timeout (a save: save-timeout), then abort it."""
-    job = await _job(subject)
+    job = await _job(live)
     if job is None:
         return ""
     limit = policy.save_timeout if job.kind is JobKind.SAVE else policy.job_timeout
     limit = min(limit, time / 2)  # the rest is for aborting it
-    if await _job_over(subject, limit, progress):
+    if await _job_over(live, limit, progress):
         if job.kind is JobKind.SAVE:  # libvirt still has to end QEMU
-            await subject.wait_until(is_down, SAVE_SETTLES)
+            await live.wait_until(is_down, SAVE_ENDING)
         return f"waited for its {job.kind} to end"
     with contextlib.suppress(HypervisorError):
-        await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
-    if await _job_over(subject, ENDING, progress):
+        await within(CALL_LIMIT, live.hypervisor.abort_job(live.uuid))
+    if await _job_over(live, ENDING, progress):
         return f"its {job.kind} was aborted after {show_duration(limit)}"
     return f"its {job.kind} goes on though it was aborted after {show_duration(limit)}"
 
 
-async def _job(subject: Subject) -> Job | None:
+async def _job(live: LiveGuest) -> Job | None:
     """The guest's job; None as well when that cannot be read."""
     try:
-        return await within(CALL_LIMIT, subject.hypervisor.job(subject.uuid))
+        return await within(CALL_LIMIT, live.hypervisor.job(live.uuid))
     except HypervisorError:
         return None
 
 
-async def _job_over(subject: Subject, limit: float, progress: Progress) -> bool:
+async def _job_over(live: LiveGuest, limit: float, progress: Progress) -> bool:
     loop = asyncio.get_running_loop()
     end = loop.time() + limit
-    while (job := await _job(subject)) is not None:
+    while (job := await _job(live)) is not None:
         if loop.time() >= end:
             return False
         progress(job.fraction, f"waits for its {job.kind}")
@@ -150,70 +150,68 @@ async def _job_over(subject: Subject, limit: float, progress: Progress) -> bool:
     return True
 
 
-async def save(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
+async def save(live: LiveGuest, policy: Shutdown, limit: Limit, progress: Progress) -> str:
     """Managed save; aborted when the limit comes or the run is cancelled."""
-    call = asyncio.ensure_future(
-        subject.hypervisor.save(subject.uuid, bypass_cache=policy.bypass_cache)
-    )
-    follower = asyncio.create_task(_follow_save(subject, progress))
+    call = asyncio.ensure_future(live.hypervisor.save(live.uuid, bypass_cache=policy.bypass_cache))
+    follower = asyncio.create_task(_follow_save(live, progress))
     try:
         done, _ = await asyncio.wait({call}, timeout=limit.step)
         if not done:
-            await _abort_save(subject, call, limit.ending)
+            await _abort_save(live, call, limit.ending)
             raise StepFailed(StepEnd.TIMED_OUT, f"not saved within {show_duration(limit.step)}")
         call.result()
     except asyncio.CancelledError:
-        await _abort_save(subject, call, limit.ending)
+        await _abort_save(live, call, limit.ending)
         raise
     finally:
         follower.cancel()
     return ""
 
 
-async def _follow_save(subject: Subject, progress: Progress) -> None:
+async def _follow_save(live: LiveGuest, progress: Progress) -> None:
     while progress.wanted:
         await asyncio.sleep(PROGRESS_INTERVAL)
         async with progress.polls:
-            job = await _job(subject)
+            job = await _job(live)
         if job is not None and job.kind is JobKind.SAVE:
             progress(job.fraction, "")
 
 
-async def _abort_save(subject: Subject, call: asyncio.Future[None], limit: float) -> None:
+async def _abort_save(live: LiveGuest, call: asyncio.Future[None], limit: float) -> None:
     """Abort the job until the call returns, which it does with an error.
 
     Again and again: an abort that comes before libvirt has begun the job is lost.
     """
-    aborting = asyncio.create_task(_keep_aborting(subject))
+    aborting = asyncio.create_task(_keep_aborting(live))
     try:
         await asyncio.wait({call}, timeout=limit)
     finally:
         aborting.cancel()
-        _let_go(subject, call)
+        _let_go(live, call)
 
 
-def _let_go(subject: Subject, call: asyncio.Future[None]) -> None:
+def _let_go(live: LiveGuest, call: asyncio.Future[None]) -> None:
     if call.done() and not call.cancelled():
         call.exception()  # looked at, so that asyncio does not log it
     else:
-        subject.save_pending = True
+        live.save_pending = True
         call.cancel()
 
 
-async def _keep_aborting(subject: Subject) -> None:
+async def _keep_aborting(live: LiveGuest) -> None:
     while True:
         with contextlib.suppress(HypervisorError):
-            await within(CALL_LIMIT, subject.hypervisor.abort_job(subject.uuid))
+            await within(CALL_LIMIT, live.hypervisor.abort_job(live.uuid))
         await asyncio.sleep(ABORT_INTERVAL)
 
 
-async def shutdown(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
+async def shutdown(live: LiveGuest, policy: Shutdown, limit: Limit, progress: Progress) -> str:
     """Ask the guest to shut down, again and again, until it is down."""
     end = asyncio.get_running_loop().time() + limit.step
-    remark = await _unpause(subject, min(CALL_LIMIT, limit.step))
-    requests = _Requests(subject, policy.methods, progress)
+    remark = await _unpause(live, min(CALL_LIMIT, limit.step))
+    requests = _Requests(live, policy.methods, progress)
     asking = asyncio.create_task(requests.keep_asking())
-    waiting = asyncio.create_task(subject.wait_down_by(end))
+    waiting = asyncio.create_task(live.wait_down_by(end))
     try:
         await asyncio.wait({asking, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
@@ -226,12 +224,12 @@ async def shutdown(subject: Subject, policy: Shutdown, limit: Limit, progress: P
     return remark
 
 
-async def _unpause(subject: Subject, limit: float) -> str:
+async def _unpause(live: LiveGuest, limit: float) -> str:
     """A paused guest cannot react to a request: it runs again for its last moments."""
-    if subject.facts.state is not State.PAUSED:
+    if live.facts.state is not State.PAUSED:
         return ""
     try:
-        await within(limit, subject.hypervisor.unpause(subject.uuid))
+        await within(limit, live.hypervisor.unpause(live.uuid))
     except HypervisorError as error:
         return f"it was paused and could not be unpaused: {error}"
     return "it was paused, and unpaused so that it could shut down"
@@ -240,8 +238,8 @@ async def _unpause(subject: Subject, limit: float) -> str:
 class _Requests:
     """Asks one guest to shut down by the methods of its policy, and counts."""
 
-    def __init__(self, subject: Subject, methods: tuple[Method, ...], progress: Progress) -> None:
-        self._subject = subject
+    def __init__(self, live: LiveGuest, methods: tuple[Method, ...], progress: Progress) -> None:
+        self._live = live
         self._methods = methods
         self._progress = progress
         self._asked: Counter[Method] = Counter()
@@ -258,7 +256,7 @@ class _Requests:
         for method in sorted(self._methods, key=lambda method: self._asked[method]):
             self._refusals.setdefault(method, _NO_ANSWER_YET)
             try:
-                request = self._subject.hypervisor.request_shutdown(self._subject.uuid, method)
+                request = self._live.hypervisor.request_shutdown(self._live.uuid, method)
                 await within(CALL_LIMIT, request)
             except HypervisorError as error:
                 self._refusals[method] = error
@@ -300,14 +298,14 @@ _REFUSALS = (
 
 def is_refusal(error: str) -> bool:
     """Whether a save failed for what the guest is, not for what happened to be the case."""
-    return any(words in error.lower() for words in _REFUSALS)
+    return any(note in error.lower() for note in _REFUSALS)
 
 
-async def poweroff(subject: Subject, policy: Shutdown, limit: Limit, progress: Progress) -> str:
+async def poweroff(live: LiveGuest, policy: Shutdown, limit: Limit, progress: Progress) -> str:
     """Pull the plug."""
     end = asyncio.get_running_loop().time() + limit.step
-    await within(limit.step, subject.hypervisor.poweroff(subject.uuid))
-    if not await subject.wait_down_by(end):
+    await within(limit.step, live.hypervisor.poweroff(live.uuid))
+    if not await live.wait_down_by(end):
         reason = f"still up {show_duration(limit.step)} after poweroff"
         raise StepFailed(StepEnd.TIMED_OUT, reason)
     return ""

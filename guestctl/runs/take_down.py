@@ -8,29 +8,20 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..decisions.attribution import Heard, verdict
+from ..decisions.attribution import verdict
 from ..decisions.outcome import outcome_down, verdict_of_run, was_saved
 from ..ledger.ledger import Ledger
-from ..model.guest import (
-    GuestFacts,
-    GuestPlan,
-    GuestResult,
-    Known,
-    Outcome,
-    RunKind,
-    Step,
-    StepEnd,
-    StepPlan,
-    StepResult,
-    StoppedBy,
-    Wanted,
-)
+from ..model.guest import GuestFacts
+from ..model.plan import GuestPlan, Outcome, RunKind, Step, StepPlan
 from ..model.ports import ErrorKind, HypervisorError, within
+from ..model.record import GuestRecord, Wanted
+from ..model.result import GuestResult, StepEnd, StepResult
+from ..model.stop import Heard, StoppedBy
 from . import save_check as evidence
 from . import steps
-from .live_guest import Subject
+from .live_guest import LiveGuest
 from .run import Run
-from .save_check import Evidence
+from .save_check import SaveStamps
 
 _DOING = {
     Step.SAVE: steps.save,
@@ -50,39 +41,39 @@ class Slots(NamedTuple):
     polls: asyncio.Semaphore
 
 
-class Ladder:
+class TakeDown:
     """Takes one guest down by its plan.
 
-    result is there once `climb_down` has ended, also when it was cancelled.
+    result is there once `carry_out` has ended, also when it was cancelled.
     """
 
-    def __init__(self, run: Run, subject: Subject, plan: GuestPlan, slots: Slots) -> None:
+    def __init__(self, run: Run, live: LiveGuest, plan: GuestPlan, slots: Slots) -> None:
         self.result: GuestResult | None = None
         self._run = run
-        self._world = run.world
-        self._subject = subject
-        subject.on_lost = self._say_lost
+        self._context = run.context
+        self._live = live
+        live.on_lost = self._say_lost
         self._plan = plan
         self._guest = plan.guest
         self._policy = run.policy(plan.guest).shutdown
         self._slots = slots
         self._progress = steps.Progress(
-            self._show, slots.polls, wanted=run.world.report.follows_progress
+            self._show, slots.polls, wanted=run.context.report.follows_progress
         )
         self._steps: list[StepResult] = []
-        self._known: Known | None = None
+        self._known: GuestRecord | None = None
         self._stamped = False
         #: A request to go down is under way, or was cut off.
         self._asking = False
         self._begun = asyncio.get_running_loop().time()
 
-    async def climb_down(self) -> None:
+    async def carry_out(self) -> None:
         """Try the steps, then record what became of the guest.
 
         When cancelled, the step in hand is ended first (a save is aborted).
         """
-        if self._plan.verdict is not None:
-            self.result = self._result(self._plan.verdict, self._plan.reason)
+        if self._plan.outcome is not None:
+            self.result = self._result(self._plan.outcome, self._plan.reason)
             await self._record_end(self._want_off)
             return
         try:
@@ -103,14 +94,14 @@ class Ladder:
             ledger.want(self._guest, Wanted.OFF, StoppedBy.OPERATOR)
 
     async def _prepare(self) -> None:
-        await self._world.scribe(self._record_intent, None)
+        await self._context.ledger(self._record_intent, None)
         await self._make_ready()
 
     async def _make_ready(self) -> None:
         first, *later = self._plan.steps
         limit = self._run.allowance(replace(first, timeout=float("inf")), later)
-        self._world.report.gets_ready(self._guest, min(limit, steps.longest_wait(self._policy)))
-        remark = await steps.make_ready(self._subject, self._policy, limit, self._progress)
+        self._context.report.gets_ready(self._guest, min(limit, steps.longest_wait(self._policy)))
+        remark = await steps.make_ready(self._live, self._policy, limit, self._progress)
         if remark:
             await self._run.remark(self._guest, remark)
 
@@ -121,7 +112,7 @@ class Ladder:
         if self._run.kind is RunKind.SHUTDOWN:
             ledger.want(self._guest, Wanted.OFF, StoppedBy.OPERATOR)
         elif self._guest.persistent:
-            ledger.seen_up(self._guest, self._world.boot)
+            ledger.seen_up(self._guest, self._context.boot)
             ledger.taking_down(self._guest)
         self._run.record_plan(ledger, self._plan)
 
@@ -129,7 +120,7 @@ class Ladder:
         for number, planned in enumerate(self._plan.steps):
             if await self._is_down():
                 return
-            if self._subject.given_up:
+            if self._live.given_up:
                 await self._leave_out(planned, "libvirt cannot be reached")
                 continue
             later = self._plan.steps[number + 1 :]
@@ -155,7 +146,7 @@ class Ladder:
     async def _is_down(self) -> bool:
         """An unknown state is not down: the next step is tried."""
         try:
-            return await self._subject.is_down()
+            return await self._live.is_down()
         except HypervisorError:
             return False
 
@@ -173,11 +164,11 @@ class Ladder:
         await self._end_step(None, StepResult(planned.step, StepEnd.LEFT_OUT, 0.0, reason), None)
 
     async def _carry_out(self, planned: StepPlan, limit: float) -> None:
-        await self._world.gate()
-        row = await self._world.scribe(
+        await self._context.checkpoint()
+        row = await self._context.ledger(
             lambda ledger: ledger.begin_step(self._run.number, self._guest, planned.step), None
         )
-        self._world.report.step_begins(self._guest, planned.step, limit)
+        self._context.report.step_begins(self._guest, planned.step, limit)
         begun = asyncio.get_running_loop().time()
         self._asking = planned.step is not Step.SAVE
         end, reason = await self._attempt(planned.step, limit)
@@ -186,13 +177,13 @@ class Ladder:
         result = StepResult(planned.step, end, seconds, reason, refused)
         await self._end_step(row, result, await self._look_at_save(result))
 
-    async def _look_at_save(self, result: StepResult) -> Evidence | None:
+    async def _look_at_save(self, result: StepResult) -> SaveStamps | None:
         """What to remember of a save that worked; a wreck of one that did not is removed."""
         if result.step is not Step.SAVE:
             return None
         if result.end is StepEnd.DONE:
-            return await evidence.take(self._world.storage, self._subject.facts)
-        if self._subject.facts.up and self._subject.facts.saved:
+            return await evidence.take(self._context.storage, self._live.facts)
+        if self._live.facts.up and self._live.facts.saved:
             await self._remove_wreck()
         return None
 
@@ -201,7 +192,7 @@ class Ladder:
 
         Nothing of the guest is in it, since it is up; seen after aborts on libvirt 11.3.
         """
-        hypervisor, uuid = self._subject.hypervisor, self._subject.uuid
+        hypervisor, uuid = self._live.hypervisor, self._live.uuid
         with contextlib.suppress(HypervisorError):
             if await within(steps.CALL_LIMIT, hypervisor.job(uuid)) is None:
                 await within(steps.CALL_LIMIT, hypervisor.discard_save(uuid))
@@ -214,7 +205,7 @@ class Ladder:
         while True:
             left = steps.Limit(max(1.0, end - loop.time()), self._run.ending)
             try:
-                remark = await _DOING[step](self._subject, self._policy, left, self._progress)
+                remark = await _DOING[step](self._live, self._policy, left, self._progress)
             except steps.StepFailed as failure:
                 return await self._judge(step, failure.end, str(failure))
             except HypervisorError as error:
@@ -225,14 +216,14 @@ class Ladder:
                 return StepEnd.DONE, remark
 
     def _say_lost(self, error: HypervisorError) -> None:
-        self._world.report.trouble(f"{self._guest.name}: {error}; trying again")
+        self._context.report.trouble(f"{self._guest.name}: {error}; trying again")
 
     async def _is_still_up(self) -> bool:
         """After the connection broke: wait for it, and for a save that went on without us."""
         try:
-            if not await self._subject.is_down():
+            if not await self._live.is_down():
                 await self._make_ready()
-            return not await self._subject.is_down()
+            return not await self._live.is_down()
         except HypervisorError:
             return False
 
@@ -240,13 +231,13 @@ class Ladder:
         """A step that failed by its own account may have worked: an abort can lose its race."""
         if not await self._is_down():
             return end, reason
-        if step is Step.SAVE and not was_saved(self._subject.facts, self._subject.stopped):
+        if step is Step.SAVE and not was_saved(self._live.facts, self._live.stopped):
             return StepEnd.FAILED, f"it went down without a save: {reason}"
         return StepEnd.DONE, f"it worked all the same: {reason}"
 
-    async def _end_step(self, row: int | None, result: StepResult, seen: Evidence | None) -> None:
+    async def _end_step(self, row: int | None, result: StepResult, seen: SaveStamps | None) -> None:
         self._steps.append(result)
-        self._world.report.step_ends(self._guest, result)
+        self._context.report.step_ends(self._guest, result)
 
         def write(ledger: Ledger) -> None:
             self._run.record_step(ledger, row, self._guest.id, result)
@@ -255,17 +246,17 @@ class Ladder:
             elif seen:  # its beginning could not be recorded
                 ledger.saves.found(self._guest.id, seen.image, seen.stamps)
 
-        await self._world.scribe(write, None)
+        await self._context.ledger(write, None)
         self._stamped = self._stamped or seen is not None
 
     async def _conclude(self, interruption: str = "") -> None:
         try:
-            facts = await self._subject.observe()
+            facts = await self._live.observe()
         except HypervisorError as error:
             self.result = self._result(Outcome.UNKNOWN, f"its state could not be read: {error}")
             await self._record_end(self._put_back)
         else:
-            outcome, reason = outcome_down(facts, self._subject.stopped, self._steps)
+            outcome, reason = outcome_down(facts, self._live.stopped, self._steps)
             self.result = self._result(outcome, interruption or reason)
             found = await self._found_save(facts)
             stale = await self._stale_image(facts)
@@ -275,19 +266,19 @@ class Ladder:
         """The image of a guest that went down otherwise: it is older than its disks."""
         if facts is None or not (facts.down and facts.saved):
             return None
-        if was_saved(facts, self._subject.stopped):
+        if was_saved(facts, self._live.stopped):
             return None
-        return await evidence.image_text(self._world.storage, facts) or ""
+        return await evidence.image_text(self._context.storage, facts) or ""
 
-    async def _found_save(self, facts: GuestFacts | None) -> Evidence | None:
+    async def _found_save(self, facts: GuestFacts | None) -> SaveStamps | None:
         """A save that ended in this run without being a step of it: its client had died, or its
         abort came too late."""
         done = any(s.step is Step.SAVE and s.end is StepEnd.DONE for s in self._steps)
         if facts is None or not (facts.down and facts.saved) or (done and self._stamped):
             return None
-        if not was_saved(facts, self._subject.stopped):
+        if not was_saved(facts, self._live.stopped):
             return None
-        return await evidence.take(self._world.storage, facts)
+        return await evidence.take(self._context.storage, facts)
 
     def _put_back(self, ledger: Ledger) -> None:
         """A shutdown of which nobody knows what came leaves what is wanted as it was."""
@@ -298,7 +289,7 @@ class Ladder:
         self,
         ledger: Ledger,
         facts: GuestFacts | None,
-        found: Evidence | None,
+        found: SaveStamps | None,
         stale: str | None,
     ) -> None:
         """Bring what is wanted in line with what became of the guest."""
@@ -310,12 +301,12 @@ class Ladder:
         if facts is None:
             ledger.forget(self._guest.id)
         elif self.result.outcome is Outcome.GONE:
-            reason = self._subject.stopped or facts.reason
+            reason = self._live.stopped or facts.reason
             ledger.judge(facts, Wanted.OFF, verdict(reason, Heard()))
         elif facts.down:
             self._settle_down(ledger)
         elif self._run.kind is RunKind.PRESERVE and self._stays_up(facts):
-            ledger.seen_up(facts, self._world.boot)
+            ledger.seen_up(facts, self._context.boot)
 
     def _settle_down(self, ledger: Ledger) -> None:
         assert self.result is not None
@@ -330,7 +321,7 @@ class Ladder:
 
         A save of ours may still take it down, and it may still follow a request of ours.
         """
-        saving = self._subject.save_pending or facts.reason == "saving"
+        saving = self._live.save_pending or facts.reason == "saving"
         asked = any(step.step is not Step.SAVE and step.end in _TRIED for step in self._steps)
         return facts.up and facts.persistent and not (saving or asked or self._asking)
 
@@ -343,15 +334,15 @@ class Ladder:
             if settle:
                 settle(ledger)
 
-        await self._world.scribe(write, None)
+        await self._context.ledger(write, None)
 
     def _result(self, outcome: Outcome, reason: str) -> GuestResult:
         seconds = asyncio.get_running_loop().time() - self._begun
-        name = self._subject.facts.name
+        name = self._live.facts.name
         return GuestResult(self._guest.id, name, outcome, tuple(self._steps), seconds, reason)
 
     def _show(self, fraction: float | None, note: str) -> None:
-        self._world.report.progress(self._guest, fraction, note)
+        self._context.report.progress(self._guest, fraction, note)
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:

@@ -13,27 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from ..cli.exits import CommandError, Exit
-from ..config import last_good as lastgood
+from ..config import last_good
 from ..config.config import Config
 from ..config.last_good import Loaded
 from ..control import local as common
-from ..host import journal, presence
-from ..host import machine as host
+from ..host import journal, machine, presence
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.logind import Logind
 from ..host.notify import Notifier
 from ..host.storage import HostStorage
-from ..host.systemd import is_stopping_patiently
-from ..host.waiting import first
-from ..ledger.writer import ThreadScribe
+from ..host.systemd import is_stopping_retrying
+from ..ledger.writer import LedgerWriter
 from ..model.report import Several, names
 from ..model.uris import canonical, why_remote
-from ..runs.context import World
+from ..runs.context import Context
 from .run_journal import Journal
 from .service import Service, Surroundings
-from .stop_timeout import Patience
-from .triggers import Doors
+from .stop_timeout import StopTimeout
+from .triggers import Triggers
+from .waiting import first
 
 WHY = "Guests are taken to safety"
 #: How long READY=1 waits for logind: a host without it is served all the same.
@@ -51,11 +50,11 @@ def daemon_verb(arguments: Namespace) -> int:
     loaded = _load(arguments)
     if arguments.claim_autostart:
         return _claim(loaded.config)
-    folder = presence.run_folder(root=host.is_root())
+    folder = presence.run_folder(root=machine.is_root())
     away = presence.away(folder)
     try:
         presence.be_the_only_one(folder)
-        host.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        machine.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     except presence.AnotherService:
         raise CommandError(Exit.LOCKED, "the service runs already") from None
     except OSError as error:
@@ -66,7 +65,7 @@ def daemon_verb(arguments: Namespace) -> int:
 
 def _load(arguments: Namespace) -> Loaded:
     file: Path | None = getattr(arguments, "config", None)
-    loaded = lastgood.load(file, host.state_folder())
+    loaded = last_good.load(file, machine.state_folder())
     for problem in loaded.problems:
         journal.log(f"the configuration has a mistake: {problem}", priority=journal.Priority.ERROR)
     if loaded.source:
@@ -83,7 +82,7 @@ def _local(config: Config, arguments: Namespace) -> Config:
             text = f"cannot look after {uri}: {reason}; it is left out"
             journal.log(text, priority=journal.Priority.ERROR, uri=uri)
         else:
-            uris.append(canonical(uri, root=host.is_root()))
+            uris.append(canonical(uri, root=machine.is_root()))
     return replace(config, general=replace(config.general, uris=tuple(dict.fromkeys(uris))))
 
 
@@ -109,22 +108,22 @@ class _Daemon:
         self._since = time.time_ns()
         self._delay: float | None = None
         self._changed, self._connected = asyncio.Event(), asyncio.Event()
-        self._scribe = ThreadScribe(common.ledger_path(), time.time_ns, journal.warn)
-        self._logind = Logind(WHY, lambda kind: self._doors.announce(kind), self._on_change)
-        self._patience = Patience(self._notifier.extend, self._notifier.status)
-        self._doors = Doors(self._logind, is_stopping_patiently)
+        self._ledger = LedgerWriter(common.ledger_path(), time.time_ns, journal.warn)
+        self._logind = Logind(WHY, lambda kind: self._triggers.announce(kind), self._on_change)
+        self._patience = StopTimeout(self._notifier.extend, self._notifier.status)
+        self._triggers = Triggers(self._logind, is_stopping_retrying)
         self._service = Service(self._surroundings(), loaded.config)
 
     def _surroundings(self) -> Surroundings:
         report = Several(Journal(), self._patience)
-        clock, boot = time.time_ns, host.boot_id()
+        clock, boot = time.time_ns, machine.boot_id()
         return Surroundings(
-            world=World({}, HostStorage(), self._scribe, report, clock, boot),
+            context=Context({}, HostStorage(), self._ledger, report, clock, boot),
             connect=LibvirtHypervisor,
             login=self._logind,
-            doors=self._doors,
+            triggers=self._triggers,
             patience=self._patience,
-            state=host.state_folder(),
+            state=machine.state_folder(),
             autostart=frozenset(autostart.claimed()),
             on_change=self._on_change,
             away=self._away,
@@ -151,7 +150,7 @@ class _Daemon:
             for task in (*background, ready, serving):
                 task.cancel()
             await asyncio.wait([*background, ready, serving])
-            self._scribe.close()
+            self._ledger.close()
 
     def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -161,7 +160,7 @@ class _Daemon:
 
     def _terminate(self) -> None:
         self._notifier.stopping()
-        self._doors.terminate()
+        self._triggers.terminate()
 
     async def _become_ready(self) -> None:
         """Once a shutdown would be heard of; libvirt may come later."""
@@ -174,7 +173,7 @@ class _Daemon:
         if self._loaded.problems:
             return
         try:
-            lastgood.keep(getattr(self._arguments, "config", None), host.state_folder())
+            last_good.keep(getattr(self._arguments, "config", None), machine.state_folder())
         except OSError as error:
             journal.warn(f"cannot keep a copy of the configuration: {error}")
 
@@ -198,7 +197,7 @@ class _Daemon:
         """A ledger that could not be used, or was set aside by another, is opened again."""
         while True:
             await asyncio.sleep(LEDGER_LOOK)
-            if self._service.activity == "watching" and await self._scribe.renew():
+            if self._service.activity == "watching" and await self._ledger.renew():
                 for watch in self._service.watches.values():
                     watch.look_at_all()
 

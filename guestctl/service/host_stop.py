@@ -11,14 +11,17 @@ from ..config.config import Config
 from ..host import journal
 from ..host.locks import ASKED_LIMIT, is_held, run_lock_of_service
 from ..ledger.ledger import Ledger
-from ..model.guest import Door, GuestId, Known, RunKind, RunResult, Wanted
-from ..runs.context import READ_LIMIT, World, read_all_patiently
+from ..model.guest import GuestId
+from ..model.plan import RunKind
+from ..model.record import GuestRecord, Wanted
+from ..model.result import RunResult, Trigger
+from ..runs.context import READ_LIMIT, Context, read_all_retrying
 from ..runs.preserve import preserve
 from . import settling
-from .stop_timeout import Patience
+from .stop_timeout import StopTimeout
 
 #: How long an unreachable libvirtd is waited for, where guests may be up.
-PATIENCE = 60.0
+RETRY_FOR = 60.0
 #: How long a run of an operator may go on once the host goes down.
 OPERATOR = 30.0
 #: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=), whatever
@@ -41,9 +44,9 @@ class HostStop:
     up: who was up when the host began to go down, as far as somebody watched.
     """
 
-    world: World
+    context: Context
     config: Config
-    patience: Patience
+    patience: StopTimeout
     awaited: frozenset[str]
     spent: float = 0.0
     up: frozenset[GuestId] = frozenset()
@@ -65,7 +68,7 @@ class HostStop:
 
         Whom an operator is just shutting down: the host's end is not the reason.
         """
-        boot, kind = self.world.boot, RunKind.SHUTDOWN
+        boot, kind = self.context.boot, RunKind.SHUTDOWN
         nobody: set[GuestId] = set()
 
         def settle(ledger: Ledger) -> set[GuestId]:
@@ -73,7 +76,7 @@ class HostStop:
             return ledger.hands.held(boot, kind) if operator_is_at_work else nobody
 
         with self.patience.phase("the host goes down", LEDGER_LIMIT):
-            return await self.world.scribe(settle, nobody)
+            return await self.context.ledger(settle, nobody)
 
     async def _keep_word(self, doomed: set[GuestId]) -> None:
         def write(ledger: Ledger) -> None:
@@ -82,20 +85,20 @@ class HostStop:
                 text = "it stays down: an operator was shutting it down as the host went down"
                 ledger.trail.add(guest, settling.SOURCE, text)
 
-        await self.world.scribe(write, None)
+        await self.context.ledger(write, None)
 
     async def _carry_out(self, begun: float) -> RunResult:
-        world, up = self.world, self.up
-        limit = PATIENCE + 2 * READ_LIMIT + LEDGER_LIMIT
+        context, up = self.context, self.up
+        limit = RETRY_FOR + 2 * READ_LIMIT + LEDGER_LIMIT
         with self.patience.phase("reading the guests", limit):
-            seen = await read_all_patiently(world.hypervisors, PATIENCE, self.awaited)
-            await world.scribe(
-                lambda ledger: settling.stopped_at_the_door(ledger, seen.guests, up, world.boot),
+            seen = await read_all_retrying(context.hypervisors, RETRY_FOR, self.awaited)
+            await context.ledger(
+                lambda ledger: settling.stopped_at_the_door(ledger, seen.guests, up, context.boot),
                 None,
             )
         self.patience.allow(PLANNING)
-        config, door = self._within_limits(), Door.HOST_STOP
-        return await preserve(world, config, RunKind.PRESERVE, door, seen, begun=begun)
+        config, trigger = self._within_limits(), Trigger.HOST_STOP
+        return await preserve(context, config, RunKind.PRESERVE, trigger, seen, begun=begun)
 
     def _within_limits(self) -> Config:
         shutdown = self.config.shutdown
@@ -104,29 +107,29 @@ class HostStop:
 
 
 async def host_stop(
-    world: World, config: Config, patience: Patience, up: frozenset[GuestId] = frozenset()
+    context: Context, config: Config, patience: StopTimeout, up: frozenset[GuestId] = frozenset()
 ) -> HostStop:
     """What is to be done now that the host goes down, with what was begun before taken in."""
-    everywhere = frozenset(world.hypervisors)
-    awaited, spent = await world.scribe(lambda ledger: _look(ledger, world), (everywhere, 0.0))
-    return HostStop(world, config, patience, awaited | {guest.uri for guest in up}, spent, up)
+    everywhere = frozenset(context.hypervisors)
+    awaited, spent = await context.ledger(lambda ledger: _look(ledger, context), (everywhere, 0.0))
+    return HostStop(context, config, patience, awaited | {guest.uri for guest in up}, spent, up)
 
 
-def _look(ledger: Ledger, world: World) -> tuple[frozenset[str], float]:
+def _look(ledger: Ledger, context: Context) -> tuple[frozenset[str], float]:
     """Where somebody may be up, and how long the host has been going down already."""
-    earlier = ledger.host_stop(world.boot)
+    earlier = ledger.host_stop(context.boot)
     cut_off = earlier is not None and earlier.ended is None
     known = ledger.guests().values()
-    may_be_up = frozenset(k.id.uri for k in known if _may_be_up(k, world.boot, cut_off=cut_off))
+    may_be_up = frozenset(k.id.uri for k in known if _may_be_up(k, context.boot, cut_off=cut_off))
     if earlier is None:
         return may_be_up, 0.0
-    since = (world.clock() - earlier.begun) / 1e9
+    since = (context.clock() - earlier.begun) / 1e9
     # Longer ago than any stop of a host can take, it was another, which did not come about.
     spent = since if 0.0 <= since <= FORCED else 0.0
     return may_be_up, spent
 
 
-def _may_be_up(known: Known, boot: str, *, cut_off: bool) -> bool:
+def _may_be_up(known: GuestRecord, boot: str, *, cut_off: bool) -> bool:
     """Whether a guest was up in this boot, and no run is known to have taken it down since."""
     was_up = known.wanted is Wanted.ON and known.up_boot == boot
     return was_up and (cut_off or not known.taken_down)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ..host.waiting import first
 from ..model.guest import GuestId
+from .waiting import first
 
 #: Between a shutdown and the start that follows.  A guest that shuts itself down as soon as it
 #: is up is started ever more rarely, until it has been left alone for CALM.

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from ..decisions.plan import describe
 from ..host import journal
-from ..model.guest import (
-    Door,
-    GuestFacts,
-    GuestPlan,
-    GuestResult,
-    Plan,
-    RunKind,
-    Step,
-    StepEnd,
-    StepResult,
-    is_bad,
-)
+from ..model.guest import GuestFacts
+from ..model.plan import GuestPlan, Plan, RunKind, Step, is_bad
 from ..model.report import Silent, count_of_guests
+from ..model.result import GuestResult, StepEnd, StepResult, Trigger
 
 
 class Journal(Silent):
@@ -25,10 +16,10 @@ class Journal(Silent):
     def __init__(self) -> None:
         self._kind = RunKind.PRESERVE
 
-    def run_begins(self, plan: Plan, door: Door) -> None:
+    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
         self._kind = plan.kind
-        text = f"{plan.kind} of {count_of_guests(len(plan.guests))} begins ({door})"
-        journal.log(text, run_kind=plan.kind, door=door)
+        text = f"{plan.kind} of {count_of_guests(len(plan.guests))} begins ({trigger})"
+        journal.log(text, run_kind=plan.kind, trigger=trigger)
         for guest in plan.guests:
             self._guest(guest.guest, describe(guest))
 

@@ -1,4 +1,4 @@
-"""The daemon: follows the guests, and takes them through every door by which the host goes down.
+"""The daemon: follows the guests, and takes them through every trigger by which the host goes down.
 
 Nothing of what it knows is kept in memory alone: killed anywhere, the next process, or the
 guard's, looks at facts and ledger and goes on.
@@ -17,17 +17,21 @@ from ..config.config import Config
 from ..decisions.policy import resolve
 from ..host import journal
 from ..host.locks import LockHeld, is_held, run_lock_of_service
-from ..host.waiting import first
 from ..ledger.ledger import Ledger
-from ..model.guest import Door, GuestFacts, GuestId, Known, Outcome, UserAction, Wanted
+from ..model.guest import GuestFacts, GuestId
+from ..model.options import UserAction
+from ..model.plan import Outcome
 from ..model.ports import Hypervisor
-from ..runs.context import World, read_all, read_all_patiently
+from ..model.record import GuestRecord, Wanted
+from ..model.result import Trigger
+from ..runs.context import Context, read_all, read_all_retrying
 from ..runs.restore import restore
 from . import settling
 from .host_stop import host_stop, tell
 from .restarts import Restarts
-from .stop_timeout import Patience
-from .triggers import Announcer, Doors
+from .stop_timeout import StopTimeout
+from .triggers import Announcer, Triggers
+from .waiting import first
 from .watch import Audience, Watch
 
 T = TypeVar("T")
@@ -38,7 +42,7 @@ ALL_THERE = 60.0
 OPERATOR_AT_BOOT = 1800.0
 #: Until a connection that could be used, and then could not be read, is tried again.
 RESTORE_AGAIN = 5.0
-#: How often it is looked whether a guest follows a request that was called off.
+#: How often it is looked whether a guest follows a request that was cancelled.
 LATE_POLL = 2.0
 #: Until a stop that could not be written down as meant is tried again.
 SETTLE_AGAIN = 60.0
@@ -60,11 +64,11 @@ class Surroundings:
     away: for how many seconds no service had watched this host before.
     """
 
-    world: World
+    context: Context
     connect: Callable[[str], Hypervisor]
     login: Login
-    doors: Doors
-    patience: Patience
+    triggers: Triggers
+    patience: StopTimeout
     state: Path
     autostart: frozenset[str]
     on_change: Callable[[], None]
@@ -77,10 +81,10 @@ class Service:
     def __init__(self, surroundings: Surroundings, config: Config) -> None:
         self._surroundings = surroundings
         self._login = surroundings.login
-        self._doors = surroundings.doors
+        self._triggers = surroundings.triggers
         self._patience = surroundings.patience
         self._config = config
-        self._world = replace(surroundings.world, gate=self._doors.gate)
+        self._context = replace(surroundings.context, checkpoint=self._triggers.checkpoint)
         self.watches: dict[str, Watch] = {}
         self._following: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
@@ -108,13 +112,15 @@ class Service:
         restoring = await self._owed_restore()
         restarting = asyncio.create_task(self._restarts.work())
         try:
-            while await self._doors.next():
+            while await self._triggers.next():
                 await _give_way(restarting)
                 await _give_way(restoring)
                 if not await self._go_down():
                     return
                 await self._take_back_settling()
-                restoring = asyncio.create_task(self._restore(Door.CANCELLED, self.watches.keys()))
+                restoring = asyncio.create_task(
+                    self._restore(Trigger.CANCELLED, self.watches.keys())
+                )
                 restarting = asyncio.create_task(self._restarts.work())
         finally:
             await _give_way(restarting)
@@ -130,9 +136,9 @@ class Service:
     def use(self, config: Config) -> None:
         """From now on this configuration; connections that it has as well go on."""
         self._config = config
-        before, connect = self._world.hypervisors, self._surroundings.connect
+        before, connect = self._context.hypervisors, self._surroundings.connect
         hypervisors = {uri: before.get(uri) or connect(uri) for uri in config.general.uris}
-        self._world = replace(self._world, hypervisors=hypervisors)
+        self._context = replace(self._context, hypervisors=hypervisors)
         for uri in before.keys() - hypervisors.keys():
             del self.watches[uri]
             self._do(self._let_go(self._following.pop(uri), before[uri]))
@@ -149,7 +155,7 @@ class Service:
 
     def _watch(self, hypervisor: Hypervisor) -> Watch:
         return Watch(
-            self._world,
+            self._context,
             hypervisor,
             Audience(self._on_change, self._on_stop, self._on_owed),
             lambda guest: resolve(self._config, guest),
@@ -190,40 +196,40 @@ class Service:
     # Stops that settle
 
     async def _take_up_settling(self) -> None:
-        nobody: list[Known] = []
-        boot = self._world.boot
-        for known in await self._world.scribe(lambda ledger: ledger.unsettled(boot), nobody):
+        nobody: list[GuestRecord] = []
+        boot = self._context.boot
+        for known in await self._context.ledger(lambda ledger: ledger.unsettled(boot), nobody):
             self._on_stop(known)
 
     async def _take_back_settling(self) -> None:
         """The host did not go down after all: stops of before are somebody's again."""
-        boot = self._world.boot
-        await self._world.scribe(
+        boot = self._context.boot
+        await self._context.ledger(
             lambda ledger: settling.host_stays_up_after_all(ledger, boot), None
         )
         await self._take_up_settling()
 
-    def _on_stop(self, known: Known) -> None:
+    def _on_stop(self, known: GuestRecord) -> None:
         _say_stopped(known, "wanted off, unless the host goes down within [shutdown] settle")
         self._do(self._settle(known))
 
-    def _on_owed(self, known: Known) -> None:
+    def _on_owed(self, known: GuestRecord) -> None:
         if not self._goes_down:
             pause = self._restarts.owe(known.id)
             _say_stopped(known, f"it is started again in {pause:g} s, as policy says")
 
-    async def _settle(self, known: Known) -> None:
+    async def _settle(self, known: GuestRecord) -> None:
         limit = self._config.shutdown.settle
         if not self._goes_down:
-            await asyncio.sleep(settling.remaining(known, limit, self._world.clock()))
+            await asyncio.sleep(settling.remaining(known, limit, self._context.clock()))
         while True:
-            if await self._world.scribe(partial(self._write_settled, known), False):
+            if await self._context.ledger(partial(self._write_settled, known), False):
                 return
             await asyncio.sleep(SETTLE_AGAIN)
 
-    def _write_settled(self, known: Known, ledger: Ledger) -> bool:
+    def _write_settled(self, known: GuestRecord, ledger: Ledger) -> bool:
         if self._goes_down:
-            settling.host_goes_down(ledger, self._world.boot)
+            settling.host_goes_down(ledger, self._context.boot)
         else:
             settling.host_stayed_up(ledger, known)
         return True
@@ -231,99 +237,99 @@ class Service:
     # Down
 
     async def _go_down(self) -> bool:
-        """Take everybody to safety; True when the shutdown was called off after all."""
+        """Take everybody to safety; True when the shutdown was cancelled after all."""
         self._goes_down = True
         self._does("preserving")
-        called_off = asyncio.create_task(self._doors.until_called_off())
+        cancelled = asyncio.create_task(self._triggers.until_cancelled())
         preserving = asyncio.create_task(self._preserve())
         try:
-            await asyncio.wait({preserving, called_off}, return_when=asyncio.FIRST_COMPLETED)
-            if not called_off.done():
+            await asyncio.wait({preserving, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            if not cancelled.done():
                 preserving.result()
-                await self._wait_for_the_end(called_off)
-            self._goes_down = not called_off.done()
+                await self._wait_for_the_end(cancelled)
+            self._goes_down = not cancelled.done()
         finally:
-            await _end_all([called_off])
+            await _end_all([cancelled])
             await _give_way(preserving)
             self._does("down" if self._goes_down else "watching")
         if not self._goes_down:
-            journal.log("the shutdown was called off: guests are brought back")
+            journal.log("the shutdown was cancelled: guests are brought back")
         return not self._goes_down
 
-    async def _wait_for_the_end(self, called_off: asyncio.Task[None]) -> None:
+    async def _wait_for_the_end(self, cancelled: asyncio.Task[None]) -> None:
         """The guests are down: let the host go on, and look once more when it stops units."""
-        late = not self._doors.is_terminated
+        late = not self._triggers.is_terminated
         self._does("down")
-        await first(asyncio.wait([called_off]), self._doors.until_terminated())
-        if late and not called_off.done() and self._up:
+        await first(asyncio.wait([cancelled]), self._triggers.until_terminated())
+        if late and not cancelled.done() and self._up:
             self._does("preserving")
             await self._preserve()
 
     async def _preserve(self) -> None:
-        run = await host_stop(self._world, self._config, self._patience, self._up)
+        run = await host_stop(self._context, self._config, self._patience, self._up)
         tell(await run.under_lock(self._surroundings.state, "the service: preserve"))
 
     # Up
 
     async def _owed_restore(self) -> asyncio.Task[None] | None:
-        boot = self._world.boot
+        boot = self._context.boot
         nothing: frozenset[str] = frozenset()
-        done = await self._world.scribe(
+        done = await self._context.ledger(
             lambda ledger: ledger.restored_since_preserve(boot), nothing
         )
         if owed := self.watches.keys() - done:
-            return asyncio.create_task(self._restore(Door.BOOT, owed))
-        if await self._asked_in_vain():  # a shutdown was called off, and the service then killed
-            return asyncio.create_task(self._restore(Door.CANCELLED, self.watches.keys()))
+            return asyncio.create_task(self._restore(Trigger.BOOT, owed))
+        if await self._asked_in_vain():  # a shutdown was cancelled, and the service then killed
+            return asyncio.create_task(self._restore(Trigger.CANCELLED, self.watches.keys()))
         return None
 
-    async def _restore(self, door: Door, uris: Iterable[str]) -> None:
+    async def _restore(self, trigger: Trigger, uris: Iterable[str]) -> None:
         try:
-            await self._restore_all(door, set(uris))
+            await self._restore_all(trigger, set(uris))
             await self._see_to_late_ones()
         except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
             text = f"internal error, guests are not brought back: {error!r}"
             journal.log(text, priority=journal.Priority.ERROR)
 
-    async def _restore_all(self, door: Door, owed: set[str]) -> None:
+    async def _restore_all(self, trigger: Trigger, owed: set[str]) -> None:
         """At first with the connections that are there, then with late ones."""
-        await self._doors.until_host_stays()
+        await self._triggers.until_host_stays()
         await first(asyncio.sleep(ALL_THERE), self._until_connected(owed, everyone=True))
         while owed:
             await self._until_connected(owed, everyone=False)
             there = self._connected(owed)
-            lost = await self._restore_some(door, there)
+            lost = await self._restore_some(trigger, there)
             owed = (owed - there) | lost
             if lost:
                 await asyncio.sleep(RESTORE_AGAIN)
 
     async def _see_to_late_ones(self) -> None:
-        """A guest that was asked to go down may do so after that was called off: it comes back."""
+        """A guest that was asked to go down may do so after that was cancelled: it comes back."""
         end = asyncio.get_running_loop().time() + self._config.shutdown.deadline
         while self._late and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(LATE_POLL)
-            seen = await read_all(self._world.hypervisors)
+            seen = await read_all(self._context.hypervisors)
             if any(guest.id in self._late and guest.down for guest in seen.guests):
                 self._late = set()  # made anew by the restore
-                await self._restore_some(Door.CANCELLED, self._connected(self.watches))
+                await self._restore_some(Trigger.CANCELLED, self._connected(self.watches))
             self._late &= await self._asked_in_vain()
         await self._forgive()
 
     async def _asked_in_vain(self) -> set[GuestId]:
         nobody: set[GuestId] = set()
-        boot = self._world.boot
-        return await self._world.scribe(lambda ledger: ledger.asked_in_vain(boot), nobody)
+        boot = self._context.boot
+        return await self._context.ledger(lambda ledger: ledger.asked_in_vain(boot), nobody)
 
     async def _forgive(self) -> None:
         """Who is up by now goes down on somebody else's account."""
-        seen = await read_all(self._world.hypervisors)
+        seen = await read_all(self._context.hypervisors)
         stay = [g for g in seen.guests if g.id in self._late and g.up and not g.saving]
 
         def write(ledger: Ledger) -> None:
             for guest in stay:
-                ledger.seen_up(guest, self._world.boot)
+                ledger.seen_up(guest, self._context.boot)
 
-        await self._world.scribe(write, None)
+        await self._context.ledger(write, None)
 
     def _connected(self, uris: Iterable[str]) -> set[str]:
         return {uri for uri in uris if uri in self.watches and not self.watches[uri].trouble}
@@ -335,9 +341,9 @@ class Service:
             self._changed.clear()
             await self._changed.wait()
 
-    async def _restore_some(self, door: Door, uris: set[str]) -> set[str]:
+    async def _restore_some(self, trigger: Trigger, uris: set[str]) -> set[str]:
         """Those that need another restore."""
-        lost = await self._bring_up(partial(self._restore_under_lock, door, uris))
+        lost = await self._bring_up(partial(self._restore_under_lock, trigger, uris))
         return uris if lost is None else uris & lost
 
     async def _bring_up(self, work: Callable[[], Awaitable[T]]) -> T | None:
@@ -360,14 +366,14 @@ class Service:
             finally:
                 self._does("watching")
 
-    async def _restore_under_lock(self, door: Door, uris: set[str]) -> set[str]:
+    async def _restore_under_lock(self, trigger: Trigger, uris: set[str]) -> set[str]:
         """Connections that were lost.  A cancelled restore returns, with a result to tell."""
-        hypervisors = {uri: self._world.hypervisors[uri] for uri in uris}
-        world = replace(self._world, hypervisors=hypervisors)
-        seen = await read_all_patiently(hypervisors, 0.0)
-        # Flags are for boots: after a shutdown that was called off, those come back who ran.
-        autostart = self._surroundings.autostart if door is Door.BOOT else ()
-        result = await restore(world, self._config, door, seen, autostart=autostart)
+        hypervisors = {uri: self._context.hypervisors[uri] for uri in uris}
+        context = replace(self._context, hypervisors=hypervisors)
+        seen = await read_all_retrying(hypervisors, 0.0)
+        # Flags are for boots: after a shutdown that was cancelled, those come back who ran.
+        autostart = self._surroundings.autostart if trigger is Trigger.BOOT else ()
+        result = await restore(context, self._config, trigger, seen, autostart=autostart)
         tell(result)
         if result.interrupted:
             raise asyncio.CancelledError
@@ -377,7 +383,7 @@ class Service:
     # Up again, after their users shut them down
 
     async def _start_again(self, guests: set[GuestId]) -> None:
-        await self._doors.until_host_stays()
+        await self._triggers.until_host_stays()
         there = {guest for guest in guests if guest.uri in self._connected(self.watches)}
         try:
             again = await self._bring_up(partial(self._start_again_under_lock, there))
@@ -393,19 +399,19 @@ class Service:
 
         Somebody may have decided otherwise meanwhile, or started them.
         """
-        nothing: dict[GuestId, Known] = {}
-        known = await self._world.scribe(Ledger.guests, nothing)
+        nothing: dict[GuestId, GuestRecord] = {}
+        known = await self._context.ledger(Ledger.guests, nothing)
         wanted = {g for g in guests if g in known and known[g].wanted is Wanted.ON}
-        uris = {guest.uri for guest in wanted} & self._world.hypervisors.keys()
-        hypervisors = {uri: self._world.hypervisors[uri] for uri in uris}
-        world = replace(self._world, hypervisors=hypervisors)
-        seen = await read_all_patiently(hypervisors, 0.0)
+        uris = {guest.uri for guest in wanted} & self._context.hypervisors.keys()
+        hypervisors = {uri: self._context.hypervisors[uri] for uri in uris}
+        context = replace(self._context, hypervisors=hypervisors)
+        seen = await read_all_retrying(hypervisors, 0.0)
         down = (guest for guest in seen.guests if guest.id in wanted and guest.down)
         named = frozenset(guest.id for guest in down if self._is_restarted(guest))
         unread = {guest for guest in wanted if guest.uri in seen.lost}
         if not named:
             return unread
-        result = await restore(world, self._config, Door.USER_SHUTDOWN, seen, named)
+        result = await restore(context, self._config, Trigger.USER_SHUTDOWN, seen, named)
         tell(result)
         if result.interrupted:
             raise asyncio.CancelledError
@@ -416,7 +422,7 @@ class Service:
         return resolve(self._config, guest).user_shutdown.action is UserAction.RESTART
 
 
-def _say_stopped(known: Known, reason: str) -> None:
+def _say_stopped(known: GuestRecord, reason: str) -> None:
     journal.log(
         f"{known.name}: stopped by {known.stopped_by}",
         guest=known.name,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from ..decisions.wanted import wish
+from ..decisions.wanted import desired
 from ..ledger.ledger import Ledger
-from ..model.guest import GuestFacts, GuestId, Known, StoppedBy, Wanted
+from ..model.guest import GuestFacts, GuestId
+from ..model.record import GuestRecord, Wanted
+from ..model.stop import StoppedBy
 
 SOURCE = "guestctl:settle"
 
@@ -21,7 +23,7 @@ def host_goes_down(ledger: Ledger, boot: str) -> None:
 
 
 def host_stays_up_after_all(ledger: Ledger, boot: str) -> None:
-    """The shutdown was called off: those guests were stopped by somebody, and stay down."""
+    """The shutdown was cancelled: those guests were stopped by somebody, and stay down."""
     for known in ledger.unsettled(boot):
         if known.wanted is Wanted.ON and known.taken_down:
             ledger.was_not_hosts_doing(known.id)
@@ -37,23 +39,23 @@ def stopped_at_the_door(
     """
     for guest in seen:
         known = ledger.guest(guest.id)
-        found = wish(known, guest, boot)
-        if found.news is None or found.wanted is Wanted.ON or guest.id not in up:
+        found = desired(known, guest, boot)
+        if found.verdict is None or found.wanted is Wanted.ON or guest.id not in up:
             continue
         if found.stopped_by is not StoppedBy.MOVED:
-            # Should the shutdown be called off, it was somebody's doing after all.
-            ledger.judge(guest, found.wanted, found.news)
+            # Should the shutdown be cancelled, it was somebody's doing after all.
+            ledger.judge(guest, found.wanted, found.verdict)
             ledger.unsettle(guest.id, boot)
             ledger.was_hosts_doing(guest.id)
             ledger.trail.add(guest.id, SOURCE, "it comes back: it stopped as the host went down")
 
 
-def host_stayed_up(ledger: Ledger, known: Known) -> None:
+def host_stayed_up(ledger: Ledger, known: GuestRecord) -> None:
     """The settle time is over: whoever stopped the guest meant it."""
     now = ledger.guest(known.id)
     if now and (now.unsettled, now.stopped_at) == (known.unsettled, known.stopped_at):
         if now.wanted is Wanted.ON and now.taken_down:
-            # A shutdown that is called off, and whose run is just being ended, had made it so.
+            # A shutdown that is cancelled, and whose run is just being ended, had made it so.
             ledger.was_not_hosts_doing(known.id)
         ledger.settle(known.id)
 
@@ -68,7 +70,7 @@ def settle_old(ledger: Ledger, boot: str, settle: float, now: int) -> None:
             ledger.settle(known.id)
 
 
-def remaining(known: Known, settle: float, now: int) -> float:
+def remaining(known: GuestRecord, settle: float, now: int) -> float:
     """Seconds until a stop is settled; all of them when the clock was set back since."""
     since = (now - (known.stopped_at or 0)) / 1e9
     return settle - max(0.0, since)

@@ -11,8 +11,10 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
-from ..model.guest import Door, GuestFacts, GuestId, GuestPlan, GuestResult, Plan, Step, StepResult
+from ..model.guest import GuestFacts, GuestId
+from ..model.plan import GuestPlan, Plan, Step
 from ..model.report import Silent, names
+from ..model.result import GuestResult, StepResult, Trigger
 from ..runs.run import ENDING
 
 #: How often systemd is asked, and for how much more: well beyond the next time of asking.
@@ -31,7 +33,7 @@ class _Activity:
     ends: float
 
 
-class Patience(Silent):
+class StopTimeout(Silent):
     """A Report that knows whether some step is still inside its own deadline."""
 
     def __init__(self, extend: Callable[[float], object], status: Callable[[str], object]) -> None:
@@ -97,7 +99,7 @@ class Patience(Silent):
     def _goes_on(self) -> None:
         self.allow(BETWEEN)
 
-    def run_begins(self, plan: Plan, door: Door) -> None:
+    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
         self._goes_on()
         self._guests.clear()
         self._kind, self._count, self._over = plan.kind, len(plan.guests), 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ..decisions.attribution import Heard, remember
+from ..decisions.attribution import remember
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestId
+from ..model.stop import Heard
 
 
-class Hearing:
+class EventHistory:
     """Events by guest, a few of each.  Before `begin`, and after `end`, nothing is known."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""By which doors the host goes down: logind's announcement, and SIGTERM while it stops."""
+"""By which triggers the host goes down: logind's announcement, and SIGTERM while it stops."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ..host import journal
-from ..host.waiting import first
+from .waiting import first
 
-#: How often it is looked whether a shutdown was called off: no signal tells (systemd 252, 257).
-CALLED_OFF_POLL = 1.0
+#: How often it is looked whether a shutdown was cancelled: no signal tells (systemd 252, 257).
+CANCEL_POLL = 1.0
 #: How long a logind that does not answer is waited for before guests are started, and how often
 #: it is asked.
 LOGIND_LIMIT, LOGIND_POLL = 5.0, 0.2
 
 
 class Announcer(Protocol):
-    """What the doors need of logind."""
+    """What the triggers need of logind."""
 
     async def preparing(self) -> bool | None:
         """Whether a shutdown is announced; None where that cannot be read."""
 
 
-class Doors:
-    """Which doors are open.
+class Triggers:
+    """Which triggers are open.
 
     is_stopping: whether systemd is taking the host down, None when nobody answers.
     """
@@ -36,7 +36,7 @@ class Doors:
         self._is_stopping = is_stopping
         self._announced = asyncio.Event()
         self._terminated = asyncio.Event()
-        #: Somebody has seen that the shutdown is called off; and it was, since it was announced.
+        #: Somebody has seen that the shutdown is cancelled; and it was, since it was announced.
         self._suspicion = asyncio.Event()
         self._is_off = False
         #: What kind of shutdown, as far as it is known.
@@ -80,7 +80,7 @@ class Doors:
         while True:
             if not await self._is_going_down():
                 return
-            await asyncio.sleep(CALLED_OFF_POLL)
+            await asyncio.sleep(CANCEL_POLL)
 
     async def _is_going_down(self) -> bool:
         """A logind that does not answer yet, as when the service has just begun, is waited for."""
@@ -91,23 +91,23 @@ class Doors:
             preparing = await self._logind.preparing()
         return bool(preparing) or bool(await self._is_stopping())
 
-    async def until_called_off(self) -> None:
+    async def until_cancelled(self) -> None:
         """Until it turns out that the announced shutdown does not come after all."""
-        while not await self._is_surely_called_off():
-            await first(asyncio.sleep(CALLED_OFF_POLL), self._suspicion.wait())
+        while not await self._is_surely_cancelled():
+            await first(asyncio.sleep(CANCEL_POLL), self._suspicion.wait())
             self._suspicion.clear()
         self._is_off = True
         self._announced.clear()
 
-    async def _is_surely_called_off(self) -> bool:
+    async def _is_surely_cancelled(self) -> bool:
         try:
-            return await self.is_called_off()
+            return await self.is_cancelled()
         except Exception as error:  # noqa: BLE001 - a fault of ours must not bring guests back
-            text = f"internal error, the shutdown does not count as called off: {error!r}"
+            text = f"internal error, the shutdown does not count as cancelled: {error!r}"
             journal.log(text, priority=journal.Priority.ERROR)
             return False
 
-    async def is_called_off(self) -> bool:
+    async def is_cancelled(self) -> bool:
         """Whether the shutdown that was announced was cancelled.
 
         It shows in logind's property only.  Once systemd stops units there is no way back.
@@ -116,14 +116,14 @@ class Doors:
             return False
         return await self._logind.preparing() is False and await self._is_stopping() is False
 
-    async def gate(self) -> None:
-        """Awaited before each step of a run: shut once the shutdown is called off.
+    async def checkpoint(self) -> None:
+        """Awaited before each step of a run: shut once the shutdown is cancelled.
 
         The run is cancelled then.  It opens again for another shutdown, or when systemd stops us.
         """
-        while await self._is_shut():
+        while await self._is_closed():
             self._suspicion.set()
-            await asyncio.sleep(CALLED_OFF_POLL)
+            await asyncio.sleep(CANCEL_POLL)
 
-    async def _is_shut(self) -> bool:
-        return (self._is_off and not self._terminated.is_set()) or await self.is_called_off()
+    async def _is_closed(self) -> bool:
+        return (self._is_off and not self._terminated.is_set()) or await self.is_cancelled()

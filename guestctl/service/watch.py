@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..decisions.policy import Policy
-from ..decisions.wanted import Stop, Wish
+from ..decisions.wanted import Desired, Stop
 from ..host import journal
-from ..host.waiting import first
 from ..ledger.ledger import Ledger
 from ..model.event import EventKind, GuestEvent
-from ..model.guest import Certainty, GuestFacts, GuestId, Known, StoppedBy, Wanted
+from ..model.guest import GuestFacts, GuestId
 from ..model.ports import ErrorKind, Hypervisor, HypervisorError, within
-from ..runs.context import LOOK_LIMIT, READ_LIMIT, World
+from ..model.record import GuestRecord, Wanted
+from ..model.stop import Certainty, StoppedBy
+from ..runs.context import LOOK_LIMIT, READ_LIMIT, Context
 from ..runs.run import notice_guest
-from .stops import Hearing
+from .stops import EventHistory
+from .waiting import first
 
 #: Between attempts to reach a hypervisor that is not there: at first, and at most.
 PAUSE, MOST_PAUSE = 1.0, 30.0
@@ -55,8 +57,8 @@ class _Noticed(NamedTuple):
     """Who is to be looked at again, who was stopped just now, and who is to be started again."""
 
     in_hand: set[GuestId]
-    stopped: list[Known]
-    owed: list[Known]
+    stopped: list[GuestRecord]
+    owed: list[GuestRecord]
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Audience:
     """
 
     on_change: Callable[[], None]
-    on_stop: Callable[[Known], None]
-    on_owed: Callable[[Known], None]
+    on_stop: Callable[[GuestRecord], None]
+    on_owed: Callable[[GuestRecord], None]
 
 
 class Watch:
@@ -81,7 +83,7 @@ class Watch:
 
     def __init__(
         self,
-        world: World,
+        context: Context,
         hypervisor: Hypervisor,
         audience: Audience,
         policy: Policies,
@@ -92,12 +94,12 @@ class Watch:
         """away: for how many seconds nobody had watched this host before."""
         self.up: dict[GuestId, str] = {}
         self.trouble = NOT_YET
-        self._world = world
+        self._context = context
         self._hypervisor = hypervisor
         self._audience = audience
         self._policy = policy
         self._is_run_under_way = is_run_under_way
-        self._hearing = Hearing()
+        self._hearing = EventHistory()
         #: Whether the last attempt to connect worked, and since when nobody watches.
         self._reached = False
         self._away_since = asyncio.get_running_loop().time() - away
@@ -109,22 +111,22 @@ class Watch:
 
     async def follow(self) -> None:
         """Connect, read everything, then whatever there is news of; again when it breaks."""
-        deafen = self._hypervisor.listen(self._hear)
+        unsubscribe = self._hypervisor.listen(self._hear)
         pause = PAUSE
         try:
             while True:
                 try:
-                    await self._attend()
+                    await self._follow_once()
                 except HypervisorError as error:
-                    self._lost(str(error), deaf=error.kind is ErrorKind.UNREACHABLE)
+                    self._lost(str(error), disconnected=error.kind is ErrorKind.UNREACHABLE)
                 except Exception as error:  # noqa: BLE001 - looked at anew, as after an outage
-                    self._lost(f"internal error: {error!r}", deaf=True)
+                    self._lost(f"internal error: {error!r}", disconnected=True)
                 pause = PAUSE if self._reached else pause
                 self._reached = False
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MOST_PAUSE)
         finally:
-            deafen()
+            unsubscribe()
 
     def look_at_all(self) -> None:
         """What was noticed may not be in the ledger: everybody is read anew."""
@@ -137,12 +139,12 @@ class Watch:
             self._news[event.guest] = None
             self._wake.set()
 
-    def _lost(self, why: str, *, deaf: bool) -> None:
+    def _lost(self, why: str, *, disconnected: bool) -> None:
         if not self.trouble or self.trouble == NOT_YET:
             journal.log(f"connection lost: {why}", priority=journal.Priority.WARNING)
         if not self.trouble:
             self._away_since = asyncio.get_running_loop().time()
-        if deaf:
+        if disconnected:
             self._hearing.end()
         # libvirt says the same thing in several ways: what changes is for the status only.
         self.trouble = why
@@ -153,8 +155,8 @@ class Watch:
         """Whether what happened meanwhile has happened just now."""
         return asyncio.get_running_loop().time() - self._away_since < JUST_NOW
 
-    async def _attend(self) -> None:
-        deaf = await within(READ_LIMIT, self._hypervisor.attend())
+    async def _follow_once(self) -> None:
+        disconnected = await within(READ_LIMIT, self._hypervisor.subscribe())
         since = asyncio.get_running_loop().time()
         self._hearing.begin(since, monitored=self._hypervisor.monitored)
         await self._read_all(live=self._was_away_shortly, first=True)
@@ -163,8 +165,8 @@ class Watch:
         self._audience.on_change()
         journal.log(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
         await self._find_agents()
-        while not deaf.is_set():
-            await first(self._wake.wait(), deaf.wait(), asyncio.sleep(ANYWAY))
+        while not disconnected.is_set():
+            await first(self._wake.wait(), disconnected.wait(), asyncio.sleep(ANYWAY))
             self._wake.clear()
             await self._look()
         text = f"{self._hypervisor.uri}: the connection broke"
@@ -176,9 +178,9 @@ class Watch:
             return
         uuids = [guest.uuid for guest in self.up]
         with contextlib.suppress(HypervisorError):  # without an answer no agent is known of
-            natures = await within(LOOK_LIMIT, self._hypervisor.natures(uuids))
+            domain_info = await within(LOOK_LIMIT, self._hypervisor.domain_info(uuids))
             for guest, name in self.up.items():
-                if guest.uuid in natures and natures[guest.uuid].has_agent:
+                if guest.uuid in domain_info and domain_info[guest.uuid].has_agent:
                     self._hearing.hear(GuestEvent(guest, name, EventKind.AGENT, "connected"))
 
     async def _look(self) -> None:
@@ -222,12 +224,12 @@ class Watch:
         await self._take_notice(hands, seen, gone, live=live, first=first)
 
     async def _hands(self) -> _Hands:
-        return await self._world.scribe(
+        return await self._context.ledger(
             lambda ledger: _Hands(ledger.hands.newest(), self._in_hand(ledger)), _Hands(0, set())
         )
 
     def _in_hand(self, ledger: Ledger) -> set[GuestId]:
-        return ledger.hands.held(self._world.boot) if self._is_run_under_way() else set()
+        return ledger.hands.held(self._context.boot) if self._is_run_under_way() else set()
 
     async def _take_notice(
         self,
@@ -241,8 +243,8 @@ class Watch:
         """live: what is seen has happened just now, as events told; first: since the start."""
         self._count(seen, gone)
         stops = {facts.id: self._stop(facts) for facts in seen}
-        look = _Look(self._world.boot, hands, stops, live, first, self._untold)
-        noticed = await self._world.scribe(
+        look = _Look(self._context.boot, hands, stops, live, first, self._untold)
+        noticed = await self._context.ledger(
             lambda ledger: self._write(ledger, look, seen, gone), None
         )
         # It may be written all the same, when the disk answers: nobody is told of it then.
@@ -321,16 +323,16 @@ class _Look:
 
     def write(
         self, ledger: Ledger, guests: Collection[GuestFacts]
-    ) -> tuple[list[Known], list[Known]]:
+    ) -> tuple[list[GuestRecord], list[GuestRecord]]:
         """Bring the ledger in line; who was stopped just now, and who is to be started again."""
         known = ledger.guests()
         settling, owed = self._unsettled(ledger, guests), []
         for facts in guests:
             found = self._notice(ledger, known.get(facts.id), facts)
             if found.wanted is Wanted.ON and found.stopped_by is StoppedBy.USER:
-                if found.news or self.first or self.untold:
+                if found.verdict or self.first or self.untold:
                     owed.append(facts.id)
-            elif found.news and self.live and found.stopped_by not in _NOBODY:
+            elif found.verdict and self.live and found.stopped_by not in _NOBODY:
                 ledger.unsettle(facts.id, self.boot)
                 settling.append(facts.id)
         known = ledger.guests() if settling or owed else {}
@@ -343,7 +345,7 @@ class _Look:
         here = {facts.id for facts in guests}
         return [says.id for says in ledger.unsettled(self.boot) if says.id in here]
 
-    def _notice(self, ledger: Ledger, known: Known | None, facts: GuestFacts) -> Wish:
+    def _notice(self, ledger: Ledger, known: GuestRecord | None, facts: GuestFacts) -> Desired:
         stop = self.stops[facts.id]
         if known and stop.heard and known.certainty is Certainty.INFERRED:
             # A command looked first, and could only guess.

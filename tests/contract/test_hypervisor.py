@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from guestctl.model.event import EventKind, GuestEvent, JobKind
-from guestctl.model.guest import Method, State
+from guestctl.model.guest import State
+from guestctl.model.options import Method
 from guestctl.model.ports import ErrorKind
 from tests.sim.behaviour import Save
 from tests.testbed.session import SessionDaemon
@@ -147,9 +148,9 @@ def test_the_autostart_flag_is_reported(bench: Bench) -> None:
 def test_the_nature_of_a_guest_is_the_same_from_boot_to_boot(bench: Bench) -> None:
     async def story(trial: Trial) -> None:
         await trial.off()
-        off = (await trial.hypervisor.natures([trial.guest]))[trial.guest]
+        off = (await trial.hypervisor.domain_info([trial.guest]))[trial.guest]
         await trial.on()
-        on = (await trial.hypervisor.natures([trial.guest]))[trial.guest]
+        on = (await trial.hypervisor.domain_info([trial.guest]))[trial.guest]
         assert off.digest
         assert on.digest == off.digest
         assert (on.unsavable, on.manager) == ((), None)
@@ -160,8 +161,8 @@ def test_the_nature_of_a_guest_is_the_same_from_boot_to_boot(bench: Bench) -> No
 
 def test_guests_that_are_no_more_have_no_nature(bench: Bench) -> None:
     async def story(trial: Trial) -> None:
-        assert await trial.hypervisor.natures([]) == {}
-        assert set(await trial.hypervisor.natures([UNKNOWN, trial.guest])) == {trial.guest}
+        assert await trial.hypervisor.domain_info([]) == {}
+        assert set(await trial.hypervisor.domain_info([UNKNOWN, trial.guest])) == {trial.guest}
 
     bench.run(story)
 
@@ -170,9 +171,9 @@ def test_a_transient_guest_has_a_nature_while_it_runs(bench: Bench) -> None:
     async def story(trial: Trial) -> None:
         bench.make_transient()
         uuid = bench.uuid(PASSING)
-        assert set(await trial.hypervisor.natures([uuid])) == {uuid}
+        assert set(await trial.hypervisor.domain_info([uuid])) == {uuid}
         await trial.hypervisor.poweroff(uuid)
-        assert await trial.hypervisor.natures([uuid]) == {}
+        assert await trial.hypervisor.domain_info([uuid]) == {}
 
     bench.run(story)
 

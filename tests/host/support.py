@@ -127,7 +127,7 @@ def wait_restored(host: Host, timeout: float = 120) -> None:
 
 
 def _is_restored(host: Host) -> bool:
-    newest = next((run for run in runs(host) if run["door"] == "boot"), None)
+    newest = next((run for run in runs(host) if run["trigger"] == "boot"), None)
     since = newest and newest["begun"] > host.up_since
     return bool(since and newest and newest["ended"])
 

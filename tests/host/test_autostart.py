@@ -12,9 +12,9 @@ from tests.host.service import configured
 from tests.host.stage import FEW
 from tests.host.support import boots_of, listed, wait_restored
 from tests.testbed.console import boots, wait_for_tick
-from tests.testbed.doors import POWEROFF, leave_by
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
+from tests.testbed.triggers import POWEROFF, leave_by
 from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts

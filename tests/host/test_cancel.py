@@ -1,4 +1,4 @@
-"""A shutdown is called off while logind still waits: whoever was taken down comes back."""
+"""A shutdown is cancelled while logind still waits: whoever was taken down comes back."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.host.support import (
     wait_restored,
     wait_saving,
 )
-from tests.testbed.doors import CALLED_OFF, POWEROFF, logind_waits, pass_through
 from tests.testbed.host import Host
+from tests.testbed.triggers import CALLED_OFF, POWEROFF, logind_waits, pass_through
 from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts
@@ -30,7 +30,7 @@ UNHURRIED = 8_000_000
 
 def test_some_in_their_saves_and_one_down(host: Host, suite: str) -> None:
     if suite not in CALLED_OFF:
-        pytest.skip(f"on {suite} an announced shutdown cannot be called off")
+        pytest.skip(f"on {suite} an announced shutdown cannot be cancelled")
     before = look(host, CAST.names)
     host.slow_saves(UNHURRIED)
     with logind_waits(host, 60):
@@ -58,5 +58,5 @@ def assert_preserved_afterwards(host: Host) -> None:
 def is_over(host: Host, since: int) -> bool:
     """Whether the restore that follows has ended."""
     newest = runs(host)[0]
-    over = newest["door"] == "cancelled" and newest["begun"] > since
+    over = newest["trigger"] == "cancelled" and newest["begun"] > since
     return bool(over and newest["ended"])

@@ -17,31 +17,31 @@ from tests.host.support import (
     wait_restored,
     wait_saving,
 )
-from tests.testbed.doors import POWEROFF, TARGET, Door, logind_waits
 from tests.testbed.host import Host
+from tests.testbed.triggers import POWEROFF, TARGET, Trigger, logind_waits
 
 pytestmark = pytest.mark.hosts
 
 CAST = FEW
 #: Bytes a second, for a save that takes some ten seconds.
 UNHURRIED = 8_000_000
-BOTH = pytest.mark.parametrize("door", [POWEROFF, TARGET], ids=lambda door: door.command)
+BOTH = pytest.mark.parametrize("trigger", [POWEROFF, TARGET], ids=lambda trigger: trigger.command)
 KILL = "systemctl kill --kill-whom=main --signal=KILL"
 
 
 @BOTH
-def test_service_killed_just_before(door: Door, host: Host) -> None:
+def test_service_killed_just_before(trigger: Trigger, host: Host) -> None:
     """systemd starts it again in time, or, as it stops units by then, its guard does it all."""
     before = look(host, CAST.names)
-    host.poweroff(f"{KILL} guestctl && {door.command}")
+    host.poweroff(f"{KILL} guestctl && {trigger.command}")
     back_again(host, before)
     assert outcomes(host, "preserve", before.at) == CAST.safe
 
 
 @BOTH
-def test_service_killed_in_mid_run(door: Door, host: Host) -> None:
+def test_service_killed_in_mid_run(trigger: Trigger, host: Host) -> None:
     before = look(host, CAST.names)
-    go_down(host, door)
+    go_down(host, trigger)
     kill(host)
     host.wait_off()
     back_again(host, before)
@@ -84,10 +84,10 @@ def test_libvirtd_killed_later(host: Host) -> None:
     assert all(lived_once(host, name) for name in CAST.names)
 
 
-def go_down(host: Host, door: Door) -> None:
-    """Open the door, and wait until guests are being saved."""
+def go_down(host: Host, trigger: Trigger) -> None:
+    """Open the trigger, and wait until guests are being saved."""
     host.slow_saves(UNHURRIED)
-    host.popen(door.command)
+    host.popen(trigger.command)
     wait_saving(host, CAST.saved)
 
 

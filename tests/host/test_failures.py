@@ -144,5 +144,5 @@ def once_more_in_order(host: Host) -> None:
 
 def booted(host: Host, name: str) -> str:
     """What the newest restore at a boot did with the guest."""
-    outcome: str = newest_run(host, door="boot")["guests"][name]["outcome"]
+    outcome: str = newest_run(host, trigger="boot")["guests"][name]["outcome"]
     return outcome

@@ -17,8 +17,8 @@ from tests.host.support import (
     wait_restored,
     wait_saving,
 )
-from tests.testbed.doors import POWEROFF, leave_by
 from tests.testbed.host import Host
+from tests.testbed.triggers import POWEROFF, leave_by
 from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts

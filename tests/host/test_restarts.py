@@ -19,8 +19,8 @@ from tests.host.support import (
     outcomes,
     wait_restored,
 )
-from tests.testbed.doors import POWEROFF, pass_through
 from tests.testbed.host import Host
+from tests.testbed.triggers import POWEROFF, pass_through
 from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts

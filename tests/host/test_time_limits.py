@@ -13,8 +13,8 @@ from tests.host.support import (
     outcomes,
     wait_restored,
 )
-from tests.testbed.doors import POWEROFF, TARGET
 from tests.testbed.host import Host
+from tests.testbed.triggers import POWEROFF, TARGET
 from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts
@@ -32,12 +32,14 @@ shutdown-timeout = "5s"
 """
 
 
-@pytest.mark.parametrize("door", [POWEROFF.command, f"systemctl stop guestctl; {TARGET.command}"])
-def test_longer_than_logind_and_systemd_wait(door: str, host: Host) -> None:
+@pytest.mark.parametrize(
+    "trigger", [POWEROFF.command, f"systemctl stop guestctl; {TARGET.command}"]
+)
+def test_longer_than_logind_and_systemd_wait(trigger: str, host: Host) -> None:
     """systemd gives the service the time that it asks for, and so it does the guard."""
     before = look(host, CAST.names)
     host.slow_saves(LEISURELY)
-    assert host.poweroff(door, 180) > LONG
+    assert host.poweroff(trigger, 180) > LONG
     host.boot()
     wait_restored(host)
     assert outcomes(host, "preserve", before.at) == CAST.safe

@@ -28,9 +28,9 @@ from tests.host.conftest import NewHost
 from tests.host.service import status, wait_watching
 from tests.host.support import listed, trail, wait_restored
 from tests.testbed.console import boots, presses, wait_for_tick
-from tests.testbed.doors import POWEROFF, leave_by
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
+from tests.testbed.triggers import POWEROFF, leave_by
 from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts
@@ -357,6 +357,6 @@ def assert_boot_did_what_it_should(host: Host, cast: list[Case]) -> None:
 def came_back(host: Host) -> set[str]:
     """Whom the restore at the boot has started or resumed."""
     runs = json.loads(host.run(["guestctl", "history", "--json"]).stdout)
-    boot = [run for run in runs if run["door"] == "boot" and run["begun"] > host.up_since]
+    boot = [run for run in runs if run["trigger"] == "boot" and run["begun"] > host.up_since]
     up = ("started", "resumed")
     return {g["name"] for run in boot for g in run["guests"] if g["outcome"] in up}

@@ -8,9 +8,9 @@ from enum import StrEnum
 from functools import cache
 from math import inf
 
-from guestctl.host.libvirt.domain_xml import read_nature
+from guestctl.host.libvirt.domain_xml import read_domain_info
 from guestctl.model.event import JobKind
-from guestctl.model.guest import DiskKind, Nature, State
+from guestctl.model.guest import DiskKind, DomainInfo, State
 
 #: Of no meaning but to be always the same: a guest's UUID follows from its name.
 _NAMESPACE = uuid.UUID("c1b1e7a0-5a0c-4f57-9d6c-0d2f6f1f7b11")
@@ -23,14 +23,14 @@ def uuid_of(name: str) -> str:
 
 
 @cache
-def nature_of(name: str, disk: DiskKind, xml: str) -> Nature:
+def nature_of(name: str, disk: DiskKind, xml: str) -> DomainInfo:
     """What guestctl reads in the XML of a guest."""
     source = {
         DiskKind.FILE: f"<disk type='file'><source file='/images/{name}.qcow2'/></disk>",
         DiskKind.BLOCK: f"<disk type='block'><source dev='/dev/vg/{name}'/></disk>",
         DiskKind.OTHER: f"<disk type='network'><source protocol='rbd' name='{name}'/></disk>",
     }[disk]
-    return read_nature(f"<domain><devices>{source}</devices>{xml}</domain>")
+    return read_domain_info(f"<domain><devices>{source}</devices>{xml}</domain>")
 
 
 class Agent(StrEnum):

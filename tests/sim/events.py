@@ -19,8 +19,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from guestctl.config.kinds import parse_duration, parse_size
-from guestctl.model.guest import SaveDecision
+from guestctl.model.options import SaveDecision
+from guestctl.model.units import parse_duration, parse_size
 
 from .behaviour import Image
 from .guest import SimGuest

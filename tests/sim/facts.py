@@ -14,7 +14,7 @@ from enum import StrEnum
 from math import inf
 from typing import Any, TypeVar
 
-from guestctl.config.kinds import parse_duration, parse_size
+from guestctl.model.units import parse_duration, parse_size
 
 from .behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec
 

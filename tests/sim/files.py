@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from guestctl.decisions.staleness import Found, Stamp
 from guestctl.model.guest import Disk, DiskKind
+from guestctl.model.save import Found, Stamp
 
 #: What tells one content of a file from the next, and one file from another.
 Content = tuple[int, int]

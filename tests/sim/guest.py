@@ -12,7 +12,8 @@ from functools import partial
 from math import inf
 
 from guestctl.model.event import EventKind, Job, JobKind
-from guestctl.model.guest import Method, State
+from guestctl.model.guest import State
+from guestctl.model.options import Method
 from guestctl.model.ports import ErrorKind
 
 from .behaviour import Abort, Agent, GuestSpec, Image, OtherJob

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, TypeVar
 
 from guestctl.model.event import EventKind, GuestEvent, Job
-from guestctl.model.guest import GuestFacts, Method, Nature
+from guestctl.model.guest import DomainInfo, GuestFacts
+from guestctl.model.options import Method
 from guestctl.model.ports import ErrorKind, HypervisorError
 
 from .behaviour import GuestSpec, Image
@@ -154,7 +155,7 @@ class SimHypervisor:
         # A dict for its order: a set's would differ from run to run.
         self._in_flight: dict[asyncio.Future[Any], None] = {}
         self._registered = False
-        self._deaf = asyncio.Event()
+        self._disconnected = asyncio.Event()
         self._closed = False
         #: Called before a call is sent, and once it was sent; may kill the process.
         self.reached: Callable[[str], None] = lambda _: None
@@ -171,9 +172,9 @@ class SimHypervisor:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def attend(self) -> asyncio.Event:
+    async def subscribe(self) -> asyncio.Event:
         await self.guests()
-        return self._deaf
+        return self._disconnected
 
     def hear(self, event: GuestEvent) -> None:
         """Hand an event on; those of an outage, and before the first call, are lost."""
@@ -184,8 +185,8 @@ class SimHypervisor:
     def fail_all(self, kind: ErrorKind, message: str) -> None:
         """Every call under way fails, and no event comes until the next call."""
         self._registered = False
-        self._deaf.set()
-        self._deaf = asyncio.Event()
+        self._disconnected.set()
+        self._disconnected = asyncio.Event()
         for future in self._in_flight:
             Reply(future).fail(kind, message)
 
@@ -237,14 +238,14 @@ class SimHypervisor:
     async def start(self, uuid: str) -> None:
         await self._guest_call("start", uuid, SimGuest.start)
 
-    async def natures(self, uuids: Collection[str]) -> dict[str, Nature]:
+    async def domain_info(self, uuids: Collection[str]) -> dict[str, DomainInfo]:
         def read(reply: Reply) -> None:
             found = [guest for uuid in uuids if (guest := self._daemon.guests.get(uuid))]
             if not any(guest.behaviour.wedged for guest in found):
-                reply.ok({guest.uuid: guest.nature for guest in found})
+                reply.ok({guest.uuid: guest.info for guest in found})
 
-        natures: dict[str, Nature] = await self._call("natures", "", read)
-        return natures
+        domain_info: dict[str, DomainInfo] = await self._call("natures", "", read)
+        return domain_info
 
     async def discard_save(self, uuid: str) -> None:
         await self._guest_call("discard_save", uuid, SimGuest.discard_save)

@@ -55,7 +55,7 @@ class Machine:
         self.persistent = spec.persistent
         self.autostart = spec.autostart
         self.memory = spec.memory
-        self.nature = nature_of(spec.name, spec.disk, spec.xml)
+        self.info = nature_of(spec.name, spec.disk, spec.xml)
         self.images = Images(spec.image)
         self.clock: float | None = None
         #: How often it began to run: what one life remembers is of no use to the next but one.
@@ -102,7 +102,7 @@ class Machine:
     @property
     def disks(self) -> tuple[Disk, ...]:
         """All that it stores data in."""
-        return self.nature.disks or ()
+        return self.info.disks or ()
 
     @property
     def disk(self) -> str:

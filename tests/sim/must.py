@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from guestctl.config.kinds import parse_duration
 from guestctl.decisions.plan import describe
-from guestctl.decisions.wanted import wish
-from guestctl.model.guest import GuestFacts, GuestId, Outcome, Plan, RunKind, RunResult
+from guestctl.decisions.wanted import desired
+from guestctl.model.guest import GuestFacts, GuestId
+from guestctl.model.plan import Outcome, Plan, RunKind
+from guestctl.model.result import RunResult
+from guestctl.model.units import parse_duration
 
 from .chronicle import By, Entry
 from .scenario import Done, Story, is_up
@@ -103,7 +105,7 @@ def _state_is(story: Story, name: str, state: str) -> bool:
 def _wanted_is(story: Story, name: str, wanted: str) -> bool:
     facts = _facts(story, name)
     assert facts is not None
-    return wish(story.known.get(facts.id), facts, story.boot).wanted == wanted
+    return desired(story.known.get(facts.id), facts, story.boot).wanted == wanted
 
 
 def _held_is(story: Story, name: str, words: str | None) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from guestctl.config.kinds import show_duration
 from guestctl.decisions.overview import rows
 from guestctl.decisions.plan import describe
 from guestctl.decisions.policy import resolve
-from guestctl.model.guest import GuestFacts, RunResult
+from guestctl.model.guest import GuestFacts
+from guestctl.model.result import RunResult
+from guestctl.model.units import show_duration
 
 from .scenario import Done, Story
 
@@ -23,8 +24,8 @@ def plan_text(story: Story) -> str:
 
 def _plans(done: Done) -> str:
     lines = []
-    for time, plan, door in done.report.plans:
-        lines.append(f"{_time(time)} {done.command}: {plan.kind} ({door})")
+    for time, plan, trigger in done.report.plans:
+        lines.append(f"{_time(time)} {done.command}: {plan.kind} ({trigger})")
         lines += [f"  {entry.guest.name}: {describe(entry)}" for entry in plan.guests]
     for time, added in done.report.added:
         lines.append(f"  {_time(time)} {added.guest.name} added: {describe(added)}")

@@ -13,8 +13,11 @@ from typing import Any, Protocol
 from guestctl.config.config import Config, load
 from guestctl.ledger.file import transaction
 from guestctl.ledger.ledger import Ledger
-from guestctl.model.guest import Door, GuestFacts, GuestId, Known, RunKind, RunResult
-from guestctl.runs.context import Seen, read_all
+from guestctl.model.guest import GuestFacts, GuestId
+from guestctl.model.plan import RunKind
+from guestctl.model.record import GuestRecord
+from guestctl.model.result import RunResult, Trigger
+from guestctl.runs.context import Inventory, read_all
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
 
@@ -55,7 +58,7 @@ class Story:
     boot: str = ""
     config: Config = field(default_factory=Config)
     facts: list[GuestFacts] = field(default_factory=list)
-    known: dict[GuestId, Known] = field(default_factory=dict)
+    known: dict[GuestId, GuestRecord] = field(default_factory=dict)
     trails: dict[str, list[tuple[float, str, str]]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     most_saves: int = 0
@@ -204,7 +207,7 @@ class _Teller:
             self._process = None
             for connection in process.connections.values():
                 await connection.close()
-        if process.scribe.closed:
+        if process.ledger.closed:
             result = "killed"
         facts = {guest.id: guest.facts for guest in self._host.guests()}
         now = self._loop.time()
@@ -234,8 +237,8 @@ class _Teller:
 
     async def _run(self, process: Process, command: Command) -> RunResult | str:
         """As the command line does it: read, find who is meant, run; a task of its own."""
-        seen = await read_all(process.world.hypervisors)
-        if process.scribe.closed:
+        seen = await read_all(process.context.hypervisors)
+        if process.ledger.closed:
             return "killed"
         if len(seen.lost) == len(process.connections):
             return "no hypervisor could be reached"
@@ -252,14 +255,16 @@ class _Teller:
             self._task = None
 
     def _start(
-        self, process: Process, command: Command, seen: Seen, named: frozenset[GuestId] | None
+        self, process: Process, command: Command, seen: Inventory, named: frozenset[GuestId] | None
     ) -> Coroutine[Any, Any, RunResult]:
-        door = {"host stops": Door.HOST_STOP, "boot": Door.BOOT}.get(command.verb, Door.COMMAND)
+        trigger = {"host stops": Trigger.HOST_STOP, "boot": Trigger.BOOT}.get(
+            command.verb, Trigger.COMMAND
+        )
         config = _within(self._config, command.within)
         if command.verb in ("start", "boot"):
-            return restore(process.world, config, door, seen, named, command.decision)
+            return restore(process.context, config, trigger, seen, named, command.decision)
         kind = RunKind.SHUTDOWN if command.verb == "shutdown" else RunKind.PRESERVE
-        return preserve(process.world, config, kind, door, seen, named)
+        return preserve(process.context, config, kind, trigger, seen, named)
 
     def _mark(self, verb: str, names: tuple[str, ...]) -> str:
         reason = "held by the operator" if verb == "hold" else None

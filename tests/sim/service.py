@@ -7,7 +7,7 @@
         await host.stop_units()
         await host.boot()
 
-Nothing but the surroundings is simulated: service, doors, runs, ledger and run lock are the
+Nothing but the surroundings is simulated: service, triggers, runs, ledger and run lock are the
 real ones.
 """
 
@@ -28,14 +28,16 @@ from unittest.mock import patch
 from guestctl.config.config import Config
 from guestctl.host import journal
 from guestctl.host import locks as runlock
-from guestctl.model.guest import Door, Known, RunKind, RunResult
+from guestctl.model.plan import RunKind
+from guestctl.model.record import GuestRecord
 from guestctl.model.report import Several
-from guestctl.runs.context import World, read_all
+from guestctl.model.result import RunResult, Trigger
+from guestctl.runs.context import Context, read_all
 from guestctl.runs.preserve import preserve
 from guestctl.service.guard import finish
 from guestctl.service.service import Service, Surroundings
-from guestctl.service.stop_timeout import Patience
-from guestctl.service.triggers import Doors
+from guestctl.service.stop_timeout import StopTimeout
+from guestctl.service.triggers import Triggers
 
 from . import loop as virtual
 from .behaviour import GuestSpec
@@ -85,12 +87,12 @@ class Life:
         self.login = SimLogin(host)
         #: When systemd was asked for more time, and for how much.
         self.extensions: list[tuple[float, float]] = []
-        self.patience = Patience(self._extend, lambda _: None)
-        self.doors = Doors(self.login, host.is_stopping)
-        self.world = World(
+        self.patience = StopTimeout(self._extend, lambda _: None)
+        self.triggers = Triggers(self.login, host.is_stopping)
+        self.context = Context(
             self.process.connections,
             host.sim.storage,
-            self.process.scribe,
+            self.process.ledger,
             Several(self.process.report, self.patience),
             host.sim.wall_clock,
             host.sim.boot_id,
@@ -188,10 +190,10 @@ class ServedHost:
         life = Life(self)
         life.process.fuses, self.fuses = self.fuses, {}
         surroundings = Surroundings(
-            world=replace(life.world, hypervisors={}),
+            context=replace(life.context, hypervisors={}),
             connect=life.process.connect,
             login=life.login,
-            doors=life.doors,
+            triggers=life.triggers,
             patience=life.patience,
             state=self.state,
             autostart=self.autostart,
@@ -202,7 +204,7 @@ class ServedHost:
         self._services.append(Service(surroundings, self.config))
         life.begin(self.service.serve())
         if self.preparing:
-            life.doors.announce("")
+            life.triggers.announce("")
         return life
 
     async def serve(self, seconds: float) -> Life:
@@ -223,7 +225,7 @@ class ServedHost:
 
     async def terminate(self) -> None:
         """SIGTERM, and to the end of the process."""
-        self.life.doors.terminate()
+        self.life.triggers.terminate()
         await self.life.ended()
         self._alive = asyncio.get_running_loop().time()
 
@@ -238,7 +240,7 @@ class ServedHost:
         """logind announces a shutdown."""
         self.preparing = True
         if self.lives and not self.life.is_over:
-            self.life.doors.announce(kind)
+            self.life.triggers.announce(kind)
 
     def call_off(self) -> None:
         """Of which nothing but logind's property tells."""
@@ -263,8 +265,8 @@ class ServedHost:
         guard = Life(self)
         guard.process.fuses, self.fuses = self.fuses, {}
         hypervisors = {uri: guard.process.connect(uri) for uri in self.config.general.uris}
-        world = replace(guard.world, hypervisors=hypervisors)
-        guard.begin(finish(world, self.config, guard.patience, self.state))
+        context = replace(guard.context, hypervisors=hypervisors)
+        guard.begin(finish(context, self.config, guard.patience, self.state))
         self.lives.append(guard)
         return guard
 
@@ -314,10 +316,10 @@ class ServedHost:
 
     async def _command(self, kind: RunKind, names: tuple[str, ...]) -> RunResult:
         life = self.operators = Life(self)
-        seen = await read_all(life.world.hypervisors)
+        seen = await read_all(life.context.hypervisors)
         named = frozenset(guest.id for guest in seen.guests if guest.name in names)
         with self.operator():
-            result = await preserve(life.world, self.config, kind, Door.COMMAND, seen, named)
+            result = await preserve(life.context, self.config, kind, Trigger.COMMAND, seen, named)
         for connection in life.process.connections.values():
             await connection.close()
         return result
@@ -328,11 +330,11 @@ class ServedHost:
         """The guest of this name."""
         return next(guest for guest in self.sim.guests() if guest.name == name)
 
-    def known(self, name: str) -> Known:
+    def known(self, name: str) -> GuestRecord:
         """What the ledger says of it."""
         return self.sim.ledger.guests()[self.guest(name).id]
 
-    def known_as(self, name: str) -> Known:
+    def known_as(self, name: str) -> GuestRecord:
         """What the ledger says of the guest that it has under this name."""
         return next(known for known in self.sim.ledger.guests().values() if known.name == name)
 
@@ -366,9 +368,9 @@ class ServedHost:
         return self.calls(*down, "start", "abort_job", "discard_save", "wake", "unpause")
 
     def runs(self) -> list[tuple[str, str, bool | None]]:
-        """Kind, door and success of the runs, oldest first."""
+        """Kind, trigger and success of the runs, oldest first."""
         runs = reversed(self.sim.ledger.runs(1000))
-        return [(str(run.kind), str(run.door), run.ok) for run in runs]
+        return [(str(run.kind), str(run.trigger), run.ok) for run in runs]
 
     async def close(self) -> None:
         """The end of the story: no process is left."""

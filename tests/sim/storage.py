@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from guestctl.decisions.staleness import Found, Stamp
 from guestctl.model.guest import Disk, DiskKind, GuestFacts
+from guestctl.model.save import Found, Stamp
 
 from .behaviour import Image
 from .files import Files

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from guestctl.config.config import Config, GuestOverride
-from guestctl.config.kinds import show_duration, show_size
 from guestctl.config.settings import GUEST_SETTINGS, SETTINGS, Setting
+from guestctl.model.units import show_duration, show_size
 
 from .behaviour import GuestSpec
 from .events import Line, Turn

@@ -13,18 +13,10 @@ from typing import TypeVar
 
 from guestctl.ledger.file import TROUBLE, connect, transaction
 from guestctl.ledger.ledger import Ledger
-from guestctl.model.guest import (
-    Door,
-    GuestFacts,
-    GuestId,
-    GuestPlan,
-    GuestResult,
-    Plan,
-    State,
-    Step,
-    StepResult,
-)
-from guestctl.runs.context import World
+from guestctl.model.guest import GuestFacts, GuestId, State
+from guestctl.model.plan import GuestPlan, Plan, Step
+from guestctl.model.result import GuestResult, StepResult, Trigger
+from guestctl.runs.context import Context
 
 from .behaviour import GuestSpec
 from .chronicle import Entry
@@ -40,8 +32,8 @@ T = TypeVar("T")
 BASE_NS = 1_767_225_600 * 10**9
 
 
-class InlineScribe:
-    """The Scribe of ports.py without a thread: each work is one transaction.
+class InlineLedger:
+    """The LedgerAccess of ports.py without a thread: each work is one transaction.
 
     delay: seconds until the disk answers.  fault: called before each work; it may raise
     sqlite3.Error.  is_full: whether the disk takes nothing more, though it can be read.
@@ -83,7 +75,7 @@ class InlineScribe:
             return answer
 
     def _tell(self, message: str) -> None:
-        """Once, as ThreadScribe does."""
+        """Once, as LedgerWriter does."""
         if not self._told:
             self._told = True
             self._trouble(message)
@@ -94,7 +86,7 @@ class RecordingReport:
 
     def __init__(self, *, follows_progress: bool = True) -> None:
         self.follows_progress = follows_progress
-        self.plans: list[tuple[float, Plan, Door]] = []
+        self.plans: list[tuple[float, Plan, Trigger]] = []
         self.added: list[tuple[float, GuestPlan]] = []
         self.begun: list[tuple[float, str, Step, float]] = []
         self.notes: list[tuple[float, str, float | None, str]] = []
@@ -102,8 +94,8 @@ class RecordingReport:
         self.results: list[tuple[float, GuestResult]] = []
         self.troubles: list[tuple[float, str]] = []
 
-    def run_begins(self, plan: Plan, door: Door) -> None:
-        self.plans.append((_now(), plan, door))
+    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
+        self.plans.append((_now(), plan, trigger))
 
     def guest_added(self, plan: GuestPlan) -> None:
         self.added.append((_now(), plan))
@@ -138,18 +130,18 @@ class Process:
         self.points: list[str] = []
         self.fuses: dict[int, Callable[[], None]] = {}
         self.report = RecordingReport(follows_progress=host.shows_progress)
-        self.scribe = InlineScribe(host.ledger, self.report.trouble)
-        self.scribe.is_full = lambda: host.ledger_is_full
+        self.ledger = InlineLedger(host.ledger, self.report.trouble)
+        self.ledger.is_full = lambda: host.ledger_is_full
         self.connections: dict[str, SimHypervisor] = {
             uri: daemon.connect() for uri, daemon in host.daemons.items()
         }
-        self.scribe.reached = self._reached
+        self.ledger.reached = self._reached
         for connection in self.connections.values():
             connection.reached = self._reached
-        self.world = World(
+        self.context = Context(
             self.connections,
             host.storage,
-            self.scribe,
+            self.ledger,
             self.report,
             host.wall_clock,
             host.boot_id,
@@ -157,7 +149,7 @@ class Process:
 
     def _reached(self, what: str) -> None:
         # Whether jobs are followed must not change the numbers of the points.
-        if self.scribe.closed or what.startswith("job"):
+        if self.ledger.closed or what.startswith("job"):
             return
         self.points.append(what)
         if fuse := self.fuses.get(len(self.points)):
@@ -172,7 +164,7 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL: nothing it was about to do happens any more."""
-        self.scribe.closed = True
+        self.ledger.closed = True
         for connection in self.connections.values():
             connection.kill()
 

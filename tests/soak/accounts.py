@@ -12,15 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from guestctl.model.guest import (
-    GuestFacts,
-    GuestId,
-    GuestResult,
-    Outcome,
-    RunKind,
-    RunResult,
-    State,
-)
+from guestctl.model.guest import GuestFacts, GuestId, State
+from guestctl.model.plan import Outcome, RunKind
+from guestctl.model.result import GuestResult, RunResult
 from tests.sim.chronicle import BEGINNINGS, ENDS, By, Entry, Fate
 from tests.sim.events import Command
 from tests.sim.scenario import Done, is_up

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from guestctl.model.guest import GuestFacts, GuestId, GuestResult, Known, RunKind, RunResult
+from guestctl.model.guest import GuestFacts, GuestId
+from guestctl.model.plan import RunKind
+from guestctl.model.record import GuestRecord
+from guestctl.model.result import GuestResult, RunResult
 from tests.sim.behaviour import Image
 from tests.sim.chronicle import Entry
 from tests.sim.events import Command
@@ -23,7 +26,7 @@ class Before:
     """A host as it was when a command began."""
 
     facts: dict[GuestId, GuestFacts]
-    known: dict[GuestId, Known]
+    known: dict[GuestId, GuestRecord]
     reachable: frozenset[str]
     entries: int
     calls: dict[str, int]
@@ -137,7 +140,7 @@ class Case:
         assert found is not None
         return found
 
-    def known(self, guest: GuestId) -> Known | None:
+    def known(self, guest: GuestId) -> GuestRecord | None:
         """What the ledger says of it now."""
         return self.host.ledger.guests().get(guest)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from guestctl.model.guest import GuestId, Outcome, RunKind
+from guestctl.model.guest import GuestId
+from guestctl.model.plan import Outcome, RunKind
 from tests.sim.chronicle import By, Fate
 from tests.sim.events import Command
 from tests.sim.scenario import Done, Script, Story, run_script

@@ -10,7 +10,8 @@ from typing import Any
 from guestctl.config.config import Config, GuestOverride
 from guestctl.config.settings import Boot, General, Shutdown
 from guestctl.model.event import JobKind
-from guestctl.model.guest import DiskKind, Method, Scope, State, Unverifiable
+from guestctl.model.guest import DiskKind, State
+from guestctl.model.options import Method, Scope, Unverifiable
 from tests.sim.behaviour import (
     IGNORED_BUTTON,
     MIB,

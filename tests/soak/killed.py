@@ -9,7 +9,8 @@ from math import inf
 from guestctl.config.config import Config
 from guestctl.config.settings import Boot, Shutdown
 from guestctl.model.event import JobKind
-from guestctl.model.guest import Scope, State
+from guestctl.model.guest import State
+from guestctl.model.options import Scope
 from tests.sim.behaviour import (
     IGNORED_BUTTON,
     Abort,

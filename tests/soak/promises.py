@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from guestctl.decisions.policy import Policy, resolve
-from guestctl.model.guest import (
-    GuestId,
-    GuestResult,
-    Outcome,
-    RunKind,
-    SaveDecision,
-    Unverifiable,
-    Wanted,
-)
+from guestctl.model.guest import GuestId
+from guestctl.model.options import SaveDecision, Unverifiable
+from guestctl.model.plan import Outcome, RunKind
+from guestctl.model.record import Wanted
+from guestctl.model.result import GuestResult
 from tests.sim.behaviour import Image
 from tests.sim.chronicle import By, Entry, Fate
 from tests.sim.guest import SimGuest
@@ -79,7 +75,7 @@ def _why_not_to_start(case: Case, guest: GuestId, *, named: bool) -> Iterator[st
     if sim is None:
         return
     boot = resolve(case.script.config, sim.facts).boot
-    if boot.managed_elsewhere or sim.nature.manager:
+    if boot.managed_elsewhere or sim.info.manager:
         yield "another program starts it"
     if named:
         return
@@ -93,8 +89,8 @@ def only_what_can_be_saved_is_saved(case: Case) -> Iterator[str]:
     """Time is not wasted on guests whose XML speaks against it."""
     for call in case.calls:
         for guest in case.host.guests():
-            if call.name == "save" and call.guest == guest.name and guest.nature.unsavable:
-                yield f"save of {guest.name}: {guest.nature.unsavable[0]}"
+            if call.name == "save" and call.guest == guest.name and guest.info.unsavable:
+                yield f"save of {guest.name}: {guest.info.unsavable[0]}"
 
 
 def no_save_is_misused(case: Case) -> Iterator[str]:
@@ -200,7 +196,7 @@ def _judge(case: Case, guest: GuestId, result: GuestResult | None) -> Iterator[s
 def _is_excused(case: Case, guest: SimGuest, result: GuestResult) -> bool:
     policy = resolve(case.script.config, guest.facts)
     if result.outcome is Outcome.SKIPPED:
-        elsewhere = policy.boot.managed_elsewhere or guest.nature.manager
+        elsewhere = policy.boot.managed_elsewhere or guest.info.manager
         return bool(elsewhere) or not policy.boot.restore
     if result.outcome is Outcome.HELD:
         return _may_be_held(case, guest, policy)

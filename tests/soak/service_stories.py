@@ -8,7 +8,9 @@ import traceback
 
 from guestctl.config.config import Config
 from guestctl.config.settings import Shutdown
-from guestctl.model.guest import Scope, State, StoppedBy
+from guestctl.model.guest import State
+from guestctl.model.options import Scope
+from guestctl.model.stop import StoppedBy
 from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Save, Start
 from tests.sim.chronicle import By
 from tests.sim.service import ServedHost, tell
@@ -108,7 +110,7 @@ class _Story:
         await host.restart(self._dice.choice((0.0, 1.0, 30.0)))
         assert host.touched[touched:] == []
 
-    async def _shutdown_is_called_off(self, host: ServedHost) -> None:
+    async def _shutdown_is_cancelled(self, host: ServedHost) -> None:
         await self._quiet(host)
         before, crashed = host.up, self._crashed(host)
         self._tell("a shutdown is announced")
@@ -118,7 +120,7 @@ class _Story:
             self._tell("the service is killed, and starts again")
             host.kill()
             await host.serve(self._dice.choice((0.0, 2.0)))
-        self._tell("it is called off")
+        self._tell("it is cancelled")
         host.call_off()
         await asyncio.sleep(QUIET)
         assert self._missing(host, before) == []
@@ -131,7 +133,7 @@ class _Story:
         _libvirtd_is_killed,
         _service_is_killed,
         _service_is_restarted,
-        _shutdown_is_called_off,
+        _shutdown_is_cancelled,
     )
 
     # -- the host's end --------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import pytest
 
 from guestctl.config.config import Config
 from guestctl.config.settings import Shutdown
-from guestctl.model.guest import Scope, State
+from guestctl.model.guest import State
+from guestctl.model.options import Scope
 from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Save, Start
 from tests.sim.chronicle import By
 from tests.sim.service import ServedHost, tell
@@ -152,7 +153,7 @@ def test_the_service_is_killed_as_it_brings_guests_back(name: str, sequel: Seque
 
 
 @every_host
-def test_the_service_is_killed_as_a_shutdown_is_called_off(name: str) -> None:
+def test_the_service_is_killed_as_a_shutdown_is_cancelled(name: str) -> None:
     async def story(host: ServedHost, cut: Cut) -> None:
         await host.serve(5)
         await host.terminate()

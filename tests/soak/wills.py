@@ -189,8 +189,10 @@ class _Story:
         guest.told.append(deed.what)
         self._host.happen(f"{guest.name} {deed.what}")
         ignored = deed.what == "is asked to shut down" and sim.behaviour.button is IGNORED_BUTTON
-        deaf = deed.what == "is asked through its agent" and sim.behaviour.agent is Agent.NONE
-        if not (ignored or deaf):
+        disconnected = (
+            deed.what == "is asked through its agent" and sim.behaviour.agent is Agent.NONE
+        )
+        if not (ignored or disconnected):
             guest.wants(deed.will)
         if ignored:
             guest.is_asked()

@@ -180,31 +180,31 @@ class Host(Domains):
         """Whether the host, off now, went down in order to come up again; `boot` does that."""
         return self._nspawn is not None and self._nspawn.poll() == REBOOT_STATUS
 
-    def poweroff(self, door: Argv | str = DOOR, timeout: float = 120) -> float:
+    def poweroff(self, trigger: Argv | str = DOOR, timeout: float = 120) -> float:
         """Run the command that ends the host and wait until it is off; the seconds it took."""
         began = time.monotonic()
-        child = self.popen(door, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = self.popen(trigger, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             self.wait_off(timeout)
         except TimeoutError as error:
-            raise TimeoutError(f"{error}; status of {door}: {child.poll()}") from None
+            raise TimeoutError(f"{error}; status of {trigger}: {child.poll()}") from None
         return time.monotonic() - began
 
-    def reboot(self, door: Argv | str = "systemctl reboot", timeout: float = 120) -> float:
+    def reboot(self, trigger: Argv | str = "systemctl reboot", timeout: float = 120) -> float:
         """Run the command that reboots the host, switch it on again; the seconds to be down."""
-        seconds = self.poweroff(door, timeout)
+        seconds = self.poweroff(trigger, timeout)
         if not self.wants_reboot:
             raise RuntimeError(f"{self.name} went off, not for a reboot")
         self.boot()
         return seconds
 
     def soft_reboot(
-        self, door: Argv | str = "systemctl soft-reboot", timeout: float = 120
+        self, trigger: Argv | str = "systemctl soft-reboot", timeout: float = 120
     ) -> float:
         """Have a new userspace on the same kernel; the seconds until the old one was gone."""
         began, before = time.monotonic(), self._soft_reboots()
         self.up_since = time.time_ns()
-        self.popen(door, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.popen(trigger, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: self._soft_reboots() > before, timeout, f"new userspace of {self.name}")
         seconds = time.monotonic() - began
         self.wait_up()

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from guestctl.config.settings import Boot, Shutdown
 from guestctl.decisions.policy import Policy
-from guestctl.model.guest import GuestFacts, GuestId, Known, Method, Scope, State, StoppedBy, Wanted
+from guestctl.model.guest import GuestFacts, GuestId, State
+from guestctl.model.options import Method, Scope
+from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.stop import StoppedBy
 
 URI = "qemu:///system"
 BOOT = "boot-now"
@@ -35,10 +38,10 @@ def off(name: str = "web", number: int = 1, **differs: Any) -> GuestFacts:
     return guest(name, number, **{"state": State.SHUT_OFF, "reason": "shutdown", **differs})
 
 
-def known(number: int = 1, name: str = "web", **differs: Any) -> Known:
+def known(number: int = 1, name: str = "web", **differs: Any) -> GuestRecord:
     """What the ledger says of a guest that was up in this boot, but for what differs."""
     says = {"wanted": Wanted.ON, "up_boot": BOOT, **differs}
-    return Known(guest_id(number), name, **says)
+    return GuestRecord(guest_id(number), name, **says)
 
 
 def policy(boot: Boot | None = None, **shutdown: Any) -> Policy:
@@ -83,10 +86,10 @@ policies = st.builds(
 )
 
 
-def knowledge_of(facts: GuestFacts) -> st.SearchStrategy[Known | None]:
+def knowledge_of(facts: GuestFacts) -> st.SearchStrategy[GuestRecord | None]:
     """Whatever a ledger may say of this guest."""
     return st.none() | st.builds(
-        Known,
+        GuestRecord,
         id=st.just(facts.id),
         name=st.just(facts.name),
         wanted=st.none() | st.sampled_from(Wanted),

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.decisions.attribution import PROMPT, Heard, Intent, remember, verdict
+from guestctl.decisions.attribution import PROMPT, remember, verdict
 from guestctl.model.event import EventKind, GuestEvent
-from guestctl.model.guest import Certainty, How, Step, StoppedBy, Verdict
+from guestctl.model.plan import Step
+from guestctl.model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
 from tests.unit.makers import guest_id
 
 WINDOW = 300.0

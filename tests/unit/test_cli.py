@@ -239,7 +239,7 @@ def test_check(command: Command) -> None:
     assert "cannot be read" in command.run("check", command.home / "absent", status=2).stderr
 
 
-PLAN_FIELDS = {"name", "uuid", "uri", "state", "steps", "left_out", "verdict", "reason"}
+PLAN_FIELDS = {"name", "uuid", "uri", "state", "steps", "left_out", "outcome", "reason"}
 
 
 def test_policy_comes_from_the_configuration(command: Command) -> None:
@@ -517,7 +517,7 @@ def test_a_wanted_guest_that_is_no_more_is_named(command: Command) -> None:
 RUN_FIELDS = {
     "id",
     "kind",
-    "door",
+    "trigger",
     "boot",
     "pid",
     "begun",
@@ -540,7 +540,7 @@ def test_the_trail_and_the_history_tell_what_was_done(command: Command) -> None:
     assert run.keys() == RUN_FIELDS
     assert run["steps"][0].keys() == {"name", "step", "begun", "ended", "end", "reason"}
     assert run["guests"][0].keys() == {"name", "outcome", "reason"}
-    assert (run["kind"], run["door"], run["ok"]) == ("preserve", "command", True)
+    assert (run["kind"], run["trigger"], run["ok"]) == ("preserve", "command", True)
     assert [(g["name"], g["outcome"]) for g in run["guests"]] == [("test", "saved")]
     assert command.run("why", "test").stdout.count("guestctl:preserve") == len(trail)
     assert "    test: saved" in command.run("history").stdout

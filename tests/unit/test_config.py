@@ -27,7 +27,7 @@ from guestctl.config.settings import (
     Shutdown,
     UserShutdown,
 )
-from guestctl.model.guest import Method, Scope, Unverifiable, UserAction
+from guestctl.model.options import Method, Scope, Unverifiable, UserAction
 from tests.unit.command import Command
 
 

@@ -17,17 +17,8 @@ from guestctl.cli.exits import complain
 from guestctl.cli.results import as_json, print_result, summary
 from guestctl.cli.text import print_table, printable
 from guestctl.decisions.plan import plan_guest_down
-from guestctl.model.guest import (
-    Door,
-    GuestResult,
-    Outcome,
-    Plan,
-    RunKind,
-    RunResult,
-    Step,
-    StepEnd,
-    StepResult,
-)
+from guestctl.model.plan import Outcome, Plan, RunKind, Step
+from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from tests.unit.makers import guest, guest_id, policy, texts
 
 NASTY = ["[bold]x[/bold]", "[/]", "\x1b[2J", "\x1b]0;title\x07", "a\nb", "\u202egnp", "\r", "\x9b"]
@@ -39,7 +30,7 @@ def go_through(display: Display, name: str, number: int = 1) -> None:
     """All that a report can hear of one guest."""
     one = guest(name, number)
     plan = plan_guest_down(RunKind.PRESERVE, one, policy())
-    display.run_begins(Plan(RunKind.PRESERVE, (plan,)), Door.COMMAND)
+    display.run_begins(Plan(RunKind.PRESERVE, (plan,)), Trigger.COMMAND)
     display.guest_added(plan)
     display.step_begins(one, Step.SAVE, 600)
     display.progress(one, 0.5, f"note of {name}")
@@ -130,7 +121,7 @@ def test_a_thousand_guests_fit_the_screen_and_those_at_work_come_first() -> None
     plans = [
         plan_guest_down(RunKind.PRESERVE, guest(f"guest-{n}", n), policy()) for n in range(1000)
     ]
-    table.run_begins(Plan(RunKind.PRESERVE, tuple(plans)), Door.HOST_STOP)
+    table.run_begins(Plan(RunKind.PRESERVE, tuple(plans)), Trigger.HOST_STOP)
     for n in range(999):
         table.guest_ends(GuestResult(guest_id(n), f"guest-{n}", Outcome.SAVED, seconds=1.0))
     lines = drawn_lines(table, drawn)

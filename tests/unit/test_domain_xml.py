@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guestctl.host.libvirt.domain_xml import read_nature, runs_a_system
-from guestctl.model.guest import Disk, DiskKind, Nature
+from guestctl.host.libvirt.domain_xml import read_domain_info, runs_a_system
+from guestctl.model.guest import Disk, DiskKind, DomainInfo
 
 FILE, BLOCK, OTHER = DiskKind.FILE, DiskKind.BLOCK, DiskKind.OTHER
 
@@ -19,7 +19,7 @@ def domain(inside: str) -> str:
 
 def disks_of(inside: str) -> tuple[Disk, ...] | None:
     """The disks that the XML names."""
-    return read_nature(domain(inside)).disks
+    return read_domain_info(domain(inside)).disks
 
 
 # What rules a save out
@@ -37,12 +37,12 @@ UNSAVABLE = [
 
 @pytest.mark.parametrize(("inside", "reason"), UNSAVABLE)
 def test_what_rules_a_save_out(inside: str, reason: str) -> None:
-    (found,) = read_nature(domain(inside)).unsavable
+    (found,) = read_domain_info(domain(inside)).unsavable
     assert reason in found
 
 
 def test_a_container_is_not_saved() -> None:
-    (found,) = read_nature("<domain type='lxc'><name>web</name></domain>").unsavable
+    (found,) = read_domain_info("<domain type='lxc'><name>web</name></domain>").unsavable
     assert "container" in found
 
 
@@ -74,12 +74,12 @@ SAVABLE = [
 
 @pytest.mark.parametrize("inside", SAVABLE)
 def test_what_does_not(inside: str) -> None:
-    assert read_nature(domain(inside)).unsavable == ()
+    assert read_domain_info(domain(inside)).unsavable == ()
 
 
 def test_every_reason_is_given() -> None:
     inside = "<cpu migratable='off'/><devices><hostdev/><disk><shareable/></disk></devices>"
-    assert len(read_nature(domain(inside)).unsavable) == 3
+    assert len(read_domain_info(domain(inside)).unsavable) == 3
 
 
 # Managers
@@ -101,11 +101,11 @@ MANAGERS = [
 
 @pytest.mark.parametrize(("inside", "manager"), MANAGERS)
 def test_managers(inside: str, manager: str | None) -> None:
-    assert read_nature(domain(f"<metadata>{inside}</metadata>")).manager == manager
+    assert read_domain_info(domain(f"<metadata>{inside}</metadata>")).manager == manager
 
 
 def test_a_namespace_elsewhere_is_no_manager() -> None:
-    assert read_nature(domain("<k:x xmlns:k='http://kubevirt.io'/>")).manager is None
+    assert read_domain_info(domain("<k:x xmlns:k='http://kubevirt.io'/>")).manager is None
 
 
 # Disks
@@ -174,21 +174,21 @@ def test_a_guest_without_disks_is_not_one_that_cannot_be_read() -> None:
 
 def test_the_digest_is_of_the_definition_where_there_is_one() -> None:
     running, defined = domain("<a/>"), domain("<b/>")
-    assert read_nature(running, defined).digest == read_nature(defined).digest
-    assert read_nature(running).digest != read_nature(defined).digest
-    assert len(read_nature(running).digest) == 16
+    assert read_domain_info(running, defined).digest == read_domain_info(defined).digest
+    assert read_domain_info(running).digest != read_domain_info(defined).digest
+    assert len(read_domain_info(running).digest) == 16
 
 
 # Whatever comes
 
 
-def holds(nature: Nature) -> None:
+def holds(info: DomainInfo) -> None:
     """What is true of every answer."""
-    if nature.disks is None:
-        assert nature.unsavable[0].startswith("its XML cannot be read: ")
-        assert (nature.manager, nature.digest) == (None, "")
+    if info.disks is None:
+        assert info.unsavable[0].startswith("its XML cannot be read: ")
+        assert (info.manager, info.digest) == (None, "")
     else:
-        assert nature.digest
+        assert info.digest
 
 
 LAUGHS = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 12))
@@ -212,14 +212,14 @@ HOSTILE = {
 
 @pytest.mark.parametrize("xml", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_xml_is_no_error(xml: str) -> None:
-    holds(read_nature(xml))
+    holds(read_domain_info(xml))
 
 
 @pytest.mark.parametrize("xml", ["", "web", "<domain>", "<domain>\udcff</domain>"])
 def test_what_cannot_be_read_speaks_against_a_save(xml: str) -> None:
-    nature = read_nature(xml, "<domain/>")
-    assert nature.disks is None
-    assert nature.unsavable
+    info = read_domain_info(xml, "<domain/>")
+    assert info.disks is None
+    assert info.unsavable
 
 
 def test_huge_xml_is_read() -> None:
@@ -254,15 +254,15 @@ elements: st.SearchStrategy[str] = st.recursive(
 
 @given(st.lists(elements, max_size=6).map("".join))
 def test_any_xml_with_these_words_is_read(inside: str) -> None:
-    nature = read_nature(domain(inside))
-    assert nature.disks is not None
-    holds(nature)
+    info = read_domain_info(domain(inside))
+    assert info.disks is not None
+    holds(info)
 
 
 @given(st.text(), st.text())
 @example("<domain/>", "\udcff")
 def test_any_text_is_no_error(xml: str, definition: str) -> None:
-    holds(read_nature(xml, definition))
+    holds(read_domain_info(xml, definition))
 
 
 SOUND = domain(UNSAVABLE[0][0] + "<os><nvram>/n</nvram></os>")
@@ -270,14 +270,14 @@ SOUND = domain(UNSAVABLE[0][0] + "<os><nvram>/n</nvram></os>")
 
 @given(st.integers(0, len(SOUND) - 1), st.characters())
 def test_a_changed_character_is_no_error(place: int, character: str) -> None:
-    holds(read_nature(SOUND[:place] + character + SOUND[place + 1 :]))
+    holds(read_domain_info(SOUND[:place] + character + SOUND[place + 1 :]))
 
 
 def test_the_data_file_of_a_disk_is_one_of_its_disks() -> None:
     store = "<dataStore type='file'><format type='raw'/><source file='/d.raw'/></dataStore>"
     disk = f"<disk type='file'><source file='/a.qcow2'/>{store}</disk>"
-    nature = read_nature(f"<domain><devices>{disk}</devices></domain>")
-    names = [disk.name for disk in nature.disks or ()]
+    info = read_domain_info(f"<domain><devices>{disk}</devices></domain>")
+    names = [disk.name for disk in info.disks or ()]
     assert names == ["/a.qcow2", "/d.raw"]
 
 
@@ -287,7 +287,7 @@ def channel(name: str, state: str) -> str:
 
 
 def test_whether_an_agent_listens() -> None:
-    assert read_nature(channel("org.qemu.guest_agent.0", "connected")).has_agent
-    assert not read_nature(channel("org.qemu.guest_agent.0", "disconnected")).has_agent
-    assert not read_nature(channel("com.redhat.spice.0", "connected")).has_agent
-    assert not read_nature(domain("")).has_agent
+    assert read_domain_info(channel("org.qemu.guest_agent.0", "connected")).has_agent
+    assert not read_domain_info(channel("org.qemu.guest_agent.0", "disconnected")).has_agent
+    assert not read_domain_info(channel("com.redhat.spice.0", "connected")).has_agent
+    assert not read_domain_info(domain("")).has_agent

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from guestctl.decisions.staleness import Comparison, Found, Stamp, Truth, to_text
-from guestctl.model.guest import Disk, DiskKind, GuestFacts, Nature, PastSave, SaveState
+from guestctl.decisions.staleness import Comparison, Truth, to_text
+from guestctl.model.guest import Disk, DiskKind, DomainInfo, GuestFacts
+from guestctl.model.save import Found, PastSave, SaveState, Stamp
 from guestctl.runs.context import LOOK_LIMIT
-from guestctl.runs.save_check import Evidence, examine, image_text, look_for_save, take
+from guestctl.runs.save_check import SaveStamps, examine, image_text, look_for_save, take
 from tests.sim.loop import run
 from tests.unit.makers import BOOT, EARLIER_BOOT, off
 
@@ -19,7 +20,7 @@ A, B = Disk(DiskKind.FILE, "/a"), Disk(DiskKind.FILE, "/b")
 IMAGE = Stamp(Disk(DiskKind.FILE, "/web.save"), Found.PRESENT, 1, 10, 100)
 SEEN = (Stamp(A, Found.PRESENT, 2, 20, 200), Stamp(B, Found.PRESENT, 3, 30, 300))
 FOLDER = Stamp(Disk(DiskKind.FILE, "/save"), Found.PRESENT, 9)
-WEB = off(saved=True, nature=Nature(disks=(A, B)))
+WEB = off(saved=True, info=DomainInfo(disks=(A, B)))
 PATIENCE = 60.0
 
 Change = Callable[["FakeStorage"], None]
@@ -343,19 +344,19 @@ def test_an_image_that_cannot_be_stamped_is_not_known(image: Stamp | None) -> No
     storage = FakeStorage()
     storage.save = image
     assert run(image_text(storage, WEB)) is None
-    assert run(take(storage, WEB)) == Evidence(None, to_text(SEEN))
+    assert run(take(storage, WEB)) == SaveStamps(None, to_text(SEEN))
 
 
 def test_what_hangs_is_not_known() -> None:
     storage = FakeStorage()
     storage.hangs = {"stamps", "image"}
-    assert run(take(storage, WEB)) == Evidence(None, None)
+    assert run(take(storage, WEB)) == SaveStamps(None, None)
 
 
 def test_disks_that_are_not_known_are_not_stamped() -> None:
-    nameless = replace(WEB, nature=Nature(disks=None))
+    nameless = replace(WEB, info=DomainInfo(disks=None))
     assert run(take(FakeStorage(), nameless)).stamps is None
-    assert run(take(FakeStorage(), replace(WEB, nature=Nature(disks=())))).stamps == "[]"
+    assert run(take(FakeStorage(), replace(WEB, info=DomainInfo(disks=())))).stamps == "[]"
 
 
 # A save that nobody can see

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guestctl.model.event import EventKind, GuestEvent
-from guestctl.service.stops import Hearing
+from guestctl.service.stops import EventHistory
 from tests.unit.makers import guest_id
 
 GUEST = guest_id()
@@ -12,9 +12,9 @@ STARTED = GuestEvent(GUEST, "web", EventKind.STARTED, "booted")
 AGENT = GuestEvent(GUEST, "web", EventKind.AGENT, "connected")
 
 
-def hearing() -> Hearing:
+def hearing() -> EventHistory:
     """One that listens."""
-    made = Hearing()
+    made = EventHistory()
     made.begin(7.0, monitored=True)
     return made
 

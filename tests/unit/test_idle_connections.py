@@ -65,8 +65,8 @@ async def until(what: Callable[[], bool]) -> None:
 
 async def work(of: LibvirtHypervisor, times: int) -> None:
     """Calls on the connections for jobs, all at the same time."""
-    found = await asyncio.gather(*(of.natures([GUEST]) for _ in range(times)))
-    assert all(GUEST in natures for natures in found)
+    found = await asyncio.gather(*(of.domain_info([GUEST]) for _ in range(times)))
+    assert all(GUEST in domain_info for domain_info in found)
 
 
 def test_connections_for_jobs_are_closed_when_the_work_is_done(connections: Connections) -> None:
@@ -106,12 +106,12 @@ def test_work_in_time_keeps_a_connection(
 
 def test_the_one_that_hears_events_stays(connections: Connections) -> None:
     async def scene(of: LibvirtHypervisor) -> None:
-        deaf = await of.attend()
+        disconnected = await of.subscribe()
         await asyncio.gather(*(of.guests() for _ in range(6)))
         assert connections.opened == 2
         await until(lambda: connections.closed == 1)
         await asyncio.sleep(4 * SOON)
         assert connections.closed == 1
-        assert not deaf.is_set()
+        assert not disconnected.is_set()
 
     served(scene)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from guestctl.config.config import Config
-from guestctl.model.guest import Door, Outcome, RunKind, RunResult, State
-from guestctl.runs.bring_up import Ascent
+from guestctl.model.guest import State
+from guestctl.model.plan import Outcome, RunKind
+from guestctl.model.result import RunResult, Trigger
+from guestctl.runs.bring_up import BringUp
 from guestctl.runs.context import read_all
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
-from guestctl.runs.take_down import Ladder
+from guestctl.runs.take_down import TakeDown
 from tests.sim.behaviour import GuestSpec
 from tests.sim.loop import run
 from tests.sim.world import SimHost
@@ -22,21 +24,21 @@ FAULTS = [KeyError("a bug"), RuntimeError("a bug"), AssertionError("a bug"), OSE
 @pytest.fixture(params=FAULTS, ids=repr)
 def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second guest that is taken down, or brought up, meets a bug."""
-    prepare = Ladder._prepare
-    prepare_up = Ascent.prepare
+    prepare = TakeDown._prepare
+    prepare_up = BringUp.prepare
 
-    async def down(ladder: Ladder) -> None:
+    async def down(ladder: TakeDown) -> None:
         if ladder._guest.name == "b":
             raise request.param
         await prepare(ladder)
 
-    async def up(ascent: Ascent) -> bool:
+    async def up(ascent: BringUp) -> bool:
         if ascent._guest.name == "b":
             raise request.param
         return await prepare_up(ascent)
 
-    monkeypatch.setattr(Ladder, "_prepare", down)
-    monkeypatch.setattr(Ascent, "prepare", up)
+    monkeypatch.setattr(TakeDown, "_prepare", down)
+    monkeypatch.setattr(BringUp, "prepare", up)
 
 
 def _outcomes(result: RunResult) -> dict[str, Outcome]:
@@ -57,8 +59,8 @@ def test_the_others_are_taken_to_safety() -> None:
         with SimHost([GuestSpec(name) for name in NAMES]) as host:
             process = host.process()
             seen = await read_all(process.connections)
-            door = Door.HOST_STOP
-            result = await preserve(process.world, Config(), RunKind.PRESERVE, door, seen)
+            trigger = Trigger.HOST_STOP
+            result = await preserve(process.context, Config(), RunKind.PRESERVE, trigger, seen)
             _check(result, Outcome.SAVED)
 
     run(main())
@@ -72,7 +74,7 @@ def test_the_others_are_brought_back() -> None:
             process = host.process()
             seen = await read_all(process.connections)
             named = frozenset(guest.id for guest in seen.guests)
-            result = await restore(process.world, Config(), Door.COMMAND, seen, named)
+            result = await restore(process.context, Config(), Trigger.COMMAND, seen, named)
             _check(result, Outcome.STARTED)
 
     run(main())

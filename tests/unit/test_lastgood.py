@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.config import last_good as lastgood
+from guestctl.config import last_good
 
 GOOD, BETTER, BROKEN = (f'[shutdown]\ndeadline = "{text}"\n' for text in ("10min", "20min", "soon"))
 
@@ -20,28 +20,28 @@ def file(tmp_path: Path) -> Path:
 
 
 def _deadline(file: Path, state: Path) -> tuple[float, str, int]:
-    loaded = lastgood.load(file, state)
+    loaded = last_good.load(file, state)
     return loaded.config.shutdown.deadline, loaded.source, len(loaded.problems)
 
 
 def test_a_good_one_is_used_and_a_broken_one_is_not(file: Path, tmp_path: Path) -> None:
     assert _deadline(file, tmp_path) == (600.0, "", 0)
-    lastgood.keep(file, tmp_path)
+    last_good.keep(file, tmp_path)
     file.write_text(BROKEN)
     assert _deadline(file, tmp_path) == (600.0, "the last good configuration", 1)
 
 
 def test_the_newest_good_one_counts(file: Path, tmp_path: Path) -> None:
-    lastgood.keep(file, tmp_path)
+    last_good.keep(file, tmp_path)
     file.write_text(BETTER)
-    lastgood.keep(file, tmp_path)
+    last_good.keep(file, tmp_path)
     file.write_text(BROKEN)
     assert _deadline(file, tmp_path)[0] == 1200.0
 
 
 def test_without_a_copy_what_is_right_is_used(file: Path, tmp_path: Path) -> None:
     file.write_text("[boot]\nparallel = 2\n" + BROKEN)
-    loaded = lastgood.load(file, tmp_path)
+    loaded = last_good.load(file, tmp_path)
     assert loaded.config.boot.parallel == 2
     assert loaded.source == "what is right in the configuration"
 
@@ -50,7 +50,7 @@ def test_killed_at_any_moment_there_is_a_copy(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also between the two renames."""
-    lastgood.keep(file, tmp_path)
+    last_good.keep(file, tmp_path)
     renamed: list[Path] = []
     rename = Path.rename
 
@@ -62,11 +62,11 @@ def test_killed_at_any_moment_there_is_a_copy(
 
     monkeypatch.setattr(Path, "rename", rename_once)
     with pytest.raises(KeyboardInterrupt):
-        lastgood.keep(file, tmp_path)
+        last_good.keep(file, tmp_path)
     file.write_text(BROKEN)
     assert _deadline(file, tmp_path) == (600.0, "the last good configuration", 1)
     monkeypatch.undo()
     file.write_text(BETTER)
-    lastgood.keep(file, tmp_path)
+    last_good.keep(file, tmp_path)
     file.write_text(BROKEN)
     assert _deadline(file, tmp_path)[0] == 1200.0

@@ -26,28 +26,16 @@ from guestctl.ledger.file import (
     copy_of,
     transaction,
 )
-from guestctl.ledger.ledger import KEPT_RUNS, Ledger, PastGuest, PastStep
+from guestctl.ledger.ledger import KEPT_RUNS, Ledger
 from guestctl.ledger.saves import KEPT_SAVES
-from guestctl.ledger.trail import KEPT, TrailEntry
+from guestctl.ledger.trail import KEPT
 from guestctl.ledger.writer import open_ledger, read_ledger, set_aside
-from guestctl.model.guest import (
-    Certainty,
-    Door,
-    GuestFacts,
-    GuestId,
-    GuestResult,
-    How,
-    Known,
-    Outcome,
-    RunKind,
-    RunResult,
-    Step,
-    StepEnd,
-    StepResult,
-    StoppedBy,
-    Verdict,
-    Wanted,
-)
+from guestctl.model.guest import GuestFacts, GuestId
+from guestctl.model.history import PastGuest, PastStep, TrailEntry
+from guestctl.model.plan import Outcome, RunKind, Step
+from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
+from guestctl.model.stop import Certainty, How, StoppedBy, Verdict
 from tests.unit.makers import BOOT, guest, guest_id, off, texts
 
 DONE = StepResult(Step.SAVE, StepEnd.DONE, 1.0)
@@ -66,14 +54,16 @@ def ledger() -> Iterator[Ledger]:
     db.close()
 
 
-def known_of(ledger: Ledger, facts: GuestFacts) -> Known:
+def known_of(ledger: Ledger, facts: GuestFacts) -> GuestRecord:
     """What the ledger says of the guest."""
     return ledger.guests()[facts.id]
 
 
-def a_run(ledger: Ledger, kind: RunKind = RunKind.PRESERVE, door: Door = Door.COMMAND) -> int:
+def a_run(
+    ledger: Ledger, kind: RunKind = RunKind.PRESERVE, trigger: Trigger = Trigger.COMMAND
+) -> int:
     """A run that was begun."""
-    return ledger.begin_run(kind, door, BOOT)
+    return ledger.begin_run(kind, trigger, BOOT)
 
 
 def end(ledger: Ledger, run: int, *guests: GuestResult) -> None:
@@ -87,13 +77,13 @@ def end(ledger: Ledger, run: int, *guests: GuestResult) -> None:
 def test_a_guest_seen_up_is_wanted_on(ledger: Ledger) -> None:
     ledger.want(guest(), Wanted.OFF, StoppedBy.USER)
     ledger.seen_up(guest(), BOOT)
-    assert known_of(ledger, guest()) == Known(guest_id(), "web", Wanted.ON, up_boot=BOOT)
+    assert known_of(ledger, guest()) == GuestRecord(guest_id(), "web", Wanted.ON, up_boot=BOOT)
 
 
 def test_a_guest_that_is_taken_down_is_owed_a_start(ledger: Ledger) -> None:
     ledger.seen_up(guest(), BOOT)
     ledger.taking_down(guest())
-    assert known_of(ledger, guest()) == Known(
+    assert known_of(ledger, guest()) == GuestRecord(
         guest_id(), "web", Wanted.ON, StoppedBy.HOST, 1, BOOT, taken_down=True
     )
 
@@ -150,7 +140,7 @@ def test_a_hold_outlives_everything_but_its_release(ledger: Ledger) -> None:
 
 def test_a_hold_alone_decides_nothing(ledger: Ledger) -> None:
     ledger.hold(off(), "")
-    assert known_of(ledger, off()) == Known(guest_id(), "web", hold="")
+    assert known_of(ledger, off()) == GuestRecord(guest_id(), "web", hold="")
 
 
 def test_a_renamed_guest_is_the_same_guest(ledger: Ledger) -> None:
@@ -237,9 +227,9 @@ def test_a_trail_is_in_the_order_in_which_it_was_written(ledger: Ledger) -> None
 
 
 def test_a_run_counts_as_cut_off_until_it_has_ended(ledger: Ledger) -> None:
-    run = ledger.begin_run(RunKind.PRESERVE, Door.HOST_STOP, BOOT)
+    run = ledger.begin_run(RunKind.PRESERVE, Trigger.HOST_STOP, BOOT)
     (cut_off,) = ledger.runs()
-    assert (cut_off.id, cut_off.kind, cut_off.door) == (run, RunKind.PRESERVE, Door.HOST_STOP)
+    assert (cut_off.id, cut_off.kind, cut_off.trigger) == (run, RunKind.PRESERVE, Trigger.HOST_STOP)
     assert (cut_off.boot, cut_off.begun, cut_off.ended, cut_off.ok) == (BOOT, 1, None, None)
     end(ledger, run)
     (ended,) = ledger.runs()
@@ -324,13 +314,13 @@ def test_without_a_run_of_its_own_a_step_is_still_recorded(ledger: Ledger) -> No
 # Whether this boot's restore was done: what happened in order, and the answer
 
 BEFORE = "boot-before"
-HOST_STOPS = (RunKind.PRESERVE, Door.HOST_STOP, BEFORE, True)
-RESTORED = (RunKind.RESTORE, Door.BOOT, BOOT, True)
-NOT_ALL = (RunKind.RESTORE, Door.BOOT, BOOT, False)
-CUT_OFF = (RunKind.RESTORE, Door.BOOT, BOOT, None)
-#: Kind, door, boot, and how it ended: well, not well, or None for cut off.
-Past = tuple[RunKind, Door, str, bool | None]
-BY_HAND: list[Past] = [(kind, Door.COMMAND, BOOT, True) for kind in RunKind]
+HOST_STOPS = (RunKind.PRESERVE, Trigger.HOST_STOP, BEFORE, True)
+RESTORED = (RunKind.RESTORE, Trigger.BOOT, BOOT, True)
+NOT_ALL = (RunKind.RESTORE, Trigger.BOOT, BOOT, False)
+CUT_OFF = (RunKind.RESTORE, Trigger.BOOT, BOOT, None)
+#: Kind, trigger, boot, and how it ended: well, not well, or None for cut off.
+Past = tuple[RunKind, Trigger, str, bool | None]
+BY_HAND: list[Past] = [(kind, Trigger.COMMAND, BOOT, True) for kind in RunKind]
 HISTORIES: list[tuple[list[Past], bool]] = [
     ([], False),
     ([HOST_STOPS], False),
@@ -338,21 +328,21 @@ HISTORIES: list[tuple[list[Past], bool]] = [
     ([HOST_STOPS, NOT_ALL], True),
     ([HOST_STOPS, CUT_OFF], False),
     ([HOST_STOPS, CUT_OFF, RESTORED], True),
-    ([(RunKind.RESTORE, Door.BOOT, BEFORE, True)], False),
-    ([RESTORED, (RunKind.PRESERVE, Door.HOST_STOP, BOOT, True)], False),
-    ([RESTORED, (RunKind.PRESERVE, Door.HOST_STOP, BOOT, None)], False),
+    ([(RunKind.RESTORE, Trigger.BOOT, BEFORE, True)], False),
+    ([RESTORED, (RunKind.PRESERVE, Trigger.HOST_STOP, BOOT, True)], False),
+    ([RESTORED, (RunKind.PRESERVE, Trigger.HOST_STOP, BOOT, None)], False),
     # What an operator has done in between neither does the boot's work nor undoes it.
     (BY_HAND, False),
     ([HOST_STOPS, *BY_HAND], False),
     ([RESTORED, *BY_HAND], True),
     ([CUT_OFF, *BY_HAND], False),
-    ([RESTORED, (RunKind.PRESERVE, Door.COMMAND, BOOT, None), RESTORED], True),
+    ([RESTORED, (RunKind.PRESERVE, Trigger.COMMAND, BOOT, None), RESTORED], True),
 ]
 
 
-def past(ledger: Ledger, kind: RunKind, door: Door, boot: str, ok: bool | None) -> int:
+def past(ledger: Ledger, kind: RunKind, trigger: Trigger, boot: str, ok: bool | None) -> int:
     """A run as it happened."""
-    run = ledger.begin_run(kind, door, boot)
+    run = ledger.begin_run(kind, trigger, boot)
     failed = () if ok else (GuestResult(guest_id(), "web", Outcome.FAILED),)
     if ok is not None:
         ledger.end_run(RunResult(kind, run, failed), [guest_id().uri])
@@ -369,7 +359,7 @@ def test_whether_the_restore_of_this_boot_was_done(
 
 
 def test_a_restore_that_was_interrupted_is_still_owed(ledger: Ledger) -> None:
-    run = ledger.begin_run(RunKind.RESTORE, Door.BOOT, BOOT)
+    run = ledger.begin_run(RunKind.RESTORE, Trigger.BOOT, BOOT)
     ledger.end_run(RunResult(RunKind.RESTORE, run, (), interrupted=True))
     assert (ledger.runs()[0].ok, ledger.restored_since_preserve(BOOT)) == (None, frozenset())
 
@@ -428,7 +418,7 @@ def test_any_text_is_kept_as_it_is(name: str, uri: str, reason: str, trail: list
     ledger.hold(facts, reason)
     for entry in trail:
         ledger.trail.add(facts.id, name, entry)
-    assert known_of(ledger, facts) == Known(facts.id, name, hold=reason)
+    assert known_of(ledger, facts) == GuestRecord(facts.id, name, hold=reason)
     assert [(e.source, e.reason) for e in ledger.trail.of(facts.id)] == [(name, t) for t in trail]
     assert list(ledger.known_as(name)) == [facts.id]
     db.close()
@@ -839,9 +829,9 @@ def test_the_schema_is_what_the_version_says() -> None:
 def test_what_a_run_has_begun_with_a_guest_is_known_until_its_end_is_seen(ledger: Ledger) -> None:
     ledger.seen_up(guest(), BOOT)
     ledger.taking_down(guest())
-    run = ledger.begin_run(RunKind.PRESERVE, Door.COMMAND, BOOT)
+    run = ledger.begin_run(RunKind.PRESERVE, Trigger.COMMAND, BOOT)
     ledger.begin_step(run, guest(), Step.SAVE)
-    operators = ledger.begin_run(RunKind.SHUTDOWN, Door.COMMAND, BOOT)
+    operators = ledger.begin_run(RunKind.SHUTDOWN, Trigger.COMMAND, BOOT)
     ledger.begin_step(operators, guest(), Step.POWEROFF)
     assert ledger.guests()[guest_id()].tried == {Step.SAVE}
     ledger.seen_down(guest_id())

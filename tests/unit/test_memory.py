@@ -13,12 +13,15 @@ from guestctl.config.config import Config
 from guestctl.decisions.attribution import verdict
 from guestctl.decisions.plan import plan_restore
 from guestctl.decisions.policy import resolve
-from guestctl.decisions.wanted import wish
+from guestctl.decisions.wanted import desired
 from guestctl.host.storage import HostStorage
 from guestctl.ledger.file import connect
 from guestctl.ledger.ledger import Ledger
-from guestctl.model.guest import Door, GuestFacts, RunKind, RunResult, State, Wanted
-from guestctl.runs.context import Seen, World
+from guestctl.model.guest import GuestFacts, State
+from guestctl.model.plan import RunKind
+from guestctl.model.record import Wanted
+from guestctl.model.result import RunResult, Trigger
+from guestctl.runs.context import Context, Inventory
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
 from tests.unit.makers import BOOT, URI, guest, off
@@ -46,17 +49,17 @@ def ledger() -> Iterator[Ledger]:
     db.close()
 
 
-def world(ledger: Ledger, boot: str, hypervisors: Any = None) -> World:
+def context(ledger: Ledger, boot: str, hypervisors: Any = None) -> Context:
     """A world without a hypervisor to act on, unless one is given."""
     scribe = DirectScribe(ledger)
-    return World(cast(Any, hypervisors or {}), HostStorage(), scribe, Display(), lambda: 1, boot)
+    return Context(cast(Any, hypervisors or {}), HostStorage(), scribe, Display(), lambda: 1, boot)
 
 
 def go_down(ledger: Ledger, *seen: GuestFacts) -> RunResult:
     """A preserve of guests none of which is up."""
-    looked = Seen(seen, {})
+    looked = Inventory(seen, {})
     return run_async(
-        preserve(world(ledger, BOOT), Config(), RunKind.PRESERVE, Door.HOST_STOP, looked)
+        preserve(context(ledger, BOOT), Config(), RunKind.PRESERVE, Trigger.HOST_STOP, looked)
     )
 
 
@@ -96,7 +99,7 @@ def test_a_guest_whose_first_start_fails_is_still_owed_one(ledger: Ledger, reaso
     ledger.seen_up(guest(), BOOT)
     ledger.taking_down(guest())
     ledger.want(facts, Wanted.ON)
-    assert wish(ledger.guests()[facts.id], facts, BOOT).wanted is Wanted.ON
+    assert desired(ledger.guests()[facts.id], facts, BOOT).wanted is Wanted.ON
 
 
 def test_an_operators_start_that_fails_is_not_taken_for_a_stop(ledger: Ledger) -> None:
@@ -104,22 +107,22 @@ def test_an_operators_start_that_fails_is_not_taken_for_a_stop(ledger: Ledger) -
     ledger.seen_up(guest(), BOOT)
     ledger.judge(facts, Wanted.OFF, verdict("shutdown"))
     ledger.want(facts, Wanted.ON)
-    assert wish(ledger.guests()[facts.id], facts, BOOT).wanted is Wanted.ON
+    assert desired(ledger.guests()[facts.id], facts, BOOT).wanted is Wanted.ON
 
 
 def test_a_transient_guest_that_ended_is_not_missed_for_ever(ledger: Ledger) -> None:
-    here = world(ledger, BOOT, {URI: None})
+    here = context(ledger, BOOT, {URI: None})
     transient = guest(persistent=False)
-    run_async(restore(here, Config(), Door.COMMAND, Seen((transient,), {})))
-    later = run_async(restore(here, Config(), Door.COMMAND, Seen((), {})))
+    run_async(restore(here, Config(), Trigger.COMMAND, Inventory((transient,), {})))
+    later = run_async(restore(here, Config(), Trigger.COMMAND, Inventory((), {})))
     assert later.guests == ()
 
 
 def test_nothing_is_inferred_from_a_state_that_could_not_be_read(ledger: Ledger) -> None:
-    here = world(ledger, BOOT, {URI: None})
+    here = context(ledger, BOOT, {URI: None})
     ledger.seen_up(guest(), BOOT)
     unknown = guest(state=State.UNKNOWN, reason="unknown")
     named_none: frozenset[Any] = frozenset()
-    run_async(restore(here, Config(), Door.COMMAND, Seen((unknown,), {}), named_none))
+    run_async(restore(here, Config(), Trigger.COMMAND, Inventory((unknown,), {}), named_none))
     assert ledger.guests()[unknown.id].wanted is Wanted.ON
     assert ledger.trail.of(unknown.id) == []

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestctl.model.event import Job, JobKind
-from guestctl.model.guest import GuestResult, Outcome, RunKind, RunResult, State
+from guestctl.model.guest import State
+from guestctl.model.plan import Outcome, RunKind
+from guestctl.model.result import GuestResult, RunResult
 from tests.unit.makers import guest, guest_id
 
 UP = {

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestctl.decisions.outcome import outcome_down, told_by_steps
-from guestctl.model.guest import GuestFacts, GuestResult, Outcome, State, Step, StepEnd, StepResult
+from guestctl.model.guest import GuestFacts, State
+from guestctl.model.plan import Outcome, Step
+from guestctl.model.result import GuestResult, StepEnd, StepResult
 from tests.unit.makers import guest, guest_id, guests, off
 
 Steps = tuple[StepResult, ...]

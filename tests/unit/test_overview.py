@@ -6,7 +6,11 @@ from hypothesis import given
 
 from guestctl.config.settings import Boot
 from guestctl.decisions.overview import Row, rows, unreadable
-from guestctl.model.guest import GuestFacts, Known, NextBoot, Scope, State, StoppedBy, Wanted
+from guestctl.model.guest import GuestFacts, State
+from guestctl.model.options import Scope
+from guestctl.model.plan import NextBoot
+from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.stop import StoppedBy
 from tests.unit.makers import (
     BOOT,
     always,
@@ -19,7 +23,7 @@ from tests.unit.makers import (
 )
 
 
-def row(facts: GuestFacts, says: Known | None = None) -> Row:
+def row(facts: GuestFacts, says: GuestRecord | None = None) -> Row:
     """The row of one guest under the default policy."""
     says_of = {facts.id: says} if says else {}
     (made,) = rows([facts], says_of, always(policy()), BOOT, owned=False)
@@ -77,7 +81,7 @@ def test_rows_are_sorted_by_name_and_then_by_what_tells_them_apart() -> None:
 
 @given(guests_and_knowledge)
 def test_every_guest_has_a_row_that_fits_the_contract(
-    pair: tuple[GuestFacts, Known | None],
+    pair: tuple[GuestFacts, GuestRecord | None],
 ) -> None:
     facts, says = pair
     found = row(facts, says)
@@ -98,7 +102,7 @@ def test_guests_behind_a_lost_connection_are_unknown_and_not_off() -> None:
         known(1, "on"),
         known(2, "off", wanted=Wanted.OFF, stopped_by=StoppedBy.USER, stopped_at=5),
         known(3, "held", hold="disk"),
-        Known(guest_id(4, "other:///"), "elsewhere", Wanted.ON),
+        GuestRecord(guest_id(4, "other:///"), "elsewhere", Wanted.ON),
     ]
     found = unreadable(says, [guest_id().uri])
     assert [(r.name, r.state, r.wanted, r.next_boot) for r in found] == [

@@ -18,18 +18,10 @@ from guestctl.decisions.plan import (
     plan_restore,
 )
 from guestctl.decisions.policy import Policy
-from guestctl.model.guest import (
-    GuestFacts,
-    GuestPlan,
-    Known,
-    Outcome,
-    RunKind,
-    Scope,
-    State,
-    Step,
-    StepPlan,
-    Wanted,
-)
+from guestctl.model.guest import GuestFacts, State
+from guestctl.model.options import Scope
+from guestctl.model.plan import GuestPlan, Outcome, RunKind, Step, StepPlan
+from guestctl.model.record import GuestRecord, Wanted
 from tests.unit.makers import (
     BOOT,
     EARLIER_BOOT,
@@ -95,7 +87,7 @@ def test_the_ladder_of_a_preserve(
 ) -> None:
     plan = plan_guest_down(PRESERVE, facts, chosen)
     assert steps_of(plan) == steps
-    assert plan.verdict is None
+    assert plan.outcome is None
     left_out = dict(plan.left_out)
     assert left_out.keys() == reasons.keys()
     assert all(words in left_out[step] for step, words in reasons.items())
@@ -115,13 +107,13 @@ def test_each_step_has_the_timeout_of_its_setting() -> None:
 def test_a_guest_for_which_policy_allows_nothing_is_skipped_with_every_reason() -> None:
     nothing = policy(save=Scope.NONE, shutdown=Scope.NONE, poweroff=Scope.NONE)
     plan = plan_guest_down(PRESERVE, guest(), nothing)
-    assert (plan.verdict, plan.reason) == (Outcome.SKIPPED, "policy allows no step")
+    assert (plan.outcome, plan.reason) == (Outcome.SKIPPED, "policy allows no step")
     assert [step for step, _ in plan.left_out] == list(DOWN)
 
 
 def test_a_guest_that_is_off_is_skipped() -> None:
     plan = plan_guest_down(PRESERVE, off(), policy())
-    assert (plan.verdict, plan.reason) == (Outcome.SKIPPED, "it is not running")
+    assert (plan.outcome, plan.reason) == (Outcome.SKIPPED, "it is not running")
 
 
 def test_a_preserve_is_for_all_that_are_up_by_name() -> None:
@@ -138,7 +130,7 @@ def test_a_preserve_is_for_all_that_are_up_by_name() -> None:
 def test_named_guests_are_all_accounted_for_and_no_others() -> None:
     seen = [guest("a", 1), off("b", 2), guest("c", 3)]
     plan = plan_down(PRESERVE, seen, always(policy()), named={guest_id(1), guest_id(2)})
-    assert [(g.guest.name, g.verdict) for g in plan.guests] == [("a", None), ("b", Outcome.SKIPPED)]
+    assert [(g.guest.name, g.outcome) for g in plan.guests] == [("a", None), ("b", Outcome.SKIPPED)]
 
 
 def test_naming_none_is_not_the_same_as_naming_nothing() -> None:
@@ -149,7 +141,7 @@ def test_naming_none_is_not_the_same_as_naming_nothing() -> None:
 def test_invariants_of_the_ladder(kind: RunKind, facts: GuestFacts, chosen: Policy) -> None:
     plan = plan_guest_down(kind, facts, chosen)
     steps, left_out = steps_of(plan), tuple(step for step, _ in plan.left_out)
-    assert (plan.verdict is None) == bool(steps)
+    assert (plan.outcome is None) == bool(steps)
     if not facts.up:
         assert steps == left_out == ()
         return
@@ -170,7 +162,7 @@ def test_a_plan_in_words_leaves_nothing_out(
     assert all(f"{step} (at most " in text for step in steps_of(plan))
     assert all(f"no {step}: {reason}" in text for step, reason in plan.left_out)
     assert plan.reason in text
-    assert plan.verdict is None or text.startswith(plan.verdict)
+    assert plan.outcome is None or text.startswith(plan.outcome)
 
 
 def test_plans_in_words() -> None:
@@ -194,19 +186,19 @@ UNKNOWN = guest(state=State.UNKNOWN, reason="unknown")
 @pytest.mark.parametrize("named", [None, {UNKNOWN.id}])
 def test_a_guest_of_unknown_state_is_no_guest_that_is_off(kind: RunKind, named: Any) -> None:
     (plan,) = plan_down(kind, [UNKNOWN], always(policy()), named).guests
-    assert plan.verdict is Outcome.UNKNOWN
+    assert plan.outcome is Outcome.UNKNOWN
     assert "not running" not in plan.reason
 
 
 def test_a_guest_of_unknown_state_is_not_started_on_suspicion() -> None:
     says = {UNKNOWN.id: known(taken_down=True, up_boot=None)}
     (plan,) = plan_restore([UNKNOWN], says, always(policy()), BOOT).guests
-    assert (plan.steps, plan.verdict) == ((), Outcome.UNKNOWN)
+    assert (plan.steps, plan.outcome) == ((), Outcome.UNKNOWN)
 
 
 # Up: the guest, what is known of it, and what an unnamed restore does
 
-ASCENTS: list[tuple[GuestFacts, Known | None, Step | Outcome | None]] = [
+ASCENTS: list[tuple[GuestFacts, GuestRecord | None, Step | Outcome | None]] = [
     (off(), known(taken_down=True, up_boot=None), Step.START),
     (off(saved=True), known(taken_down=True, up_boot=None), Step.RESUME),
     (off(), known(up_boot=EARLIER_BOOT), Step.START),
@@ -227,10 +219,12 @@ ASCENTS: list[tuple[GuestFacts, Known | None, Step | Outcome | None]] = [
 
 
 @pytest.mark.parametrize(("facts", "says", "expected"), ASCENTS)
-def test_a_restore(facts: GuestFacts, says: Known | None, expected: Step | Outcome | None) -> None:
+def test_a_restore(
+    facts: GuestFacts, says: GuestRecord | None, expected: Step | Outcome | None
+) -> None:
     plan = plan_restore([facts], {facts.id: says} if says else {}, always(policy()), BOOT)
     found = [step.step for guest_plan in plan.guests for step in guest_plan.steps]
-    found_verdicts = [guest_plan.verdict for guest_plan in plan.guests if guest_plan.verdict]
+    found_verdicts = [guest_plan.outcome for guest_plan in plan.guests if guest_plan.outcome]
     assert [*found, *found_verdicts] == ([] if expected is None else [expected])
 
 
@@ -243,10 +237,10 @@ def test_a_restore_says_why_a_guest_is_held() -> None:
 def test_a_guest_that_policy_does_not_bring_back_is_named_as_skipped() -> None:
     says = {guest_id(): known(taken_down=True, up_boot=None)}
     (plan,) = plan_restore([off()], says, always(policy(Boot(restore=False))), BOOT).guests
-    assert (plan.verdict, plan.reason) == (Outcome.SKIPPED, "policy: restore = false")
+    assert (plan.outcome, plan.reason) == (Outcome.SKIPPED, "policy: restore = false")
 
 
-NAMED: list[tuple[GuestFacts, Known | None, Step | Outcome]] = [
+NAMED: list[tuple[GuestFacts, GuestRecord | None, Step | Outcome]] = [
     (off(), None, Step.START),
     (off(saved=True), None, Step.RESUME),
     (off(), known(wanted=Wanted.OFF), Step.START),
@@ -259,7 +253,7 @@ NAMED: list[tuple[GuestFacts, Known | None, Step | Outcome]] = [
 
 @pytest.mark.parametrize(("facts", "says", "expected"), NAMED)
 def test_a_restore_of_a_named_guest(
-    facts: GuestFacts, says: Known | None, expected: Step | Outcome
+    facts: GuestFacts, says: GuestRecord | None, expected: Step | Outcome
 ) -> None:
     """Policy's restore = false is about what happens by itself, not about what is asked for."""
     chosen = policy(Boot(restore=False, start_timeout=77))
@@ -268,12 +262,12 @@ def test_a_restore_of_a_named_guest(
     if isinstance(expected, Step):
         assert plan.steps == (StepPlan(expected, 77),)
     else:
-        assert (plan.steps, plan.verdict) == ((), expected)
+        assert (plan.steps, plan.outcome) == ((), expected)
 
 
 @given(guests_and_knowledge, policies, st.booleans())
 def test_invariants_of_a_restore(
-    pair: tuple[GuestFacts, Known | None], chosen: Policy, is_named: bool
+    pair: tuple[GuestFacts, GuestRecord | None], chosen: Policy, is_named: bool
 ) -> None:
     facts, says = pair
     named = {facts.id} if is_named else None
@@ -298,6 +292,6 @@ def test_guests_that_libvirt_lost_are_named_unless_it_could_not_be_asked() -> No
         known(4, "undecided", wanted=None),
     ]
     (plan,) = plan_missing([off("there", 1)], says, ())
-    assert (plan.guest.name, plan.verdict, plan.steps) == ("lost", Outcome.GONE, ())
+    assert (plan.guest.name, plan.outcome, plan.steps) == ("lost", Outcome.GONE, ())
     assert plan.guest.state is State.UNKNOWN
     assert plan_missing([], says, [guest_id().uri]) == ()

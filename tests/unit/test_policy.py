@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from guestctl.config.config import Config, GuestOverride
 from guestctl.config.settings import Boot, Shutdown
 from guestctl.decisions.policy import Policy, in_scope, matches, resolve
-from guestctl.model.guest import Scope
+from guestctl.model.options import Scope
 from tests.unit.makers import guest, guest_id, guests, texts
 
 UUID = guest_id(1).uuid

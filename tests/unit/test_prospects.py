@@ -6,17 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.decisions.forecast import NO_PROSPECTS, OWN_SAVES, Prospects, share_room
-from guestctl.model.guest import (
-    GuestFacts,
-    GuestPlan,
-    Nature,
-    Outcome,
-    SaveRecord,
-    SaveState,
-    Step,
-    StepPlan,
-)
+from guestctl.decisions.forecast import NO_FORECAST, OWN_SAVES, SaveForecast, share_room
+from guestctl.model.guest import DomainInfo, GuestFacts
+from guestctl.model.plan import GuestPlan, Outcome, Step, StepPlan
+from guestctl.model.save import SaveRecord, SaveState
 from tests.unit.makers import URI, guest, guest_id
 
 GIB = 2**30
@@ -62,7 +55,7 @@ sizes = st.integers(0, 16 * GIB)
 def test_saves_never_take_more_than_the_room_beside_the_reserve(
     given_: tuple[GuestPlan, ...], room: int, reserve: int
 ) -> None:
-    shared = share_room(given_, Prospects(room={URI: room}, reserve=reserve))
+    shared = share_room(given_, SaveForecast(room={URI: room}, reserve=reserve))
     assert [p.guest for p in shared] == [p.guest for p in given_]
     taken = sum(p.guest.memory for p in shared if p.saves)
     assert taken <= max(0, room - reserve)
@@ -71,14 +64,14 @@ def test_saves_never_take_more_than_the_room_beside_the_reserve(
             ((step, reason),) = after.left_out
             assert step is Step.SAVE
             assert reason.startswith("no room: ")
-            assert after.steps or (after.verdict, after.reason) == (Outcome.FAILED, reason)
+            assert after.steps or (after.outcome, after.reason) == (Outcome.FAILED, reason)
         else:
             assert after == before
 
 
 @given(plans, sizes, sizes)
 def test_small_guests_go_first(given_: tuple[GuestPlan, ...], room: int, reserve: int) -> None:
-    shared = share_room(given_, Prospects(room={URI: room}, reserve=reserve))
+    shared = share_room(given_, SaveForecast(room={URI: room}, reserve=reserve))
     saved = [p.guest.memory for p in shared if p.saves]
     refused = [
         after.guest.memory
@@ -90,7 +83,7 @@ def test_small_guests_go_first(given_: tuple[GuestPlan, ...], room: int, reserve
 
 def test_a_guest_that_does_not_fit_goes_on_to_its_next_step() -> None:
     big, small = plan(1, 3 * GIB), plan(2, GIB)
-    shared = share_room([big, small], Prospects(room={URI: 4 * GIB}, reserve=GIB))
+    shared = share_room([big, small], SaveForecast(room={URI: 4 * GIB}, reserve=GIB))
     assert saving(shared) == ["g2"]
     assert shared[0].steps == LADDER[1:]
     (left_out,) = shared[0].left_out
@@ -100,20 +93,20 @@ def test_a_guest_that_does_not_fit_goes_on_to_its_next_step() -> None:
 
 
 def test_what_just_fits_is_saved() -> None:
-    assert saving(share_room([plan(1, GIB)], Prospects(room={URI: GIB}))) == ["g1"]
-    assert saving(share_room([plan(1, GIB)], Prospects(room={URI: GIB}, reserve=1))) == []
+    assert saving(share_room([plan(1, GIB)], SaveForecast(room={URI: GIB}))) == ["g1"]
+    assert saving(share_room([plan(1, GIB)], SaveForecast(room={URI: GIB}, reserve=1))) == []
 
 
 def test_earlier_reasons_stay() -> None:
     before = GuestPlan(guest(memory=GIB), LADDER[:2], ((Step.POWEROFF, "policy"),))
-    (after,) = share_room([before], Prospects(room={URI: 0}))
+    (after,) = share_room([before], SaveForecast(room={URI: 0}))
     assert [step for step, _ in after.left_out] == [Step.SAVE, Step.POWEROFF]
 
 
 def test_room_that_is_not_known_stops_no_save() -> None:
     given_ = (plan(1, 2**60),)
-    assert share_room(given_, NO_PROSPECTS) == given_
-    assert share_room(given_, Prospects(room={"other:///": 0}, reserve=GIB)) == given_
+    assert share_room(given_, NO_FORECAST) == given_
+    assert share_room(given_, SaveForecast(room={"other:///": 0}, reserve=GIB)) == given_
 
 
 # Estimates
@@ -121,34 +114,34 @@ def test_room_that_is_not_known_stops_no_save() -> None:
 
 def facts(memory: int = GIB, digest: str = "xml", number: int = 1) -> GuestFacts:
     """The guest whose save is estimated."""
-    return guest(number=number, memory=memory, nature=Nature(digest=digest))
+    return guest(number=number, memory=memory, info=DomainInfo(digest=digest))
 
 
 def test_without_a_save_there_is_no_estimate() -> None:
-    assert NO_PROSPECTS.estimate(facts()) is None
+    assert NO_FORECAST.estimate(facts()) is None
 
 
 def test_the_slowest_of_the_guests_last_saves() -> None:
     records = tuple(record(seconds) for seconds in (99.0, 3.0, 5.0, 4.0))
     assert OWN_SAVES == 3
-    assert Prospects(records).estimate(facts()) == 5.0
+    assert SaveForecast(records).estimate(facts()) == 5.0
 
 
 @pytest.mark.parametrize("state", FINISHED)
 def test_a_save_that_was_finished_counts(state: SaveState) -> None:
-    assert Prospects((record(7.0, state=state),)).estimate(facts()) == 7.0
+    assert SaveForecast((record(7.0, state=state),)).estimate(facts()) == 7.0
 
 
 @pytest.mark.parametrize("state", UNFINISHED)
 def test_a_save_that_was_not_finished_does_not_count(state: SaveState) -> None:
-    assert Prospects((record(7.0, state=state),)).estimate(facts()) is None
+    assert SaveForecast((record(7.0, state=state),)).estimate(facts()) is None
 
 
 def test_other_guests_tell_the_hosts_speed() -> None:
     """Also when the guest got other memory since."""
     records = (record(10.0, GIB, number=2), record(10.0, GIB, number=3), record(1.0, GIB, number=4))
-    assert Prospects(records).estimate(facts(2 * GIB)) == pytest.approx(20.0)
-    assert Prospects((record(10.0),)).estimate(facts(4 * GIB)) == pytest.approx(40.0)
+    assert SaveForecast(records).estimate(facts(2 * GIB)) == pytest.approx(20.0)
+    assert SaveForecast((record(10.0),)).estimate(facts(4 * GIB)) == pytest.approx(40.0)
 
 
 records = st.lists(
@@ -167,7 +160,7 @@ records = st.lists(
 def test_whatever_is_recorded_makes_an_estimate_or_none(
     past: tuple[SaveRecord, ...], memory: int
 ) -> None:
-    found = Prospects(past).estimate(facts(memory))
+    found = SaveForecast(past).estimate(facts(memory))
     assert found is None or found >= 0
 
 
@@ -180,17 +173,17 @@ def refused(digest: str, refusal: str | None = "has a vGPU") -> SaveRecord:
 
 
 def test_a_refusal_holds_as_long_as_the_xml_is_the_same() -> None:
-    prospects = Prospects((refused("xml"),))
-    assert prospects.refusal(facts()) == "libvirt refused the last one: has a vGPU"
-    assert prospects.refusal(facts(digest="changed")) == ""
-    assert prospects.refusal(facts(number=2)) == ""
+    forecast = SaveForecast((refused("xml"),))
+    assert forecast.refusal(facts()) == "libvirt refused the last one: has a vGPU"
+    assert forecast.refusal(facts(digest="changed")) == ""
+    assert forecast.refusal(facts(number=2)) == ""
 
 
 def test_only_the_last_save_counts() -> None:
-    assert Prospects((refused("xml"), record(1.0))).refusal(facts()) == ""
-    assert Prospects((record(1.0), refused("xml"))).refusal(facts()) != ""
-    assert Prospects((refused("xml", None),)).refusal(facts()) == ""
+    assert SaveForecast((refused("xml"), record(1.0))).refusal(facts()) == ""
+    assert SaveForecast((record(1.0), refused("xml"))).refusal(facts()) != ""
+    assert SaveForecast((refused("xml", None),)).refusal(facts()) == ""
 
 
 def test_xml_that_is_not_known_is_never_the_same() -> None:
-    assert Prospects((refused(""),)).refusal(facts(digest="")) == ""
+    assert SaveForecast((refused(""),)).refusal(facts(digest="")) == ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from guestctl.config.config import Config, GuestOverride, load
 from guestctl.config.sample import sample
 from guestctl.config.settings import SECTIONS, SETTINGS
-from guestctl.model.guest import Scope
+from guestctl.model.options import Scope
 
 SHIPPED = Path(__file__).parent.parent.parent / "etc/guestctl/guestctl.toml"
 _SETTING_LINE = re.compile(r"^#(?=[a-z-]+ = )", re.MULTILINE)

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from guestctl.ledger.file import connect
 from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.saves import KEPT_SAVES, Saves
-from guestctl.model.guest import Nature, PastSave, SaveRecord, SaveState, Step, StepEnd, StepResult
+from guestctl.model.guest import DomainInfo
+from guestctl.model.plan import Step
+from guestctl.model.result import StepEnd, StepResult
+from guestctl.model.save import PastSave, SaveRecord, SaveState
 from tests.unit.makers import BOOT, guest, guest_id
 
 WEB = guest_id()
@@ -35,7 +38,7 @@ def count(saves: Saves) -> int:
 
 def make(saves: Saves, image: str | None = "image", stamps: str | None = "stamps") -> None:
     """A save that went well."""
-    saves.begin(None, guest(memory=2**30, nature=Nature(digest="xml")))
+    saves.begin(None, guest(memory=2**30, info=DomainInfo(digest="xml")))
     saves.end(WEB, DONE)
     saves.stamp(WEB, image, stamps)
 
@@ -49,7 +52,7 @@ def test_a_guest_that_was_never_saved(saves: Saves) -> None:
 
 
 def test_a_save_from_its_beginning_to_its_end(saves: Saves) -> None:
-    saves.begin(None, guest(memory=2**30, nature=Nature(digest="xml")))
+    saves.begin(None, guest(memory=2**30, info=DomainInfo(digest="xml")))
     assert saves.newest(WEB) == PastSave(SaveState.BEGUN, None, None, None)
     saves.end(WEB, DONE)
     assert saves.newest(WEB) == PastSave(SaveState.DONE, None, None, None)
@@ -71,7 +74,7 @@ def test_a_save_that_did_not_end_well_failed(saves: Saves, end: StepEnd) -> None
 
 
 def test_a_refusal_is_kept_with_its_reason(saves: Saves) -> None:
-    saves.begin(None, guest(nature=Nature(digest="xml")))
+    saves.begin(None, guest(info=DomainInfo(digest="xml")))
     saves.end(WEB, StepResult(Step.SAVE, StepEnd.FAILED, 0.1, "has a vGPU", refused=True))
     (record,) = saves.all()
     assert (record.refusal, record.digest) == ("has a vGPU", "xml")

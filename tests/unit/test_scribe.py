@@ -21,8 +21,11 @@ from hypothesis import strategies as st
 from guestctl.ledger import writer as scribes
 from guestctl.ledger.file import connect_to_read
 from guestctl.ledger.ledger import Ledger
-from guestctl.ledger.writer import ThreadScribe
-from guestctl.model.guest import Door, GuestId, Known, RunKind, Step, Wanted
+from guestctl.ledger.writer import LedgerWriter
+from guestctl.model.guest import GuestId
+from guestctl.model.plan import RunKind, Step
+from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.result import Trigger
 from tests.unit.makers import BOOT, guest, guest_id
 from tests.unit.running import run_async
 
@@ -32,17 +35,17 @@ Trouble = list[str]
 
 
 @contextmanager
-def open_scribe(path: Path) -> Iterator[tuple[ThreadScribe, Trouble]]:
+def open_scribe(path: Path) -> Iterator[tuple[LedgerWriter, Trouble]]:
     """A scribe, closed in the end, and what it complained of."""
     trouble: Trouble = []
-    scribe = ThreadScribe(path, itertools.count(1).__next__, trouble.append)
+    scribe = LedgerWriter(path, itertools.count(1).__next__, trouble.append)
     try:
         yield scribe, trouble
     finally:
         scribe.close()
 
 
-def using(path: Path, use: Callable[[ThreadScribe], Awaitable[T]]) -> tuple[T, Trouble]:
+def using(path: Path, use: Callable[[LedgerWriter], Awaitable[T]]) -> tuple[T, Trouble]:
     """What a coroutine makes of a scribe, and what was complained of."""
 
     async def main() -> T:
@@ -124,7 +127,7 @@ class Gate:
 
 
 def test_what_was_awaited_is_durable(path: Path) -> None:
-    async def use(scribe: ThreadScribe) -> list[str]:
+    async def use(scribe: LedgerWriter) -> list[str]:
         await scribe(adding("first"), "")
         return reasons_in(path)
 
@@ -132,19 +135,19 @@ def test_what_was_awaited_is_durable(path: Path) -> None:
 
 
 def test_the_result_of_the_work_comes_back(path: Path) -> None:
-    async def use(scribe: ThreadScribe) -> tuple[str, dict[GuestId, Known]]:
-        nothing: dict[GuestId, Known] = {}
+    async def use(scribe: LedgerWriter) -> tuple[str, dict[GuestId, GuestRecord]]:
+        nothing: dict[GuestId, GuestRecord] = {}
         await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
         return await scribe(adding("x"), ""), await scribe(lambda ledger: ledger.guests(), nothing)
 
     (said, guests), trouble = using(path, use)
     assert said == "wrote x"
-    assert guests == {guest_id(): Known(guest_id(), "web", Wanted.ON, up_boot=BOOT)}
+    assert guests == {guest_id(): GuestRecord(guest_id(), "web", Wanted.ON, up_boot=BOOT)}
     assert trouble == []
 
 
 def test_work_is_done_in_the_order_in_which_it_was_asked_for(path: Path) -> None:
-    async def use(scribe: ThreadScribe) -> None:
+    async def use(scribe: LedgerWriter) -> None:
         await asyncio.gather(*(scribe(adding(str(n)), "") for n in range(100)))
 
     using(path, use)
@@ -157,7 +160,7 @@ def test_work_is_done_in_the_order_in_which_it_was_asked_for(path: Path) -> None
 def test_a_thousand_writers_share_a_few_transactions(path: Path, statements: list[str]) -> None:
     gate = Gate()
 
-    async def use(scribe: ThreadScribe) -> list[str]:
+    async def use(scribe: LedgerWriter) -> list[str]:
         busy = asyncio.ensure_future(scribe(gate.work, ""))
         await asyncio.to_thread(gate.reached.wait, LIMIT)
         statements.clear()
@@ -183,7 +186,7 @@ def test_a_thousand_writers_share_a_few_transactions(path: Path, statements: lis
 def test_work_that_fails_in_sqlite_gives_its_default_and_harms_no_other(
     path: Path, error: sqlite3.Error
 ) -> None:
-    async def use(scribe: ThreadScribe) -> list[str]:
+    async def use(scribe: LedgerWriter) -> list[str]:
         work = [adding("before"), failing(error), adding("after")]
         return await asyncio.gather(*(scribe(one, "the default") for one in work))
 
@@ -197,7 +200,7 @@ def test_work_that_fails_in_sqlite_gives_its_default_and_harms_no_other(
 def test_any_other_failure_gives_its_default_and_harms_no_other(
     path: Path, error: Exception
 ) -> None:
-    async def use(scribe: ThreadScribe) -> list[str]:
+    async def use(scribe: LedgerWriter) -> list[str]:
         work = [adding("before"), failing(error), adding("after"), failing(error)]
         return await asyncio.gather(*(scribe(one, "the default") for one in work))
 
@@ -208,7 +211,7 @@ def test_any_other_failure_gives_its_default_and_harms_no_other(
 
 
 def test_a_lasting_failure_is_told_once(path: Path) -> None:
-    async def use(scribe: ThreadScribe) -> None:
+    async def use(scribe: LedgerWriter) -> None:
         for _ in range(10):
             await scribe(failing(sqlite3.OperationalError("disk I/O error")), "")
 
@@ -221,7 +224,7 @@ def test_a_lasting_failure_is_told_once(path: Path) -> None:
 def test_text_that_cannot_be_stored_does_not_stop_a_run(path: Path) -> None:
     """Half a surrogate pair, as Python makes of bytes that are not UTF-8."""
 
-    async def use(scribe: ThreadScribe) -> list[str]:
+    async def use(scribe: LedgerWriter) -> list[str]:
         return [await scribe(adding("g\udcffst"), "default"), await scribe(adding("next"), "")]
 
     (first, after), _ = using(path, use)
@@ -233,7 +236,7 @@ def test_text_that_cannot_be_stored_does_not_stop_a_run(path: Path) -> None:
 
 
 def test_closing_finishes_what_was_asked_for(path: Path) -> None:
-    async def use(scribe: ThreadScribe) -> list[str]:
+    async def use(scribe: LedgerWriter) -> list[str]:
         writers = [asyncio.ensure_future(scribe(adding(str(n)), "")) for n in range(100)]
         await asyncio.sleep(0)
         scribe.close()
@@ -246,7 +249,7 @@ def test_closing_finishes_what_was_asked_for(path: Path) -> None:
 
 
 def test_closing_leaves_one_file_and_no_thread(path: Path) -> None:
-    async def use(scribe: ThreadScribe) -> None:
+    async def use(scribe: LedgerWriter) -> None:
         await scribe(adding("x"), "")
 
     using(path, use)
@@ -257,7 +260,7 @@ def test_closing_leaves_one_file_and_no_thread(path: Path) -> None:
 def test_work_whose_asker_gave_up_is_done_all_the_same(path: Path) -> None:
     gate = Gate()
 
-    async def use(scribe: ThreadScribe) -> None:
+    async def use(scribe: LedgerWriter) -> None:
         busy = asyncio.ensure_future(scribe(gate.work, ""))
         given_up = asyncio.ensure_future(scribe(adding("of a run that was interrupted"), ""))
         await asyncio.sleep(0)
@@ -279,7 +282,7 @@ def test_a_disk_that_hangs_is_done_without(path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(scribes, "LEDGER_LIMIT", 0.05)
     gate = Gate()
 
-    async def use(scribe: ThreadScribe) -> list[str]:
+    async def use(scribe: LedgerWriter) -> list[str]:
         waited = await asyncio.gather(scribe(gate.work, "one"), scribe(adding("x"), "two"))
         # From here on nobody waits any more.
         monkeypatch.setattr(scribes, "LEDGER_LIMIT", 3600.0)
@@ -299,7 +302,7 @@ def test_a_disk_that_answers_again_is_used_again(
     monkeypatch.setattr(scribes, "LEDGER_LIMIT", 0.05)
     gate = Gate()
 
-    async def use(scribe: ThreadScribe) -> list[str]:
+    async def use(scribe: LedgerWriter) -> list[str]:
         hung = await scribe(gate.work, "hung")
         monkeypatch.setattr(scribes, "LEDGER_LIMIT", LIMIT)
         meanwhile = await scribe(adding("meanwhile"), "not waited for")
@@ -333,7 +336,7 @@ def test_closing_does_not_wait_for_a_disk_that_hangs(
 
 
 def test_without_a_place_for_it_a_ledger_is_kept_in_memory(tmp_path: Path) -> None:
-    async def use(scribe: ThreadScribe) -> str:
+    async def use(scribe: LedgerWriter) -> str:
         return await scribe(adding("x"), "default")
 
     result, trouble = using(tmp_path / "absent" / "ledger.db", use)
@@ -349,7 +352,7 @@ def shrink(ledger: Ledger) -> None:
 
 
 def test_a_full_disk_is_told_once_and_what_was_there_can_still_be_read(path: Path) -> None:
-    async def use(scribe: ThreadScribe) -> tuple[set[str], int, bool]:
+    async def use(scribe: LedgerWriter) -> tuple[set[str], int, bool]:
         await scribe(adding("before"), "")
         await scribe(shrink, None)
         calls = (scribe(adding("x" * 5000), "default") for _ in range(20))
@@ -371,15 +374,16 @@ def test_a_full_disk_is_told_once_and_what_was_there_can_still_be_read(path: Pat
 _ON_A_FULL_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
-from guestctl.model.guest import Door, RunKind
-from guestctl.ledger.writer import ThreadScribe
+from guestctl.model.plan import RunKind
+from guestctl.model.result import Trigger
+from guestctl.ledger.writer import LedgerWriter
 
 async def main(scribe):
-    begin = lambda ledger: ledger.begin_run(RunKind.PRESERVE, Door.HOST_STOP, "boot")
+    begin = lambda ledger: ledger.begin_run(RunKind.PRESERVE, Trigger.HOST_STOP, "boot")
     print([await scribe(begin, "default") for _ in range(3)])
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-scribe = ThreadScribe(Path(sys.argv[1]), lambda: 1, lambda text: print("trouble:", text))
+scribe = LedgerWriter(Path(sys.argv[1]), lambda: 1, lambda text: print("trouble:", text))
 asyncio.run(main(scribe))
 scribe.close()
 """
@@ -407,11 +411,13 @@ def test_files_that_cannot_grow_do_not_stop_a_run(path: Path, exists: bool, room
 # Whatever is in the file
 
 
-async def use_all(scribe: ThreadScribe) -> None:
+async def use_all(scribe: LedgerWriter) -> None:
     """What a run and the verbs do with a ledger."""
-    nothing: dict[GuestId, Known] = {}
+    nothing: dict[GuestId, GuestRecord] = {}
     await scribe(lambda ledger: ledger.guests(), nothing)
-    number = await scribe(lambda ledger: ledger.begin_run(RunKind.PRESERVE, Door.BOOT, BOOT), None)
+    number = await scribe(
+        lambda ledger: ledger.begin_run(RunKind.PRESERVE, Trigger.BOOT, BOOT), None
+    )
     await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
     await scribe(lambda ledger: ledger.taking_down(guest()), None)
     await scribe(lambda ledger: ledger.begin_step(number, guest(), Step.SAVE), None)
@@ -490,7 +496,7 @@ def test_words_that_make_no_sense_never_stop_a_run(path: Path, change: str) -> N
     db.commit()
     db.close()
 
-    async def use(scribe: ThreadScribe) -> str:
+    async def use(scribe: LedgerWriter) -> str:
         await use_all(scribe)
         return await scribe(adding("y"), "")
 
@@ -501,7 +507,7 @@ def test_words_that_make_no_sense_never_stop_a_run(path: Path, change: str) -> N
 # A file that is there again
 
 
-async def wanted_there(scribe: ThreadScribe) -> int:
+async def wanted_there(scribe: LedgerWriter) -> int:
     return await scribe(lambda ledger: len(ledger.guests()), -1)
 
 
@@ -511,11 +517,11 @@ def test_a_file_that_was_set_aside_by_another_is_opened_anew(tmp_path: Path) -> 
 
 async def see_it_set_aside(tmp_path: Path) -> None:
     path, said = tmp_path / "ledger.db", list[str]()
-    scribe = ThreadScribe(path, lambda: 1, said.append)
+    scribe = LedgerWriter(path, lambda: 1, said.append)
     await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
     assert not await scribe.renew()
     scribes.set_aside(path)
-    other = ThreadScribe(path, lambda: 1, said.append)
+    other = LedgerWriter(path, lambda: 1, said.append)
     await other(lambda ledger: ledger.seen_up(guest("db", 2), BOOT), None)
     await other(lambda ledger: ledger.seen_up(guest("mail", 3), BOOT), None)
     other.close()
@@ -532,7 +538,7 @@ def test_a_folder_that_was_not_there_is_used_once_it_is(tmp_path: Path) -> None:
 
 async def see_it_come(tmp_path: Path) -> None:
     folder, said = tmp_path / "state", list[str]()
-    scribe = ThreadScribe(folder / "ledger.db", lambda: 1, said.append)
+    scribe = LedgerWriter(folder / "ledger.db", lambda: 1, said.append)
     await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
     assert not await scribe.renew()
     folder.mkdir()

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.decisions.staleness import (
-    Found,
-    Stamp,
-    Truth,
-    compare,
-    from_text,
-    same_image,
-    to_text,
-)
+from guestctl.decisions.staleness import Truth, compare, from_text, same_image, to_text
 from guestctl.model.guest import Disk, DiskKind
+from guestctl.model.save import Found, Stamp
 from tests.unit.makers import texts
 
 A, B = Disk(DiskKind.FILE, "/a"), Disk(DiskKind.FILE, "/b")

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.decisions.staleness import Found, Truth, compare
+from guestctl.decisions.staleness import Truth, compare
 from guestctl.host.storage import HostStorage, save_folder, stamp
 from guestctl.model.guest import Disk, DiskKind
+from guestctl.model.save import Found
 from tests.unit.makers import guest, guest_id
 from tests.unit.running import run_async
 

@@ -168,7 +168,7 @@ def test_the_command_hears_it(systemctl: Path, state: str, stops: bool) -> None:
 def test_without_an_answer_the_command_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(systemd, "PATIENCE", 0.05)
+    monkeypatch.setattr(systemd, "RETRY_FOR", 0.05)
     monkeypatch.setattr(systemd, "PAUSE", 0.01)
     assert guarding._host_stops() is False
     assert "cannot find out whether the host is going down" in capsys.readouterr().err

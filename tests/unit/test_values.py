@@ -10,20 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestctl.config.kinds import (
-    MAX_DURATION,
-    BadValue,
     Kind,
     boolean,
     duration,
     one_of,
-    parse_duration,
     several_of,
-    show_duration,
     uri_list,
     whole_number,
 )
 from guestctl.config.settings import SETTINGS, Setting
-from guestctl.model.guest import Method, Scope
+from guestctl.model.options import Method, Scope
+from guestctl.model.units import MAX_DURATION, BadValue, parse_duration, show_duration
 
 milliseconds = st.integers(0, round(MAX_DURATION * 1000))
 

@@ -6,22 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.decisions.wanted import next_boot, wish
-from guestctl.model.guest import GuestFacts, Known, NextBoot, State, Step, StoppedBy, Wanted
+from guestctl.decisions.wanted import desired, next_boot
+from guestctl.model.guest import GuestFacts, State
+from guestctl.model.plan import NextBoot, Step
+from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.stop import StoppedBy
 from tests.unit.makers import BOOT, EARLIER_BOOT, guest, guests_and_knowledge, known, off
 
 ON, OFF = Wanted.ON, Wanted.OFF
 by_host = known(taken_down=True, stopped_by=StoppedBy.HOST, up_boot=None)
 
 
-def out_of_sight(*tried: Step, up_boot: str = BOOT) -> Known:
+def out_of_sight(*tried: Step, up_boot: str = BOOT) -> GuestRecord:
     """A run began these steps with it, and did not see what came of them."""
     return known(taken_down=True, up_boot=up_boot, tried=frozenset(tried))
 
 
 by_user = known(wanted=OFF, stopped_by=StoppedBy.USER)
 
-WISHES: list[tuple[GuestFacts, Known | None, Wanted, StoppedBy | None, bool]] = [
+WISHES: list[tuple[GuestFacts, GuestRecord | None, Wanted, StoppedBy | None, bool]] = [
     # What is seen to run is wanted, whatever was decided before.
     (guest(), None, ON, None, False),
     (guest(), by_user, ON, None, False),
@@ -61,38 +64,38 @@ WISHES: list[tuple[GuestFacts, Known | None, Wanted, StoppedBy | None, bool]] = 
 
 @pytest.mark.parametrize(("facts", "says", "wanted", "by", "news"), WISHES)
 def test_wishes(
-    facts: GuestFacts, says: Known | None, wanted: Wanted, by: StoppedBy | None, news: bool
+    facts: GuestFacts, says: GuestRecord | None, wanted: Wanted, by: StoppedBy | None, news: bool
 ) -> None:
-    found = wish(says, facts, BOOT)
-    assert (found.wanted, found.stopped_by, found.news is not None) == (wanted, by, news)
+    found = desired(says, facts, BOOT)
+    assert (found.wanted, found.stopped_by, found.verdict is not None) == (wanted, by, news)
     assert found.reason
 
 
 @pytest.mark.parametrize("says", [known(), known(up_boot=EARLIER_BOOT), by_host, by_user])
-def test_an_unknown_state_changes_no_wish(says: Known) -> None:
+def test_an_unknown_state_changes_no_wish(says: GuestRecord) -> None:
     """An error is not an answer: nothing is inferred from a state that could not be read."""
-    found = wish(says, guest(state=State.UNKNOWN, reason="unknown"), BOOT)
-    assert (found.wanted, found.news) == (says.wanted, None)
+    found = desired(says, guest(state=State.UNKNOWN, reason="unknown"), BOOT)
+    assert (found.wanted, found.verdict) == (says.wanted, None)
 
 
 @given(guests_and_knowledge)
-def test_invariants_of_a_wish(pair: tuple[GuestFacts, Known | None]) -> None:
+def test_invariants_of_a_wish(pair: tuple[GuestFacts, GuestRecord | None]) -> None:
     facts, says = pair
-    found = wish(says, facts, BOOT)
+    found = desired(says, facts, BOOT)
     assert found.reason
     if facts.up:
         assert (found.wanted, found.stopped_by) == (ON, None)
     elif says is None or says.wanted is not ON:
         # Nothing but somebody's word or being seen up makes a guest wanted.
-        assert (found.wanted, found.news) == (OFF, None)
+        assert (found.wanted, found.verdict) == (OFF, None)
     elif says.taken_down and says.up_boot != BOOT and facts.reason != "migrated":
-        assert (found.wanted, found.news) == (ON, None)
+        assert (found.wanted, found.verdict) == (ON, None)
 
 
 STAY, HELD = NextBoot.STAY_DOWN, NextBoot.HELD
 RESUME, START = NextBoot.RESUME, NextBoot.START
 
-NEXT: list[tuple[GuestFacts, Known | None, bool, bool, NextBoot]] = [
+NEXT: list[tuple[GuestFacts, GuestRecord | None, bool, bool, NextBoot]] = [
     # facts, known, policy brings it back, policy saves it
     (guest(), None, True, True, RESUME),
     (guest(), None, True, False, START),
@@ -116,13 +119,13 @@ NEXT: list[tuple[GuestFacts, Known | None, bool, bool, NextBoot]] = [
 
 @pytest.mark.parametrize(("facts", "says", "restore", "saves", "expected"), NEXT)
 def test_the_next_boot(
-    facts: GuestFacts, says: Known | None, restore: bool, saves: bool, expected: NextBoot
+    facts: GuestFacts, says: GuestRecord | None, restore: bool, saves: bool, expected: NextBoot
 ) -> None:
     found = next_boot(says, facts, BOOT, restore=restore, saves=saves, owned=False)
     assert found is expected
 
 
-OWNED: list[tuple[GuestFacts, Known | None, NextBoot]] = [
+OWNED: list[tuple[GuestFacts, GuestRecord | None, NextBoot]] = [
     (off(autostart=True), None, START),
     (off(autostart=True, saved=True), None, RESUME),
     (off(autostart=True), by_user, STAY),
@@ -136,7 +139,7 @@ OWNED: list[tuple[GuestFacts, Known | None, NextBoot]] = [
 
 @pytest.mark.parametrize(("facts", "says", "expected"), OWNED)
 def test_an_autostart_flag_is_followed_whatever_policy_says(
-    facts: GuestFacts, says: Known | None, expected: NextBoot
+    facts: GuestFacts, says: GuestRecord | None, expected: NextBoot
 ) -> None:
     found = next_boot(says, facts, BOOT, restore=False, saves=True, owned=True)
     assert found is expected
@@ -144,14 +147,14 @@ def test_an_autostart_flag_is_followed_whatever_policy_says(
 
 @pytest.mark.parametrize(("facts", "says", "expected"), OWNED[:-2])
 def test_the_next_boot_where_guestctl_owns_autostart(
-    facts: GuestFacts, says: Known | None, expected: NextBoot
+    facts: GuestFacts, says: GuestRecord | None, expected: NextBoot
 ) -> None:
     assert next_boot(says, facts, BOOT, restore=True, saves=True, owned=True) is expected
 
 
 @given(guests_and_knowledge, st.booleans(), st.booleans(), st.booleans())
 def test_a_held_or_transient_guest_does_not_come_back(
-    pair: tuple[GuestFacts, Known | None], restore: bool, saves: bool, owned: bool
+    pair: tuple[GuestFacts, GuestRecord | None], restore: bool, saves: bool, owned: bool
 ) -> None:
     facts, says = pair
     found = next_boot(says, facts, BOOT, restore=restore, saves=saves, owned=owned)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import xml.etree.ElementTree as ET
 
-from ...model.guest import Disk, DiskKind, Nature
+from ...model.guest import Disk, DiskKind, DomainInfo
 
 #: Metadata that other managers leave in their guests, by XML namespace.
 _MANAGERS = {
@@ -19,7 +19,7 @@ _MANAGERS = {
 _AGENT = "org.qemu.guest_agent.0"
 
 
-def read_nature(xml: str, definition: str = "") -> Nature:
+def read_domain_info(xml: str, definition: str = "") -> DomainInfo:
     """What the XML of a guest says; where it cannot be read, that speaks against a save.
 
     definition: the XML that it will be started with next, the same from boot to boot.
@@ -27,8 +27,8 @@ def read_nature(xml: str, definition: str = "") -> Nature:
     try:
         domain = ET.fromstring(xml)
     except (ET.ParseError, ValueError) as error:
-        return Nature(unsavable=(f"its XML cannot be read: {error}",))
-    return Nature(
+        return DomainInfo(unsavable=(f"its XML cannot be read: {error}",))
+    return DomainInfo(
         unsavable=tuple(_unsavable(domain)),
         manager=_manager(domain),
         disks=tuple(_disks(domain)),

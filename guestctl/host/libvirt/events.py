@@ -14,7 +14,7 @@ import libvirt_qemu
 
 from ...model.event import EventKind, GuestEvent
 from ...model.guest import GuestId
-from .. import tasks as threads
+from .. import tasks
 from .constants import agent_state, event_detail, event_kind
 
 #: What is listened to of QEMU's monitor (QEMU's qapi/run-state.json); the others, such as those
@@ -25,7 +25,7 @@ _CAUSES = ("reason", "action")
 
 
 @dataclass(frozen=True)
-class Ear:
+class Subscription:
     """Events of a connection that are heard; monitored: QEMU's as well.
 
     stop: no more of them, and let go of the connection, which libvirt keeps for its callbacks.
@@ -40,8 +40,8 @@ def listen(
     uri: str,
     loop: asyncio.AbstractEventLoop,
     tell: Callable[[GuestEvent], None],
-    deaf: Callable[[], None],
-) -> Ear:
+    disconnected: Callable[[], None],
+) -> Subscription:
     """Have events come to `tell`, on the loop; `deaf` is called once none comes any more.
 
     Raises libvirtError.
@@ -51,15 +51,15 @@ def listen(
         guest = GuestId(uri, domain.UUIDString())
         # An asyncio loop's clock is the monotonic one, which may be read in any thread.
         event = GuestEvent(guest, domain.name(), kind, detail, cause, at=loop.time(), **more)
-        threads.call_soon(loop, lambda: tell(event))
+        tasks.call_soon(loop, lambda: tell(event))
 
     lifecycle, agent, monitor = (
         register(conn, pass_on) for register in (_lifecycle, _agent, _monitor)
     )
     with contextlib.suppress(libvirt.libvirtError):  # the test driver cannot break
-        conn.registerCloseCallback(lambda *_: threads.call_soon(loop, deaf), None)
+        conn.registerCloseCallback(lambda *_: tasks.call_soon(loop, disconnected), None)
     undo = [stop for stop in (lifecycle, agent, monitor) if stop]
-    return Ear(monitor is not None, lambda: _stop(conn, undo))
+    return Subscription(monitor is not None, lambda: _stop(conn, undo))
 
 
 _PassOn = Callable[..., None]

@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import libvirt
 
 from ...model.event import GuestEvent, Job
-from ...model.guest import GuestFacts, GuestId, Method, Nature, State
+from ...model.guest import DomainInfo, GuestFacts, GuestId, State
+from ...model.options import Method
 from ...model.ports import ErrorKind, HypervisorError
 from ...model.uris import why_remote
-from .. import tasks as threads
+from .. import tasks
 from .constants import job_kind, state_and_reason
-from .domain_xml import read_nature, runs_a_system
-from .events import Ear, listen
+from .domain_xml import read_domain_info, runs_a_system
+from .events import Subscription, listen
 
 T = TypeVar("T")
 
@@ -48,8 +49,8 @@ class LibvirtHypervisor:
         self._uri = uri
         self._read_only = read_only
         self._listeners: list[Callable[[GuestEvent], None]] = []
-        self._ear: Ear | None = None
-        self._deaf = asyncio.Event()
+        self._ear: Subscription | None = None
+        self._disconnected = asyncio.Event()
         # Reading states takes none of libvirtd's workers, and has connections of its own: calls
         # that wait for a guest cannot keep anybody from learning the state of the others.
         self._reading = _Pool(uri, read_only, MAX_READING_CONNECTIONS, self._register)
@@ -67,10 +68,10 @@ class LibvirtHypervisor:
     def monitored(self) -> bool:
         return self._ear is not None and self._ear.monitored
 
-    async def attend(self) -> asyncio.Event:
+    async def subscribe(self) -> asyncio.Event:
         # isAlive() raises nothing on a connection that is dead, which is then not made anew.
         await self._reading.call_first(lambda conn: conn.getLibVersion())
-        return self._deaf
+        return self._disconnected
 
     async def guests(self) -> list[GuestFacts]:
         return await self._reading.call(lambda conn: list(_read_all(self._uri, conn)))
@@ -114,9 +115,9 @@ class LibvirtHypervisor:
         time = {"seconds": whole, "nseconds": int((seconds - whole) * 1e9)}
         await self._job_call(uuid, lambda domain: domain.setTime(time))
 
-    async def natures(self, uuids: Collection[str]) -> dict[str, Nature]:
+    async def domain_info(self, uuids: Collection[str]) -> dict[str, DomainInfo]:
         # The XML is a low-priority call to libvirtd, unlike the others that read.
-        return await self._jobs.call(lambda conn: _natures(conn, uuids))
+        return await self._jobs.call(lambda conn: _domain_info(conn, uuids))
 
     async def discard_save(self, uuid: str) -> None:
         await self._job_call(uuid, lambda domain: domain.managedSaveRemove())
@@ -133,18 +134,18 @@ class LibvirtHypervisor:
         """Have events come to the loop; called each time the first reading connection opens."""
         if self._read_only and not self._listeners:
             return  # a command that looks once, and is gone
-        deaf = asyncio.Event()
-        ear = listen(conn, self._uri, loop, self._tell, deaf.set)
-        threads.call_soon(loop, lambda: self._now_hears(ear, deaf))
+        disconnected = asyncio.Event()
+        ear = listen(conn, self._uri, loop, self._tell, disconnected.set)
+        tasks.call_soon(loop, lambda: self._now_hears(ear, disconnected))
 
-    def _now_hears(self, ear: Ear, deaf: asyncio.Event) -> None:
-        self._deaf.set()
+    def _now_hears(self, ear: Subscription, disconnected: asyncio.Event) -> None:
+        self._disconnected.set()
         self._stop_hearing()
-        self._ear, self._deaf = ear, deaf
+        self._ear, self._disconnected = ear, disconnected
 
     def _stop_hearing(self) -> None:
         if self._ear:
-            threads.start(self._ear.stop)
+            tasks.start(self._ear.stop)
             self._ear = None
 
     def _tell(self, event: GuestEvent) -> None:
@@ -227,7 +228,7 @@ class _Connection:
         try:
             opening = self._open()
             conn = await asyncio.shield(opening)
-            running = threads.start(lambda: _mapped(conn, work))
+            running = tasks.start(lambda: _mapped(conn, work))
         except RuntimeError as error:  # no further thread can be started
             self._returned()
             raise HypervisorError(ErrorKind.FAILED, str(error)) from error
@@ -264,12 +265,12 @@ class _Connection:
             if not _failed(opening):
                 # It says good-bye to a daemon that may hang.
                 with contextlib.suppress(RuntimeError):  # no further thread can be started
-                    threads.start(opening.result().close).add_done_callback(_failed)
+                    tasks.start(opening.result().close).add_done_callback(_failed)
 
     def _open(self) -> asyncio.Future[Any]:
         if self._opening is None or _failed(self._opening):
             loop = asyncio.get_running_loop()
-            self._opening = threads.start(lambda: self._open_blocking(loop))
+            self._opening = tasks.start(lambda: self._open_blocking(loop))
             # Somebody may have stopped waiting: asyncio logs errors that nobody looked at.
             self._opening.add_done_callback(_failed)
         return self._opening
@@ -393,14 +394,14 @@ def _has_save(domain: Any) -> bool:
         raise
 
 
-def _natures(conn: Any, uuids: Collection[str]) -> dict[str, Nature]:
+def _domain_info(conn: Any, uuids: Collection[str]) -> dict[str, DomainInfo]:
     """Of each guest that answers; a lost connection is an error, a guest without XML is not."""
     found = {}
     for uuid in uuids:
         try:
             domain = conn.lookupByUUIDString(uuid)
             definition = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-            found[uuid] = read_nature(domain.XMLDesc(), definition)
+            found[uuid] = read_domain_info(domain.XMLDesc(), definition)
         except libvirt.libvirtError:
             if not _alive(conn):
                 raise

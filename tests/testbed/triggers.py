@@ -1,4 +1,4 @@
-"""The doors by which a host goes down in order, and how each of them ends."""
+"""The triggers by which a host goes down in order, and how each of them ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .host_image import SUITES
 
 
 class Ending(Enum):
-    """What the host is after it went through a door."""
+    """What the host is after it went through a trigger."""
 
     OFF = auto()
     REBOOT = auto()
@@ -21,7 +21,7 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True)
-class Door:
+class Trigger:
     """The command that opens it; `delays` says whether logind's delay inhibitors count."""
 
     command: str
@@ -30,34 +30,34 @@ class Door:
     suites: tuple[str, ...] = SUITES
 
 
-POWEROFF = Door("systemctl poweroff")
-REBOOT = Door("systemctl reboot", Ending.REBOOT)
-SHUTDOWN = Door("shutdown now")
-TARGET = Door("systemctl start poweroff.target", delays=False)
+POWEROFF = Trigger("systemctl poweroff")
+REBOOT = Trigger("systemctl reboot", Ending.REBOOT)
+SHUTDOWN = Trigger("shutdown now")
+TARGET = Trigger("systemctl start poweroff.target", delays=False)
 # What a host's own host sends to a virtual machine or a container: systemd(1), SIGRTMIN+4.
-SIGNAL = Door("kill -s RTMIN+4 1", delays=False)
+SIGNAL = Trigger("kill -s RTMIN+4 1", delays=False)
 # systemd 262 has no telinit.
-INIT = Door("init 0", suites=("bookworm", "trixie"))
+INIT = Trigger("init 0", suites=("bookworm", "trixie"))
 # It came with systemd 254.
-SOFT_REBOOT = Door("systemctl soft-reboot", Ending.SOFT_REBOOT, suites=("trixie", "forky"))
-#: Where a shutdown that logind has announced can be called off: 252 says so, and goes on.
+SOFT_REBOOT = Trigger("systemctl soft-reboot", Ending.SOFT_REBOOT, suites=("trixie", "forky"))
+#: Where a shutdown that logind has announced can be cancelled: 252 says so, and goes on.
 CALLED_OFF = ("trixie", "forky")
-DOORS = (POWEROFF, REBOOT, SHUTDOWN, TARGET, SIGNAL, INIT, SOFT_REBOOT)
+TRIGGERS = (POWEROFF, REBOOT, SHUTDOWN, TARGET, SIGNAL, INIT, SOFT_REBOOT)
 
 
-def leave_by(host: Host, door: Door, timeout: float = 120) -> float:
-    """Go down by that door; the seconds it took.  After a soft reboot the host is up."""
-    if door.ending is Ending.SOFT_REBOOT:
-        return host.soft_reboot(door.command, timeout)
-    seconds = host.poweroff(door.command, timeout)
-    wanted = door.ending is Ending.REBOOT
-    assert host.wants_reboot is wanted, f"{door.command} ended in another way"
+def leave_by(host: Host, trigger: Trigger, timeout: float = 120) -> float:
+    """Go down by that trigger; the seconds it took.  After a soft reboot the host is up."""
+    if trigger.ending is Ending.SOFT_REBOOT:
+        return host.soft_reboot(trigger.command, timeout)
+    seconds = host.poweroff(trigger.command, timeout)
+    wanted = trigger.ending is Ending.REBOOT
+    assert host.wants_reboot is wanted, f"{trigger.command} ended in another way"
     return seconds
 
 
-def pass_through(host: Host, door: Door, timeout: float = 120) -> float:
-    """Go down by that door and come up again; the seconds it took to be down."""
-    seconds = leave_by(host, door, timeout)
+def pass_through(host: Host, trigger: Trigger, timeout: float = 120) -> float:
+    """Go down by that trigger and come up again; the seconds it took to be down."""
+    seconds = leave_by(host, trigger, timeout)
     if not host.is_on:
         host.boot()
     return seconds

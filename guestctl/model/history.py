@@ -1,0 +1,76 @@
+"""Past runs and their steps, and lines of reason trails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .guest import GuestId
+from .plan import RunKind, Step
+from .result import Trigger
+from .stop import Verdict
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as the ledger remembers it; ended and ok are None when it was cut off."""
+
+    id: int
+    kind: RunKind
+    trigger: Trigger
+    boot: str
+    pid: int
+    begun: int
+    ended: int | None
+    ok: bool | None
+
+
+@dataclass(frozen=True)
+class PastGuest:
+    """What became of one guest in a past run."""
+
+    name: str
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PastStep:
+    """A step of a past run; ended and end are None when it was cut off."""
+
+    name: str
+    step: Step
+    begun: int
+    ended: int | None
+    end: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrailEntry:
+    """One line of a reason trail; at is in nanoseconds since the epoch."""
+
+    source: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True)
+class TrailEvent:
+    """A line of any guest's trail; verdict is there where the line is one.
+
+    number: later lines have higher ones.
+    """
+
+    number: int
+    guest: GuestId
+    name: str
+    entry: TrailEntry
+    verdict: Verdict | None
+
+
+class Note(NamedTuple):
+    """What whoever asked for a run says about why, for the reason trails; source: who that is."""
+
+    source: str
+    text: str

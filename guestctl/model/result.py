@@ -1,0 +1,75 @@
+"""What was done: triggers of runs, and how steps and runs ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .guest import GuestId
+from .plan import Outcome, RunKind, Step, is_bad
+
+
+class Trigger(StrEnum):
+    """What triggered a run."""
+
+    COMMAND = "command"
+    HOST_STOP = "host-stop"
+    BOOT = "boot"
+    CANCELLED = "cancelled"
+    USER_SHUTDOWN = "user-shutdown"
+
+
+class StepEnd(StrEnum):
+    """How one step ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """How one step went; seconds is how long it took.
+
+    refused: libvirt will not do it as long as the guest is as it is.
+    """
+
+    step: Step
+    end: StepEnd
+    seconds: float
+    reason: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class GuestResult:
+    """How a run ended for one guest, with every step that was tried."""
+
+    guest: GuestId
+    name: str
+    outcome: Outcome
+    steps: tuple[StepResult, ...] = ()
+    seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    lost names each connection that could not be read, with the reason: what is behind
+    it is unknown.
+    """
+
+    kind: RunKind
+    run: int | None
+    guests: tuple[GuestResult, ...]
+    lost: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether every guest is where it should be."""
+        bad = any(is_bad(self.kind, guest.outcome) for guest in self.guests)
+        return not (bad or self.lost or self.interrupted)
