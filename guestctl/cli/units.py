@@ -20,7 +20,7 @@ from typing import Any
 from ..config import last_good
 from ..config.config import Config
 from ..control import local as common
-from ..host import machine
+from ..host import journal, machine
 from ..host.libvirt import autostart
 from ..host.locks import LockHeld, run_lock_of_service
 from ..host.notify import Notifier
@@ -88,7 +88,7 @@ def _act(arguments: Namespace, work: Any) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(OSError):  # the ledger and the lock say what they do without
         machine.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-    with common.scribe() as scribe, choose_display(arguments) as display:
+    with journal.started(), common.scribe() as scribe, choose_display(arguments) as display:
         result = asyncio.run(_with_context(arguments, config, scribe, display, work))
     for uri, reason in result.lost.items():
         complain(f"cannot read the guests of {uri}: {reason}; they stay wanted as they were")

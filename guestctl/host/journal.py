@@ -1,8 +1,11 @@
-"""The service's log: lines in the journal, with fields to search by.
+"""Where the log goes: lines in the journal, with fields to search by.
 
     journalctl GUESTCTL_GUEST=web
 
-Where there is no journal the lines go to stderr, with priorities as sd-daemon(3) has them.
+Whoever has something to say uses the standard library's logging; a field of the journal is an
+attribute of the record in capitals (`extra={"GUESTCTL_GUEST": name}`), as systemd's own
+JournalHandler has it.  Where there is no journal the lines go to stderr, with priorities as
+sd-daemon(3) has them.
 
 A thread of its own writes them, in their order: a journald that hangs must keep neither guests
 nor systemd's watchdog waiting.
@@ -10,15 +13,14 @@ nor systemd's watchdog waiting.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
+import logging
 import os
 import queue
 import sys
-import threading
 import time
-from enum import IntEnum
-from typing import NamedTuple
+from collections.abc import Iterator
+from logging.handlers import QueueHandler, QueueListener
 
 from systemd import journal
 
@@ -28,70 +30,75 @@ MOST_WAITING = 2000
 #: Seconds that the end of the process waits for them.
 FLUSH_LIMIT = 1.5
 _FLUSH_POLL = 0.005
+#: How much a line matters, as syslog(3) counts it; what stands between two levels is the lesser.
+_PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
+_DEBUG = 7
 
 
-class Priority(IntEnum):
-    """How much a line matters (syslog(3))."""
+@contextlib.contextmanager
+def started() -> Iterator[None]:
+    """What guestctl's modules log meanwhile is written: never fails, and never keeps them waiting.
 
-    ERROR = 3
-    WARNING = 4
-    NOTICE = 5
-    INFO = 6
-    DEBUG = 7
-
-
-#: What a line can be about, and the field that says so.
-FIELDS = {
-    "guest": "GUESTCTL_GUEST",  # the guest's name
-    "uuid": "GUESTCTL_UUID",  # and UUID
-    "uri": "GUESTCTL_URI",  # the libvirt connection
-    "run": "GUESTCTL_RUN",  # number of the run in the ledger, as `guestctl history` has it
-    "trigger": "GUESTCTL_TRIGGER",  # what began that run
-    "step": "GUESTCTL_STEP",  # what is done to the guest
-    "reason": "GUESTCTL_REASON",  # why
-}
-
-
-class _Line(NamedTuple):
-    message: str
-    priority: Priority
-    fields: dict[str, object]
+    The end waits for journald, at most FLUSH_LIMIT.
+    """
+    sender = _Sender()
+    writer = _Writer(sender)
+    log = logging.getLogger("guestctl")
+    log.setLevel(logging.INFO)
+    # The root logger writes to stderr once a library has logged (logging.basicConfig).
+    log.propagate = False
+    log.addHandler(sender)
+    writer.start()
+    try:
+        yield
+    finally:
+        log.removeHandler(sender)
+        log.propagate = True
+        writer.end(FLUSH_LIMIT)
 
 
-class _Writer:
-    """Writes what waits, in a daemon thread that begins with the first line."""
+class _Sender(QueueHandler):
+    """Queues lines, and counts those for which there is no room."""
+
+    queue: queue.Queue[logging.LogRecord]
 
     def __init__(self) -> None:
-        self._lines: queue.Queue[_Line] = queue.Queue(MOST_WAITING)
-        self._thread: threading.Thread | None = None
-        self._dropped = 0
+        super().__init__(queue.Queue(MOST_WAITING))
+        self._lost = 0
 
-    def put(self, line: _Line) -> None:
+    def enqueue(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.put_nowait(line)
+            self.queue.put_nowait(record)
         except queue.Full:
-            self._dropped += 1
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
-            self._thread.start()
+            self._lost += 1
 
-    def _work(self) -> None:
-        while True:
-            line = self._lines.get()
-            try:
-                _write(line)
-                self._tell_of_dropped()
-            finally:
-                self._lines.task_done()
+    def take_lost(self) -> int:
+        """How many lines were lost since this was asked last."""
+        lost, self._lost = self._lost, 0
+        return lost
 
-    def _tell_of_dropped(self) -> None:
-        dropped, self._dropped = self._dropped, 0
-        if dropped:
-            text = f"journald was behind: {dropped} lines of guestctl are missing here"
-            _write(_Line(text, Priority.WARNING, {}))
 
-    def flush(self, limit: float) -> bool:
-        """Whether everything was written within so many seconds."""
+class _Writer(QueueListener):
+    """Writes what waits, in a daemon thread."""
+
+    def __init__(self, sender: _Sender) -> None:
+        self._lines = sender.queue
+        self._sender = sender
+        super().__init__(self._lines, _JournalHandler())
+
+    def handle(self, record: logging.LogRecord) -> None:
+        super().handle(record)
+        if lost := self._sender.take_lost():
+            text = f"journald was behind: {lost} lines of guestctl are missing here"
+            missing = {"msg": text, "levelno": logging.WARNING}
+            super().handle(logging.makeLogRecord(missing))
+
+    def end(self, limit: float) -> None:
+        """End once all is written, at most so many seconds from now: `stop` alone has no limit."""
+        if self._is_done_within(limit):
+            self.stop()
+
+    def _is_done_within(self, limit: float) -> bool:
         end = time.monotonic() + limit
         while self._lines.unfinished_tasks:
             if time.monotonic() >= end:
@@ -100,43 +107,36 @@ class _Writer:
         return True
 
 
-_writer = _Writer()
+class _JournalHandler(logging.Handler):
+    """Writes a line to the journal with its fields, to stderr where that is not possible."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text, priority = self.format(record), _priority(record.levelno)
+            if not (os.path.exists(SOCKET) and _to_journal(text, priority, _fields(record))):
+                _to_stderr(text, priority)
+        except Exception:  # noqa: BLE001 - a line must not end the thread that writes the others
+            self.handleError(record)
 
 
-def log(message: str, *, priority: Priority = Priority.INFO, **fields: object) -> None:
-    """Write a line; `fields` are named as in FIELDS, and those that are None are left out.
-
-    Never fails and never waits: see `flush`.
-    """
-    named = {FIELDS.get(key, f"GUESTCTL_{key.upper()}"): value for key, value in fields.items()}
-    _writer.put(_Line(message, priority, named))
+def _priority(level: int) -> int:
+    known = [priority for least, priority in _PRIORITIES.items() if level >= least]
+    return min(known, default=_DEBUG)
 
 
-def flush(limit: float = FLUSH_LIMIT) -> bool:
-    """Wait until everything is written; False when that takes longer than so many seconds."""
-    return _writer.flush(limit)
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    """What the line is about; fields that are None are left out."""
+    found = vars(record).items()
+    return {name: value for name, value in found if name.isupper() and value is not None}
 
 
-atexit.register(flush)
-
-
-def warn(message: str) -> None:
-    """A line that somebody should look at."""
-    log(message, priority=Priority.WARNING)
-
-
-def _write(line: _Line) -> None:
-    if not (os.path.exists(SOCKET) and _to_journal(*line)):
-        _to_stderr(line.message, line.priority)
-
-
-def _to_journal(message: str, priority: Priority, fields: dict[str, object]) -> bool:
+def _to_journal(message: str, priority: int, fields: dict[str, object]) -> bool:
     """Whether it was written.  Without a journal sd_journal_sendv(3) fails without a word."""
     values: dict[str, object] = {
         "MESSAGE": message,
-        "PRIORITY": int(priority),
+        "PRIORITY": priority,
         "SYSLOG_IDENTIFIER": "guestctl",
-        **{name: value for name, value in fields.items() if value is not None},
+        **fields,
     }
     try:
         # Not journal.send, which looks for the caller's place in the source each time.
@@ -148,7 +148,7 @@ def _to_journal(message: str, priority: Priority, fields: dict[str, object]) -> 
     return True
 
 
-def _to_stderr(message: str, priority: Priority) -> None:
+def _to_stderr(message: str, priority: int) -> None:
     with contextlib.suppress(OSError, ValueError):
         for line in message.splitlines():
-            print(f"<{int(priority)}>{line}", file=sys.stderr, flush=True)
+            print(f"<{priority}>{line}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -28,11 +29,14 @@ from ..ledger.writer import LedgerWriter
 from ..model.report import Several, names
 from ..model.uris import canonical, why_remote
 from ..runs.context import Context
+from .log_fields import URI
 from .run_journal import Journal
 from .service import Service, Surroundings
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
 from .waiting import first
+
+logger = logging.getLogger(__name__)
 
 WHY = "Guests are taken to safety"
 #: How long READY=1 waits for logind: a host without it is served all the same.
@@ -47,9 +51,12 @@ CHORE_AGAIN = 5.0
 
 def daemon_verb(arguments: Namespace) -> int:
     """`daemon`, and `daemon --claim-autostart`."""
-    loaded = _load(arguments)
-    if arguments.claim_autostart:
-        return _claim(loaded.config)
+    with journal.started():
+        loaded = _load(arguments)
+        return _claim(loaded.config) if arguments.claim_autostart else _serve(arguments, loaded)
+
+
+def _serve(arguments: Namespace, loaded: Loaded) -> int:
     folder = presence.run_folder(root=machine.is_root())
     away = presence.away(folder)
     try:
@@ -67,10 +74,9 @@ def _load(arguments: Namespace) -> Loaded:
     file: Path | None = getattr(arguments, "config", None)
     loaded = last_good.load(file, machine.state_folder())
     for problem in loaded.problems:
-        journal.log(f"the configuration has a mistake: {problem}", priority=journal.Priority.ERROR)
+        logger.error(f"the configuration has a mistake: {problem}")
     if loaded.source:
-        text = f"{loaded.source} is used until the mistakes are mended"
-        journal.log(text, priority=journal.Priority.ERROR)
+        logger.error(f"{loaded.source} is used until the mistakes are mended")
     return replace(loaded, config=_local(loaded.config, arguments))
 
 
@@ -80,7 +86,7 @@ def _local(config: Config, arguments: Namespace) -> Config:
     for uri in common.uris(arguments, config):
         if reason := why_remote(uri):
             text = f"cannot look after {uri}: {reason}; it is left out"
-            journal.log(text, priority=journal.Priority.ERROR, uri=uri)
+            logger.error(text, extra={URI: uri})
         else:
             uris.append(canonical(uri, root=machine.is_root()))
     return replace(config, general=replace(config.general, uris=tuple(dict.fromkeys(uris))))
@@ -92,7 +98,7 @@ def _claim(config: Config) -> int:
     except OSError as error:
         text = f"cannot own autostart, libvirt will do its own: {error}"
         raise CommandError(Exit.NOT_ALL_WELL, text) from error
-    journal.log(f"autostart is guestctl's in this boot for: {', '.join(claimed) or 'nobody'}")
+    logger.info(f"autostart is guestctl's in this boot for: {', '.join(claimed) or 'nobody'}")
     return Exit.OK
 
 
@@ -108,7 +114,7 @@ class _Daemon:
         self._since = time.time_ns()
         self._delay: float | None = None
         self._changed, self._connected = asyncio.Event(), asyncio.Event()
-        self._ledger = LedgerWriter(common.ledger_path(), time.time_ns, journal.warn)
+        self._ledger = LedgerWriter(common.ledger_path(), time.time_ns, logger.warning)
         self._logind = Logind(WHY, lambda kind: self._triggers.announce(kind), self._on_change)
         self._patience = StopTimeout(self._notifier.extend, self._notifier.status)
         self._triggers = Triggers(self._logind, is_stopping_retrying)
@@ -175,7 +181,7 @@ class _Daemon:
         try:
             last_good.keep(getattr(self._arguments, "config", None), machine.state_folder())
         except OSError as error:
-            journal.warn(f"cannot keep a copy of the configuration: {error}")
+            logger.warning(f"cannot keep a copy of the configuration: {error}")
 
     def _reload(self) -> None:
         """A configuration with mistakes is told, and the one in use goes on."""
@@ -184,12 +190,12 @@ class _Daemon:
         if loaded.problems:
             source = self._loaded.source or "the configuration of before"
             self._loaded = replace(loaded, config=self._loaded.config, source=source)
-            journal.log("not reloaded: see the mistakes above", priority=journal.Priority.ERROR)
+            logger.error("not reloaded: see the mistakes above")
         else:
             self._loaded = loaded
             self._keep_good()
             self._service.use(loaded.config)
-            journal.log("the configuration was reloaded")
+            logger.info("the configuration was reloaded")
         self._notifier.ready()
         self._on_change()
 
@@ -260,5 +266,5 @@ async def _keep_at(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - said, and the chore is begun anew
-            journal.log(f"internal error: {error!r}", priority=journal.Priority.ERROR)
+            logger.error(f"internal error: {error!r}")
         await asyncio.sleep(CHORE_AGAIN)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config.config import Config
-from ..host import journal
 from ..host.locks import ASKED_LIMIT, is_held, run_lock_of_service
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
@@ -18,7 +18,10 @@ from ..model.result import RunResult, Trigger
 from ..runs.context import READ_LIMIT, Context, read_all_retrying
 from ..runs.preserve import preserve
 from . import settling
+from .log_fields import REASON, RUN, RUN_KIND, URI
 from .stop_timeout import StopTimeout
+
+logger = logging.getLogger(__name__)
 
 #: How long an unreachable libvirtd is waited for, where guests may be up.
 RETRY_FOR = 60.0
@@ -57,7 +60,7 @@ class HostStop:
         async with self.patience.asking(), contextlib.AsyncExitStack() as held:
             doomed = await self._settle(operator_is_at_work=is_held(state))
             with self.patience.phase("waiting for another run", OPERATOR + ASKED_LIMIT + 5):
-                lock = run_lock_of_service(state, what, journal.warn, patience=OPERATOR, ask=True)
+                lock = run_lock_of_service(state, what, logger.warning, patience=OPERATOR, ask=True)
                 await held.enter_async_context(lock)
             result = await self._carry_out(begun)
             await self._keep_word(doomed)
@@ -139,6 +142,6 @@ def tell(result: RunResult) -> None:
     """How a run of the service ended, in the journal."""
     for uri, reason in result.lost.items():
         text = f"cannot read the guests of {uri}: {reason}; they stay wanted as they were"
-        journal.log(text, priority=journal.Priority.ERROR, uri=uri, reason=reason)
+        logger.error(text, extra={URI: uri, REASON: reason})
     end = "ended well" if result.ok else "ended, and not all is well"
-    journal.log(f"{result.kind} {end}", run=str(result.run), run_kind=result.kind)
+    logger.info(f"{result.kind} {end}", extra={RUN: result.run, RUN_KIND: result.kind})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from ..decisions.plan import describe
-from ..host import journal
 from ..model.guest import GuestFacts
 from ..model.plan import GuestPlan, Plan, RunKind, Step, is_bad
 from ..model.report import Silent, count_of_guests
 from ..model.result import GuestResult, StepEnd, StepResult, Trigger
+from .log_fields import OUTCOME, REASON, RUN_KIND, STEP, TRIGGER, of_guest
+
+logger = logging.getLogger(__name__)
 
 
 class Journal(Silent):
@@ -19,7 +23,7 @@ class Journal(Silent):
     def run_begins(self, plan: Plan, trigger: Trigger) -> None:
         self._kind = plan.kind
         text = f"{plan.kind} of {count_of_guests(len(plan.guests))} begins ({trigger})"
-        journal.log(text, run_kind=plan.kind, trigger=trigger)
+        logger.info(text, extra={RUN_KIND: plan.kind, TRIGGER: trigger})
         for guest in plan.guests:
             self._guest(guest.guest, describe(guest))
 
@@ -27,45 +31,33 @@ class Journal(Silent):
         self._guest(plan.guest, f"came up meanwhile: {describe(plan)}")
 
     def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
-        self._guest(guest, f"{step} begins, at most {timeout:.0f} s", step=step)
+        self._guest(guest, f"{step} begins, at most {timeout:.0f} s", {STEP: step})
 
     def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
         failed = result.end is not StepEnd.DONE
         why = f": {result.reason}" if result.reason else ""
         text = f"{result.step} {result.end} after {result.seconds:.1f} s{why}"
-        priority = journal.Priority.WARNING if failed else journal.Priority.INFO
-        self._guest(guest, text, priority, step=result.step, reason=result.reason)
+        level = logging.WARNING if failed else logging.INFO
+        self._guest(guest, text, {STEP: result.step, REASON: result.reason}, level)
 
     def guest_ends(self, result: GuestResult) -> None:
         why = f": {result.reason}" if result.reason else ""
-        bad = is_bad(self._kind, result.outcome)
-        journal.log(
+        about = {RUN_KIND: self._kind, OUTCOME: result.outcome, REASON: result.reason}
+        logger.log(
+            logging.ERROR if is_bad(self._kind, result.outcome) else logging.INFO,
             f"{result.name}: {result.outcome}{why}",
-            priority=journal.Priority.ERROR if bad else journal.Priority.INFO,
-            guest=result.name,
-            uuid=result.guest.uuid,
-            uri=result.guest.uri,
-            run_kind=self._kind,
-            outcome=result.outcome,
-            reason=result.reason,
+            extra=of_guest(result.name, result.guest) | about,
         )
 
     def trouble(self, message: str) -> None:
-        journal.log(message, priority=journal.Priority.WARNING)
+        logger.warning(message)
 
     def _guest(
         self,
         guest: GuestFacts,
         text: str,
-        priority: journal.Priority = journal.Priority.INFO,
-        **fields: str,
+        about: dict[str, str] | None = None,
+        level: int = logging.INFO,
     ) -> None:
-        journal.log(
-            f"{guest.name}: {text}",
-            priority=priority,
-            guest=guest.name,
-            uuid=guest.id.uuid,
-            uri=guest.id.uri,
-            run_kind=self._kind,
-            **fields,
-        )
+        fields = of_guest(guest.name, guest.id) | {RUN_KIND: self._kind} | (about or {})
+        logger.log(level, f"{guest.name}: {text}", extra=fields)

@@ -7,6 +7,7 @@ guard's, looks at facts and ledger and goes on.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,6 @@ from typing import Any, Protocol, TypeVar
 
 from ..config.config import Config
 from ..decisions.policy import resolve
-from ..host import journal
 from ..host.locks import LockHeld, is_held, run_lock_of_service
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
@@ -28,11 +28,14 @@ from ..runs.context import Context, read_all, read_all_retrying
 from ..runs.restore import restore
 from . import settling
 from .host_stop import host_stop, tell
+from .log_fields import REASON, of_guest
 from .restarts import Restarts
 from .stop_timeout import StopTimeout
 from .triggers import Announcer, Triggers
 from .waiting import first
 from .watch import Audience, Watch
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -253,7 +256,7 @@ class Service:
             await _give_way(preserving)
             self._does("down" if self._goes_down else "watching")
         if not self._goes_down:
-            journal.log("the shutdown was cancelled: guests are brought back")
+            logger.info("the shutdown was cancelled: guests are brought back")
         return not self._goes_down
 
     async def _wait_for_the_end(self, cancelled: asyncio.Task[None]) -> None:
@@ -289,7 +292,7 @@ class Service:
             await self._see_to_late_ones()
         except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
             text = f"internal error, guests are not brought back: {error!r}"
-            journal.log(text, priority=journal.Priority.ERROR)
+            logger.error(text)
 
     async def _restore_all(self, trigger: Trigger, owed: set[str]) -> None:
         """At first with the connections that are there, then with late ones."""
@@ -354,14 +357,14 @@ class Service:
                 async with run_lock_of_service(
                     self._surroundings.state,
                     "the service: restore",
-                    journal.warn,
+                    logger.warning,
                     patience=OPERATOR_AT_BOOT,
                     ask=False,
                 ):
                     return await work()
             except LockHeld as error:
                 text = f"cannot bring guests back: {error}"
-                journal.log(text, priority=journal.Priority.ERROR)
+                logger.error(text)
                 return None
             finally:
                 self._does("watching")
@@ -389,7 +392,7 @@ class Service:
             again = await self._bring_up(partial(self._start_again_under_lock, there))
         except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
             text = f"internal error, guests are not started again: {error!r}"
-            journal.log(text, priority=journal.Priority.ERROR)
+            logger.error(text)
             again = None
         for guest in there if again is None else again:
             self._restarts.owe(guest)
@@ -423,13 +426,8 @@ class Service:
 
 
 def _say_stopped(known: GuestRecord, reason: str) -> None:
-    journal.log(
-        f"{known.name}: stopped by {known.stopped_by}",
-        guest=known.name,
-        uuid=known.id.uuid,
-        uri=known.id.uri,
-        reason=reason,
-    )
+    about = of_guest(known.name, known.id) | {REASON: reason}
+    logger.info(f"{known.name}: stopped by {known.stopped_by}", extra=about)
 
 
 async def _give_way(task: asyncio.Task[None] | None) -> None:

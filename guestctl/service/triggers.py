@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from ..host import journal
 from .waiting import first
+
+logger = logging.getLogger(__name__)
 
 #: How often it is looked whether a shutdown was cancelled: no signal tells (systemd 252, 257).
 CANCEL_POLL = 1.0
@@ -46,7 +48,7 @@ class Triggers:
         """logind announces a shutdown, which waits for those who hold an inhibitor."""
         self.kind = kind or self.kind
         if not self._announced.is_set():
-            journal.log(f"logind announces that the host goes down ({kind or 'kind unknown'})")
+            logger.info(f"logind announces that the host goes down ({kind or 'kind unknown'})")
         self._is_off = False
         self._announced.set()
 
@@ -72,7 +74,7 @@ class Triggers:
         answer = await self._is_stopping()
         if answer is None:
             text = "cannot tell whether the host is stopping: no guest is touched"
-            journal.log(text, priority=journal.Priority.ERROR)
+            logger.error(text)
         return bool(answer)
 
     async def until_host_stays(self) -> None:
@@ -104,7 +106,7 @@ class Triggers:
             return await self.is_cancelled()
         except Exception as error:  # noqa: BLE001 - a fault of ours must not bring guests back
             text = f"internal error, the shutdown does not count as cancelled: {error!r}"
-            journal.log(text, priority=journal.Priority.ERROR)
+            logger.error(text)
             return False
 
     async def is_cancelled(self) -> bool:

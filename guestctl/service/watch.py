@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..decisions.policy import Policy
 from ..decisions.wanted import Desired, Stop
-from ..host import journal
 from ..ledger.ledger import Ledger
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestFacts, GuestId
@@ -25,6 +25,8 @@ from ..runs.context import LOOK_LIMIT, READ_LIMIT, Context
 from ..runs.run import notice_guest
 from .stops import EventHistory
 from .waiting import first
+
+logger = logging.getLogger(__name__)
 
 #: Between attempts to reach a hypervisor that is not there: at first, and at most.
 PAUSE, MOST_PAUSE = 1.0, 30.0
@@ -141,7 +143,7 @@ class Watch:
 
     def _lost(self, why: str, *, disconnected: bool) -> None:
         if not self.trouble or self.trouble == NOT_YET:
-            journal.log(f"connection lost: {why}", priority=journal.Priority.WARNING)
+            logger.warning(f"connection lost: {why}")
         if not self.trouble:
             self._away_since = asyncio.get_running_loop().time()
         if disconnected:
@@ -163,7 +165,7 @@ class Watch:
         self._reached = True
         self.trouble = ""
         self._audience.on_change()
-        journal.log(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
+        logger.info(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
         await self._find_agents()
         while not disconnected.is_set():
             await first(self._wake.wait(), disconnected.wait(), asyncio.sleep(ANYWAY))

@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import contextvars
 import fcntl
+import logging
 import os
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -26,7 +27,6 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from guestctl.config.config import Config
-from guestctl.host import journal
 from guestctl.host import locks as runlock
 from guestctl.model.plan import RunKind
 from guestctl.model.record import GuestRecord
@@ -164,7 +164,7 @@ class ServedHost:
         await asyncio.sleep(NO_ANSWER if self.stopping is None else 0)
         return self.stopping
 
-    def note(self, message: str, **_: object) -> None:
+    def note(self, message: str) -> None:
         """A line of the journal."""
         self.log.append((asyncio.get_running_loop().time(), message))
 
@@ -412,8 +412,25 @@ def _around(host: ServedHost) -> Iterator[None]:
     def tell_to_end(_: Path) -> None:
         host.told_to_end.set()
 
-    with (
-        patch.object(journal, "log", host.note),
-        patch.object(runlock, "_tell_to_end", tell_to_end),
-    ):
+    with _noting(host), patch.object(runlock, "_tell_to_end", tell_to_end):
         yield
+
+
+class _Notes(logging.Handler):
+    def __init__(self, host: ServedHost) -> None:
+        super().__init__()
+        self._host = host
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._host.note(record.getMessage())
+
+
+@contextlib.contextmanager
+def _noting(host: ServedHost) -> Iterator[None]:
+    log, notes = logging.getLogger("guestctl"), _Notes(host)
+    log.setLevel(logging.INFO)
+    log.addHandler(notes)
+    try:
+        yield
+    finally:
+        log.removeHandler(notes)

@@ -97,7 +97,13 @@ PURE = {
     name for name in MODULES if name.startswith(("model.", "decisions.")) and name != "model.ports"
 }
 PURE -= {"model.ports", "model.report"}
-PURE |= {"config.kinds", "config.settings", "host.libvirt.domain_xml", "service.stops"}
+PURE |= {
+    "config.kinds",
+    "config.settings",
+    "host.libvirt.domain_xml",
+    "service.stops",
+    "service.log_fields",
+}
 WORLD = {"asyncio", "os", "pathlib", "sqlite3", "subprocess", "sys", "threading", "time"}
 
 
@@ -113,7 +119,7 @@ ONLY = {
     "libvirt_qemu": {"host.libvirt.events"},
     "dbus_next": {"host.dbus_library"},
     "sdnotify": {"host.notify"},
-    "host.systemd": {"host.journal"},
+    "systemd": {"host.journal"},
     "subprocess": set(),
     "sqlite3": {
         "ledger.hands",
@@ -123,7 +129,7 @@ ONLY = {
         "ledger.writer",
         "ledger.trail",
     },
-    "threading": {"host.tasks", "ledger.writer", "host.libvirt.hypervisor", "host.journal"},
+    "threading": {"host.tasks", "ledger.writer", "host.libvirt.hypervisor"},
     "fcntl": {"host.locks", "host.presence"},
 }
 
