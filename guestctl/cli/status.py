@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..control import local as common
-from ..host import machine, presence
+from ..host import machine, status_file
 from ..host.bus import BusError, SystemBus
 from ..host.libvirt import autostart
 from ..host.locks import is_held
@@ -30,7 +30,7 @@ _SYSTEMD = (
 
 def status_verb(arguments: Namespace) -> int:
     """`status`; 0 when the service is there and sees every connection."""
-    said = presence.said(presence.run_folder(root=machine.is_root()))
+    said = status_file.said(status_file.run_folder(root=machine.is_root()))
     found = _status(said)
     if arguments.json:
         print_json(found)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..control import local as common
-from ..host import machine, presence
+from ..host import machine, status_file
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..model.event import EventKind, GuestEvent
 from ..model.history import TrailEvent
@@ -30,7 +30,7 @@ def watch_verb(arguments: Namespace) -> int:
     """`watch`, until Ctrl-C."""
     uris = common.uris(arguments, common.load_config(arguments))
     common.complain_of_blindness(uris)
-    if not presence.is_there(presence.run_folder(root=machine.is_root())):
+    if not status_file.is_there(status_file.run_folder(root=machine.is_root())):
         complain("the service does not run: there are events, but nobody who judges them")
     asyncio.run(_watch(uris, _as_json if arguments.json else _as_text))
     return Exit.OK

@@ -130,7 +130,7 @@ ONLY = {
         "ledger.trail",
     },
     "threading": {"host.tasks", "ledger.writer", "host.libvirt.hypervisor"},
-    "fcntl": {"host.locks", "host.presence"},
+    "fcntl": {"host.locks", "host.status_file"},
 }
 
 
