@@ -79,7 +79,7 @@ class Replayed(LibvirtHypervisor):
 
     def replay(self, event: GuestEvent) -> None:
         """As if libvirt had passed it on."""
-        self._tell(event)
+        self._pass_on(event)
 
 
 class Storm:

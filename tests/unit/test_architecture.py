@@ -115,7 +115,7 @@ def test_decisions_are_pure(module: str) -> None:
 
 
 ONLY = {
-    "libvirt": {"host.libvirt.hypervisor", "host.libvirt.events"},
+    "libvirt": {"host.libvirt.hypervisor", "host.libvirt.connections", "host.libvirt.events"},
     "libvirt_qemu": {"host.libvirt.events"},
     "dbus_next": {"host.dbus_library"},
     "sdnotify": {"host.notify"},
@@ -129,7 +129,7 @@ ONLY = {
         "ledger.writer",
         "ledger.trail",
     },
-    "threading": {"host.tasks", "ledger.writer", "host.libvirt.hypervisor"},
+    "threading": {"host.tasks", "ledger.writer", "host.libvirt.connections"},
     "fcntl": {"host.locks", "host.status_file"},
 }
 

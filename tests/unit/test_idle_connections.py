@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import libvirt
 import pytest
 
-from guestctl.host.libvirt import hypervisor
+from guestctl.host.libvirt import connections as libvirt_connections
 from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
 from tests.unit.running import run_async
 
@@ -42,7 +42,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
 
     really_open = libvirt.open
     monkeypatch.setattr(libvirt, "open", lambda uri: Watched(really_open(uri)))
-    monkeypatch.setattr(hypervisor, "IDLE_LIMIT", SOON)
+    monkeypatch.setattr(libvirt_connections, "IDLE_LIMIT", SOON)
     return seen
 
 
@@ -93,7 +93,7 @@ def test_they_are_opened_again_for_more_work_and_no_more_than_it_takes(
 def test_work_in_time_keeps_a_connection(
     connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hypervisor, "IDLE_LIMIT", 0.5)
+    monkeypatch.setattr(libvirt_connections, "IDLE_LIMIT", 0.5)
 
     async def scene(of: LibvirtHypervisor) -> None:
         end = time.monotonic() + 1.0

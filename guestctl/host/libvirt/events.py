@@ -42,7 +42,7 @@ def listen(
     tell: Callable[[GuestEvent], None],
     disconnected: Callable[[], None],
 ) -> Subscription:
-    """Have events come to `tell`, on the loop; `deaf` is called once none comes any more.
+    """Have events come to `tell`, on the loop; `disconnected` is called once none comes any more.
 
     Raises libvirtError.
     """

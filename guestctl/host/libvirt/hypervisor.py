@@ -1,13 +1,10 @@
-"""Connections to libvirt: calls in threads, codes mapped."""
+"""The guests of a libvirt connection: what is read of them, and what is done to them."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
-import gc
 import signal
-import threading
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
@@ -17,44 +14,32 @@ from ...model.event import GuestEvent, Job
 from ...model.guest import DomainInfo, GuestFacts, GuestId, State
 from ...model.options import Method
 from ...model.ports import ErrorKind, HypervisorError
-from ...model.uris import why_remote
 from .. import tasks
+from .connections import MAX_JOB_CONNECTIONS, MAX_READING_CONNECTIONS, Pool, is_alive
 from .constants import job_kind, state_and_reason
 from .domain_xml import read_domain_info, runs_a_system
 from .events import Subscription, listen
 
 T = TypeVar("T")
 
-#: With a fifth call in flight (max_client_requests) the daemon stops reading the socket, and
-#: drops the connection after 30 s.
-CALLS_PER_CONNECTION = 4
-#: For long calls: 16 saves, their progress and aborts, and room for calls that never return.
-MAX_JOB_CONNECTIONS = 12
-#: While libvirt ends a guest's QEMU, reading that guest's state waits for a second or two.
-MAX_READING_CONNECTIONS = 6
-#: A connection whose daemon hangs is given up after about 5 s * 3.
-KEEPALIVE_SECONDS, KEEPALIVE_COUNT = 5, 3
-#: A connection without a call for so long is closed: while open, it is woken every few seconds
-#: by keepalives of both sides.  The one that hears events stays.
-IDLE_LIMIT = 60.0
-
 
 class LibvirtHypervisor:
-    """The Hypervisor of ports.py over libvirt; connects when first used, and again when lost.
+    """The Hypervisor of model.ports over libvirt; connects when first used, and again when lost.
 
-    A read-only one changes nothing, by libvirt's own word.
+    A read-only one changes nothing, by libvirt's own word.  It has as many methods as the port,
+    most of them one call to libvirt.
     """
 
     def __init__(self, uri: str, *, read_only: bool = False) -> None:
         self._uri = uri
         self._read_only = read_only
         self._listeners: list[Callable[[GuestEvent], None]] = []
-        self._ear: Subscription | None = None
+        self._subscription: Subscription | None = None
         self._disconnected = asyncio.Event()
         # Reading states takes none of libvirtd's workers, and has connections of its own: calls
         # that wait for a guest cannot keep anybody from learning the state of the others.
-        self._reading = _Pool(uri, read_only, MAX_READING_CONNECTIONS, self._register)
-        self._jobs = _Pool(uri, read_only, MAX_JOB_CONNECTIONS)
+        self._reading = Pool(uri, read_only, MAX_READING_CONNECTIONS, self._listen_on)
+        self._jobs = Pool(uri, read_only, MAX_JOB_CONNECTIONS)
 
     @property
     def uri(self) -> str:
@@ -66,7 +51,7 @@ class LibvirtHypervisor:
 
     @property
     def monitored(self) -> bool:
-        return self._ear is not None and self._ear.monitored
+        return self._subscription is not None and self._subscription.monitored
 
     async def subscribe(self) -> asyncio.Event:
         # isAlive() raises nothing on a connection that is dead, which is then not made anew.
@@ -125,236 +110,32 @@ class LibvirtHypervisor:
     async def close(self) -> None:
         self._reading.close()
         self._jobs.close()
-        self._stop_hearing()
+        self._unsubscribe()
 
     async def _job_call(self, uuid: str, call: Callable[[Any], T]) -> T:
         return await self._jobs.call(lambda conn: call(conn.lookupByUUIDString(uuid)))
 
-    def _register(self, conn: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def _listen_on(self, conn: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Have events come to the loop; called each time the first reading connection opens."""
         if self._read_only and not self._listeners:
             return  # a command that looks once, and is gone
         disconnected = asyncio.Event()
-        ear = listen(conn, self._uri, loop, self._tell, disconnected.set)
-        tasks.call_soon(loop, lambda: self._now_hears(ear, disconnected))
+        subscription = listen(conn, self._uri, loop, self._pass_on, disconnected.set)
+        tasks.call_soon(loop, lambda: self._subscribed(subscription, disconnected))
 
-    def _now_hears(self, ear: Subscription, disconnected: asyncio.Event) -> None:
+    def _subscribed(self, subscription: Subscription, disconnected: asyncio.Event) -> None:
         self._disconnected.set()
-        self._stop_hearing()
-        self._ear, self._disconnected = ear, disconnected
+        self._unsubscribe()
+        self._subscription, self._disconnected = subscription, disconnected
 
-    def _stop_hearing(self) -> None:
-        if self._ear:
-            tasks.start(self._ear.stop)
-            self._ear = None
+    def _unsubscribe(self) -> None:
+        if self._subscription:
+            tasks.start(self._subscription.stop)
+            self._subscription = None
 
-    def _tell(self, event: GuestEvent) -> None:
+    def _pass_on(self, event: GuestEvent) -> None:
         for listener in tuple(self._listeners):
             listener(event)
-
-
-class _Pool:
-    """Connections for one purpose: a further one when all have as many calls as they bear."""
-
-    def __init__(
-        self,
-        uri: str,
-        read_only: bool,
-        most: int,
-        on_open: Callable[[Any, asyncio.AbstractEventLoop], None] | None = None,
-    ) -> None:
-        """on_open is called each time the first of them is opened."""
-        self._uri = uri
-        self._read_only = read_only
-        self._most = most
-        self._connections = [_Connection(uri, read_only, on_open)]
-
-    async def call(self, work: Callable[[Any], T]) -> T:
-        """Work's result on the connection that has least to do; see _Connection.call."""
-        first, *further = self._connections
-        self._connections = [first, *(one for one in further if one.is_open or one.calls)]
-        freest = min(self._connections, key=lambda connection: connection.calls)
-        if freest.calls >= CALLS_PER_CONNECTION and len(self._connections) < self._most:
-            freest = _Connection(self._uri, self._read_only)
-            self._connections.append(freest)
-        return await freest.call(work)
-
-    async def call_first(self, work: Callable[[Any], T]) -> T:
-        """Work's result on the connection that on_open was called for."""
-        return await self._connections[0].call(work)
-
-    def close(self) -> None:
-        """Let go of all of them."""
-        for connection in self._connections:
-            connection.close()
-
-
-class _Connection:
-    """One libvirt connection: opened when needed, at most four calls at a time."""
-
-    def __init__(
-        self,
-        uri: str,
-        read_only: bool,
-        on_open: Callable[[Any, asyncio.AbstractEventLoop], None] | None = None,
-    ) -> None:
-        self._uri = uri
-        self.read_only = read_only
-        self._on_open = on_open
-        self._slots = asyncio.Semaphore(CALLS_PER_CONNECTION)
-        self._opening: asyncio.Future[Any] | None = None
-        #: Calls under way or waiting for a slot.
-        self.calls = 0
-        self._idle: asyncio.TimerHandle | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is open, or being opened."""
-        return self._opening is not None
-
-    async def call(self, work: Callable[[Any], T]) -> T:
-        """Work's result; HypervisorError for any libvirtError.
-
-        A call that the caller stopped waiting for keeps its slot until libvirt returns.
-        """
-        self.calls += 1
-        if self._idle is not None:
-            self._idle.cancel()
-        try:
-            await self._slots.acquire()
-        except BaseException:
-            self._one_less()
-            raise
-        try:
-            opening = self._open()
-            conn = await asyncio.shield(opening)
-            running = tasks.start(lambda: _mapped(conn, work))
-        except RuntimeError as error:  # no further thread can be started
-            self._returned()
-            raise HypervisorError(ErrorKind.FAILED, str(error)) from error
-        except BaseException:
-            self._returned()
-            raise
-        # The inner future outlives a cancelled caller: see the docstring.
-        running.add_done_callback(lambda call: self._after_call(call, opening))
-        return await asyncio.shield(running)
-
-    def _after_call(self, call: asyncio.Future[Any], opening: asyncio.Future[Any]) -> None:
-        self._returned()
-        error = call.exception()
-        lost = isinstance(error, HypervisorError) and error.kind is ErrorKind.UNREACHABLE
-        if lost and self._opening is opening:  # and not one that was made since
-            self._opening = None
-
-    def _returned(self) -> None:
-        self._slots.release()
-        self._one_less()
-
-    def _one_less(self) -> None:
-        self.calls -= 1
-        if not self.calls and self._on_open is None:
-            loop = asyncio.get_running_loop()
-            self._idle = loop.call_later(IDLE_LIMIT, self._close_idle)
-
-    def _close_idle(self) -> None:
-        if self._opening is not None and self._opening.done():
-            opening, self._opening = self._opening, None
-            # What is left of calls that failed has guests of the connection in it, which keep it
-            # open; nothing else makes an idle process look for cycles.
-            gc.collect()
-            if not _failed(opening):
-                # It says good-bye to a daemon that may hang.
-                with contextlib.suppress(RuntimeError):  # no further thread can be started
-                    tasks.start(opening.result().close).add_done_callback(_failed)
-
-    def _open(self) -> asyncio.Future[Any]:
-        if self._opening is None or _failed(self._opening):
-            loop = asyncio.get_running_loop()
-            self._opening = tasks.start(lambda: self._open_blocking(loop))
-            # Somebody may have stopped waiting: asyncio logs errors that nobody looked at.
-            self._opening.add_done_callback(_failed)
-        return self._opening
-
-    def _open_blocking(self, loop: asyncio.AbstractEventLoop) -> Any:
-        _run_event_loop()
-        opener = libvirt.openReadOnly if self.read_only else libvirt.open
-        try:
-            conn = opener(self._uri)
-            if not self.read_only:
-                _refuse_remote(self._uri, conn.getURI())
-            with contextlib.suppress(libvirt.libvirtError):  # the test driver has none
-                conn.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
-            if self._on_open:
-                self._on_open(conn, loop)
-        except libvirt.libvirtError as error:
-            raise _cannot_connect(self._uri, error) from error
-        return conn
-
-    def close(self) -> None:
-        """Let go of the connection; libvirt closes it once its last call has returned."""
-        self._opening = None
-
-
-def _refuse_remote(uri: str, real: str) -> None:
-    """libvirt.conf can give another host's URI an alias that looks like anything."""
-    if reason := why_remote(real):
-        raise HypervisorError(ErrorKind.FAILED, f"cannot act on {uri}: {real} {reason}")
-
-
-def _failed(opening: asyncio.Future[Any]) -> bool:
-    return opening.done() and (opening.cancelled() or opening.exception() is not None)
-
-
-def _mapped(conn: Any, work: Callable[[Any], T]) -> T:
-    try:
-        return work(conn)
-    except libvirt.libvirtError as error:
-        raise HypervisorError(_kind_of(conn, error), str(error)) from error
-    except HypervisorError:
-        raise
-    except Exception as error:  # a fault in the binding fails one call, not the run
-        raise HypervisorError(ErrorKind.FAILED, repr(error)) from error
-
-
-_KINDS = {
-    libvirt.VIR_ERR_NO_DOMAIN: ErrorKind.NO_GUEST,
-    libvirt.VIR_ERR_OPERATION_INVALID: ErrorKind.WRONG_STATE,
-    libvirt.VIR_ERR_OPERATION_ABORTED: ErrorKind.ABORTED,
-    libvirt.VIR_ERR_NO_SUPPORT: ErrorKind.UNSUPPORTED,
-    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED: ErrorKind.UNSUPPORTED,
-    libvirt.VIR_ERR_OPERATION_UNSUPPORTED: ErrorKind.UNSUPPORTED,
-    libvirt.VIR_ERR_CONFIG_UNSUPPORTED: ErrorKind.UNSUPPORTED,
-    libvirt.VIR_ERR_AGENT_UNRESPONSIVE: ErrorKind.NO_ANSWER,
-    libvirt.VIR_ERR_AGENT_UNSYNCED: ErrorKind.NO_ANSWER,
-    libvirt.VIR_ERR_SYSTEM_ERROR: ErrorKind.SYSTEM,
-    libvirt.VIR_ERR_AUTH_FAILED: ErrorKind.NOT_PERMITTED,
-    libvirt.VIR_ERR_AUTH_CANCELLED: ErrorKind.NOT_PERMITTED,
-    libvirt.VIR_ERR_AUTH_UNAVAILABLE: ErrorKind.NOT_PERMITTED,
-    libvirt.VIR_ERR_ACCESS_DENIED: ErrorKind.NOT_PERMITTED,
-    libvirt.VIR_ERR_OPERATION_DENIED: ErrorKind.NOT_PERMITTED,
-}
-
-
-def _kind_of(conn: Any, error: libvirt.libvirtError) -> ErrorKind:
-    if not _alive(conn):
-        return ErrorKind.UNREACHABLE
-    return _KINDS.get(error.get_error_code(), ErrorKind.FAILED)
-
-
-def _alive(conn: Any) -> bool:
-    try:
-        return bool(conn.isAlive())
-    except libvirt.libvirtError:
-        return False
-
-
-def _cannot_connect(uri: str, error: libvirt.libvirtError) -> HypervisorError:
-    kind = _KINDS.get(error.get_error_code(), ErrorKind.UNREACHABLE)
-    if kind is not ErrorKind.NOT_PERMITTED:
-        # libvirt says EACCES on the socket only in words and in the system error number.
-        refused = kind is ErrorKind.SYSTEM and error.get_int1() == errno.EACCES
-        kind = ErrorKind.NOT_PERMITTED if refused else ErrorKind.UNREACHABLE
-    return HypervisorError(kind, f"cannot connect to {uri}: {error}")
 
 
 def _read_all(uri: str, conn: Any) -> Iterator[GuestFacts]:
@@ -362,7 +143,7 @@ def _read_all(uri: str, conn: Any) -> Iterator[GuestFacts]:
         try:
             yield _read(uri, domain)
         except libvirt.libvirtError as error:
-            if not _alive(conn):
+            if not is_alive(conn):
                 raise
             # Undefined, or a transient guest that ended, since it was listed.
             if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
@@ -403,7 +184,7 @@ def _domain_info(conn: Any, uuids: Collection[str]) -> dict[str, DomainInfo]:
             definition = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
             found[uuid] = read_domain_info(domain.XMLDesc(), definition)
         except libvirt.libvirtError:
-            if not _alive(conn):
+            if not is_alive(conn):
                 raise
     return found
 
@@ -471,24 +252,3 @@ def _ask_init(domain: Any) -> None:
         domain.sendProcessSignal(1, signal.SIGRTMIN + 4)  # systemd(1); others ignore it
     else:
         domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_SIGNAL)
-
-
-_event_thread_lock = threading.Lock()
-_event_thread: threading.Thread | None = None
-
-
-def _run_event_loop() -> None:
-    """Start libvirt's default event loop, once per process and before any connection."""
-    global _event_thread
-    with _event_thread_lock:
-        if _event_thread is None:
-            # Without this every error is also printed on stderr.
-            libvirt.registerErrorHandler(lambda _context, _error: None, None)
-            libvirt.virEventRegisterDefaultImpl()
-            _event_thread = threading.Thread(target=_loop_forever, name="events", daemon=True)
-            _event_thread.start()
-
-
-def _loop_forever() -> None:
-    while True:
-        libvirt.virEventRunDefaultImpl()
