@@ -54,6 +54,38 @@ def system_address() -> str:
     return os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or "unix:path=/run/dbus/system_bus_socket"
 
 
+class _Signals:
+    """Who is to have which signals, and who may send them."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[tuple[Rule, Handler]] = []
+        self._owners: dict[str, str] = {}
+
+    def subscribe(self, rule: Rule, handler: Handler) -> None:
+        self._subscriptions.append((rule, handler))
+
+    def found_owner(self, name: str, owner: str) -> None:
+        """Who owns a name; a change that was heard while the answer was on its way is newer."""
+        self._owners.setdefault(name, owner)
+
+    def dispatch(self, message: Any) -> None:
+        if message.sender == DRIVER and message.member == "NameOwnerChanged":
+            name, _, owner = message.body
+            self._owners[name] = owner
+        for rule, handler in list(self._subscriptions):
+            if self._fits(rule, message):
+                handler(unwrap(message.body))
+
+    def _fits(self, rule: Rule, message: Any) -> bool:
+        sender = self._owners.get(rule.sender, "") if rule.sender != DRIVER else DRIVER
+        return (
+            message.sender == sender
+            and (message.interface, message.member) == (rule.interface, rule.member)
+            and rule.path in ("", message.path)
+            and (not rule.arg0 or message.body[:1] == [rule.arg0])
+        )
+
+
 class SystemBus:
     """One connection to the bus; once it is lost it stays lost."""
 
@@ -61,8 +93,7 @@ class SystemBus:
         """Use `connect`."""
         self._library = library
         self._pending: dict[int, asyncio.Future[Any]] = {}
-        self._subscriptions: list[tuple[Rule, Handler]] = []
-        self._owners: dict[str, str] = {}
+        self._signals = _Signals()
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         library.add_message_handler(self._incoming)
         self._watcher = asyncio.create_task(self._watch(), name="bus")
@@ -185,7 +216,7 @@ class SystemBus:
         Anybody may send any signal to us alone, past all match rules: dbus-daemon's default
         policy allows it.  So only what the owner of the sender's name sends is handed over.
         """
-        self._subscriptions.append((rule, handler))
+        self._signals.subscribe(rule, handler)
         await self._driver("AddMatch", str(rule))
         if rule.sender != DRIVER:
             await self._track(rule.sender)
@@ -199,8 +230,7 @@ class SystemBus:
             if not error.name:
                 raise
             owner = ""  # NameHasNoOwner: nobody for now
-        # A change that was heard while the answer was on its way is newer.
-        self._owners.setdefault(name, owner)
+        self._signals.found_owner(name, owner)
 
     async def _driver(self, member: str, argument: str) -> list[Any]:
         return await self.call(DRIVER, DRIVER_PATH, DRIVER, member, "s", (argument,))
@@ -209,31 +239,14 @@ class SystemBus:
         """A handler as the library calls it, for every message; whether that is all."""
         pending = self._pending.get(message.reply_serial)
         if pending is not None and not pending.done():
-            _settle(pending, message)
+            _resolve(pending, message)
             return True
         # A reply too late, or something nobody asked for: its descriptors are nobody's.  A late
         # answer of logind's is an inhibitor, which would be held for ever.
         close_all(message.unix_fds)
         if is_signal(message):
-            self._hear(message)
+            self._signals.dispatch(message)
         return False
-
-    def _hear(self, message: Any) -> None:
-        if message.sender == DRIVER and message.member == "NameOwnerChanged":
-            name, _, owner = message.body
-            self._owners[name] = owner
-        for rule, handler in list(self._subscriptions):
-            if self._fits(rule, message):
-                handler(unwrap(message.body))
-
-    def _fits(self, rule: Rule, message: Any) -> bool:
-        sender = self._owners.get(rule.sender, "") if rule.sender != DRIVER else DRIVER
-        return (
-            message.sender == sender
-            and (message.interface, message.member) == (rule.interface, rule.member)
-            and rule.path in ("", message.path)
-            and (not rule.arg0 or message.body[:1] == [rule.arg0])
-        )
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -265,7 +278,7 @@ class SystemBus:
         self.close()
 
 
-def _settle(pending: asyncio.Future[Any], message: Any) -> None:
+def _resolve(pending: asyncio.Future[Any], message: Any) -> None:
     if not is_error(message):
         pending.set_result(message)
         return

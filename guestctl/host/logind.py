@@ -25,8 +25,8 @@ ABSENT = (
 )
 #: Seconds until a lost bus is tried again: at first, and at most.
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
-#: Seconds between looks while a shutdown is announced.
-LOOK_AGAIN = 1.0
+#: Seconds between readings while a shutdown is announced.
+READ_AGAIN = 1.0
 
 
 class Logind:
@@ -46,41 +46,30 @@ class Logind:
         address: str = "",
     ) -> None:
         """why: what `systemd-inhibit --list` shows; address: of a bus, if not the system's."""
-        self._why = why
-        self._on_shutdown, self._on_change = on_shutdown, on_change
+        self._inhibitor = _Inhibitor(why)
+        self._state = _State(self._inhibitor, on_shutdown, on_change)
         self._address = address
-        self._bus: SystemBus | None = None
-        self._poke = asyncio.Event()
-        self._wanted = False
-        self._lock: int | None = None
-        #: The lock is from before the bus or logind was restarted: another is to replace it.
-        self._lock_is_old = False
-        self._kind: str | None = None
-        self._heard = 0
-        self._connected, self._problem = False, ""
-        self._shown: tuple[object, ...] = ()
-
-    # -- what is known ---------------------------------------------------------------------------
+        self._session: _Session | None = None
 
     @property
     def connected(self) -> bool:
         """Whether logind answers, so that a shutdown will be heard of."""
-        return self._connected
+        return self._state.connected
 
     @property
     def held(self) -> bool:
         """Whether an inhibitor is held.  It outlives restarts of the bus and of logind."""
-        return self._lock is not None
+        return self._inhibitor.held
 
     @property
     def shutting_down(self) -> bool:
         """Whether logind has announced a shutdown that it has not taken back."""
-        return self._kind is not None
+        return self._state.kind is not None
 
     @property
     def problem(self) -> str:
         """Why it is not connected, or holds no inhibitor that it should; else empty."""
-        return self._problem
+        return self._state.problem
 
     async def preparing(self) -> bool | None:
         """Whether a shutdown is announced, read now; None when it could not be read.
@@ -102,46 +91,17 @@ class Logind:
         except BusError:
             return None
 
-    def _connection(self) -> SystemBus:
-        if self._bus is None:
-            raise BusError("", "there is no connection to the bus")
-        return self._bus
-
     async def _property(self, name: str) -> Any:
-        return await self._connection().get_property(NAME, PATH, MANAGER, name, timeout=CALL_LIMIT)
+        if self._session is None:
+            raise BusError("", "there is no connection to the bus")
+        return await self._session.read(name)
 
-    # -- the inhibitor ---------------------------------------------------------------------------
-
-    def hold(self, wanted: bool) -> None:
+    def inhibit(self, wanted: bool) -> None:
         """Whether an inhibitor is to be held: dropped at once, taken as soon as logind lets us."""
-        self._wanted = wanted
-        if not wanted:
-            self._replace_lock(None)
-        self._poke.set()
-        self._tell()
-
-    def _replace_lock(self, lock: int | None) -> None:
-        old, self._lock, self._lock_is_old = self._lock, lock, False
-        if old is not None:
-            os.close(old)
-
-    async def _take(self) -> None:
-        """Have an inhibitor if one is wanted; BusError, such as IN_PROGRESS.
-
-        A new one is taken before an old one is let go, so that there is always one.
-        """
-        if not self._wanted or (self._lock is not None and not self._lock_is_old):
-            return
-        arguments = ("shutdown", "guestctl", self._why, "delay")
-        bus = self._connection()
-        lock = await bus.call_for_fd(
-            NAME, PATH, MANAGER, "Inhibit", "ssss", arguments, timeout=CALL_LIMIT
-        )
-        self._replace_lock(lock)
-        if not self._wanted:  # that changed while logind answered
-            self._replace_lock(None)
-
-    # -- following logind ------------------------------------------------------------------------
+        self._inhibitor.want(wanted)
+        if self._session is not None:
+            self._session.wake()
+        self._state.tell()
 
     async def run(self) -> None:
         """Follow logind until cancelled; then let the inhibitor go."""
@@ -149,118 +109,209 @@ class Logind:
         try:
             while True:
                 try:
-                    await self._session()
+                    await self._follow()
                 except BusError as error:
-                    self._lost(str(error))
+                    self._state.lost(str(error))
                     pause = min(pause * 2, LAST_PAUSE)
                 else:
-                    self._lost("the connection to the bus has ended")
+                    self._state.lost("the connection to the bus has ended")
                     pause = FIRST_PAUSE
                 await asyncio.sleep(pause)
         finally:
-            self._replace_lock(None)
+            self._inhibitor.release()
 
-    async def _session(self) -> None:
+    async def _follow(self) -> None:
         """From a connection to its end; BusError when there is none to be had."""
         bus = await SystemBus.connect(self._address, negotiate_unix_fd=True)
+        session = _Session(bus, self._state, self._inhibitor)
         closed = asyncio.ensure_future(bus.wait_closed())
-        closed.add_done_callback(lambda _: self._poke.set())
+        closed.add_done_callback(lambda _: session.wake())
         try:
-            await self._subscribe(bus)
-            self._bus, self._lock_is_old = bus, True
-            while not bus.closed:
-                self._poke.clear()
-                await self._until_poked(await self._look_and_take())
+            await session.subscribe()
+            self._session = session
+            await session.keep_current()
         finally:
-            self._bus = None
+            self._session = None
             closed.cancel()
             bus.close()
 
-    async def _subscribe(self, bus: SystemBus) -> None:
-        signals = {
-            "PrepareForShutdownWithMetadata": self._hear,  # 254 on, and comes first
-            "PrepareForShutdown": self._hear,
-        }
-        owner = Rule(DRIVER, DRIVER, "NameOwnerChanged", arg0=NAME)
-        await bus.subscribe(owner, self._hear_of_restart)
-        for member, handler in signals.items():
-            await bus.subscribe(Rule(NAME, MANAGER, member, PATH), handler)
 
-    def _hear(self, body: list[Any]) -> None:
-        """PrepareForShutdown: it begins, or it is off."""
-        begins, metadata = body[0], body[1] if len(body) > 1 else {}
-        self._heard += 1
-        if begins:
-            self._begins(str(metadata.get("type", "")))
-        else:
-            self._ends()
-        self._poke.set()
+class _Inhibitor:
+    """The delay inhibitor: a descriptor, for whose end logind waits."""
 
-    def _hear_of_restart(self, body: list[Any]) -> None:
-        """logind came or went; a new one finds our inhibitor in /run, but better safe."""
-        self._lock_is_old = True
-        if not body[2]:
-            self._lost(ABSENT)
-        self._poke.set()
+    def __init__(self, why: str) -> None:
+        self._why = why
+        self._wanted = False
+        self._lock: int | None = None
+        self._is_old = False
 
-    async def _look_and_take(self) -> float | None:
-        """Bring everything up to date; seconds until that is to be done again, if at all."""
-        try:
-            await self._look()
-            await self._take()
-        except BusError as error:
-            self._problem = ABSENT if error.name == NO_OWNER else str(error)
-            self._tell()
-            return LOOK_AGAIN if error.name == IN_PROGRESS else LAST_PAUSE
-        self._problem = ""
-        self._tell()
-        # Only looking tells that a shutdown was cancelled (see `preparing`).
-        return LOOK_AGAIN if self.shutting_down else None
+    @property
+    def held(self) -> bool:
+        return self._lock is not None
 
-    async def _look(self) -> None:
-        heard = self._heard
-        try:
-            preparing = await self._property("PreparingForShutdown")
-        except BusError:
-            self._connected = False
-            raise
-        if not self._connected:
-            self._connected, self._problem = True, ""
-        if heard != self._heard:
-            return  # a signal is newer than this answer
-        if preparing:
-            self._begins("")
-        else:
-            self._ends()
+    def want(self, wanted: bool) -> None:
+        self._wanted = wanted
+        if not wanted:
+            self.release()
 
-    def _begins(self, kind: str) -> None:
+    def release(self) -> None:
+        self._replace(None)
+
+    def outdate(self) -> None:
+        """It is from before the bus or logind was restarted: another is to replace it."""
+        self._is_old = True
+
+    async def take(self, bus: SystemBus) -> None:
+        """Have an inhibitor if one is wanted; BusError, such as IN_PROGRESS.
+
+        A new one is taken before an old one is let go, so that there is always one.
+        """
+        if not self._wanted or (self._lock is not None and not self._is_old):
+            return
+        arguments = ("shutdown", "guestctl", self._why, "delay")
+        lock = await bus.call_for_fd(
+            NAME, PATH, MANAGER, "Inhibit", "ssss", arguments, timeout=CALL_LIMIT
+        )
+        self._replace(lock)
+        if not self._wanted:  # that changed while logind answered
+            self.release()
+
+    def _replace(self, lock: int | None) -> None:
+        old, self._lock, self._is_old = self._lock, lock, False
+        if old is not None:
+            os.close(old)
+
+
+class _State:
+    """What is known of logind and of the shutdown that it has announced; tells each change."""
+
+    def __init__(
+        self,
+        inhibitor: _Inhibitor,
+        on_shutdown: Callable[[str], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._inhibitor = inhibitor
+        self._on_shutdown, self._on_change = on_shutdown, on_change
+        self.connected, self.problem = False, ""
+        #: Of the shutdown that is announced; None without any.
+        self.kind: str | None = None
+        self._told: tuple[object, ...] = ()
+
+    def begins(self, kind: str) -> None:
         """A shutdown is announced.
 
         Where the kind is told, it is another shutdown: 257 sends nothing when the one before was
         cancelled.  Without a kind, it may be the one that is known already.
         """
-        if self._kind is not None and not kind:
+        if self.kind is not None and not kind:
             return
-        self._kind = kind
+        self.kind = kind
         self._on_shutdown(kind)
-        self._tell()
+        self.tell()
 
-    def _ends(self) -> None:
-        self._kind = None
-        self._tell()
+    def ends(self) -> None:
+        """No shutdown is announced, or no longer."""
+        self.kind = None
+        self.tell()
 
-    def _lost(self, problem: str) -> None:
-        self._connected, self._problem = False, problem
-        self._tell()
+    def reached(self) -> None:
+        """logind answers; what is wrong besides turns out next."""
+        if not self.connected:
+            self.connected, self.problem = True, ""
 
-    def _tell(self) -> None:
+    def lost(self, problem: str) -> None:
+        self.connected, self.problem = False, problem
+        self.tell()
+
+    def tell(self) -> None:
         """Call `on_change` if anything that is shown has changed."""
-        now = (self._connected, self.held, self._kind, self._problem)
-        if now != self._shown:
-            self._shown = now
+        now = (self.connected, self._inhibitor.held, self.kind, self.problem)
+        if now != self._told:
+            self._told = now
             self._on_change()
 
-    async def _until_poked(self, seconds: float | None) -> None:
+
+class _Session:
+    """One connection to the bus, over which state and inhibitor are kept current."""
+
+    def __init__(self, bus: SystemBus, state: _State, inhibitor: _Inhibitor) -> None:
+        self._bus = bus
+        self._state = state
+        self._inhibitor = inhibitor
+        self._woken = asyncio.Event()
+        self._announcements = 0
+
+    def wake(self) -> None:
+        """There is something to bring up to date, or the connection has ended."""
+        self._woken.set()
+
+    async def read(self, name: str) -> Any:
+        """A property of logind's; BusError."""
+        return await self._bus.get_property(NAME, PATH, MANAGER, name, timeout=CALL_LIMIT)
+
+    async def subscribe(self) -> None:
+        """Have logind's signals come; BusError."""
+        owner = Rule(DRIVER, DRIVER, "NameOwnerChanged", arg0=NAME)
+        await self._bus.subscribe(owner, self._on_owner)
+        # With metadata from 254 on, where it comes first.
+        for member in ("PrepareForShutdownWithMetadata", "PrepareForShutdown"):
+            await self._bus.subscribe(Rule(NAME, MANAGER, member, PATH), self._on_announcement)
+
+    def _on_announcement(self, body: list[Any]) -> None:
+        """PrepareForShutdown: it begins, or it is off."""
+        begins, metadata = body[0], body[1] if len(body) > 1 else {}
+        self._announcements += 1
+        if begins:
+            self._state.begins(str(metadata.get("type", "")))
+        else:
+            self._state.ends()
+        self.wake()
+
+    def _on_owner(self, body: list[Any]) -> None:
+        """logind came or went; a new one finds our inhibitor in /run, but better safe."""
+        self._inhibitor.outdate()
+        if not body[2]:
+            self._state.lost(ABSENT)
+        self.wake()
+
+    async def keep_current(self) -> None:
+        """Until the connection ends."""
+        self._inhibitor.outdate()
+        while not self._bus.closed:
+            self._woken.clear()
+            await self._until_woken(await self._refresh())
+
+    async def _refresh(self) -> float | None:
+        """Bring everything up to date; seconds until that is to be done again, if at all."""
+        try:
+            await self._read_announced()
+            await self._inhibitor.take(self._bus)
+        except BusError as error:
+            self._state.problem = ABSENT if error.name == NO_OWNER else str(error)
+            self._state.tell()
+            return READ_AGAIN if error.name == IN_PROGRESS else LAST_PAUSE
+        self._state.problem = ""
+        self._state.tell()
+        # Only reading tells that a shutdown was cancelled (see `Logind.preparing`).
+        return READ_AGAIN if self._state.kind is not None else None
+
+    async def _read_announced(self) -> None:
+        announcements = self._announcements
+        try:
+            preparing = await self.read("PreparingForShutdown")
+        except BusError:
+            self._state.connected = False
+            raise
+        self._state.reached()
+        if announcements != self._announcements:
+            return  # a signal is newer than this answer
+        if preparing:
+            self._state.begins("")
+        else:
+            self._state.ends()
+
+    async def _until_woken(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._poke.wait()
+                await self._woken.wait()

@@ -54,7 +54,7 @@ SETTLE_AGAIN = 60.0
 class Login(Announcer, Protocol):
     """What the service needs of logind."""
 
-    def hold(self, wanted: bool) -> None:
+    def inhibit(self, wanted: bool) -> None:
         """Have an inhibitor that delays the host's shutdown held, or let go of."""
 
 
@@ -182,7 +182,7 @@ class Service:
     def _inhibit(self) -> None:
         """An inhibitor is held while there is a guest to be taken to safety."""
         busy = bool(self._up) or self.activity == "preserving"
-        self._login.hold(busy and self.activity != "down")
+        self._login.inhibit(busy and self.activity != "down")
 
     @property
     def _up(self) -> frozenset[GuestId]:

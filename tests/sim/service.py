@@ -69,7 +69,7 @@ class SimLogin:
         """Whether the inhibitor is held now."""
         return bool(self.changes and self.changes[-1].held)
 
-    def hold(self, wanted: bool) -> None:
+    def inhibit(self, wanted: bool) -> None:
         if wanted != self.held:
             self.changes.append(Held(asyncio.get_running_loop().time(), wanted))
 

@@ -20,7 +20,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateBus]:
     # So that a test does not wait as long as a host can.
     monkeypatch.setattr(logind, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(logind, "LAST_PAUSE", 0.1)
-    monkeypatch.setattr(logind, "LOOK_AGAIN", 0.1)
+    monkeypatch.setattr(logind, "READ_AGAIN", 0.1)
     with private_bus() as running:
         yield running
 
@@ -100,11 +100,11 @@ def test_the_inhibitor_comes_and_goes(bus: PrivateBus) -> None:
     async def work() -> None:
         async with following(bus) as (service, fake):
             for _ in range(3):
-                service.logind.hold(True)
-                service.logind.hold(True)
+                service.logind.inhibit(True)
+                service.logind.inhibit(True)
                 await until(lambda: fake.locks == 1)
                 await until(lambda: service.logind.held)
-                service.logind.hold(False)
+                service.logind.inhibit(False)
                 assert not service.logind.held
                 assert fake.locks == 0
             assert fake.asked == 3 * [["shutdown", "guestctl", "guests run", "delay"]]
@@ -115,9 +115,9 @@ def test_the_inhibitor_comes_and_goes(bus: PrivateBus) -> None:
 def test_it_is_no_longer_wanted_when_it_comes(bus: PrivateBus) -> None:
     async def work() -> None:
         async with following(bus) as (service, fake):
-            service.logind.hold(True)
+            service.logind.inhibit(True)
             await asyncio.sleep(0)
-            service.logind.hold(False)
+            service.logind.inhibit(False)
             # One more round: what was asked for has been answered by then.
             await service.logind.delay()
             await asyncio.sleep(0.05)
@@ -197,12 +197,12 @@ def test_an_inhibitor_while_a_shutdown_is_pending(bus: PrivateBus) -> None:
 
     async def work() -> None:
         async with following(bus) as (service, fake):
-            service.logind.hold(True)
+            service.logind.inhibit(True)
             await until(lambda: service.logind.held)
             fake.shut_down("poweroff")
             await until(lambda: service.logind.shutting_down)
-            service.logind.hold(False)
-            service.logind.hold(True)
+            service.logind.inhibit(False)
+            service.logind.inhibit(True)
             await until(lambda: len(fake.asked) > 2)
             assert not service.logind.held
             assert service.logind.problem
@@ -217,7 +217,7 @@ def test_an_inhibitor_while_a_shutdown_is_pending(bus: PrivateBus) -> None:
 def test_the_bus_is_restarted(bus: PrivateBus) -> None:
     async def work() -> None:
         async with following(bus) as (service, fake):
-            service.logind.hold(True)
+            service.logind.inhibit(True)
             await until(lambda: service.logind.held)
             bus.kill()
             await until(lambda: not service.logind.connected)
@@ -238,7 +238,7 @@ def test_the_bus_is_restarted(bus: PrivateBus) -> None:
 def test_logind_is_restarted(bus: PrivateBus) -> None:
     async def work() -> None:
         async with following(bus) as (service, fake):
-            service.logind.hold(True)
+            service.logind.inhibit(True)
             await until(lambda: service.logind.held)
             fake.leave()
             await until(lambda: not service.logind.connected)
@@ -273,7 +273,7 @@ def test_no_bus_when_the_service_starts(bus: PrivateBus) -> None:
 
     async def work() -> None:
         async with running(bus) as service:
-            service.logind.hold(True)
+            service.logind.inhibit(True)
             await until(lambda: bool(service.logind.problem))
             bus.start()
             async with fake_logind(bus) as fake:
@@ -289,13 +289,13 @@ def test_a_logind_that_is_gone_is_never_started(bus: PrivateBus) -> None:
 
     async def work() -> None:
         async with following(bus) as (service, fake):
-            service.logind.hold(True)
+            service.logind.inhibit(True)
             await until(lambda: service.logind.held)
             fake.leave()
             await until(lambda: not service.logind.connected)
             assert await service.logind.preparing() is None
-            service.logind.hold(False)
-            service.logind.hold(True)
+            service.logind.inhibit(False)
+            service.logind.inhibit(True)
             await asyncio.sleep(0.3)
             assert not bus.activated
 
@@ -310,7 +310,7 @@ def test_a_logind_that_hangs(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -
             answers = fake.methods, fake.properties
             fake.methods, fake.properties = {}, {}
             assert await service.logind.preparing() is None
-            service.logind.hold(True)
+            service.logind.inhibit(True)
             await until(lambda: not service.logind.connected)
             fake.methods, fake.properties = answers
             await until(lambda: service.logind.held)
@@ -322,7 +322,7 @@ def test_a_logind_that_hangs(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -
 def test_when_all_is_well_it_sleeps(bus: PrivateBus) -> None:
     async def work() -> None:
         async with following(bus) as (service, fake):
-            service.logind.hold(True)
+            service.logind.inhibit(True)
             await until(lambda: service.logind.held)
             await asyncio.sleep(0.05)
             calls, changes = len(fake.calls), service.changes
@@ -336,7 +336,7 @@ def test_the_inhibitor_goes_with_the_service(bus: PrivateBus) -> None:
     async def work() -> None:
         async with fake_logind(bus) as fake:
             async with running(bus) as service:
-                service.logind.hold(True)
+                service.logind.inhibit(True)
                 await until(lambda: service.logind.held)
             assert fake.locks == 0
             assert not service.logind.held
