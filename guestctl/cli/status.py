@@ -30,7 +30,7 @@ _SYSTEMD = (
 
 def status_verb(arguments: Namespace) -> int:
     """`status`; 0 when the service is there and sees every connection."""
-    said = status_file.said(status_file.run_folder(root=machine.is_root()))
+    said = status_file.read(machine.run_folder())
     found = _status(said)
     if arguments.json:
         print_json(found)

@@ -139,7 +139,7 @@ async def _bring_back(job: _Job) -> RunResult:
             machine.state_folder(),
             "guestctl, at boot",
             complain,
-            patience=OPERATOR_AT_BOOT,
+            timeout=OPERATOR_AT_BOOT,
             ask=False,
         ):
             seen = await read_all_retrying(context.hypervisors, RETRY_FOR)

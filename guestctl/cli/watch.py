@@ -12,8 +12,9 @@ from dataclasses import asdict
 from typing import Any
 
 from ..control import local as common
-from ..host import machine, status_file
+from ..host import machine
 from ..host.libvirt.hypervisor import LibvirtHypervisor
+from ..host.locks import is_service_running
 from ..model.event import EventKind, GuestEvent
 from ..model.history import TrailEvent
 from ..model.ports import HypervisorError, within
@@ -30,7 +31,7 @@ def watch_verb(arguments: Namespace) -> int:
     """`watch`, until Ctrl-C."""
     uris = common.uris(arguments, common.load_config(arguments))
     common.complain_of_blindness(uris)
-    if not status_file.is_there(status_file.run_folder(root=machine.is_root())):
+    if not is_service_running(machine.run_folder()):
         complain("the service does not run: there are events, but nobody who judges them")
     asyncio.run(_watch(uris, _as_json if arguments.json else _as_text))
     return Exit.OK

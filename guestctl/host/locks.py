@@ -1,4 +1,4 @@
-"""One run at a time: the lock beside the ledger, and who holds it."""
+"""One service, and one run at a time: locks that end with the process that holds them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,76 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
+_SERVICE = "daemon.lock"
 _HOLDER = "run.json"
 _POLL = 0.2
+#: Attempts at the service's lock, and the pause between two: who only looks whether there is a
+#: service has it as well, for a moment.
+_ATTEMPTS, _PAUSE = 5, 0.1
 #: How long a run that was told to end may take: it aborts saves that are under way.
 ASKED_LIMIT = 20.0
 
 
+class AnotherService(Exception):
+    """There is one already."""
+
+
 class LockHeld(Exception):
     """Another run has the lock; the text says which."""
+
+
+# The service's lock, in the run folder (machine.run_folder)
+
+
+def take_service_lock(folder: Path) -> int:
+    """Be the service until the process ends; the lock's descriptor.
+
+    Raises AnotherService, OSError.
+    """
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(folder / _SERVICE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    for attempt in range(_ATTEMPTS):
+        if _try_lock(descriptor):
+            return descriptor
+        time.sleep(_PAUSE if attempt < _ATTEMPTS - 1 else 0)
+    os.close(descriptor)
+    raise AnotherService
+
+
+def is_service_running(folder: Path) -> bool:
+    """Whether there is a service."""
+    try:
+        descriptor = os.open(folder / _SERVICE, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def touch_service_lock(folder: Path) -> None:
+    """Leave a trace of when there was a service."""
+    with contextlib.suppress(OSError):
+        os.utime(folder / _SERVICE)
+
+
+def seconds_without_service(folder: Path) -> float:
+    """For how long there has been none; infinite where there never was.
+
+    Goes by the time of day: one that was set back since counts as no time.
+    """
+    try:
+        seen = (folder / _SERVICE).stat().st_mtime
+    except OSError:
+        return float("inf")
+    return max(0.0, time.time() - seen)
+
+
+# The run lock, on the state folder
 
 
 @contextlib.contextmanager
@@ -85,24 +147,24 @@ def is_held(folder: Path) -> bool:
 
 @contextlib.asynccontextmanager
 async def run_lock_of_service(
-    folder: Path, what: str, trouble: Callable[[str], None], *, patience: float, ask: bool
+    folder: Path, what: str, trouble: Callable[[str], None], *, timeout: float, ask: bool
 ) -> AsyncIterator[None]:
-    """Hold the run lock; where another run has it, wait for it `patience` seconds.
+    """Hold the run lock; where another run has it, wait for it `timeout` seconds.
 
     ask: then tell it to end, and after ASKED_LIMIT more seconds go on beside it: a host that goes
     down does not wait for an operator's run.  Without, LockHeld is raised then.
     """
     with contextlib.ExitStack() as held:
         with _or_without(folder, trouble):
-            await _acquire_waiting(_opened(folder, held), folder, trouble, patience, ask)
+            await _acquire_waiting(_opened(folder, held), folder, trouble, timeout, ask)
         _say_who(folder, what)
         yield
 
 
 async def _acquire_waiting(
-    descriptor: int, folder: Path, trouble: Callable[[str], None], patience: float, ask: bool
+    descriptor: int, folder: Path, trouble: Callable[[str], None], timeout: float, ask: bool
 ) -> None:
-    if await _got_it(descriptor, patience):
+    if await _got_it(descriptor, timeout):
         return
     if not ask:
         raise _refusal(folder)

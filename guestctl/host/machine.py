@@ -1,4 +1,4 @@
-"""Facts of this host: its boot, and where guestctl keeps its state."""
+"""Facts of this host: its boot, and where guestctl keeps what."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import pwd
 from pathlib import Path
 
-SYSTEM_STATE = Path("/var/lib/guestctl")
+SYSTEM_STATE, SYSTEM_RUN = Path("/var/lib/guestctl"), Path("/run/guestctl")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -41,3 +41,10 @@ def state_folder() -> Path:
     # The specification says to ignore relative paths.
     root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
     return root / "guestctl"
+
+
+def run_folder() -> Path:
+    """Where what belongs to this boot is: the host's for root, else the user's."""
+    if is_root():
+        return SYSTEM_RUN
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}") / "guestctl"

@@ -18,7 +18,7 @@ from ..config import last_good
 from ..config.config import Config
 from ..config.last_good import Loaded
 from ..control import local as common
-from ..host import journal, machine, status_file
+from ..host import journal, locks, machine, status_file
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.logind import Logind
@@ -57,12 +57,12 @@ def daemon_verb(arguments: Namespace) -> int:
 
 
 def _serve(arguments: Namespace, loaded: Loaded) -> int:
-    folder = status_file.run_folder(root=machine.is_root())
-    away = status_file.away(folder)
+    folder = machine.run_folder()
+    away = locks.seconds_without_service(folder)
     try:
-        status_file.be_the_only_one(folder)
+        locks.take_service_lock(folder)
         machine.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-    except status_file.AnotherService:
+    except locks.AnotherService:
         raise CommandError(Exit.LOCKED, "the service runs already") from None
     except OSError as error:
         raise CommandError(Exit.NOT_PERMITTED, f"cannot serve: {error}") from error
@@ -152,7 +152,7 @@ class _Daemon:
             await asyncio.wait([serving])
             serving.result()
         finally:
-            status_file.be_alive(self._folder)
+            locks.touch_service_lock(self._folder)
             for task in (*background, ready, serving):
                 task.cancel()
             await asyncio.wait([*background, ready, serving])
@@ -213,7 +213,7 @@ class _Daemon:
         interval = self._notifier.watchdog_interval
         while True:
             self._notifier.watchdog()
-            status_file.be_alive(self._folder)
+            locks.touch_service_lock(self._folder)
             await asyncio.sleep(interval / 1.5 if interval else ALIVE)
 
     async def _say(self) -> None:
@@ -222,7 +222,7 @@ class _Daemon:
             if self._delay is None and self._logind.connected:
                 self._delay = await self._logind.delay()
             status = self._status()
-            status_file.say(self._folder, status)
+            status_file.write(self._folder, status)
             if self._service.activity in ("watching", "down"):
                 self._notifier.status(self._line())
             await asyncio.sleep(0.1)  # what changes at the same time is said in one go

@@ -60,7 +60,7 @@ class HostStop:
         async with self.patience.asking(), contextlib.AsyncExitStack() as held:
             doomed = await self._settle(operator_is_at_work=is_held(state))
             with self.patience.phase("waiting for another run", OPERATOR + ASKED_LIMIT + 5):
-                lock = run_lock_of_service(state, what, logger.warning, patience=OPERATOR, ask=True)
+                lock = run_lock_of_service(state, what, logger.warning, timeout=OPERATOR, ask=True)
                 await held.enter_async_context(lock)
             result = await self._carry_out(begun)
             await self._keep_word(doomed)

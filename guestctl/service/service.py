@@ -358,7 +358,7 @@ class Service:
                     self._surroundings.state,
                     "the service: restore",
                     logger.warning,
-                    patience=OPERATOR_AT_BOOT,
+                    timeout=OPERATOR_AT_BOOT,
                     ask=False,
                 ):
                     return await work()

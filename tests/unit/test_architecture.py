@@ -130,7 +130,7 @@ ONLY = {
         "ledger.trail",
     },
     "threading": {"host.tasks", "ledger.writer", "host.libvirt.connections"},
-    "fcntl": {"host.locks", "host.status_file"},
+    "fcntl": {"host.locks"},
 }
 
 

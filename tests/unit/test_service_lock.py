@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.host import status_file
+from guestctl.host import locks, status_file
 
 
 def test_there_is_one(tmp_path: Path) -> None:
-    assert status_file.said(tmp_path) is None
-    descriptor = status_file.be_the_only_one(tmp_path)
-    with pytest.raises(status_file.AnotherService):
-        status_file.be_the_only_one(tmp_path)
-    assert status_file.said(tmp_path) == {}
-    status_file.say(tmp_path, {"activity": "watching"})
-    assert status_file.said(tmp_path) == {"activity": "watching"}
+    assert status_file.read(tmp_path) is None
+    descriptor = locks.take_service_lock(tmp_path)
+    with pytest.raises(locks.AnotherService):
+        locks.take_service_lock(tmp_path)
+    assert status_file.read(tmp_path) == {}
+    status_file.write(tmp_path, {"activity": "watching"})
+    assert status_file.read(tmp_path) == {"activity": "watching"}
     os.close(descriptor)
-    assert status_file.said(tmp_path) is None
+    assert status_file.read(tmp_path) is None
 
 
 def test_who_only_looks_keeps_no_service_from_starting(tmp_path: Path) -> None:
@@ -30,5 +30,5 @@ def test_who_only_looks_keeps_no_service_from_starting(tmp_path: Path) -> None:
     fcntl.flock(looking, fcntl.LOCK_SH)
     timer = threading.Timer(0.05, os.close, [looking])
     timer.start()
-    os.close(status_file.be_the_only_one(tmp_path))
+    os.close(locks.take_service_lock(tmp_path))
     timer.join()
