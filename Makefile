@@ -86,6 +86,9 @@ install:
 	    sed 's|/usr/bin/guestctl|$(PREFIX)/bin/guestctl|' $$unit \
 	        > $(DESTDIR)/etc/systemd/system/$${unit##*/} || exit; \
 	done
+	for drop_in in systemd/*.service.d/*; do \
+	    install -D -m 644 $$drop_in $(DESTDIR)/etc/systemd/system/$${drop_in#*/} || exit; \
+	done
 
 clean:
 	rm -rf $(VENV) build dist test-evidence .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -28,7 +28,8 @@ def ask(*arguments: str | Path) -> str:
 def contents() -> dict[str, str]:
     """The modes of all files and folders in the package, by path."""
     lines = [line.split(maxsplit=5) for line in ask("--contents", package()).splitlines()]
-    return {line[5].removeprefix("./"): line[0] for line in lines}
+    # Of links their targets are shown as well.
+    return {line[5].removeprefix("./").partition(" -> ")[0]: line[0] for line in lines}
 
 
 def control_file(name: str) -> str:
@@ -63,7 +64,8 @@ def test_all_modules_are_in_it_where_every_python_finds_them() -> None:
 
 def test_units_pages_configuration_and_example_are_in_it() -> None:
     found = contents()
-    units = [f"lib/systemd/system/{path.name}" for path in (PROJECT / "systemd").iterdir()]
+    files = [path for path in (PROJECT / "systemd").rglob("*") if not path.is_dir()]
+    units = [f"lib/systemd/system/{path.relative_to(PROJECT / 'systemd')}" for path in files]
     pages = [
         f"usr/share/man/man{path.suffix[1:]}/{path.name}.gz"
         for path in (PROJECT / "docs/man").iterdir()
@@ -89,6 +91,7 @@ def test_no_guest_minds_an_upgrade_a_removal_a_purge_or_an_installation(
     host.virsh("autostart", GUEST.name)
     assert states(host) == ["active", "active", "active", "inactive"]
     assert_understood(host, suite)
+    assert_hardened(host)
 
     guard, service = (
         ask_unit(host, unit, "InvocationID") for unit in ("guestctl-guard", "guestctl")
@@ -130,6 +133,15 @@ def assert_understood(host: Host, suite: str) -> None:
     complaints = [line for line in result.stderr.splitlines() if "guestctl" in line]
     assert [line for line in complaints if "RestartMode" not in line or suite != "bookworm"] == []
     assert "ordering cycle" not in host.journal()
+
+
+def assert_hardened(host: Host) -> None:
+    """The drop-in that the units share reaches each of them, and adds nothing to their own."""
+    for unit in UNITS:
+        assert ask_unit(host, unit, "NoNewPrivileges") == "yes"
+        assert ask_unit(host, unit, "PrivateNetwork") == "yes"
+        (capability,) = ask_unit(host, unit, "CapabilityBoundingSet").split()
+        assert capability == "cap_dac_" + ("override" if "autostart" in unit else "read_search")
 
 
 def states(host: Host) -> list[str]:

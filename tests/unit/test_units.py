@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 UNITS = Path(__file__).parent.parent.parent / "systemd"
-NAMES = sorted(path.name for path in UNITS.iterdir())
+NAMES = sorted(path.name for path in UNITS.glob("*.service"))
+HARDENING = "guestctl-.service.d/10-hardening.conf"
 MOST_EXPOSED = 3.0
 STARTS_OTHERS = {"Requires", "Requisite", "Wants", "BindsTo", "Upholds"}
 TIED_TO_OTHERS = {"Requires", "Requisite", "BindsTo", "PartOf", "Conflicts"}
@@ -39,6 +40,19 @@ def test_little_is_exposed(name: str) -> None:
     found = re.search(r"Overall exposure level for .*: ([\d.]+)", shown)
     assert found
     assert float(found[1]) <= MOST_EXPOSED
+
+
+@every_unit
+def test_what_all_units_share_stands_in_none(name: str) -> None:
+    """A drop-in comes after the unit, would win over it, and would add to its lists."""
+    assert not read(name).keys() & read(HARDENING).keys()
+
+
+def test_the_service_has_it_by_a_link() -> None:
+    """Names that begin with guestctl- are meant by the folder; guestctl.service is not."""
+    link = UNITS / "guestctl.service.d" / Path(HARDENING).name
+    assert link.is_symlink()
+    assert link.resolve() == UNITS / HARDENING
 
 
 @every_unit
@@ -71,7 +85,7 @@ def test_autostart_is_claimed_before_any_daemon_starts_guests() -> None:
     assert {"libvirtd.service", "virtqemud.service", "virtlxcd.service"} <= set(before)
 
 
-@every_unit
+@pytest.mark.parametrize("name", [*NAMES, HARDENING])
 def test_every_setting_that_is_not_plain_has_its_reason(name: str) -> None:
     """A block of settings is under a comment, but for what any unit has."""
     plain = re.compile(r"(Description|Documentation|WantedBy|Type|ExecStart)=|\[|$")
