@@ -21,7 +21,9 @@ from .sim.must import broken_promises, unmet
 from .sim.rendering import outcome_text, plan_text, trail_text
 from .sim.scenario import Story, run_scenario
 
-SCENARIOS = sorted(p for p in (Path(__file__).parent / "scenarios").iterdir() if p.is_dir())
+SCENARIOS = sorted(
+    path.parent for path in (Path(__file__).parent / "scenarios").glob("*/*/facts.toml")
+)
 RENDERINGS = {"plan.txt": plan_text, "trail.txt": trail_text, "outcome.txt": outcome_text}
 
 _each = pytest.mark.parametrize("folder", SCENARIOS, ids=lambda folder: str(folder.name))
