@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from math import inf
 
 from guestctl.host.libvirt.domain_xml import read_domain_info
 from guestctl.model.event import JobKind
-from guestctl.model.guest import DiskKind, DomainInfo, State
+from guestctl.model.guest import DiskKind, DomainInfo
+
+from .observed import MIB as MIB
+from .observed import Observed
 
 #: Of no meaning but to be always the same: a guest's UUID follows from its name.
 _NAMESPACE = uuid.UUID("c1b1e7a0-5a0c-4f57-9d6c-0d2f6f1f7b11")
-MIB = 1024 * 1024
 
 
 def uuid_of(name: str) -> str:
@@ -133,24 +135,34 @@ class Behaviour:
 
 
 @dataclass(frozen=True)
-class GuestSpec:
-    """A guest as a test describes it.
+class GuestSpec(Observed):
+    """A guest as a test describes it: what is observed of it, and what only the simulation knows.
 
+    image: its managed save, where there is more to say than that it is saved.
     xml: what its domain XML holds beside a disk of the given kind.
     defined: whether it is there from the beginning.
     """
 
-    name: str
-    uri: str = "qemu:///system"
-    state: State = State.RUNNING
-    reason: str = ""
-    persistent: bool = True
-    autostart: bool = False
     image: Image = Image.NONE
-    memory: int = 1024 * MIB
     behaviour: Behaviour = field(default_factory=Behaviour)
     job: OtherJob | None = None
     booted: float = inf  #: how many seconds ago it was booted
     disk: DiskKind = DiskKind.FILE
     xml: str = ""
     defined: bool = True
+
+    @property
+    def managed_save(self) -> Image:
+        """What it was saved to before the story begins."""
+        return Image.COMPLETE if self.saved and self.image is Image.NONE else self.image
+
+    @property
+    def info(self) -> DomainInfo:
+        """What guestctl reads in its XML."""
+        info = nature_of(self.name, self.disk, self.xml)
+        return replace(
+            info,
+            unsavable=self.unsavable or info.unsavable,
+            manager=self.manager or info.manager,
+            disks=info.disks if self.disks == () else self.disks,
+        )

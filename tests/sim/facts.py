@@ -1,7 +1,8 @@
-"""`facts.toml` of a scenario: guests and their behaviour, to GuestSpecs.
+"""`facts.toml` of a scenario: guests as observed, and how they behave, to GuestSpecs.
 
-Keys are the fields of behaviour.py with "-" for "_"; durations are written as in guestctl's
-own configuration, as sizes are, and "never" is a time that does not come.
+Keys are the fields of observed.py and behaviour.py with "-" for "_"; durations are written as
+in guestctl's own configuration, as sizes are.  "never" is a time that does not come, "unknown"
+what could not be read.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def parse_facts(text: str) -> tuple[list[GuestSpec], dict[str, int]]:
 
 
 def _guest(table: dict[str, Any]) -> GuestSpec:
-    """A [[guest]]: what is no field of the guest itself belongs to its behaviour."""
+    """A [[guest]]: its behaviour is written beside what is observed of it."""
     behaviour_keys = {row.name.replace("_", "-") for row in fields(Behaviour)}
     behaviour = {key: value for key, value in table.items() if key in behaviour_keys}
     guest = {key: value for key, value in table.items() if key not in behaviour_keys}
@@ -46,7 +47,7 @@ def _make(cls: type[T], table: dict[str, Any]) -> T:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in hints:
-            raise FactsError(f"{cls.__name__} has no {key}")
+            raise FactsError(f"cannot read facts: a {cls.__name__} has no {key}")
         values[name] = _value(hints[name], value)
     return cls(**values)
 
@@ -54,6 +55,9 @@ def _make(cls: type[T], table: dict[str, Any]) -> T:
 def _value(hint: Any, value: Any) -> Any:
     if isinstance(hint, types.UnionType):
         hint = next(kind for kind in hint.__args__ if kind is not type(None))
+    if typing.get_origin(hint) is tuple:
+        kind = typing.get_args(hint)[0]
+        return None if value == "unknown" else tuple(_value(kind, part) for part in value)
     if hint is Button and value == "ignored":
         return IGNORED_BUTTON
     if is_dataclass(hint) and isinstance(hint, type):

@@ -10,7 +10,7 @@ from typing import Protocol
 from guestctl.model.event import EventKind, GuestEvent
 from guestctl.model.guest import Disk, DiskKind, GuestFacts, GuestId, State
 
-from .behaviour import GuestSpec, Image, nature_of, uuid_of
+from .behaviour import GuestSpec, Image, uuid_of
 from .chronicle import By, Entry, Fate
 from .files import Files
 from .image import Images
@@ -47,7 +47,7 @@ class Machine:
     def __init__(self, owner: Owner, spec: GuestSpec) -> None:
         self._owner = owner
         self._loop = asyncio.get_running_loop()
-        self.uuid = uuid_of(spec.name)
+        self.uuid = spec.uuid or uuid_of(spec.name)
         self.name = spec.name
         self.behaviour = spec.behaviour
         self.state = spec.state
@@ -55,14 +55,14 @@ class Machine:
         self.persistent = spec.persistent
         self.autostart = spec.autostart
         self.memory = spec.memory
-        self.info = nature_of(spec.name, spec.disk, spec.xml)
-        self.images = Images(spec.image)
+        self.info = spec.info
+        self.images = Images(spec.managed_save)
         self.clock: float | None = None
         #: How often it began to run: what one life remembers is of no use to the next but one.
         self.lives = 0
         self._life = 0
-        if spec.image is not Image.NONE:
-            self._make_image(spec.image)
+        if spec.managed_save is not Image.NONE:
+            self._make_image(spec.managed_save)
 
     @property
     def up(self) -> bool:

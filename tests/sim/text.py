@@ -62,6 +62,10 @@ def _changes(thing: Any) -> Iterator[tuple[str, Any]]:
 def _shown(value: Any) -> str:
     if is_dataclass(value):
         return "{ " + ", ".join(f"{key} = {_shown(part)}" for key, part in _changes(value)) + " }"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    if value is None:
+        return _quoted("unknown")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, StrEnum | str):
