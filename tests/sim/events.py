@@ -1,5 +1,6 @@
-"""`events.txt` of a scenario: what is commanded and what happens, line by line.
+"""`events.txt` of a scenario: why it is told, then what is commanded and what happens.
 
+    # A guest that somebody starts in the midst of a run is taken to safety as well.
     0s    preserve --within 20s
     12s     web is started
     +30s  start
@@ -9,8 +10,8 @@ happenings, which befall the host meanwhile.  A time with "+" counts, for a comm
 end of the command above it; for a happening, from the beginning of the command above it.
 
 Commands are those of guestctl, as far as they are lists of words in COMMANDS, and "reboot",
-"host stops" and "boot" for what the units do.  _GUEST and _HOST have the happenings; those of
-guestctl's own process are in scenario.py.
+"host stops" and "boot" for what the units do.  GUEST_HAPPENINGS and HOST_HAPPENINGS have what
+happens; what befalls guestctl's own process is in scenario.py.
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ def parse_events(text: str) -> list[Turn]:
     return turns
 
 
+def reason_of(text: str) -> str:
+    """What the scenario is for: its first line, where that is a comment."""
+    first = text.partition("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
 def _parse(line: str) -> Line:
     match = _LINE.fullmatch(line)
     if not match:
@@ -117,7 +124,7 @@ def _break_image(_host: SimHost, guest: SimGuest) -> None:
         guest.images.kind = Image.BROKEN
 
 
-_GUEST: dict[str, _Happening] = {
+GUEST_HAPPENINGS: dict[str, _Happening] = {
     "is started": lambda _, guest: guest.start(Reply()),
     "powers itself off": lambda _, guest: guest.shut_itself_down(),
     "is saved": lambda _, guest: guest.save(Reply()),
@@ -155,7 +162,7 @@ def _lose(host: SimHost, uri: str, seconds: str | None) -> None:
     host.daemon(uri).lose_connections(parse_duration(seconds) if seconds else None)
 
 
-_HOST: dict[str, Callable[..., object]] = {
+HOST_HAPPENINGS: dict[str, Callable[..., object]] = {
     r"(\S+) is lost(?: for (\S+))?": _lose,
     r"(\S+) is killed for (\S+)": lambda host, uri, t: host.daemon(uri).die(parse_duration(t)),
     r"(\S+) is defined": lambda host, name: host.define(name),
@@ -176,15 +183,15 @@ _HOST: dict[str, Callable[..., object]] = {
 def happen(host: SimHost, deed: str) -> None:
     """Have it happen now; EventsError when there is no such happening."""
     host.happenings += 1
-    for pattern, what in _HOST.items():
+    for pattern, what in HOST_HAPPENINGS.items():
         if match := re.fullmatch(pattern, deed):
             what(host, *match.groups())
             return
     name, _, words = deed.partition(" ")
-    if words not in _GUEST:
+    if words not in GUEST_HAPPENINGS:
         raise EventsError(f"cannot have this happen: {deed!r}")
     if guest := _find(host, name):
-        _GUEST[words](host, guest)
+        GUEST_HAPPENINGS[words](host, guest)
 
 
 def _rename(host: SimHost, old: str, new: str) -> None:

@@ -17,6 +17,7 @@ from guestctl.model.units import parse_duration
 
 from .chronicle import By, Entry
 from .scenario import Done, Story, is_up
+from .telling import GuestEnded, Moment, StepEnded
 
 _DOWN = frozenset({Outcome.SAVED, Outcome.SHUT_DOWN, Outcome.POWERED_OFF, Outcome.GONE})
 _UP = frozenset({Outcome.RESUMED, Outcome.STARTED})
@@ -25,7 +26,21 @@ _UP = frozenset({Outcome.RESUMED, Outcome.STARTED})
 def broken_promises(story: Story) -> list[str]:
     """Outcomes that were not so, as the simulated libvirtd knows, and saves used wrongly."""
     wrong = [text for done, result in story.runs for text in lies(done, result)]
+    wrong += untold(story)
     return wrong + [f"resumed by {e.by}: {e.wrong}" for e in story.chronicle if _is_wrong(story, e)]
+
+
+def untold(story: Story) -> Iterator[str]:
+    """What runs say when they have ended, and did not tell while they went on."""
+    told = {moment.what for chapter in story.chapters for moment in chapter if _is_end(moment)}
+    for done, result in story.runs:
+        for guest in result.guests:
+            ends = [GuestEnded(guest), *(StepEnded(guest.name, step) for step in guest.steps)]
+            yield from (f"{done.command}: not told: {end}" for end in ends if end not in told)
+
+
+def _is_end(moment: Moment) -> bool:
+    return isinstance(moment.what, GuestEnded | StepEnded)
 
 
 def _is_wrong(story: Story, entry: Entry) -> bool:
@@ -54,14 +69,19 @@ def lies(done: Done, result: RunResult, untold: frozenset[GuestId] = frozenset()
                 yield f"{done.command}: ok, without a word of {left.name}, which is up"
 
 
+def conditions(text: str) -> list[str]:
+    """The lines of must.txt, without comments."""
+    lines = (raw.partition("#")[0].strip() for raw in text.splitlines())
+    return [line for line in lines if line]
+
+
 def unmet(story: Story, text: str) -> list[str]:
     """The lines of must.txt that do not hold."""
-    lines = [raw.partition("#")[0].strip() for raw in text.splitlines()]
-    return [line for line in lines if line and not _holds(story, line)]
+    return [line for line in conditions(text) if not _holds(story, line)]
 
 
 def _holds(story: Story, line: str) -> bool:
-    for pattern, check in _CHECKS.items():
+    for pattern, check in CHECKS.items():
         if match := re.fullmatch(pattern, line):
             return check(story, *match.groups())
     raise ValueError(f"must.txt: not understood: {line!r}")
@@ -153,10 +173,10 @@ def _saves(story: Story, most: str) -> bool:
 
 
 def _told(story: Story, name: str, words: str) -> bool:
-    return any(words in reason for _, _, reason in story.trails.get(name, []))
+    return any(words in reason for reason in story.trail(name))
 
 
-_CHECKS: dict[str, Callable[..., bool]] = {
+CHECKS: dict[str, Callable[..., bool]] = {
     r"run (\d+) is (not )?ok": _run_is,
     r"run (\d+) takes at most (.+)": _run_within,
     r"run (\d+): (\S+) (saved|shut-down|powered-off|resumed|started|skipped|held|gone|unknown"

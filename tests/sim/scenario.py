@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from guestctl.config.config import Config, load
 from guestctl.ledger.file import transaction
-from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, GuestId
 from guestctl.model.plan import RunKind
 from guestctl.model.record import GuestRecord
@@ -24,11 +23,12 @@ from guestctl.runs.restore import restore
 from . import loop as virtual
 from .behaviour import GuestSpec, Image
 from .chronicle import Entry
-from .events import Command, Line, Turn, happen, parse_command, parse_events
+from .events import Command, Line, Turn, happen, parse_command, parse_events, reason_of
 from .facts import parse_facts
 from .guest import SimGuest
 from .hypervisor import Call
-from .world import BASE_NS, Process, RecordingReport, SimHost
+from .telling import Chronicler, Commanded, CommandEnded, Happened, Moment, Remembered
+from .world import Process, RecordingReport, SimHost
 
 
 @dataclass
@@ -59,25 +59,37 @@ class Story:
     config: Config = field(default_factory=Config)
     facts: list[GuestFacts] = field(default_factory=list)
     known: dict[GuestId, GuestRecord] = field(default_factory=dict)
-    trails: dict[str, list[tuple[float, str, str]]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     most_saves: int = 0
     chronicle: list[Entry] = field(default_factory=list)
+    why: str = ""
+    chapters: list[list[Moment]] = field(default_factory=list)
 
     @property
     def runs(self) -> list[tuple[Done, RunResult]]:
         """The commands that were runs and lived to their end."""
         return [(c, c.result) for c in self.commands if isinstance(c.result, RunResult)]
 
+    def trail(self, name: str) -> list[str]:
+        """What the reason trail of the guest of this name says."""
+        told = (moment.what for moments in self.chapters for moment in moments)
+        return [w.reason for w in told if isinstance(w, Remembered) and w.guest == name]
+
 
 @dataclass(frozen=True)
 class Script:
-    """A scenario as its folder has it."""
+    """A scenario as its folder has it; why: what it shows and why that matters."""
 
     guests: list[GuestSpec]
     room: dict[str, int]
     config: Config
     turns: list[Turn]
+    why: str = ""
+
+
+#: Folders of themes, each with its scenarios' folders.
+ROOT = Path(__file__).parents[1] / "scenarios"
+FOLDERS = sorted(path.parent for path in ROOT.glob("*/*/facts.toml"))
 
 
 class Watcher(Protocol):
@@ -93,8 +105,9 @@ class Watcher(Protocol):
 def read_script(folder: Path) -> Script:
     """The scenario of a folder."""
     guests, room = parse_facts((folder / "facts.toml").read_text())
-    turns = parse_events((folder / "events.txt").read_text())
-    return Script(guests, room, load(folder / "config.toml"), turns)
+    events = (folder / "events.txt").read_text()
+    config = load(folder / "config.toml")
+    return Script(guests, room, config, parse_events(events), reason_of(events))
 
 
 def run_scenario(folder: Path) -> Story:
@@ -112,24 +125,25 @@ async def _tell(script: Script, watcher: Watcher | None, progress: bool) -> Stor
         for uri in script.config.general.uris:
             host.daemon(uri)
         host.shows_progress = progress
-        teller = _Teller(host, script.config, watcher)
+        teller = _Teller(host, script, watcher)
         for turn in script.turns:
             await teller.take(turn)
         return teller.end()
 
 
-#: What befalls guestctl's process, or the host with it; "at point 7" can stand after most: when
-#: the process comes to its 7th call or ledger write, counted before and after each.
+#: Can stand after whatever happens: when the process comes to its 7th call or ledger write,
+#: counted before and after each.
 _AT_POINT = re.compile(r"(.+) at point (\d+)")
 
 
 class _Teller:
-    def __init__(self, host: SimHost, config: Config, watcher: Watcher | None) -> None:
+    def __init__(self, host: SimHost, script: Script, watcher: Watcher | None) -> None:
         self._host = host
-        self._config = config
+        self._config = script.config
         self._watcher = watcher
         self._loop = asyncio.get_running_loop()
-        self._story = Story(config=config)
+        self._chronicler = Chronicler(host)
+        self._story = Story(config=script.config, why=script.why)
         self._task: asyncio.Task[RunResult] | None = None
         self._process: Process | None = None
         self._fuses: dict[int, str] = {}
@@ -139,6 +153,7 @@ class _Teller:
         """One turn: wait for its time, then the command, with everything that happens."""
         if turn.command:
             await self._wait_for(turn.command)
+            self._chronicler.begin_chapter()
         for line in turn.happenings:
             if match := _AT_POINT.fullmatch(line.deed):
                 self._fuses[int(match[2])] = match[1]
@@ -160,30 +175,27 @@ class _Teller:
         else:
             self._loop.call_at(when, self._happen, deed)
 
-    def _happen(self, deed: str) -> None:
-        endings: dict[str, Callable[[], None]] = {
-            "power cut": self._power_cut,
-            "power cut that loses unlinks": partial(self._power_cut, unlinks_lost=True),
-            "guestctl is killed": self._kill,
-            "guestctl is interrupted": self._interrupt,
-        }
-        ending = endings.get(deed)
+    def _happen(self, deed: str, when: str = "") -> None:
+        """when: for what befalls a process at one of its points."""
+        self._chronicler.tell(Happened(f"{deed}{when}"))
+        ending = ENDINGS.get(deed)
         try:
-            ending() if ending else happen(self._host, deed)
+            ending(self) if ending else happen(self._host, deed)
         except (ValueError, AssertionError) as error:
             self._failure = error
 
-    def _power_cut(self, *, unlinks_lost: bool = False) -> None:
-        self._kill()
+    def cut_power(self, *, unlinks_lost: bool = False) -> None:
+        self.kill()
         self._host.reboot(unlinks_lost=unlinks_lost)
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
         if self._process:
             self._process.kill()
+            self._chronicler.process_is_gone()
         if self._task:
             self._task.cancel()
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
         if self._task:
             self._task.cancel()
 
@@ -200,6 +212,7 @@ class _Teller:
 
     async def _done(self, command: Command) -> Done:
         begun = self._loop.time()
+        self._chronicler.tell(Commanded(command.deed))
         process = self._process = self._new_process()
         try:
             result = await self._command(process, command)
@@ -211,12 +224,14 @@ class _Teller:
             result = "killed"
         facts = {guest.id: guest.facts for guest in self._host.guests()}
         now = self._loop.time()
+        self._chronicler.tell(CommandEnded(result, now - begun))
         return Done(command.deed, begun, now, result, process.report, facts, tuple(process.points))
 
     def _new_process(self) -> Process:
         process = self._host.process()
+        self._chronicler.follow(process.report)
         for point, deed in self._fuses.items():
-            process.fuses[point] = partial(self._happen, deed)
+            process.fuses[point] = partial(self._happen, deed, f" at point {point}")
         self._fuses = {}
         return process
 
@@ -278,16 +293,26 @@ class _Teller:
 
     def end(self) -> Story:
         """The story, with everything as it is now."""
-        story, ledger = self._story, self._host.ledger
+        story = self._story
         story.ended, story.boot = self._loop.time(), self._host.boot_id
         story.facts = sorted(map(_with_image, self._host.guests()), key=lambda g: g.name)
-        story.known = ledger.guests()
-        story.trails = _trails(ledger, self._host)
+        story.known = self._host.ledger.guests()
         story.chronicle = self._host.chronicle()
+        self._chronicler.listen()
+        story.chapters = self._chronicler.chapters
         for daemon in self._host.daemons.values():
             story.calls += daemon.calls
             story.most_saves = max(story.most_saves, daemon.most_saves)
         return story
+
+
+#: What befalls guestctl's process, or the host with it.
+ENDINGS: dict[str, Callable[[_Teller], None]] = {
+    "power cut": _Teller.cut_power,
+    "power cut that loses unlinks": partial(_Teller.cut_power, unlinks_lost=True),
+    "guestctl is killed": _Teller.kill,
+    "guestctl is interrupted": _Teller.interrupt,
+}
 
 
 def _with_image(guest: SimGuest) -> GuestFacts:
@@ -299,26 +324,6 @@ def _within(config: Config, seconds: float | None) -> Config:
     if seconds is None:
         return config
     return replace(config, shutdown=replace(config.shutdown, deadline=seconds))
-
-
-def _trails(ledger: Ledger, host: SimHost) -> dict[str, list[tuple[float, str, str]]]:
-    """Each guest's reason trail; a jump of the clock shows in the times."""
-    rows = ledger.db.execute("SELECT DISTINCT uri, uuid FROM trail").fetchall()
-    names = _names(ledger, host)
-    trails = {}
-    for guest in (GuestId(*row) for row in rows):
-        entries = [((e.at - BASE_NS) / 10**9, e.source, e.reason) for e in ledger.trail.of(guest)]
-        trails[names.get(guest, guest.uuid)] = entries
-    return dict(sorted(trails.items()))
-
-
-def _names(ledger: Ledger, host: SimHost) -> dict[GuestId, str]:
-    """Names of guests, also of those that are gone."""
-    rows = ledger.db.execute("SELECT uri, uuid, name FROM outcome").fetchall()
-    names = {GuestId(uri, uuid): str(name) for uri, uuid, name in rows}
-    for daemon in host.daemons.values():
-        names |= {guest.id: guest.name for guest in daemon.guests.values()}
-    return names
 
 
 def is_up(facts: GuestFacts | None) -> bool:

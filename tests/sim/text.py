@@ -30,7 +30,7 @@ def script_texts(script: Script) -> dict[str, str]:
     return {
         "facts.toml": facts_text(script.guests, script.room),
         "config.toml": config_text(script.config),
-        "events.txt": events_text(script.turns),
+        "events.txt": events_text(script.turns, script.why),
     }
 
 
@@ -106,9 +106,9 @@ def _override(override: GuestOverride) -> str:
     return f"[[guest]]\nmatch = {_quoted(override.match)}\n" + "".join(lines)
 
 
-def events_text(turns: Iterable[Turn]) -> str:
-    """events.txt."""
-    lines = []
+def events_text(turns: Iterable[Turn], why: str = "") -> str:
+    """events.txt; why: its first line."""
+    lines = [f"# {why}"] if why else []
     for turn in turns:
         if turn.command:
             lines.append(_line(turn.command, ""))

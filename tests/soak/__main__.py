@@ -1,7 +1,7 @@
 """`python -m tests.soak --seeds 0-99999`, or `--minutes 10` from a seed of the day's on.
 
 A seed whose story breaks a promise is printed as the files of a scenario: put them into a
-folder of tests/scenarios/, with a must.txt, and it is kept.
+folder of tests/scenarios/, with a reason and a must.txt, and it is kept.
 """
 
 from __future__ import annotations

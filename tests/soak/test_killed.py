@@ -8,15 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.sim.scenario import Script, read_script
+from tests.sim.scenario import FOLDERS, Script, read_script
 
 from .checker import BrokenPromise, check
 from .killed import AT_EVERY_POINT, ENDINGS, HOSTS, Host, cut_off, every_change, every_point
 from .pool import PROCESSES, judge_all, run_story, scenario_text
-
-SCENARIOS = sorted(
-    path.parent for path in (Path(__file__).parents[1] / "scenarios").glob("*/*/facts.toml")
-)
 
 
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
@@ -46,7 +42,7 @@ def _problem(up: str, script: Script) -> str:
 
 
 def test_every_scenario_killed_wherever_it_changes_something() -> None:
-    scripts = (script for folder in SCENARIOS for script in _killed_anywhere(folder))
+    scripts = (script for folder in FOLDERS for script in _killed_anywhere(folder))
     _all_is_well(scripts, run_story)
 
 

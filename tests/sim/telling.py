@@ -1,0 +1,198 @@
+"""What is told of a scenario, as values, in the order in which it happened.
+
+Four tell of it: the scenario itself (commands and happenings), the reports of runs, the reason
+trails, and the chronicle of what truly became of the guests.  Each remembers in its own place;
+a Chronicler listens to all before anything is commanded or happens, so that what
+was told until then stands before it, also within one instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from guestctl.model.guest import GuestId
+from guestctl.model.history import TrailEvent
+from guestctl.model.plan import GuestPlan, Plan
+from guestctl.model.result import GuestResult, RunResult, StepResult, Trigger
+
+from .chronicle import Entry
+from .world import BASE_NS, RecordingReport, SimHost
+
+
+@dataclass(frozen=True)
+class Commanded:
+    """A command begins."""
+
+    deed: str
+
+
+@dataclass(frozen=True)
+class Happened:
+    """Something befalls the host."""
+
+    deed: str
+
+
+@dataclass(frozen=True)
+class CommandEnded:
+    """A command ends after so many seconds; result: a run's, or what was said instead of one."""
+
+    result: RunResult | str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunBegan:
+    """A run has its plan."""
+
+    plan: Plan
+    trigger: Trigger
+
+
+@dataclass(frozen=True)
+class GuestAdded:
+    """A guest turned up in mid-run."""
+
+    plan: GuestPlan
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    """A step of a guest's is over."""
+
+    guest: str
+    result: StepResult
+
+
+@dataclass(frozen=True)
+class GuestEnded:
+    """The run is through with a guest."""
+
+    result: GuestResult
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The run met something that is no guest's outcome."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A line of a guest's trail; clock_error: by how many seconds the host's clock was wrong."""
+
+    guest: str
+    source: str
+    reason: str
+    clock_error: float
+
+
+@dataclass(frozen=True)
+class Became:
+    """What became of a guest in truth, whether or not guestctl knows."""
+
+    guest: str
+    entry: Entry
+
+
+Reported = RunBegan | GuestAdded | StepEnded | GuestEnded | Trouble
+What = Commanded | Happened | CommandEnded | Reported | Remembered | Became
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Something at its virtual time."""
+
+    time: float
+    what: What
+
+
+class Chronicler:
+    """Puts down what is told, in chapters: each is one command's, to the beginning of the next."""
+
+    def __init__(self, host: SimHost) -> None:
+        self.chapters: list[list[Moment]] = [[]]
+        self._host = host
+        self._report = _Heard(RecordingReport())
+        self._trail_lines = self._entries = 0
+        #: As they were when last heard of, also of guests that are gone.
+        self._names: dict[GuestId, str] = {}
+        self._learn_names()
+
+    def begin_chapter(self) -> None:
+        """What is told from now on belongs to the next command."""
+        self.listen()
+        self.chapters.append([])
+
+    def follow(self, report: RecordingReport) -> None:
+        """Another process of guestctl has begun."""
+        self._report = _Heard(report)
+
+    def process_is_gone(self) -> None:
+        """Killed, it tells nothing more: what its tasks still report is the simulation's own."""
+        self._report = _Heard(RecordingReport())
+
+    def tell(self, what: Commanded | Happened | CommandEnded) -> None:
+        """This is about to be, now."""
+        self.listen()
+        self._add(Moment(asyncio.get_running_loop().time(), what))
+
+    def listen(self) -> None:
+        """Put down what was told since this was last called."""
+        self._learn_names()
+        for moment in (*self._report.news(), *self._trail_news(), *self._chronicle_news()):
+            self._add(moment)
+
+    def _learn_names(self) -> None:
+        self._names |= {guest.id: guest.name for guest in self._host.guests()}
+
+    def _add(self, moment: Moment) -> None:
+        self.chapters[-1].append(moment)
+
+    def _trail_news(self) -> Iterator[Moment]:
+        for event in self._host.ledger.trail.since(self._trail_lines):
+            self._trail_lines = event.number
+            yield self._remembered(event)
+
+    def _remembered(self, event: TrailEvent) -> Moment:
+        """A jump of the clock is told before it is made: it was as wrong then as it is now."""
+        error, entry = self._host.clock_jump, event.entry
+        what = Remembered(
+            self._names.get(event.guest, event.name), entry.source, entry.reason, error
+        )
+        return Moment((entry.at - BASE_NS) / 10**9 - error, what)
+
+    def _chronicle_news(self) -> Iterator[Moment]:
+        entries = self._host.chronicle()
+        for entry in entries[self._entries :]:
+            yield Moment(entry.time, Became(self._names[entry.guest], entry))
+        self._entries = len(entries)
+
+
+class _Heard:
+    """A report, and how much of it was heard."""
+
+    def __init__(self, report: RecordingReport) -> None:
+        self._report = report
+        self._counts = [0, 0, 0, 0, 0]
+
+    def news(self) -> list[Moment]:
+        """What it remembers more than when this was last called."""
+        told = _told(self._report)
+        news = [m for part, count in zip(told, self._counts, strict=True) for m in part[count:]]
+        self._counts = [len(part) for part in told]
+        return news
+
+
+def _told(report: RecordingReport) -> list[list[Moment]]:
+    """All that a report remembers: it has a list for each kind, and none for the order of all."""
+    return [
+        [Moment(time, RunBegan(plan, trigger)) for time, plan, trigger in report.plans],
+        [Moment(time, Trouble(text)) for time, text in report.troubles],
+        [Moment(time, GuestAdded(plan)) for time, plan in report.added],
+        [Moment(time, StepEnded(name, result)) for time, name, result in report.ended],
+        [Moment(time, GuestEnded(result)) for time, result in report.results],
+    ]
