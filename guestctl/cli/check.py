@@ -6,8 +6,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from ..config import config
-from ..config.config import ConfigError, Problem
+from ..config import reading
+from ..config.reading import ConfigError, Problem
 from .exits import CommandError, Exit
 from .text import emit, print_json
 
@@ -27,7 +27,7 @@ def check_verb(arguments: Namespace) -> int:
 
 def _problems(file: Path | None) -> tuple[Problem, ...]:
     try:
-        config.load(file)
+        reading.load(file)
     except ConfigError as error:
         return error.problems
     return ()

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import config
-from .config import Config, Problem
+from . import reading
+from .config import Config
+from .reading import Problem
 
 FOLDER = "last-good"
 
@@ -35,11 +36,11 @@ def load(file: Path | None, state: Path) -> Loaded:
 
     Without a copy, what is right in them, and defaults for the rest.  Never raises.
     """
-    found, problems = config.load_what_can_be(file)
+    found, problems = reading.load_what_can_be(file)
     if not problems:
         return Loaded(found, "", ())
     copies = _copies(state)
-    copied, copy_problems = config.load_files(copies)
+    copied, copy_problems = reading.load_files(copies)
     if copies and not copy_problems:
         return Loaded(copied, "the last good configuration", problems)
     return Loaded(found, "what is right in the configuration", problems)
@@ -50,7 +51,7 @@ def keep(file: Path | None, state: Path) -> None:
     folder, new, old = (state / f"{FOLDER}{suffix}" for suffix in ("", ".new", ".old"))
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700, parents=True)
-    for number, source in enumerate([file] if file else config.host_files()):
+    for number, source in enumerate([file] if file else reading.host_files()):
         with contextlib.suppress(FileNotFoundError):
             _copy(source, new / f"{number:03}-{source.name}")
     # At every moment there is one whole copy.

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ..cli.exits import CommandError, Exit, complain
-from ..config import config
-from ..config.config import Config, ConfigError
+from ..config import reading
+from ..config.config import Config
+from ..config.reading import ConfigError
 from ..host import machine
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.machine import SYSTEM_STATE
@@ -39,7 +40,7 @@ class Named(NamedTuple):
 def load_config(arguments: Namespace) -> Config:
     """The configuration; CommandError with every problem in it."""
     try:
-        return config.load(getattr(arguments, "config", None))
+        return reading.load(getattr(arguments, "config", None))
     except ConfigError as error:
         raise CommandError(Exit.WRONG_REQUEST, f"cannot use the configuration:\n{error}") from error
 

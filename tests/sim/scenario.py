@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from guestctl.config.config import Config, load
+from guestctl.config.config import Config
+from guestctl.config.reading import load
 from guestctl.ledger.file import transaction
 from guestctl.model.guest import GuestFacts, GuestId
 from guestctl.model.plan import RunKind

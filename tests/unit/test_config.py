@@ -9,15 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guestctl.config import config
-from guestctl.config.config import (
-    Config,
-    ConfigError,
-    GuestOverride,
-    Problem,
-    load,
-    load_what_can_be,
-)
+from guestctl.config import reading
+from guestctl.config.config import Config, GuestOverride
+from guestctl.config.reading import ConfigError, Problem, load, load_what_can_be
 from guestctl.config.settings import (
     GUEST_SETTINGS,
     SECTIONS,
@@ -34,8 +28,8 @@ from tests.unit.command import Command
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands for /etc/guestctl."""
-    monkeypatch.setattr(config, "MAIN_FILE", tmp_path / "guestctl.toml")
-    monkeypatch.setattr(config, "DROP_INS", tmp_path / "conf.d")
+    monkeypatch.setattr(reading, "MAIN_FILE", tmp_path / "guestctl.toml")
+    monkeypatch.setattr(reading, "DROP_INS", tmp_path / "conf.d")
     (tmp_path / "conf.d").mkdir()
     return tmp_path
 
@@ -366,18 +360,18 @@ def test_what_may_not_be_looked_at_is_a_problem_and_not_the_defaults(
     host: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """A name too long stands for a folder without permission: modes do not stop root."""
-    monkeypatch.setattr(config, name, host / ("x" * 300) / "there")
+    monkeypatch.setattr(reading, name, host / ("x" * 300) / "there")
     with pytest.raises(ConfigError, match="cannot be read"):
         load()
 
 
 _LOAD = """
 import pathlib, sys
-from guestctl.config import config
-config.MAIN_FILE, config.DROP_INS = (pathlib.Path(sys.argv[1]) / n for n in ("main", "conf.d"))
+from guestctl.config import reading
+reading.MAIN_FILE, reading.DROP_INS = (pathlib.Path(sys.argv[1]) / n for n in ("main", "conf.d"))
 try:
-    print(config.load())
-except config.ConfigError as error:
+    print(reading.load())
+except reading.ConfigError as error:
     print("problem:", error)
 """
 

@@ -6,7 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from guestctl.config.config import Config, GuestOverride, load
+from guestctl.config.config import Config, GuestOverride
+from guestctl.config.reading import load
 from guestctl.config.sample import sample
 from guestctl.config.settings import SECTIONS, SETTINGS
 from guestctl.model.options import Scope
