@@ -62,8 +62,8 @@ soak: $(READY)
 	$(PYTHON) -m tests.soak --minutes 10
 
 sample: $(READY)
-	$(PYTHON) -m guestctl.config.sample > etc/guestctl/guestctl.toml
-	$(PYTHON) -m guestctl.config.manual > docs/man/guestctl.toml.5
+	$(PYTHON) -m tools.sample > etc/guestctl/guestctl.toml
+	$(PYTHON) -m tools.manual > docs/man/guestctl.toml.5
 
 deb: $(READY)
 	rm -rf dist

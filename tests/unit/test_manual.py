@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from guestctl.cli.arguments import _parser
-from guestctl.config.manual import manual
 from guestctl.config.settings import SETTINGS
+from tools.manual import manual
 
 PAGES = Path(__file__).parent.parent.parent / "docs/man"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from guestctl.config.config import Config, GuestOverride
 from guestctl.config.reading import load
-from guestctl.config.sample import sample
 from guestctl.config.settings import SECTIONS, SETTINGS
 from guestctl.model.options import Scope
+from tools.sample import sample
 
 SHIPPED = Path(__file__).parent.parent.parent / "etc/guestctl/guestctl.toml"
 _SETTING_LINE = re.compile(r"^#(?=[a-z-]+ = )", re.MULTILINE)

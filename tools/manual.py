@@ -1,11 +1,13 @@
 """The manual page of the configuration, made from the table of settings.
 
-`python3 -m guestctl.config.manual > docs/man/guestctl.toml.5`; a test holds the file to it.
+`python3 -m tools.manual > docs/man/guestctl.toml.5`; a test holds the file to it.
 """
 
 from __future__ import annotations
 
-from .settings import SECTIONS, SETTINGS, Setting
+from guestctl.config.settings import Setting
+
+from .documents import body, whole_run
 
 _HEAD = r"""
 .\" Made by `make sample` from guestctl/config/settings.py.
@@ -57,12 +59,13 @@ poweroff = "none"
 
 def manual() -> str:
     """The whole page, in the man macros."""
-    parts = [_HEAD.lstrip()]
-    for section in SECTIONS:
-        parts.append(f".SS {f'[{section}]' if section else 'Outside any section'}\n")
-        parts += [_entry(row) for row in SETTINGS if row.section == section]
-    whole_run = ", ".join(_roff(row.key) for row in SETTINGS if not row.per_guest)
-    return "".join(parts) + _TAIL.lstrip().replace("@whole_run@", whole_run)
+    tail = _TAIL.lstrip().replace("@whole_run@", _roff(", ".join(whole_run())))
+    return _HEAD.lstrip() + body(_heading, _entry) + tail
+
+
+def _heading(section: str) -> str:
+    title = _roff(f"[{section}]") if section else "Outside any section"
+    return f".SS {title}\n"
 
 
 def _entry(row: Setting) -> str:

@@ -1,13 +1,15 @@
 """The shipped sample configuration, made from the table of settings.
 
-`python3 -m guestctl.config.sample > etc/guestctl/guestctl.toml`; a test holds the file to it.
+`python3 -m tools.sample > etc/guestctl/guestctl.toml`; a test holds the file to it.
 """
 
 from __future__ import annotations
 
 import textwrap
 
-from .settings import SECTIONS, SETTINGS, Setting
+from guestctl.config.settings import Setting
+
+from .documents import body, whole_run
 
 _HEAD = """\
 # guestctl: what becomes of this host's guests when it goes down, and when it is back.
@@ -34,17 +36,11 @@ _GUESTS = """\
 
 def sample() -> str:
     """The whole file."""
-    parts = [_HEAD]
-    for section in SECTIONS:
-        if section:
-            parts.append(f"\n[{section}]\n")
-        parts += [_entry(row) for row in SETTINGS if row.section == section]
-    whole_run = ", ".join(_path(row) for row in SETTINGS if not row.per_guest)
-    return "".join(parts) + _GUESTS.format(whole_run=whole_run)
+    return _HEAD + body(_heading, _entry) + _GUESTS.format(whole_run=", ".join(whole_run()))
 
 
-def _path(row: Setting) -> str:
-    return f"{row.section}.{row.key}" if row.section else row.key
+def _heading(section: str) -> str:
+    return f"\n[{section}]\n" if section else ""
 
 
 def _entry(row: Setting) -> str:

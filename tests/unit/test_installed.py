@@ -1,0 +1,26 @@
+"""What is installed: the package, and none of the maintainers' tools."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent.parent
+PACKAGE = PROJECT / "guestctl"
+
+
+def test_make_install_has_every_module_and_no_tool(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"]}
+    argv = ["make", "-C", str(PROJECT), "install", f"DESTDIR={tmp_path}", "PREFIX=/usr"]
+    subprocess.run(argv, check=True, capture_output=True, env=env)
+    library = tmp_path / "usr/lib/guestctl"
+    installed = {path.relative_to(library) for path in tmp_path.rglob("*.py")}
+    assert installed == {path.relative_to(PROJECT) for path in PACKAGE.rglob("*.py")}
+
+
+def test_the_wheel_is_made_of_the_package_alone() -> None:
+    """The Debian package is made from it."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    assert project["tool"]["setuptools"]["packages"]["find"]["include"] == ["guestctl*"]

@@ -1,0 +1,1 @@
+"""Maintainers' tools: they write files of this repository, and are not installed."""

@@ -1,0 +1,21 @@
+"""The walk over the table of settings that every document made from it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from guestctl.config.settings import SECTIONS, SETTINGS, Setting
+
+
+def body(heading: Callable[[str], str], entry: Callable[[Setting], str]) -> str:
+    """Each section with its settings; the first, "", is what stands outside any section."""
+    parts = []
+    for section in SECTIONS:
+        parts.append(heading(section))
+        parts += [entry(row) for row in SETTINGS if row.section == section]
+    return "".join(parts)
+
+
+def whole_run() -> list[str]:
+    """What no [[guest]] may override, as "section.key"."""
+    return [f"{row.section}.{row.key}".removeprefix(".") for row in SETTINGS if not row.per_guest]
