@@ -70,7 +70,12 @@ def _heading(section: str) -> str:
 
 def _entry(row: Setting) -> str:
     line = f"{row.key} = {row.kind.show(row.default)}"
-    return f".TP\n.B {_roff(line)}\n{_roff(row.meaning)}\nExpected: {_roff(row.kind.expected)}.\n"
+    expected = f"Expected: {_roff(row.kind.expected)}.\n"
+    return f".TP\n.B {_roff(line)}\n{_roff(row.meaning)}\n{expected}{_once(row)}"
+
+
+def _once(row: Setting) -> str:
+    return f"Once called {_roff(', '.join(row.old_names))}.\n" if row.old_names else ""
 
 
 def _roff(text: str) -> str:

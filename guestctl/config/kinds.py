@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from ..model.units import BadValue, parse_duration, parse_size, show_duration, show_size
 from ..model.uris import canonical, why_remote
+from .toml import quoted
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ def duration(least: float = 0.0) -> Kind[float]:
             raise BadValue(f"less than {show_duration(least)}")
         return seconds
 
-    return Kind('a duration such as "90s" or "10min"', parse, lambda s: _quote(show_duration(s)))
+    return Kind('a duration such as "90s" or "10min"', parse, lambda s: quoted(show_duration(s)))
 
 
 def _is_number(value: object) -> bool:
@@ -51,7 +52,7 @@ def size() -> Kind[int]:
             raise BadValue('a number has no unit: write "1GiB"' if _is_number(value) else "")
         return parse_size(value)
 
-    return Kind('a size such as "512MiB" or "1GiB"', parse, lambda n: _quote(show_size(n)))
+    return Kind('a size such as "512MiB" or "1GiB"', parse, lambda n: quoted(show_size(n)))
 
 
 def boolean() -> Kind[bool]:
@@ -88,7 +89,7 @@ def one_of(*choices: E) -> Kind[E]:
                 return choice
         raise BadValue("")
 
-    return Kind("one of " + ", ".join(_quote(c) for c in choices), parse, _quote)
+    return Kind("one of " + ", ".join(quoted(c) for c in choices), parse, quoted)
 
 
 def several_of(words: type[E]) -> Kind[tuple[E, ...]]:
@@ -103,7 +104,7 @@ def several_of(words: type[E]) -> Kind[tuple[E, ...]]:
             raise BadValue("the same word twice")
         return chosen
 
-    allowed = ", ".join(_quote(w) for w in words)
+    allowed = ", ".join(quoted(w) for w in words)
     return Kind(f"a list of one or more of {allowed}", parse, _show_list)
 
 
@@ -125,8 +126,4 @@ def uri_list() -> Kind[tuple[str, ...]]:
 
 
 def _show_list(items: tuple[str, ...]) -> str:
-    return "[" + ", ".join(_quote(item) for item in items) + "]"
-
-
-def _quote(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "[" + ", ".join(quoted(item) for item in items) + "]"

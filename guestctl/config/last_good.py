@@ -1,4 +1,4 @@
-"""The configuration of a service: a broken one must not leave the host unprotected.
+"""The last good configuration: a broken one must not leave the host unprotected.
 
 A copy of the files that were last found good is kept in the state folder.
 """
@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import reading
+from . import files, reading
 from .config import Config
-from .reading import Problem
+from .problems import Notice, Problem
 
 FOLDER = "last-good"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A configuration that can be used, where it is from, and what is wrong with the files.
+    """A configuration that can be used, where it is from, and what there is to say of the files.
 
     source is empty for the files themselves, else says what is used in their place.
     """
@@ -29,6 +29,7 @@ class Loaded:
     config: Config
     source: str
     problems: tuple[Problem, ...]
+    notices: tuple[Notice, ...]
 
 
 def load(file: Path | None, state: Path) -> Loaded:
@@ -36,14 +37,15 @@ def load(file: Path | None, state: Path) -> Loaded:
 
     Without a copy, what is right in them, and defaults for the rest.  Never raises.
     """
-    found, problems = reading.load_what_can_be(file)
-    if not problems:
-        return Loaded(found, "", ())
+    found = reading.read(file)
+    told = found.problems, found.notices
+    if not found.problems:
+        return Loaded(found.config, "", *told)
     copies = _copies(state)
-    copied, copy_problems = reading.load_files(copies)
-    if copies and not copy_problems:
-        return Loaded(copied, "the last good configuration", problems)
-    return Loaded(found, "what is right in the configuration", problems)
+    copied = reading.read_files(copies)
+    if copies and not copied.problems:
+        return Loaded(copied.config, "the last good configuration", *told)
+    return Loaded(found.config, "what is right in the configuration", *told)
 
 
 def keep(file: Path | None, state: Path) -> None:
@@ -51,7 +53,7 @@ def keep(file: Path | None, state: Path) -> None:
     folder, new, old = (state / f"{FOLDER}{suffix}" for suffix in ("", ".new", ".old"))
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700, parents=True)
-    for number, source in enumerate([file] if file else reading.host_files()):
+    for number, source in enumerate([file] if file else files.host_files()):
         with contextlib.suppress(FileNotFoundError):
             _copy(source, new / f"{number:03}-{source.name}")
     # At every moment there is one whole copy.

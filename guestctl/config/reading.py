@@ -2,126 +2,124 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
 import reprlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model.units import BadValue
+from . import files
 from .config import Config, GuestOverride
-from .settings import (
-    GUEST_SETTINGS,
-    SECTIONS,
-    SETTINGS,
-    Boot,
-    General,
-    Setting,
-    Shutdown,
-    UserShutdown,
-)
-
-MAIN_FILE = Path("/etc/guestctl/guestctl.toml")
-DROP_INS = Path("/etc/guestctl/conf.d")
+from .lines import KeyPath, lines_of_keys
+from .names import Names, Vocabulary
+from .problems import ConfigError, Message, Notice, Place, Problem
+from .settings import SECTIONS, SETTINGS, Boot, General, Setting, Shutdown, UserShutdown
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something wrong in a configuration file: where, and what was expected."""
+class GuestOrigin:
+    """Where a [[guest]] table, its match and its values (by names of fields) stand."""
 
-    file: Path
-    line: int | None
-    key: str
-    message: str
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else str(self.file)
-        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+    table: Place
+    match: Place
+    values: Mapping[str, Place]
 
 
-class ConfigError(Exception):
-    """The configuration cannot be used; problems holds every reason found."""
+@dataclass(frozen=True)
+class Reading:
+    """What was found in configuration files.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+    config is without what has a problem.  origins say where each value was set that is no
+    default, by section and name of field; guest_origins has one for each of config.guests.
+    """
+
+    config: Config
+    problems: tuple[Problem, ...]
+    notices: tuple[Notice, ...]
+    origins: Mapping[tuple[str, str], Place]
+    guest_origins: tuple[GuestOrigin, ...]
+
+    def sound(self) -> Config:
+        """The configuration, if there is nothing wrong with it; else raises ConfigError."""
+        if self.problems:
+            raise ConfigError(self.problems)
+        return self.config
 
 
-def load(file: Path | None = None) -> Config:
+def read(file: Path | None = None, rows: Sequence[Setting] = SETTINGS) -> Reading:
     """The configuration of this host, or of one file alone, without drop-ins.
 
     Without a file: /etc/guestctl/guestctl.toml, if there is one, then
     /etc/guestctl/conf.d/*.toml in the order of their names; a later value wins, and
-    [[guest]] tables add up.  Raises ConfigError with every problem of every file.
+    [[guest]] tables add up.
     """
-    found, problems = load_what_can_be(file)
-    if problems:
-        raise ConfigError(problems)
-    return found
-
-
-def load_what_can_be(file: Path | None = None) -> tuple[Config, tuple[Problem, ...]]:
-    """The same without what has a problem, and the problems: for when refusing is worse."""
-    reader = _Reader()
     if file:
-        reader.read(file)
-    else:
-        reader.read_host()
-    return reader.config(), tuple(reader.problems)
+        return read_files([file], rows)
+    reader = _Reader(rows)
+    reader.read_host()
+    return reader.result()
 
 
-def load_files(files: Iterable[Path]) -> tuple[Config, tuple[Problem, ...]]:
+def read_files(paths: Iterable[Path], rows: Sequence[Setting] = SETTINGS) -> Reading:
     """The same of just these files, in their order."""
-    reader = _Reader()
-    for file in files:
-        reader.read(file)
-    return reader.config(), tuple(reader.problems)
+    reader = _Reader(rows)
+    for path in paths:
+        reader.read(path)
+    return reader.result()
 
 
-def host_files() -> list[Path]:
-    """The host's files, in the order in which they are read; any may be gone by then.
+class _Value(NamedTuple):
+    value: Any
+    place: Place
 
-    Raises OSError when the folder of drop-ins cannot be read.
-    """
-    try:
-        names = sorted(os.listdir(DROP_INS))
-    except (FileNotFoundError, NotADirectoryError):
-        names = []
-    # Hidden files are what editors and dpkg leave behind.
-    drop_ins = [name for name in names if name.endswith(".toml") and not name.startswith(".")]
-    return [MAIN_FILE, *(DROP_INS / name for name in drop_ins)]
+
+#: What is a table at the top of a file.
+_TABLES = {*filter(None, SECTIONS), "guest"}
 
 
 class _Reader:
-    """Collects values and problems over several files."""
+    """Collects what there is in several files, each over those before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: Sequence[Setting]) -> None:
+        self.vocabulary = Vocabulary(rows)
         self.problems: list[Problem] = []
-        self._values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+        self.notices: list[Notice] = []
+        self._values: dict[str, dict[str, _Value]] = {section: {} for section in SECTIONS}
         self._guests: list[GuestOverride] = []
+        self._guest_origins: list[GuestOrigin] = []
 
-    def config(self) -> Config:
+    def result(self) -> Reading:
+        origins = {
+            (section, name): value.place
+            for section, values in self._values.items()
+            for name, value in values.items()
+        }
+        told = tuple(self.problems), tuple(self.notices)
+        return Reading(self._config(), *told, origins, tuple(self._guest_origins))
+
+    def _config(self) -> Config:
+        of = {section: _plain(values) for section, values in self._values.items()}
         return Config(
-            General(**self._values[""]),
-            Shutdown(**self._values["shutdown"]),
-            Boot(**self._values["boot"]),
+            General(**of[""]),
+            Shutdown(**of["shutdown"]),
+            Boot(**of["boot"]),
             tuple(self._guests),
-            UserShutdown(**self._values["user-shutdown"]),
+            UserShutdown(**of["user-shutdown"]),
         )
 
     def read_host(self) -> None:
         """The host's files; the main file and the folder of drop-ins may be missing."""
         try:
-            files = host_files()
+            found = files.host_files()
         except OSError as error:
-            self._problem(DROP_INS, None, "", f"cannot be read: {error.strerror or error}")
-            files = [MAIN_FILE]
-        for file in files:
-            self.read(file, optional=file == MAIN_FILE)
+            self._unreadable(files.DROP_INS, f"cannot be read: {error.strerror or error}")
+            found = [files.MAIN_FILE]
+        for file in found:
+            self.read(file, optional=file == files.MAIN_FILE)
 
     def read(self, path: Path, *, optional: bool = False) -> None:
         try:
@@ -130,107 +128,139 @@ class _Reader:
         except OSError as error:
             if optional and isinstance(error, FileNotFoundError):
                 return
-            self._problem(path, None, "", f"cannot be read: {error.strerror or error}")
+            self._unreadable(path, f"cannot be read: {error.strerror or error}")
         except UnicodeDecodeError as error:
-            self._problem(path, None, "", f"is not UTF-8 (byte {error.start})")
+            self._unreadable(path, f"is not UTF-8 (byte {error.start})")
         except tomllib.TOMLDecodeError as error:
-            self._problem(path, _error_line(error), "", f"is not TOML: {error}")
+            self._unreadable(path, f"is not TOML: {error}", _error_line(error))
         except RecursionError:
-            self._problem(path, None, "", "is not TOML: nested too deeply")
+            self._unreadable(path, "is not TOML: nested too deeply")
         except ValueError as error:  # a number of thousands of digits
-            self._problem(path, None, "", f"is not TOML: {error}")
+            self._unreadable(path, f"is not TOML: {error}")
         else:
-            _File(self, path, _lines(text)).take(table)
+            self._take(_File(self, path, lines_of_keys(text)), table)
 
-    def _problem(self, file: Path, line: int | None, key: str, message: str) -> None:
-        self.problems.append(Problem(file, line, key, message))
+    def _take(self, file: _File, table: Mapping[str, Any]) -> None:
+        file.take(table)
+        self.problems += sorted(file.problems, key=_by_line)
+        self.notices += sorted(file.notices, key=_by_line)
 
-    def value(self, setting: Setting, value: Any) -> None:
-        self._values[setting.section][setting.name] = value
+    def _unreadable(self, file: Path, message: str, line: int | None = None) -> None:
+        self.problems.append(Problem(Place(file, line), "", message))
 
-    def guest(self, override: GuestOverride) -> None:
-        self._guests.append(override)
+    def set_section(self, section: str, values: Mapping[str, _Value]) -> None:
+        self._values[section].update(values)
+
+    def add_guest(self, place: Place, match: _Value, values: Mapping[str, _Value]) -> None:
+        self._guests.append(GuestOverride(match.value, _plain(values)))
+        places = {name: value.place for name, value in values.items()}
+        self._guest_origins.append(GuestOrigin(place, match.place, places))
 
 
 class _File:
     """One parsed file, being checked against the table of settings."""
 
-    def __init__(self, reader: _Reader, path: Path, lines: Mapping[str, int]) -> None:
+    def __init__(self, reader: _Reader, path: Path, lines: Mapping[KeyPath, int]) -> None:
+        self.problems: list[Problem] = []
+        self.notices: list[Notice] = []
         self._reader = reader
         self._path = path
         self._lines = lines
 
     def take(self, table: Mapping[str, Any]) -> None:
-        sections = [section for section in SECTIONS if section]
-        for key, value in table.items():
-            if key in sections:
-                self._section(key, value)
-            elif key == "guest":
-                self._guest_tables(value)
+        outside = {key: value for key, value in table.items() if key not in _TABLES}
+        self._section("", (), outside)
+        for section in (name for name in SECTIONS if name and name in table):
+            if isinstance(table[section], dict):
+                self._section(section, (section,), table[section])
             else:
-                known = _of_section("")
-                self._setting(known, "", key, value, [*known, *sections, "guest"])
+                self._problem((section,), f"expected a table: [{section}]")
+        self._guest_tables(table.get("guest", []))
 
-    def _section(self, section: str, table: Any) -> None:
-        if not isinstance(table, dict):
-            self.problem(section, f"expected a table: [{section}]")
-            return
-        for key, value in table.items():
-            self._setting(_of_section(section), section, key, value)
-
-    def _setting(
-        self,
-        known: Mapping[str, Setting],
-        section: str,
-        key: str,
-        value: Any,
-        alternatives: Iterable[str] = (),
-    ) -> None:
-        path = f"{section}.{key}" if section else key
-        if key not in known:
-            self.problem(path, _unknown(key, alternatives or known, section))
-            return
-        try:
-            self._reader.value(known[key], known[key].kind.parse(value))
-        except BadValue as error:
-            self.problem(path, _unfit(known[key], value, error))
+    def _section(self, section: str, path: KeyPath, table: Mapping[str, Any]) -> None:
+        vocabulary = self._reader.vocabulary
+        unknown = partial(vocabulary.unknown, section=section)
+        values = self._values(path, table, vocabulary.sections[section], unknown)
+        self._reader.set_section(section, values)
 
     def _guest_tables(self, tables: Any) -> None:
         if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-            self.problem("guest", "expected an array of tables: [[guest]], in double brackets")
+            message = "expected an array of tables: [[guest]], in double brackets"
+            self._problem(("guest",), message)
             return
-        for number, table in enumerate(tables, 1):
-            self._guest(f"guest[{number}]", table)
+        for index, table in enumerate(tables):
+            self._guest(("guest", index), table)
 
-    def _guest(self, path: str, table: Mapping[str, Any]) -> None:
+    def _guest(self, path: KeyPath, table: Mapping[str, Any]) -> None:
+        vocabulary = self._reader.vocabulary
+        match = self._match(path, table)
+        settings = {key: value for key, value in table.items() if key != "match"}
+        values = self._values(path, settings, vocabulary.guest, vocabulary.unknown_for_guest)
+        if match:
+            self._reader.add_guest(self._place(path), match, values)
+
+    def _match(self, path: KeyPath, table: Mapping[str, Any]) -> _Value | None:
+        own = (*path, "match")
+        place = self._place(own if "match" in table else path)
         match = table.get("match")
-        fits = isinstance(match, str) and match
-        if not fits:
-            self.problem(f"{path}.match", 'expected a name, a pattern such as "db-*", or a UUID')
-        values: dict[str, Any] = {}
+        if isinstance(match, str) and match:
+            return _Value(match, place)
+        message = 'expected a name, a pattern such as "db-*", or a UUID'
+        self.problems.append(Problem(place, _written(own), message))
+        return None
+
+    def _values(
+        self, path: KeyPath, table: Mapping[str, Any], names: Names, unknown: Callable[[str], str]
+    ) -> dict[str, _Value]:
+        """What one table sets, by the names of fields; the rest is told."""
+        found: dict[str, _Value] = {}
         for key, value in table.items():
-            if key != "match":
-                values.update(self._guest_value(path, key, value))
-        if fits:
-            self._reader.guest(GuestOverride(str(match), values))
+            own = (*path, key)
+            setting = names.settings.get(names.current(key))
+            if not setting:
+                self._problem(own, unknown(key))
+            elif self._applies(own, names.current(key), names.spelling(key, table)):
+                found.update(self._value(own, setting, value))
+        return found
 
-    def _guest_value(self, path: str, key: str, value: Any) -> Mapping[str, Any]:
-        known = {setting.guest_key: setting for setting in GUEST_SETTINGS}
+    def _applies(self, path: KeyPath, name: str, spelling: str) -> bool:
+        """Whether a key is the spelling that counts for its setting; an old one is told."""
+        key = path[-1]
+        if key != spelling:
+            beside = self._place((*path[:-1], spelling))
+            self._problem(path, f'is now called "{name}", but "{spelling}" is set too: {beside}')
+        elif key != name:
+            notice = Notice(self._place(path), _written(path), f'is now called "{name}"')
+            self.notices.append(notice)
+        return key == spelling
+
+    def _value(self, path: KeyPath, setting: Setting, value: Any) -> Mapping[str, _Value]:
         try:
-            setting = known[key]
-            return {setting.name: setting.kind.parse(value)}
-        except KeyError:
-            self.problem(f"{path}.{key}", _unknown_for_guest(key, known))
+            parsed = setting.kind.parse(value)
         except BadValue as error:
-            self.problem(f"{path}.{key}", _unfit(setting, value, error))
-        return {}
+            self._problem(path, _unfit(setting, value, error))
+            return {}
+        return {setting.name: _Value(parsed, self._place(path))}
 
-    def problem(self, key: str, message: str) -> None:
-        self._reader.problems.append(Problem(self._path, self._lines.get(key), key, message))
+    def _place(self, path: KeyPath) -> Place:
+        return Place(self._path, self._lines.get(path))
+
+    def _problem(self, path: KeyPath, message: str) -> None:
+        self.problems.append(Problem(self._place(path), _written(path), message))
 
 
-def _of_section(section: str) -> dict[str, Setting]:
-    return {setting.key: setting for setting in SETTINGS if setting.section == section}
+def _by_line(message: Message) -> int:
+    return message.place.line or 0
+
+
+def _plain(values: Mapping[str, _Value]) -> dict[str, Any]:
+    return {name: value.value for name, value in values.items()}
+
+
+def _written(path: KeyPath) -> str:
+    """The path as a person writes it: guest[1].match."""
+    steps = (f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
 
 
 def _unfit(setting: Setting, value: Any, error: BadValue) -> str:
@@ -244,44 +274,6 @@ def _show(value: Any) -> str:
     except ValueError:  # a number of thousands of digits
         return "this"
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _unknown(key: str, known: Iterable[str], section: str) -> str:
-    near = difflib.get_close_matches(key, known, 1)
-    homes = [s.section for s in SETTINGS if s.key == key and s.section != section]
-    if homes:
-        home = f"in [{homes[0]}]" if homes[0] else "above all [sections]"
-        return f"unknown here; it belongs {home}"
-    return f'unknown key; did you mean "{near[0]}"?' if near else "unknown key"
-
-
-def _unknown_for_guest(key: str, known: Iterable[str]) -> str:
-    for setting in SETTINGS:
-        if setting.key == key and setting.per_guest:
-            return f'unknown here; in a [[guest]] it is called "{setting.guest_key}"'
-        if setting.key == key:
-            return "is for the whole run, and cannot differ from guest to guest"
-    return _unknown(key, [*known, "match"], "guest")
-
-
-_HEADER = re.compile(r"\s*(\[\[?)\s*([\w-]+)\s*\]")
-_KEY = re.compile(r"\s*([\w-]+)\s*=")
-
-
-def _lines(text: str) -> dict[str, int]:
-    """Where each key stands, for messages only: tomllib does not tell."""
-    lines: dict[str, int] = {}
-    prefix, guests = "", 0
-    for number, line in enumerate(text.split("\n"), 1):
-        if header := _HEADER.match(line):
-            is_guest = header[1] == "[[" and header[2] == "guest"
-            guests += is_guest
-            prefix = f"guest[{guests}]." if is_guest else f"{header[2]}."
-            lines.setdefault(prefix[:-1], number)
-            lines.setdefault(f"{prefix}match", number)
-        elif key := _KEY.match(line):
-            lines[prefix + key[1]] = number
-    return lines
 
 
 def _error_line(error: tomllib.TOMLDecodeError) -> int | None:

@@ -1,7 +1,7 @@
-"""The one table of settings: key, kind, default, meaning.
+"""The one table of settings: key, kind, default, meaning, old names.
 
 Each field of the classes below is a setting: its key is the field's name with "-" for "_".
-Parsing, checking and the shipped sample are made from it.
+Reading, checking, the shipped sample and the manual page are made from it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class Setting:
     """One row of the table.
 
     per_guest: whether a [[guest]] may override it; guest_key: what it is called there.
+    old_names, old_guest_keys: keys of before, which are still read.
     """
 
     section: str
@@ -30,11 +31,24 @@ class Setting:
     meaning: str
     per_guest: bool
     guest_key: str
+    old_names: tuple[str, ...] = ()
+    old_guest_keys: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """The key as it is written in TOML."""
         return _key(self.name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is and was called in its section."""
+        return (self.key, *self.old_names)
+
+    @property
+    def guest_old_names(self) -> tuple[str, ...]:
+        """What it was called in a [[guest]]: the same as in its section, unless told otherwise."""
+        shared = self.old_names if self.guest_key == self.key else ()
+        return self.old_guest_keys or shared
 
 
 def _key(name: str) -> str:
@@ -42,13 +56,22 @@ def _key(name: str) -> str:
 
 
 def _setting(
-    kind: Kind[T], default: T, meaning: str, *, per_guest: bool = True, guest_key: str = ""
+    kind: Kind[T],
+    default: T,
+    meaning: str,
+    *,
+    per_guest: bool = True,
+    guest_key: str = "",
+    old_names: tuple[str, ...] = (),
+    old_guest_keys: tuple[str, ...] = (),
 ) -> T:
     metadata = {
         "kind": kind,
         "meaning": meaning,
         "per_guest": per_guest,
         "guest_key": guest_key,
+        "old_names": old_names,
+        "old_guest_keys": old_guest_keys,
     }
     # The field stands where its value will be: dataclasses type field() the same way.
     setting: T = field(default=default, metadata=metadata)
@@ -230,9 +253,8 @@ def rows(section: str, table: type) -> Iterator[Setting]:
     """The settings of one class of this module."""
     for row in fields(table):
         meta: Mapping[str, Any] = row.metadata
-        guest_key = meta["guest_key"] or _key(row.name)
-        told = (meta["kind"], row.default, meta["meaning"], meta["per_guest"], guest_key)
-        yield Setting(section, row.name, *told)
+        columns = {**meta, "guest_key": meta["guest_key"] or _key(row.name)}
+        yield Setting(section, row.name, default=row.default, **columns)
 
 
 SECTIONS: Mapping[str, type] = {

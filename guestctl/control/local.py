@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from ..cli.exits import CommandError, Exit, complain
 from ..config import reading
 from ..config.config import Config
-from ..config.reading import ConfigError
+from ..config.problems import ConfigError
 from ..host import machine
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.machine import SYSTEM_STATE
@@ -38,9 +38,12 @@ class Named(NamedTuple):
 
 
 def load_config(arguments: Namespace) -> Config:
-    """The configuration; CommandError with every problem in it."""
+    """The configuration, its notices said; CommandError with every problem in it."""
+    found = reading.read(getattr(arguments, "config", None))
+    for notice in found.notices:
+        complain(str(notice))
     try:
-        return reading.load(getattr(arguments, "config", None))
+        return found.sound()
     except ConfigError as error:
         raise CommandError(Exit.WRONG_REQUEST, f"cannot use the configuration:\n{error}") from error
 

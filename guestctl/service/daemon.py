@@ -75,6 +75,8 @@ def _load(arguments: Namespace) -> Loaded:
     loaded = last_good.load(file, machine.state_folder())
     for problem in loaded.problems:
         logger.error(f"the configuration has a mistake: {problem}")
+    for notice in loaded.notices:
+        logger.warning(f"the configuration: {notice}")
     if loaded.source:
         logger.error(f"{loaded.source} is used until the mistakes are mended")
     return replace(loaded, config=_local(loaded.config, arguments))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from guestctl.config.config import Config
-from guestctl.config.reading import load
+from guestctl.config.reading import read
 from guestctl.ledger.file import transaction
 from guestctl.model.guest import GuestFacts, GuestId
 from guestctl.model.plan import RunKind
@@ -107,7 +107,7 @@ def read_script(folder: Path) -> Script:
     """The scenario of a folder."""
     guests, room = parse_facts((folder / "facts.toml").read_text())
     events = (folder / "events.txt").read_text()
-    config = load(folder / "config.toml")
+    config = read(folder / "config.toml").sound()
     return Script(guests, room, config, parse_events(events), reason_of(events))
 
 

@@ -231,9 +231,9 @@ def test_check(command: Command) -> None:
     assert "no problems" in command.run("check", good).stdout
     assert command.run("check", bad, status=2).stderr.count("bad.toml:") == 2
     found = json.loads(command.run("check", "--json", bad, status=2).stdout)
-    assert [(p["file"], p["line"], p["key"]) for p in found] == [
-        (str(bad), 2, "boot.retries"),
-        (str(bad), 3, "boot.retires"),
+    assert [(p["severity"], p["file"], p["line"], p["key"]) for p in found] == [
+        ("problem", str(bad), 2, "boot.retries"),
+        ("problem", str(bad), 3, "boot.retires"),
     ]
     assert json.loads(command.run("check", "--json", good).stdout) == []
     assert "cannot be read" in command.run("check", command.home / "absent", status=2).stderr

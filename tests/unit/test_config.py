@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guestctl.config import reading
+from guestctl.config import files
 from guestctl.config.config import Config, GuestOverride
-from guestctl.config.reading import ConfigError, Problem, load, load_what_can_be
+from guestctl.config.problems import ConfigError, Place, Problem
+from guestctl.config.reading import Reading, read
 from guestctl.config.settings import (
     GUEST_SETTINGS,
     SECTIONS,
@@ -28,23 +29,23 @@ from tests.unit.command import Command
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands for /etc/guestctl."""
-    monkeypatch.setattr(reading, "MAIN_FILE", tmp_path / "guestctl.toml")
-    monkeypatch.setattr(reading, "DROP_INS", tmp_path / "conf.d")
+    monkeypatch.setattr(files, "MAIN_FILE", tmp_path / "guestctl.toml")
+    monkeypatch.setattr(files, "DROP_INS", tmp_path / "conf.d")
     (tmp_path / "conf.d").mkdir()
     return tmp_path
 
 
-def read(folder: Path, content: str | bytes) -> Config:
+def load(folder: Path, content: str | bytes) -> Config:
     """The configuration of one file with this content."""
     file = folder / "one.toml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return load(file)
+    return read(file).sound()
 
 
 def problems(folder: Path, content: str | bytes) -> tuple[Problem, ...]:
     """What is wrong with a file with this content."""
     with pytest.raises(ConfigError) as caught:
-        read(folder, content)
+        load(folder, content)
     return caught.value.problems
 
 
@@ -52,7 +53,7 @@ def problems(folder: Path, content: str | bytes) -> tuple[Problem, ...]:
 
 
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
-    assert read(tmp_path, "") == Config(General(), Shutdown(), Boot(), ())
+    assert load(tmp_path, "") == Config(General(), Shutdown(), Boot(), ())
 
 
 def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         action = "restart"
         request-window = "10s"
     """
-    assert read(tmp_path, text) == Config(
+    assert load(tmp_path, text) == Config(
         General(("qemu:///session", "test:///default")),
         Shutdown(
             Scope.NONE,
@@ -109,7 +110,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
 
 
 def test_guest_tables_keep_their_order_and_their_values(tmp_path: Path) -> None:
-    found = read(
+    found = load(
         tmp_path,
         """
         [[guest]]
@@ -127,14 +128,14 @@ def test_guest_tables_keep_their_order_and_their_values(tmp_path: Path) -> None:
 
 def test_what_is_called_otherwise_in_a_guest_table_is_told(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, '[[guest]]\nmatch = "x"\naction = "restart"\n')
-    assert (problem.key, problem.line) == ("guest[1].action", 3)
+    assert (problem.key, problem.place.line) == ("guest[1].action", 3)
     assert 'it is called "user-shutdown"' in problem.message
 
 
 @pytest.mark.parametrize("row", GUEST_SETTINGS, ids=lambda row: row.key)
 def test_whatever_is_for_one_guest_may_stand_in_a_guest_table(tmp_path: Path, row: Any) -> None:
     text = f'[[guest]]\nmatch = "x"\n{row.guest_key} = {row.kind.show(row.default)}\n'
-    assert read(tmp_path, text).guests[0].values == {row.name: row.default}
+    assert load(tmp_path, text).guests[0].values == {row.name: row.default}
 
 
 NOT_EVEN_TOML = [
@@ -155,7 +156,7 @@ NOT_EVEN_TOML = [
 @pytest.mark.parametrize(("content", "line", "message"), NOT_EVEN_TOML)
 def test_what_is_not_toml(tmp_path: Path, content: bytes, line: int | None, message: str) -> None:
     (problem,) = problems(tmp_path, content)
-    assert (problem.file, problem.line) == (tmp_path / "one.toml", line)
+    assert problem.place == Place(tmp_path / "one.toml", line)
     assert message in str(problem)
 
 
@@ -174,18 +175,18 @@ HOSTILE_TOML = {
 @pytest.mark.parametrize("text", HOSTILE_TOML.values(), ids=HOSTILE_TOML.keys())
 def test_hostile_toml_is_a_problem_like_any_other(tmp_path: Path, text: str) -> None:
     (problem,) = problems(tmp_path, text)
-    assert problem.file == tmp_path / "one.toml"
+    assert problem.place.file == tmp_path / "one.toml"
     assert len(str(problem)) < 500 + len(problem.key)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.toml: cannot be read: No such file"):
-        load(tmp_path / "absent.toml")
+        read(tmp_path / "absent.toml").sound()
 
 
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
-        load(tmp_path)
+        read(tmp_path).sound()
 
 
 # Problems: (text, line, key, what the message must say)
@@ -234,7 +235,7 @@ ONE_PROBLEM = [
 @pytest.mark.parametrize(("text", "line", "key", "message"), ONE_PROBLEM)
 def test_one_problem(tmp_path: Path, text: str, line: int, key: str, message: str) -> None:
     (problem,) = problems(tmp_path, text)
-    assert (problem.file, problem.line, problem.key) == (tmp_path / "one.toml", line, key)
+    assert (problem.place, problem.key) == (Place(tmp_path / "one.toml", line), key)
     assert message in problem.message
 
 
@@ -255,7 +256,7 @@ def test_a_wrong_value_says_what_was_expected_of_this_setting(tmp_path: Path, ro
 def test_the_second_guest_table_is_told_from_the_first(tmp_path: Path) -> None:
     text = '[[guest]]\nmatch = "a"\nsave = 1\n\n[[guest]]\nmatch = "b"\nsave = 2\n'
     found = problems(tmp_path, text)
-    assert [(p.line, p.key) for p in found] == [(3, "guest[1].save"), (7, "guest[2].save")]
+    assert [(p.place.line, p.key) for p in found] == [(3, "guest[1].save"), (7, "guest[2].save")]
 
 
 def test_all_problems_of_one_guest_table_are_told(tmp_path: Path) -> None:
@@ -267,12 +268,12 @@ def test_all_problems_of_one_guest_table_are_told(tmp_path: Path) -> None:
 def test_a_line_is_what_an_editor_calls_a_line(tmp_path: Path) -> None:
     """U+2028 and U+0085 may stand in a comment, and end no line in TOML."""
     (problem,) = problems(tmp_path, "# a\u2028b\x85c\n[boot]\nretries = true\n")
-    assert problem.line == 3
+    assert problem.place.line == 3
 
 
 def test_a_problem_reads_like_a_compiler_message() -> None:
-    assert str(Problem(Path("/a"), 3, "boot.x", "no")) == "/a:3: boot.x: no"
-    assert str(Problem(Path("/a"), None, "", "no")) == "/a: no"
+    assert str(Problem(Place(Path("/a"), 3), "boot.x", "no")) == "/a:3: boot.x: no"
+    assert str(Problem(Place(Path("/a")), "", "no")) == "/a: no"
 
 
 # Several files
@@ -280,19 +281,19 @@ def test_a_problem_reads_like_a_compiler_message() -> None:
 
 def test_a_host_without_configuration_has_the_defaults(host: Path) -> None:
     (host / "conf.d").rmdir()
-    assert load() == Config()
+    assert read().sound() == Config()
 
 
 def test_drop_ins_alone_are_enough(host: Path) -> None:
     (host / "conf.d/a.toml").write_text("boot.retries = 1")
-    assert load().boot.retries == 1
+    assert read().sound().boot.retries == 1
 
 
 def test_later_files_win_key_by_key_and_guest_tables_add_up(host: Path) -> None:
     (host / "guestctl.toml").write_text('[boot]\nretries = 1\nparallel = 1\n[[guest]]\nmatch="a"')
     (host / "conf.d/20.toml").write_text('[boot]\nretries = 3\n[[guest]]\nmatch="c"')
     (host / "conf.d/10.toml").write_text('[boot]\nretries = 2\nparallel = 2\n[[guest]]\nmatch="b"')
-    found = load()
+    found = read().sound()
     assert (found.boot.retries, found.boot.parallel) == (3, 2)
     assert [override.match for override in found.guests] == ["a", "b", "c"]
 
@@ -300,13 +301,13 @@ def test_later_files_win_key_by_key_and_guest_tables_add_up(host: Path) -> None:
 @pytest.mark.parametrize("name", [".10.toml", ".#a.toml", "a.toml~", "a.conf", "a.toml.dpkg-old"])
 def test_what_editors_and_dpkg_leave_is_not_read(host: Path, name: str) -> None:
     (host / "conf.d" / name).write_text("nonsense")
-    assert load() == Config()
+    assert read().sound() == Config()
 
 
 def test_a_named_file_stands_alone(host: Path) -> None:
     (host / "guestctl.toml").write_text("nonsense")
     (host / "conf.d/a.toml").write_text("boot.retries = 1")
-    assert read(host, "boot.parallel = 2") == Config(boot=Boot(parallel=2))
+    assert load(host, "boot.parallel = 2") == Config(boot=Boot(parallel=2))
 
 
 def test_what_can_be_used_is_used_and_the_rest_is_told(host: Path) -> None:
@@ -314,11 +315,11 @@ def test_what_can_be_used_is_used_and_the_rest_is_told(host: Path) -> None:
     (host / "guestctl.toml").write_text("[boot]\nretries = -1\nparallel = 2\n")
     (host / "conf.d/10.toml").write_text("nonsense\n")
     (host / "conf.d/20.toml").write_text('[[guest]]\nmatch = "db"\nsave = "none"\nsvae = 1\n')
-    found, told = load_what_can_be()
-    assert found == Config(
+    found = read()
+    assert found.config == Config(
         boot=Boot(parallel=2), guests=(GuestOverride("db", {"save": Scope.NONE}),)
     )
-    assert [(p.file.name, p.key) for p in told] == [
+    assert [(p.place.file.name, p.key) for p in found.problems] == [
         ("guestctl.toml", "boot.retries"),
         ("10.toml", ""),
         ("20.toml", "guest[1].svae"),
@@ -326,13 +327,15 @@ def test_what_can_be_used_is_used_and_the_rest_is_told(host: Path) -> None:
 
 
 def test_where_nothing_can_be_used_the_defaults_are(tmp_path: Path) -> None:
-    found, told = load_what_can_be(tmp_path / "absent.toml")
-    assert (found, len(told)) == (Config(), 1)
+    found = read(tmp_path / "absent.toml")
+    assert (found.config, len(found.problems)) == (Config(), 1)
 
 
 def test_where_all_is_well_nothing_is_told(host: Path) -> None:
-    (host / "guestctl.toml").write_text("boot.parallel = 2")
-    assert load_what_can_be() == (load(), ())
+    file = host / "guestctl.toml"
+    file.write_text("boot.parallel = 2")
+    config = Config(boot=Boot(parallel=2))
+    assert read() == Reading(config, (), (), {("boot", "parallel"): Place(file, 1)}, ())
 
 
 def test_the_problems_of_all_files_are_told_at_once(host: Path) -> None:
@@ -342,8 +345,8 @@ def test_the_problems_of_all_files_are_told_at_once(host: Path) -> None:
     (host / "conf.d/30.toml").mkdir()
     (host / "conf.d/40.toml").write_text("\n\nsave = 1\n")
     with pytest.raises(ConfigError) as caught:
-        load()
-    found = [(p.file.name, p.line, p.key) for p in caught.value.problems]
+        read().sound()
+    found = [(p.place.file.name, p.place.line, p.key) for p in caught.value.problems]
     assert found == [
         ("guestctl.toml", 2, "boot.retries"),
         ("guestctl.toml", 3, "boot.retires"),
@@ -360,19 +363,17 @@ def test_what_may_not_be_looked_at_is_a_problem_and_not_the_defaults(
     host: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """A name too long stands for a folder without permission: modes do not stop root."""
-    monkeypatch.setattr(reading, name, host / ("x" * 300) / "there")
+    monkeypatch.setattr(files, name, host / ("x" * 300) / "there")
     with pytest.raises(ConfigError, match="cannot be read"):
-        load()
+        read().sound()
 
 
 _LOAD = """
 import pathlib, sys
-from guestctl.config import reading
-reading.MAIN_FILE, reading.DROP_INS = (pathlib.Path(sys.argv[1]) / n for n in ("main", "conf.d"))
-try:
-    print(reading.load())
-except reading.ConfigError as error:
-    print("problem:", error)
+from guestctl.config import files, reading
+files.MAIN_FILE, files.DROP_INS = (pathlib.Path(sys.argv[1]) / n for n in ("main", "conf.d"))
+for problem in reading.read().problems:
+    print("problem:", problem)
 """
 
 
@@ -404,11 +405,9 @@ toml_texts = st.lists(toml_lines, max_size=12).map("\n".join)
 
 
 def _problems_of(file: Path) -> tuple[Problem, ...]:
-    try:
-        assert isinstance(load(file), Config)
-    except ConfigError as error:
-        return error.problems
-    return ()
+    found = read(file)
+    assert isinstance(found.config, Config)
+    return found.problems
 
 
 def _is_sound(folder: Path, content: bytes) -> None:
@@ -416,9 +415,9 @@ def _is_sound(folder: Path, content: bytes) -> None:
     file.write_bytes(content)
     last = content.count(b"\n") + 1
     for problem in _problems_of(file):
-        assert problem.file == file
+        assert problem.place.file == file
         assert problem.message
-        assert problem.line is None or 1 <= problem.line <= last
+        assert problem.place.line is None or 1 <= problem.place.line <= last
 
 
 @given(st.binary() | st.text().map(lambda text: text.encode(errors="surrogatepass")))

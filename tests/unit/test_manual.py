@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from guestctl.cli.arguments import _parser
 from guestctl.config.settings import SETTINGS
-from tools.manual import manual
+from tools.manual import _entry, manual
 
 PAGES = Path(__file__).parent.parent.parent / "docs/man"
 
@@ -52,6 +53,11 @@ def test_every_verb_and_option_stands_in_the_page() -> None:
 
 def test_the_page_of_the_configuration_is_made_from_the_settings() -> None:
     assert (PAGES / "guestctl.toml.5").read_text() == manual()
+
+
+def test_old_names_can_be_read_in_it() -> None:
+    row = replace(SETTINGS[0], old_names=("of-old", "older"))
+    assert _entry(row) == _entry(SETTINGS[0]) + "Once called of\\-old, older.\n"
 
 
 def test_every_setting_can_be_read_in_it() -> None:

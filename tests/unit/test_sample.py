@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from guestctl.config.config import Config, GuestOverride
-from guestctl.config.reading import load
+from guestctl.config.reading import read
 from guestctl.config.settings import SECTIONS, SETTINGS
 from guestctl.model.options import Scope
 from tools.sample import sample
@@ -28,13 +28,13 @@ def test_the_shipped_file_is_the_sample() -> None:
 
 
 def test_the_shipped_file_changes_nothing() -> None:
-    assert load(SHIPPED) == Config()
+    assert read(SHIPPED).sound() == Config()
 
 
 def test_every_setting_line_uncommented_says_the_default(tmp_path: Path) -> None:
     file = tmp_path / "all.toml"
     file.write_text(_settings_and_guests()[0])
-    assert load(file) == Config()
+    assert read(file).sound() == Config()
 
 
 def test_every_setting_stands_in_it_once_in_its_section() -> None:
@@ -50,7 +50,7 @@ def test_the_example_for_guests_is_right(tmp_path: Path) -> None:
     file = tmp_path / "guests.toml"
     file.write_text(_settings_and_guests()[1])
     values = {"shutdown_timeout": 300.0, "poweroff": Scope.NONE}
-    assert load(file).guests == (GuestOverride("db-*", values),)
+    assert read(file).sound().guests == (GuestOverride("db-*", values),)
 
 
 def test_each_meaning_and_what_is_expected_can_be_read_in_it() -> None:
