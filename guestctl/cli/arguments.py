@@ -175,6 +175,11 @@ def _add_reading_verbs(verbs: _Verbs) -> None:
     _json(history)
     check = verbs.add("check", "check the configuration")
     check.add_argument("file", metavar="FILE", nargs="?", type=Path, help="this file alone")
+    check.add_argument(
+        "--show",
+        action="store_true",
+        help="print every value in effect, and the file and line that set it, as TOML",
+    )
     _json(check)
 
 

@@ -23,7 +23,7 @@ class BadValue(ValueError):
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a duration such as "90s", "10min" or "1h 30min".
+    """Seconds of a duration such as "90s", "10min" or "1h 30min", to the millisecond.
 
     Raises BadValue for anything else. Units as in systemd.time(7), fewer of them.
     """
@@ -32,7 +32,7 @@ def parse_duration(text: str) -> float:
     seconds = sum(float(n) * _UNITS[unit] for n, unit in _DURATION_PART.findall(text)) / 1000
     if seconds > MAX_DURATION:
         raise BadValue("longer than a year")
-    return seconds
+    return round(seconds, 3)
 
 
 #: Up to so many of one unit read better than two units: "90s", but "2min 5s".

@@ -239,6 +239,29 @@ def test_check(command: Command) -> None:
     assert "cannot be read" in command.run("check", command.home / "absent", status=2).stderr
 
 
+def test_check_shows_what_is_in_effect(command: Command) -> None:
+    good, bad = command.home / "good.toml", command.home / "bad.toml"
+    good.write_text('[boot]\nretries = 1\n[[guest]]\nmatch = "db"\n')
+    shown = command.run("check", "--show", good).stdout
+    assert f"retries = 1  # {good}:2\n" in shown
+    (command.home / "again.toml").write_text(shown)
+    values = json.loads(command.run("check", "--show", "--json", good).stdout)
+    assert values[-1] == {
+        "section": "guest",
+        "key": "match",
+        "value": "db",
+        "match": "db",
+        "file": str(good),
+        "line": 4,
+    }
+    assert {value["file"] for value in values} == {None, str(good)}
+    again = json.loads(command.run("check", "--show", "--json", "again.toml").stdout)
+    assert [v["value"] for v in again] == [v["value"] for v in values]
+    bad.write_text("[boot]\nretries = -1\n")
+    refused = command.run("check", "--show", bad, status=2)
+    assert (refused.stdout, refused.stderr.count("bad.toml:2:")) == ("", 1)
+
+
 PLAN_FIELDS = {"name", "uuid", "uri", "state", "steps", "left_out", "outcome", "reason"}
 
 

@@ -38,9 +38,9 @@ def said(file: Path) -> str:
     return f'{file}:2: boot.attempts: is now called "retries"'
 
 
-def check(file: Path, *, json: bool = False) -> int:
+def check(file: Path, *, json: bool = False, show: bool = False) -> int:
     """The verb `check`."""
-    return check_verb(Namespace(file=file, json=json))
+    return check_verb(Namespace(file=file, json=json, show=show))
 
 
 def test_check_says_it_and_finds_no_problem(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,6 +62,16 @@ def test_programs_can_tell_it_from_a_problem(
         check(file, json=True)
     found = json.loads(capsys.readouterr().out)
     assert [(m["severity"], m["line"]) for m in found] == [("problem", 3), ("notice", 2)]
+
+
+def test_shown_is_the_new_name(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(file, show=True) == 0
+    out, err = capsys.readouterr()
+    assert f"retries = 7  # {file}:2\n" in out
+    assert err == f"guestctl: {said(file)}\n"
+    assert check(file, show=True, json=True) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert [v["line"] for v in values if v["key"] == "retries"] == [2]
 
 
 def test_commands_say_it_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

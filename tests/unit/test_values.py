@@ -58,6 +58,7 @@ def test_any_text_is_a_bounded_duration_or_a_bad_value(text: str) -> None:
         ("  5 s ", 5),
         ("1d", 86400),
         ("366d", MAX_DURATION),
+        ("1.0004s", 1),  # to the millisecond, as it is shown
     ],
 )
 def test_durations(text: str, seconds: float) -> None:

@@ -1,0 +1,103 @@
+"""The whole configuration in effect, and where each value of it was set."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .config import Config, GuestOverride
+from .problems import Place
+from .reading import GuestOrigin, Reading
+from .settings import GUEST_SETTINGS, SECTIONS, SETTINGS, Setting
+from .toml import comment, quoted
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One value, as TOML; place is None for a default."""
+
+    key: str
+    value: str
+    place: Place | None
+
+    @property
+    def plain(self) -> Any:
+        """The value as JSON can hold it."""
+        return tomllib.loads(f"value = {self.value}")["value"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A section, or one [[guest]] with its match; "" is what stands outside any section."""
+
+    section: str
+    entries: tuple[Entry, ...]
+    place: Place | None = None
+    match: str | None = None
+
+
+def tables(found: Reading) -> Iterator[Table]:
+    """Every section with every setting, then each [[guest]]."""
+    for section in SECTIONS:
+        rows = [row for row in SETTINGS if row.section == section]
+        yield Table(section, tuple(_entry(found, row) for row in rows))
+    for override, origin in zip(found.config.guests, found.guest_origins, strict=True):
+        entries = tuple(_guest_entries(override, origin))
+        yield Table("guest", entries, origin.table, override.match)
+
+
+def _entry(found: Reading, row: Setting) -> Entry:
+    values = _by_section(found.config)[row.section]
+    place = found.origins.get((row.section, row.name))
+    return Entry(row.key, row.kind.show(getattr(values, row.name)), place)
+
+
+def _by_section(config: Config) -> Mapping[str, object]:
+    return {
+        "": config.general,
+        "shutdown": config.shutdown,
+        "boot": config.boot,
+        "user-shutdown": config.user_shutdown,
+    }
+
+
+def _guest_entries(override: GuestOverride, origin: GuestOrigin) -> Iterator[Entry]:
+    yield Entry("match", quoted(override.match), origin.match)
+    for row in GUEST_SETTINGS:
+        if row.name in override.values:
+            shown = row.kind.show(override.values[row.name])
+            yield Entry(row.guest_key, shown, origin.values[row.name])
+
+
+def as_toml(found: Reading) -> str:
+    """The configuration as one file, which read back means the same."""
+    return "\n".join("".join(_lines(table)) for table in tables(found))
+
+
+def _lines(table: Table) -> Iterator[str]:
+    if table.section == "guest":
+        yield f"[[guest]]  {comment(str(table.place))}\n"
+    elif table.section:
+        yield f"[{table.section}]\n"
+    for entry in table.entries:
+        origin = comment(str(entry.place or "default"))
+        yield f"{entry.key} = {entry.value}  {origin}\n"
+
+
+def as_json(found: Reading) -> list[dict[str, Any]]:
+    """The same as a list of values, for programs."""
+    return [_value_json(table, entry) for table in tables(found) for entry in table.entries]
+
+
+def _value_json(table: Table, entry: Entry) -> dict[str, Any]:
+    place = entry.place
+    return {
+        "section": table.section,
+        "key": entry.key,
+        "value": entry.plain,
+        "file": str(place.file) if place else None,
+        "line": place.line if place else None,
+        "match": table.match,
+    }
