@@ -10,9 +10,10 @@ import pytest
 
 from tests.command import Guestctl as Guestctl
 from tests.command import install as install
+from tests.leaks import nothing_left as nothing_left
+from tests.leaks import nothing_left_of_all as nothing_left_of_all
 from tests.testbed.prerequisites import missing
 from tests.testbed.session import SessionDaemon
-
 
 def pytest_configure() -> None:
     """A shell starts what it runs in the background with SIGINT ignored, and so would we ours."""

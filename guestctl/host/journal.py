@@ -94,9 +94,15 @@ class _Writer(QueueListener):
             super().handle(logging.makeLogRecord(missing))
 
     def end(self, limit: float) -> None:
-        """End once all is written, at most so many seconds from now: `stop` alone has no limit."""
+        """End once all is written, at most so many seconds from now: `stop` alone has no limit.
+
+        Later than that the thread ends by itself, should journald go on.
+        """
         if self._is_done_within(limit):
             self.stop()
+            return
+        with contextlib.suppress(queue.Full):
+            self.enqueue_sentinel()
 
     def _is_done_within(self, limit: float) -> bool:
         end = time.monotonic() + limit
