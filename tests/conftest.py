@@ -1,12 +1,14 @@
-"""What all tests share: which groups this machine can run, and the real guests' daemon."""
+"""What all tests share: the groups that can run, property tests' ways, real guests' daemon."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.command import Guestctl as Guestctl
 from tests.command import install as install
@@ -15,10 +17,28 @@ from tests.leaks import nothing_left_of_all as nothing_left_of_all
 from tests.testbed.prerequisites import missing
 from tests.testbed.session import SessionDaemon
 
+# Reproducible, so that a red run says something about the change and not about the dice; no
+# time limit for one example, since a busy machine is no fault of the code.
+settings.register_profile(
+    "tests",
+    max_examples=100,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
+
+
 def pytest_configure() -> None:
     """A shell starts what it runs in the background with SIGINT ignored, and so would we ours."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Each simulated story leaves cycles behind; collecting them need not look at all of pytest."""
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,4 +1,4 @@
-"""How property tests run here, and the command line as an unprivileged user."""
+"""A folder for property tests, the command line as an unprivileged user, a private bus."""
 
 from __future__ import annotations
 
@@ -12,23 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.unit.command import Command
+from tests.unit.prepared import ODD_NODE
+from tests.unit.private_bus import PrivateBus, private_bus
 
 PROJECT = Path(__file__).parent.parent.parent
-
-# Reproducible, so that a red run says something about the change and not about the dice; no
-# time limit for one example, since a busy machine is no fault of the code.
-settings.register_profile(
-    "unit",
-    max_examples=100,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("unit")
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +48,18 @@ def command(public_folder: Path) -> Iterator[Command]:
             user = pwd.getpwnam("nobody")
             os.chown(home, user.pw_uid, user.pw_gid)
         yield Command(public_folder / "lib", home)
+
+
+@pytest.fixture
+def node(command: Command) -> str:
+    """A connection with oddly named guests: one up, one off, one transient."""
+    file = command.home / "node.xml"
+    file.write_text(ODD_NODE, "utf-8")
+    return f"test://{file}"
+
+
+@pytest.fixture
+def bus() -> Iterator[PrivateBus]:
+    """A message bus of the test's own."""
+    with private_bus() as running:
+        yield running

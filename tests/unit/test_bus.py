@@ -1,59 +1,20 @@
-"""Calls and signals on a real bus, and what becomes of them when it goes away."""
+"""Calls on a real bus, and what becomes of them when it goes away."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from dbus_next import Message, Variant
 
 from guestctl.host.bus import DRIVER, DRIVER_PATH, BusError, Rule, SystemBus, system_address
-from tests.unit.private_bus import FakeService, PrivateBus, open_fds, private_bus, until
+from tests.unit.echo import INTERFACE, NAME, PATH, connected, echo
+from tests.unit.private_bus import PrivateBus, open_fds, until
 from tests.unit.running import run_async
-
-NAME, PATH, INTERFACE = "org.example.Echo", "/org/example/Echo", "org.example.Echo"
-
-
-@pytest.fixture
-def bus() -> Iterator[PrivateBus]:
-    with private_bus() as running:
-        yield running
-
-
-@contextlib.asynccontextmanager
-async def connected(bus: PrivateBus, **options: bool) -> AsyncIterator[SystemBus]:
-    client = await SystemBus.connect(bus.address, **options)
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-@contextlib.asynccontextmanager
-async def echo(bus: PrivateBus) -> AsyncIterator[FakeService]:
-    service = FakeService(NAME, PATH, INTERFACE)
-    service.methods["Echo"] = lambda body: ("s", [body[0]], [])
-    service.methods["Deep"] = lambda _: (
-        "a{sv}v",
-        [{"a": Variant("v", Variant("i", 1))}, Variant("as", ["x"])],
-        [],
-    )
-    service.properties["Level"] = Variant("u", 7)
-    await service.connect(bus.address)
-    try:
-        yield service
-    finally:
-        service.leave()
 
 
 def the_system_s_bus(monkeypatch: pytest.MonkeyPatch, value: str | None) -> str:
@@ -257,183 +218,3 @@ def test_a_bus_that_hangs_with_a_full_queue_blocks_nobody(tmp_path: Path) -> Non
         peer.socket.close()
 
     run_async(work())
-
-
-# -- file descriptors
-
-
-def opener(service: FakeService, count: int = 1, index: int = 0) -> None:
-    def answer(_: list[Any]) -> tuple[str, list[Any], list[int]]:
-        fds = [os.memfd_create(f"number {n}", 0) for n in range(count)]
-        return "h", [index], fds
-
-    service.methods["Open"] = answer
-
-
-def test_a_file_descriptor_and_no_other(bus: PrivateBus) -> None:
-    async def work() -> None:
-        async with echo(bus) as service, connected(bus, negotiate_unix_fd=True) as client:
-            opener(service, count=3, index=1)
-            before = open_fds()
-            fd = await client.call_for_fd(NAME, PATH, INTERFACE, "Open")
-            assert os.readlink(f"/proc/self/fd/{fd}") == "/memfd:number 1 (deleted)"
-            assert fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
-            os.close(fd)
-            assert open_fds() == before
-
-    run_async(work())
-
-
-@pytest.mark.parametrize(("count", "index"), [(0, 0), (1, 1), (2, 9)])
-def test_an_answer_without_the_file_descriptor(bus: PrivateBus, count: int, index: int) -> None:
-    async def work() -> None:
-        async with echo(bus) as service, connected(bus, negotiate_unix_fd=True) as client:
-            opener(service, count, index)
-            before = open_fds()
-            with pytest.raises(BusError, match="no file descriptor"):
-                await client.call_for_fd(NAME, PATH, INTERFACE, "Open")
-            assert open_fds() == before
-
-    run_async(work())
-
-
-def test_file_descriptors_that_nobody_takes_are_closed(bus: PrivateBus) -> None:
-    """By a call that wanted none, in a signal, in a call to us, and in an answer too late."""
-
-    async def work() -> None:
-        async with echo(bus) as service, connected(bus, negotiate_unix_fd=True) as client:
-            opener(service)
-            before = open_fds()
-            await client.call(NAME, PATH, INTERFACE, "Open")
-            assert open_fds() == before
-            heard: list[Any] = []
-            await client.subscribe(Rule(NAME, INTERFACE, "Rang"), heard.append)
-            await send_fd(service, Message.new_signal(PATH, INTERFACE, "Rang", "h", [0]))
-            await until(lambda: bool(heard))
-            ours = client._library.unique_name
-            call = Message(ours, PATH, INTERFACE, "Unknown", signature="h", body=[0])
-            await send_fd(service, call)
-            await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["behind it"])
-            assert open_fds() == before
-
-    run_async(work())
-
-
-async def send_fd(service: FakeService, message: Message) -> None:
-    fd = os.memfd_create("sent")
-    message.unix_fds = [fd]
-    await service.connection.send(message)
-    os.close(fd)
-
-
-def test_an_answer_too_late_is_let_go(bus: PrivateBus) -> None:
-    """An inhibitor that comes after the time limit would be held for ever."""
-
-    async def work() -> None:
-        async with echo(bus) as service, connected(bus, negotiate_unix_fd=True) as client:
-            late: list[Any] = []
-
-            def keep(message: Any) -> bool:
-                if message.member == "Late":
-                    late.append(message)
-                return bool(message.member == "Late")
-
-            service.connection._user_message_handlers.insert(0, keep)
-            with pytest.raises(BusError, match="no answer"):
-                await client.call_for_fd(NAME, PATH, INTERFACE, "Late", timeout=0.05)
-            before = open_fds()
-            await send_fd(service, Message.new_method_return(late[0], "h", [0]))
-            await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["behind it"])
-            assert open_fds() == before
-
-    run_async(work())
-
-
-def test_connections_leave_nothing_behind(bus: PrivateBus) -> None:
-    async def work() -> None:
-        before = open_fds()
-        for _ in range(5):
-            async with connected(bus) as client:
-                await client.call(DRIVER, DRIVER_PATH, DRIVER, "ListNames")
-        lost = await SystemBus.connect(bus.address)
-        bus.kill()
-        await lost.wait_closed()
-        # Its standard output went with it.
-        assert open_fds() == before - 1
-
-    run_async(work())
-
-
-# -- signals
-
-
-def test_signals_from_the_owner_of_the_name_alone(bus: PrivateBus) -> None:
-    async def work() -> None:
-        heard: list[list[Any]] = []
-        impostor = FakeService("org.example.Impostor", PATH, INTERFACE)
-        await impostor.connect(bus.address)
-        async with echo(bus) as service, connected(bus) as client:
-            await client.subscribe(Rule(NAME, INTERFACE, "Rang", PATH), heard.append)
-            forged = Message.new_signal(PATH, INTERFACE, "Rang", "s", ["forged"])
-            forged.destination = client._library.unique_name
-            await impostor.connection.send(forged)
-            service.emit("Sang", "s", "another signal")
-            service.emit("Rang", "v", Variant("s", "true"))
-            await until(lambda: bool(heard))
-            assert heard == [["true"]]
-        impostor.leave()
-
-    run_async(work())
-
-
-def test_signals_of_a_sender_that_comes_back(bus: PrivateBus) -> None:
-    async def work() -> None:
-        heard: list[list[Any]] = []
-        async with connected(bus) as client:
-            await client.subscribe(Rule(NAME, INTERFACE, "Rang"), heard.append)
-            for text in ("first", "second"):
-                async with echo(bus) as service:
-                    service.emit("Rang", "s", text)
-                    await until(partial(heard.__contains__, [text]))
-
-    run_async(work())
-
-
-def test_who_owns_a_name(bus: PrivateBus) -> None:
-    async def work() -> None:
-        heard: list[list[Any]] = []
-        async with connected(bus) as client:
-            rule = Rule(DRIVER, DRIVER, "NameOwnerChanged", arg0=NAME)
-            await client.subscribe(rule, heard.append)
-            other = FakeService("org.example.Other", PATH, INTERFACE)
-            await other.connect(bus.address)
-            async with echo(bus):
-                await until(lambda: bool(heard))
-            await until(lambda: len(heard) == 2)
-            assert [(name, bool(owner)) for name, _, owner in heard] == [
-                (NAME, True),
-                (NAME, False),
-            ]
-            other.leave()
-
-    run_async(work())
-
-
-def test_a_handler_that_raises_costs_no_other_signal(
-    bus: PrivateBus, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def work() -> None:
-        heard: list[list[Any]] = []
-
-        def fail(_: list[Any]) -> None:
-            raise ValueError("in the handler")
-
-        async with echo(bus) as service, connected(bus) as client:
-            await client.subscribe(Rule(NAME, INTERFACE, "Bad"), fail)
-            await client.subscribe(Rule(NAME, INTERFACE, "Rang"), heard.append)
-            service.emit("Bad", "s", "")
-            service.emit("Rang", "s", "after")
-            await until(lambda: bool(heard))
-
-    run_async(work())
-    assert "in the handler" in caplog.text

@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from guestctl.config import files
-from guestctl.config.config import Config, GuestOverride
+from guestctl.config.config import Config
 from guestctl.config.problems import ConfigError, Place, Problem
-from guestctl.config.reading import Reading, read
+from guestctl.config.reading import read
 from guestctl.config.settings import (
     GUEST_SETTINGS,
-    SECTIONS,
     SETTINGS,
     Boot,
     General,
@@ -23,31 +19,7 @@ from guestctl.config.settings import (
     UserShutdown,
 )
 from guestctl.model.options import Method, Scope, Unverifiable, UserAction
-from tests.unit.command import Command
-
-
-@pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for /etc/guestctl."""
-    monkeypatch.setattr(files, "MAIN_FILE", tmp_path / "guestctl.toml")
-    monkeypatch.setattr(files, "DROP_INS", tmp_path / "conf.d")
-    (tmp_path / "conf.d").mkdir()
-    return tmp_path
-
-
-def load(folder: Path, content: str | bytes) -> Config:
-    """The configuration of one file with this content."""
-    file = folder / "one.toml"
-    file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read(file).sound()
-
-
-def problems(folder: Path, content: str | bytes) -> tuple[Problem, ...]:
-    """What is wrong with a file with this content."""
-    with pytest.raises(ConfigError) as caught:
-        load(folder, content)
-    return caught.value.problems
-
+from tests.unit.configuring import load, problems
 
 # One file
 
@@ -277,170 +249,3 @@ def test_a_problem_reads_like_a_compiler_message() -> None:
 
 
 # Several files
-
-
-def test_a_host_without_configuration_has_the_defaults(host: Path) -> None:
-    (host / "conf.d").rmdir()
-    assert read().sound() == Config()
-
-
-def test_drop_ins_alone_are_enough(host: Path) -> None:
-    (host / "conf.d/a.toml").write_text("boot.retries = 1")
-    assert read().sound().boot.retries == 1
-
-
-def test_later_files_win_key_by_key_and_guest_tables_add_up(host: Path) -> None:
-    (host / "guestctl.toml").write_text('[boot]\nretries = 1\nparallel = 1\n[[guest]]\nmatch="a"')
-    (host / "conf.d/20.toml").write_text('[boot]\nretries = 3\n[[guest]]\nmatch="c"')
-    (host / "conf.d/10.toml").write_text('[boot]\nretries = 2\nparallel = 2\n[[guest]]\nmatch="b"')
-    found = read().sound()
-    assert (found.boot.retries, found.boot.parallel) == (3, 2)
-    assert [override.match for override in found.guests] == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize("name", [".10.toml", ".#a.toml", "a.toml~", "a.conf", "a.toml.dpkg-old"])
-def test_what_editors_and_dpkg_leave_is_not_read(host: Path, name: str) -> None:
-    (host / "conf.d" / name).write_text("nonsense")
-    assert read().sound() == Config()
-
-
-def test_a_named_file_stands_alone(host: Path) -> None:
-    (host / "guestctl.toml").write_text("nonsense")
-    (host / "conf.d/a.toml").write_text("boot.retries = 1")
-    assert load(host, "boot.parallel = 2") == Config(boot=Boot(parallel=2))
-
-
-def test_what_can_be_used_is_used_and_the_rest_is_told(host: Path) -> None:
-    """For units: a slip of the pen must not leave guests to their fate."""
-    (host / "guestctl.toml").write_text("[boot]\nretries = -1\nparallel = 2\n")
-    (host / "conf.d/10.toml").write_text("nonsense\n")
-    (host / "conf.d/20.toml").write_text('[[guest]]\nmatch = "db"\nsave = "none"\nsvae = 1\n')
-    found = read()
-    assert found.config == Config(
-        boot=Boot(parallel=2), guests=(GuestOverride("db", {"save": Scope.NONE}),)
-    )
-    assert [(p.place.file.name, p.key) for p in found.problems] == [
-        ("guestctl.toml", "boot.retries"),
-        ("10.toml", ""),
-        ("20.toml", "guest[1].svae"),
-    ]
-
-
-def test_where_nothing_can_be_used_the_defaults_are(tmp_path: Path) -> None:
-    found = read(tmp_path / "absent.toml")
-    assert (found.config, len(found.problems)) == (Config(), 1)
-
-
-def test_where_all_is_well_nothing_is_told(host: Path) -> None:
-    file = host / "guestctl.toml"
-    file.write_text("boot.parallel = 2")
-    config = Config(boot=Boot(parallel=2))
-    assert read() == Reading(config, (), (), {("boot", "parallel"): Place(file, 1)}, ())
-
-
-def test_the_problems_of_all_files_are_told_at_once(host: Path) -> None:
-    (host / "guestctl.toml").write_text("[boot]\nretries = true\nretires = 1\n")
-    (host / "conf.d/10.toml").write_text("nonsense\n")
-    (host / "conf.d/20.toml").write_bytes(b"\xff")
-    (host / "conf.d/30.toml").mkdir()
-    (host / "conf.d/40.toml").write_text("\n\nsave = 1\n")
-    with pytest.raises(ConfigError) as caught:
-        read().sound()
-    found = [(p.place.file.name, p.place.line, p.key) for p in caught.value.problems]
-    assert found == [
-        ("guestctl.toml", 2, "boot.retries"),
-        ("guestctl.toml", 3, "boot.retires"),
-        ("10.toml", 1, ""),
-        ("20.toml", None, ""),
-        ("30.toml", None, ""),
-        ("40.toml", 3, "save"),
-    ]
-    assert str(caught.value).count("\n") == 5
-
-
-@pytest.mark.parametrize("name", ["MAIN_FILE", "DROP_INS"])
-def test_what_may_not_be_looked_at_is_a_problem_and_not_the_defaults(
-    host: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """A name too long stands for a folder without permission: modes do not stop root."""
-    monkeypatch.setattr(files, name, host / ("x" * 300) / "there")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        read().sound()
-
-
-_LOAD = """
-import pathlib, sys
-from guestctl.config import files, reading
-files.MAIN_FILE, files.DROP_INS = (pathlib.Path(sys.argv[1]) / n for n in ("main", "conf.d"))
-for problem in reading.read().problems:
-    print("problem:", problem)
-"""
-
-
-def test_drop_ins_that_may_not_be_listed_are_a_problem(command: Command) -> None:
-    (command.home / "conf.d").mkdir(mode=0o300)
-    result = command.python("-c", _LOAD, str(command.home))
-    assert result.stdout.startswith("problem: ")
-    assert "conf.d: cannot be read: Permission denied" in result.stdout
-
-
-# Whatever comes
-
-toml_values: st.SearchStrategy[str] = st.recursive(
-    st.sampled_from(
-        ["1", "-1", "1.5", "nan", "true", '"90s"', '"all"', '"acpi"', '""', "1979-05-27", "'x'"]
-    ),
-    lambda inner: (
-        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
-        | inner.map(lambda item: f"{{ a = {item} }}")
-    ),
-    max_leaves=5,
-)
-toml_keys = st.sampled_from([*(row.key for row in SETTINGS), "match", "x", '"q k"', "a.b", "boot"])
-toml_headers = st.sampled_from(
-    ["[shutdown]", "[boot]", "[[guest]]", "[guest]", "[[boot]]", "[a.b]", "# \u2028", ""]
-)
-toml_lines = toml_headers | st.builds("{} = {}".format, toml_keys, toml_values)
-toml_texts = st.lists(toml_lines, max_size=12).map("\n".join)
-
-
-def _problems_of(file: Path) -> tuple[Problem, ...]:
-    found = read(file)
-    assert isinstance(found.config, Config)
-    return found.problems
-
-
-def _is_sound(folder: Path, content: bytes) -> None:
-    file = folder / "one.toml"
-    file.write_bytes(content)
-    last = content.count(b"\n") + 1
-    for problem in _problems_of(file):
-        assert problem.place.file == file
-        assert problem.message
-        assert problem.place.line is None or 1 <= problem.place.line <= last
-
-
-@given(st.binary() | st.text().map(lambda text: text.encode(errors="surrogatepass")))
-@example(b"\x00")
-@example(b"\xef\xbb\xbf")
-@example(b"\r")
-def test_arbitrary_bytes_are_a_configuration_or_a_problem(scratch: Path, content: bytes) -> None:
-    _is_sound(scratch, content)
-
-
-@given(toml_texts)
-def test_arbitrary_tables_are_a_configuration_or_a_problem(scratch: Path, text: str) -> None:
-    _is_sound(scratch, text.encode())
-
-
-@given(st.lists(st.sampled_from(SETTINGS), unique=True))
-def test_each_wrong_setting_is_told_once(scratch: Path, rows: list[Any]) -> None:
-    """No problem hides another, wherever it stands."""
-    by_section = {s: [r for r in rows if r.section == s] for s in SECTIONS}
-    text = ""
-    for section, wrong in by_section.items():
-        header = f"[{section}]\n" if section else ""
-        text += header + "".join(f"{row.key} = {{}}\n" for row in wrong)
-    found = problems(scratch, text) if rows else ()
-    expected = [f"{row.section}.{row.key}".lstrip(".") for row in SETTINGS if row in rows]
-    assert sorted(problem.key for problem in found) == sorted(expected)

@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from guestctl.cli import units as guarding
 from guestctl.host import systemd
-from tests.unit.private_bus import FakeSystemd, PrivateBus, open_fds, private_bus
+from tests.unit.private_bus import FakeSystemd, PrivateBus, open_fds
 from tests.unit.running import run_async
 
 SHUTDOWN = ("shutdown.target", "start")
-
-
-@pytest.fixture
-def bus() -> Iterator[PrivateBus]:
-    with private_bus() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,138 @@
+"""The command line and its state folder: the run lock, what is touched, ledgers of no use."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+
+import pytest
+
+from tests.unit.command import TEST, Command
+from tests.unit.prepared import give, prepare
+
+# The lock
+
+
+def test_a_second_run_is_refused_and_told_who_runs_the_first(command: Command) -> None:
+    command.state.mkdir(parents=True)
+    holder = {"pid": 42, "what": "guestctl shutdown --preserve", "since": 0}
+    (command.state / "run.json").write_text(json.dumps(holder))
+    give(command)
+    descriptor = os.open(command.state, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        result = command.run("start", "-c", TEST, status=5)
+    finally:
+        os.close(descriptor)
+    assert "another run has the lock: guestctl shutdown --preserve (process 42" in result.stderr
+
+
+def test_reading_needs_no_lock(command: Command) -> None:
+    prepare(command)
+    descriptor = os.open(command.state, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        assert command.json("list")
+    finally:
+        os.close(descriptor)
+
+
+def _with_a_run(command: Command) -> None:
+    """A ledger in which two runs have not ended."""
+    prepare(command)
+    db = sqlite3.connect(command.ledger)
+    for number in (1, 2):
+        db.execute(
+            "INSERT INTO run (kind, door, boot, pid, begun) VALUES (?, ?, ?, ?, ?)",
+            ("preserve", "command", "boot", 42, number),
+        )
+    db.commit()
+    db.close()
+    give(command)
+
+
+def test_only_the_newest_run_can_be_under_way(command: Command) -> None:
+    _with_a_run(command)
+    descriptor = os.open(command.state, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        newest, older = command.run("history").stdout.splitlines()
+    finally:
+        os.close(descriptor)
+    assert newest.endswith("run 2: preserve (command), under way")
+    assert older.endswith("run 1: preserve (command), cut off")
+    assert "under way" not in command.run("history").stdout
+
+
+# What is touched
+
+
+def test_looking_touches_nothing(command: Command) -> None:
+    for verb in ("list", "plan", "history"):
+        command.run(verb, "-c", TEST)
+    assert [file.name for file in command.home.rglob("*") if "guestctl" in str(file)] == []
+
+
+def test_planning_does_not_change_the_ledger(command: Command) -> None:
+    prepare(command, "kept")
+    before = command.ledger.read_bytes()
+    assert command.json("plan")
+    assert command.ledger.read_bytes() == before
+    assert [reason for _, reason, _ in command.json("why", "test")] == ["kept"]
+
+
+def test_a_ledger_is_for_its_owner_alone(command: Command) -> None:
+    command.run("hold", "-c", TEST, "test")
+    assert command.state.stat().st_mode & 0o777 == 0o700
+
+
+# Ledgers that are of no use
+
+
+def _damage(command: Command) -> None:
+    prepare(command, *("x" * 200 for _ in range(200)))
+    content = command.ledger.read_bytes()
+    command.ledger.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
+
+
+@pytest.mark.parametrize("verb", [["list"], ["history"], ["start", "--boot"]])
+def test_a_damaged_ledger_is_complained_of_and_done_without(
+    command: Command, verb: list[str]
+) -> None:
+    _damage(command)
+    assert "ledger" in command.run(*verb, "-c", TEST).stderr
+
+
+def test_a_damaged_ledger_does_not_stop_a_shutdown(command: Command) -> None:
+    _damage(command)
+    assert command.json("shutdown", "--preserve")["guests"][0]["outcome"] == "saved"
+    assert len(list(command.state.glob("ledger.db.damaged-*"))) == 1
+
+
+def test_a_hold_that_cannot_be_kept_is_refused(command: Command) -> None:
+    """Unlike a run, a hold is of no use if it is not remembered."""
+    command.state.mkdir(parents=True)
+    command.ledger.mkdir()
+    give(command)
+    assert "cannot write to the ledger" in command.run("hold", "-c", TEST, "test", status=1).stderr
+
+
+def test_without_a_place_for_its_state_a_run_goes_on(command: Command) -> None:
+    """Not well, though: nothing is remembered of what is wanted."""
+    result = command.run(
+        "shutdown", "--preserve", "-c", TEST, env={"XDG_STATE_HOME": "/proc/nowhere"}, status=1
+    )
+    assert "test: saved" in result.stdout
+    assert "going on without" in result.stderr
+
+
+def test_a_run_without_a_ledger_is_not_well_though_its_guests_are_saved(command: Command) -> None:
+    command.state.mkdir(parents=True)
+    command.ledger.mkdir()
+    give(command)
+    found = command.json("shutdown", "--preserve", status=1)
+    assert found["ok"] is False
+    assert list(found["unreadable"]) == ["ledger"]
+    assert [(g["name"], g["outcome"]) for g in found["guests"]] == [("test", "saved")]

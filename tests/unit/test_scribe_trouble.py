@@ -1,0 +1,208 @@
+"""Disks that hang or are full, and files that were not there: never in a run's way."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guestctl.ledger import writer as scribes
+from guestctl.ledger.ledger import Ledger
+from guestctl.ledger.writer import LedgerWriter
+from tests.unit.makers import BOOT, guest, guest_id
+from tests.unit.running import run_async
+from tests.unit.scribing import (
+    LIMIT,
+    Gate,
+    adding,
+    open_scribe,
+    reasons_in,
+    using,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger is."""
+    return tmp_path / "ledger.db"
+
+
+# Ledgers that are of no use
+
+
+def test_a_disk_that_hangs_is_done_without(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scribes, "LEDGER_LIMIT", 0.05)
+    gate = Gate()
+
+    async def use(scribe: LedgerWriter) -> list[str]:
+        waited = await asyncio.gather(scribe(gate.work, "one"), scribe(adding("x"), "two"))
+        # From here on nobody waits any more.
+        monkeypatch.setattr(scribes, "LEDGER_LIMIT", 3600.0)
+        later = [await scribe(adding("y"), "three") for _ in range(3)]
+        gate.open()
+        return [*waited, *later]
+
+    results, trouble = using(path, use)
+    assert results == ["one", "two", "three", "three", "three"]
+    assert len(trouble) == 1
+    assert "did not answer" in trouble[0]
+
+
+def test_a_disk_that_answers_again_is_used_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribes, "LEDGER_LIMIT", 0.05)
+    gate = Gate()
+
+    async def use(scribe: LedgerWriter) -> list[str]:
+        hung = await scribe(gate.work, "hung")
+        monkeypatch.setattr(scribes, "LEDGER_LIMIT", LIMIT)
+        meanwhile = await scribe(adding("meanwhile"), "not waited for")
+        stuck = scribe._stuck
+        assert stuck is not None
+        gate.open()
+        await stuck
+        return [hung, meanwhile, await scribe(adding("later"), "given up")]
+
+    results, trouble = using(path, use)
+    assert results == ["hung", "not waited for", "wrote later"]
+    assert reasons_in(path) == ["meanwhile", "later"]
+    assert len(trouble) == 1
+
+
+def test_closing_does_not_wait_for_a_disk_that_hangs(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribes, "LEDGER_LIMIT", 0.05)
+    gate = Gate()
+    with open_scribe(path) as (scribe, _):
+
+        async def use() -> str:
+            return await scribe(gate.work, "default")
+
+        assert run_async(use()) == "default"
+        scribe.close()
+        assert scribe._thread.is_alive()
+        gate.open()
+        scribe._thread.join(LIMIT)
+
+
+def test_without_a_place_for_it_a_ledger_is_kept_in_memory(tmp_path: Path) -> None:
+    async def use(scribe: LedgerWriter) -> str:
+        return await scribe(adding("x"), "default")
+
+    result, trouble = using(tmp_path / "absent" / "ledger.db", use)
+    assert result == "wrote x"
+    assert len(trouble) == 1
+    assert "nothing is remembered" in trouble[0]
+
+
+def shrink(ledger: Ledger) -> None:
+    """Let the database grow no further, as if the disk were full."""
+    pages = ledger.db.execute("PRAGMA page_count").fetchone()[0]
+    ledger.db.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+
+def test_a_full_disk_is_told_once_and_what_was_there_can_still_be_read(path: Path) -> None:
+    async def use(scribe: LedgerWriter) -> tuple[set[str], int, bool]:
+        await scribe(adding("before"), "")
+        await scribe(shrink, None)
+        calls = (scribe(adding("x" * 5000), "default") for _ in range(20))
+        results = set(await asyncio.gather(*calls))
+        count = await scribe(lambda ledger: len(ledger.trail.of(guest_id())), -1)
+        # Transactions are begun and ended as ever.
+        transactional = await scribe(lambda ledger: ledger.db.in_transaction, False)
+        return results, count, transactional
+
+    (results, count, transactional), trouble = using(path, use)
+    assert "default" in results
+    assert count >= 1
+    assert transactional
+    assert len(trouble) == 1
+    assert "full" in trouble[0]
+    assert reasons_in(path)[0] == "before"
+
+
+_ON_A_FULL_DISK = """
+import asyncio, resource, sys
+from pathlib import Path
+from guestctl.model.plan import RunKind
+from guestctl.model.result import Trigger
+from guestctl.ledger.writer import LedgerWriter
+
+async def main(scribe):
+    begin = lambda ledger: ledger.runs.begin(RunKind.PRESERVE, Trigger.HOST_STOP, "boot")
+    print([await scribe(begin, "default") for _ in range(3)])
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+scribe = LedgerWriter(Path(sys.argv[1]), lambda: 1, lambda text: print("trouble:", text))
+asyncio.run(main(scribe))
+scribe.close()
+"""
+
+
+@pytest.mark.parametrize("room", [0, 100, 4096, 20_000])
+@pytest.mark.parametrize("exists", [True, False])
+def test_files_that_cannot_grow_do_not_stop_a_run(path: Path, exists: bool, room: int) -> None:
+    if exists:
+        using(path, lambda scribe: scribe(adding("x" * 30_000), ""))
+    result = subprocess.run(
+        [sys.executable, "-c", _ON_A_FULL_DISK, str(path), str(room)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    *trouble, answers = result.stdout.splitlines()
+    assert result.stderr == ""
+    assert len(trouble) == 1
+    assert trouble[0].startswith("trouble: cannot")
+    assert answers in ("['default', 'default', 'default']", "[1, 2, 3]")
+
+
+# A file that is there again
+
+
+async def wanted_there(scribe: LedgerWriter) -> int:
+    return await scribe(lambda ledger: len(ledger.guests()), -1)
+
+
+def test_a_file_that_was_set_aside_by_another_is_opened_anew(tmp_path: Path) -> None:
+    run_async(see_it_set_aside(tmp_path))
+
+
+async def see_it_set_aside(tmp_path: Path) -> None:
+    path, said = tmp_path / "ledger.db", list[str]()
+    scribe = LedgerWriter(path, lambda: 1, said.append)
+    await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
+    assert not await scribe.renew()
+    scribes.set_aside(path)
+    other = LedgerWriter(path, lambda: 1, said.append)
+    await other(lambda ledger: ledger.seen_up(guest("db", 2), BOOT), None)
+    await other(lambda ledger: ledger.seen_up(guest("mail", 3), BOOT), None)
+    other.close()
+    assert await wanted_there(scribe) == 1
+    assert await scribe.renew()
+    assert await wanted_there(scribe) == 2
+    assert said == [f"the ledger {path} is in use again"]
+    scribe.close()
+
+
+def test_a_folder_that_was_not_there_is_used_once_it_is(tmp_path: Path) -> None:
+    run_async(see_it_come(tmp_path))
+
+
+async def see_it_come(tmp_path: Path) -> None:
+    folder, said = tmp_path / "state", list[str]()
+    scribe = LedgerWriter(folder / "ledger.db", lambda: 1, said.append)
+    await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
+    assert not await scribe.renew()
+    folder.mkdir()
+    assert await scribe.renew()
+    await scribe(lambda ledger: ledger.seen_up(guest("db", 2), BOOT), None)
+    scribe.close()
+    assert (folder / "ledger.db").exists()
+    assert len(said) == 2
