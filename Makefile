@@ -4,17 +4,23 @@
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 READY = $(VENV)/.ready
+# The cores share what needs no real guest; those that are done take over from the others.
+SHARED = $(PYTHON) -m pytest -q -n auto --dist worksteal
+GUESTS = guests or hosts
 SUITE ?= trixie
 K ?=
+TEST ?= tests/unit
 DESTDIR ?=
 PREFIX ?= /usr/local
 
-.PHONY: help setup demo test check guests host hosts soak bench sample deb install clean
+.PHONY: help setup demo test check one guests host hosts soak bench sample deb install clean
 
 help:
 	@echo "make demo    real guests preserved and brought back, before your eyes"
 	@echo "make test    everything: lint, types, simulation, real guests, real hosts"
-	@echo "make check   the quick part: lint, types, simulation"
+	@echo "make check   the quick part, under a minute: lint, types, simulation, a share of the soak;"
+	@echo "             K=expr: lint, types, and all tests that match (pytest -k), the thorough too"
+	@echo "make one     one file of tests: TEST=tests/unit/test_plan.py; K=expr chooses in it"
 	@echo "make guests  the tests on real guests alone; K=expr chooses"
 	@echo "make host    the tests on real hosts alone; SUITE=trixie and K=expr choose"
 	@echo "make hosts   all of them on all three Debian generations, an hour"
@@ -36,10 +42,17 @@ check: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(PYTHON) -m pytest -q -m "not guests and not hosts"
+	$(SHARED) -m "not ($(GUESTS))$(if $(K),, and not thorough)" -k "$(K)"
+	@echo "left to make test: $(if $(K),,the thorough cases; )real guests, real hosts"
 
+one: $(READY)
+	$(PYTHON) -m pytest $(TEST) -k "$(K)"
+
+# All of it, whatever K is.
+test: override K =
 test: check
-	$(PYTHON) -m pytest -m "guests or hosts"
+	$(SHARED) -m "thorough and not ($(GUESTS))"
+	$(PYTHON) -m pytest -m "$(GUESTS)"
 
 guests: $(READY)
 	$(PYTHON) -m pytest -m guests -k "$(K)"

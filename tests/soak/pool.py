@@ -8,9 +8,8 @@ import multiprocessing
 import multiprocessing.pool
 import re
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 from tests.sim.scenario import Script
 from tests.sim.text import script_texts
@@ -19,10 +18,6 @@ from .checker import BrokenPromise, check
 from .generate import story
 from .shrink import shrink
 
-T = TypeVar("T")
-
-#: So many are always to be had where tests run.
-PROCESSES = 2
 _CHUNK = 50
 
 
@@ -67,15 +62,6 @@ def scenario_text(script: Script) -> str:
     return "\n".join(f"-- {name}\n{text}" for name, text in script_texts(script).items())
 
 
-def judge_all(
-    scripts: Iterable[T], judge: Callable[[T], str], processes: int
-) -> Iterator[tuple[T, str]]:
-    """Each story with what is wrong with it, by a judge that can be pickled."""
-    given = list(scripts)
-    with _pool(processes) as pool:
-        yield from zip(given, pool.map(judge, given, chunksize=_CHUNK), strict=True)
-
-
 def explore(seeds: Iterable[int], processes: int) -> Iterator[Failure | None]:
     """What came of each seed, in their order."""
     with _pool(processes) as pool:
@@ -85,10 +71,10 @@ def explore(seeds: Iterable[int], processes: int) -> Iterator[Failure | None]:
 
 def _pool(processes: int) -> multiprocessing.pool.Pool:
     # Forked: what was imported need not be imported again.
-    return multiprocessing.get_context("fork").Pool(processes, _collect_seldom)
+    return multiprocessing.get_context("fork").Pool(processes, collect_seldom)
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """Each story leaves cycles behind; the fewer collections, the sooner they are all told."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

@@ -17,6 +17,8 @@ from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Sa
 from tests.sim.chronicle import By
 from tests.sim.service import ServedHost, tell
 
+from .quick import one_in, only
+
 #: Beyond the points of any process.
 NEVER = 100_000
 Sequel = Callable[[ServedHost], Awaitable[None]]
@@ -38,7 +40,9 @@ HOSTS: dict[str, tuple[list[GuestSpec], Config]] = {
         _BRISK,
     ),
 }
-every_host = pytest.mark.parametrize("name", HOSTS)
+#: How the one host goes down, and comes back, that is quick.
+QUICK = "shut down"
+every_host = pytest.mark.parametrize("name", only([QUICK], {name: name for name in HOSTS}))
 
 
 @dataclass
@@ -102,11 +106,11 @@ async def _power_cut_later(_: ServedHost) -> None:
     await asyncio.sleep(30)
 
 
-SEQUELS = [_guard, _started_again, _power_cut, _power_cut_later]
+SEQUELS = (_guard, _started_again, _power_cut, _power_cut_later)
 
 
 @every_host
-@pytest.mark.parametrize("sequel", SEQUELS)
+@pytest.mark.parametrize("sequel", one_in(len(SEQUELS), SEQUELS))
 def test_the_service_is_killed_as_the_host_goes_down(name: str, sequel: Sequel) -> None:
     async def story(host: ServedHost, cut: Cut) -> None:
         await host.serve(5)
@@ -137,7 +141,7 @@ async def _host_stops(host: ServedHost) -> None:
 
 
 @every_host
-@pytest.mark.parametrize("sequel", [_killed_and_started, _boot_again, _host_stops])
+@pytest.mark.parametrize("sequel", one_in(3, (_killed_and_started, _boot_again, _host_stops)))
 def test_the_service_is_killed_as_it_brings_guests_back(name: str, sequel: Sequel) -> None:
     async def story(host: ServedHost, cut: Cut) -> None:
         await host.serve(5)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from .pool import PROCESSES, judge_all
+import pytest
+
+from .quick import blocks, one_in, seeds_of
 from .service_stories import what_is_wrong
 
 SEEDS = 1_000
 
 
-def test_a_thousand_seeds() -> None:
-    failures = [text for _, text in judge_all(range(SEEDS), what_is_wrong, PROCESSES) if text]
-    assert not failures, f"{len(failures)} of {SEEDS} seeds fail\n\n" + "\n\n".join(failures[:3])
+@pytest.mark.parametrize("block", one_in(20, blocks(SEEDS, 25)), ids=seeds_of)
+def test_a_thousand_seeds(block: range) -> None:
+    failures = [text for seed in block if (text := what_is_wrong(seed))]
+    assert not failures, f"{len(failures)} of {len(block)} fail\n\n" + "\n\n".join(failures[:3])

@@ -97,6 +97,12 @@ def test_children_do_not_inherit_the_lock(tmp_path: Path) -> None:
         child.kill()
 
 
+@pytest.fixture(autouse=True)
+def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each refusal waits for two looks at the lock."""
+    monkeypatch.setattr(runlock, "_POLL", 0.01)
+
+
 class Clock:
     """Stands for the time module: sleeping moves it on, and something may happen meanwhile."""
 
