@@ -15,7 +15,6 @@ from .killed import AT_EVERY_POINT, ENDINGS, HOSTS, Host, cut_off, every_change,
 from .pool import run_story, scenario_text
 from .quick import one_in, only
 
-
 #: They hold one each of what a run does: save, shut down, start, resume.
 QUICK = ("saved", "shut down", "one turned itself off", "one save is discarded")
 

@@ -211,7 +211,11 @@ def test_one_problem(tmp_path: Path, text: str, line: int, key: str, message: st
     assert message in problem.message
 
 
-@pytest.mark.parametrize("row", [row for row in SETTINGS if not row.per_guest], ids=str)
+@pytest.mark.parametrize(
+    "row",
+    [row for row in SETTINGS if not row.per_guest],
+    ids=lambda row: f"{row.section}.{row.key}",
+)
 def test_what_is_for_the_whole_run_cannot_differ(tmp_path: Path, row: Any) -> None:
     (problem,) = problems(tmp_path, f'[[guest]]\nmatch = "x"\n{row.key} = 1')
     assert problem.key == f"guest[1].{row.key}"

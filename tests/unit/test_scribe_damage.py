@@ -40,8 +40,8 @@ async def use_all(scribe: LedgerWriter) -> None:
     await scribe(lambda ledger: ledger.taking_down(guest()), None)
     await scribe(lambda ledger: ledger.runs.begin_step(number, guest(), Step.SAVE), None)
     await scribe(adding("x"), "")
-    await scribe(lambda ledger: ledger.runs.restored_since_preserve(BOOT), None)
-    await scribe(lambda ledger: len(ledger.runs.newest()), 0)
+    await scribe(lambda ledger: ledger.restored_since_preserve(BOOT), None)
+    await scribe(lambda ledger: len(ledger.runs()), 0)
     await scribe(lambda ledger: len(ledger.trail.of(guest_id())), 0)
 
 
