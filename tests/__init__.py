@@ -1,1 +1,1 @@
-"""guestctl's tests; docs/development.md says what is where."""
+"""guestctl's tests; docs/dev/development.md says what is where."""

@@ -1,6 +1,7 @@
 """Who stopped a guest, how, and how sure that is.  Pure.
 
-What QEMU and libvirt really send, and why the rules are as they are: docs/attribution.md.
+What QEMU and libvirt really send, and why the rules are as they are:
+docs/explanation/who-stopped-a-guest.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The code is held to docs/architecture.md and to the project's rules of style."""
+"""The code is held to docs/dev/architecture.md and to the project's rules of style."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent.parent
 PACKAGE = PROJECT / "guestctl"
-DOCUMENT = PROJECT / "docs/architecture.md"
+DOCUMENT = PROJECT / "docs/dev/architecture.md"
 MOST_LINES = 500
 
 
@@ -66,7 +66,7 @@ def _roots(module: str) -> set[str]:
 
 
 def _documented() -> dict[str, set[str]]:
-    """The table of docs/architecture.md: a fenced block that starts with ```imports."""
+    """The table of docs/dev/architecture.md: a fenced block that starts with ```imports."""
     found = re.search(r"^```imports\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     assert found, f"{DOCUMENT} has no ```imports block"
     lines = [line.partition(":") for line in found[1].splitlines() if line.strip()]

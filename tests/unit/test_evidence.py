@@ -1,4 +1,4 @@
-"""The table of stale saves in docs/failures.md, row by row, on files that are made up."""
+"""The table of stale saves in docs/reference/failures.md, row by row, on files that are made up."""
 
 from __future__ import annotations
 
