@@ -55,15 +55,18 @@ def upgrade(host: Host) -> None:
 
 
 def hand_over(host: Host) -> None:
-    """The way from libvirt-guests to guestctl, by the commands that README.md gives."""
+    """The way from libvirt-guests to guestctl, by the commands that its how-to gives."""
     host.run(["systemctl", "enable", "--now", "libvirt-guests"])
-    host.run("set -e\n" + readme_commands("disable --now libvirt-guests"))
+    host.run("set -e\n" + commands_of_the_page("disable --now libvirt-guests"))
     assert host.run(["systemctl", "is-active", "libvirt-guests"], check=False).returncode != 0
 
 
-def readme_commands(about: str) -> str:
-    """The block of commands about something that README.md has an administrator type."""
-    blocks = re.findall(r"```console\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+PAGE = PROJECT / "docs/howto/replace-libvirt-guests.md"
+
+
+def commands_of_the_page(about: str) -> str:
+    """The block of commands about something that the how-to has an administrator type."""
+    blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
     block: str = next(block for block in blocks if about in block)
     return block.replace("# ", "")
 
