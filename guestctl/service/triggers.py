@@ -1,4 +1,4 @@
-"""By which triggers the host goes down: logind's announcement, and SIGTERM while it stops."""
+"""What triggers the host's end: logind's announcement, and SIGTERM while the host stops."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LOGIND_LIMIT, LOGIND_POLL = 5.0, 0.2
 
 
 class Announcer(Protocol):
-    """What the triggers need of logind."""
+    """What is needed of logind."""
 
     async def preparing(self) -> bool | None:
         """Whether a shutdown is announced; None where that cannot be read."""
 
 
 class Triggers:
-    """Which triggers are open.
+    """What has triggered the host's end so far.
 
     is_stopping: whether systemd is taking the host down, None when nobody answers.
     """

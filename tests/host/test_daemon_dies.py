@@ -85,7 +85,7 @@ def test_libvirtd_killed_later(host: Host) -> None:
 
 
 def go_down(host: Host, trigger: Trigger) -> None:
-    """Open the trigger, and wait until guests are being saved."""
+    """Have the host go down by the trigger, and wait until guests are being saved."""
     host.slow_saves(UNHURRIED)
     host.popen(trigger.command)
     wait_saving(host, CAST.saved)

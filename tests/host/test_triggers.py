@@ -1,4 +1,4 @@
-"""By whichever orderly trigger a host goes down: its guests are safe, and back after the boot."""
+"""Whatever makes a host go down in order: its guests are safe, and back after the boot."""
 
 from __future__ import annotations
 

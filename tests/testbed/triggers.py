@@ -1,4 +1,4 @@
-"""The triggers by which a host goes down in order, and how each of them ends."""
+"""What makes a host go down in order, and how each of these triggers ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .host_image import SUITES
 
 
 class Ending(Enum):
-    """What the host is after it went through a trigger."""
+    """What becomes of the host in the end."""
 
     OFF = auto()
     REBOOT = auto()
