@@ -20,9 +20,9 @@ import libvirt
 
 from guestctl.cli.display import Display
 from guestctl.config.config import Config
-from guestctl.decisions.policy import resolve
 from guestctl.host import tasks
 from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
+from guestctl.host.locks import HostRunLock
 from guestctl.host.storage import HostStorage
 from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.writer import LedgerWriter
@@ -31,7 +31,8 @@ from guestctl.model.guest import GuestId
 from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.stop import How, StoppedBy
 from guestctl.runs.context import Context
-from guestctl.service.watch import Audience, Watch
+from guestctl.service.state import ServiceState
+from guestctl.service.watch import Told, Watch
 
 from .common import table
 from .thousand import GUEST, URI
@@ -65,7 +66,7 @@ def main() -> None:
         conn.defineXML(GUEST.format(f"guest-{number}")).create()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         ledger = LedgerWriter(Path(folder) / "ledger.db", time.time_ns, print)
-        found = asyncio.run(Storm(ledger, chosen.guests).run())
+        found = asyncio.run(Storm(ledger, folder, chosen.guests).run())
         ledger.close()
     table(f"{chosen.guests} guests of the test driver stop, as fast as they can be stopped", found)
 
@@ -85,7 +86,8 @@ class Replayed(LibvirtHypervisor):
 class Storm:
     """One storm, from a calm host to the last verdict."""
 
-    def __init__(self, ledger: LedgerWriter, guests: int) -> None:
+    def __init__(self, ledger: LedgerWriter, folder: str, guests: int) -> None:
+        self._folder = folder
         self._ledger = ledger
         self._guests = guests
         self._hypervisor = Replayed(URI)
@@ -96,14 +98,9 @@ class Storm:
         """The figures."""
         context = Context({}, HostStorage(), self._ledger, Display(), time.time_ns, "this boot")
         self._hypervisor.listen(self._count)
-        audience = Audience(_nothing, self._hear_stop, _nothing)
-        watch = Watch(
-            context,
-            self._hypervisor,
-            audience,
-            lambda guest: resolve(Config(), guest),
-            is_run_under_way=lambda: False,
-        )
+        state = ServiceState(context, Config(), HostRunLock(Path(self._folder), print), _nothing)
+        told = Told(_nothing, self._hear_stop, _nothing)
+        watch = Watch(state, self._hypervisor, told)
         following = asyncio.create_task(watch.follow())
         await self._until(lambda: not watch.trouble)
         begun = time.perf_counter()

@@ -99,7 +99,7 @@ def test_a_shutdown_while_guests_are_brought_back() -> None:
         await host.serve(5)
         await host.stop_units()
         await host.boot(1.5)
-        assert host.service.activity == "bringing guests back"
+        assert host.service.state.activity == "bringing guests back"
         await host.stop_units()
         assert host.up == ""
         assert host.runs()[2:] == [("restore", "boot", None), ("preserve", "host-stop", True)]
@@ -118,7 +118,7 @@ def test_a_door_opens_while_a_restore_waits_for_a_late_connection() -> None:
         host.cut_power()
         host.sim.daemon(OTHER).lose_connections()
         await host.serve(62)
-        assert host.service.activity == "bringing guests back"
+        assert host.service.state.activity == "bringing guests back"
         host.announce()
         await host.until_idle()
         assert host.up == ""
@@ -138,7 +138,7 @@ def test_a_shutdown_is_cancelled(seconds: float) -> None:
         await asyncio.sleep(60)
         assert host.up == "a b"
         assert host.life.login.held
-        assert host.service.activity == "watching"
+        assert host.service.state.activity == "watching"
         assert host.runs()[-1] == ("restore", "cancelled", True)
         await host.stop_units()
         await host.boot()
@@ -328,7 +328,7 @@ def test_libvirtd_is_not_there_when_the_service_begins() -> None:
         host.happen(f"{SYSTEM} is lost for 10min")
         await host.serve(300)
         assert not host.life.login.held
-        assert host.service.watches[SYSTEM].trouble
+        assert host.service.connections.watches[SYSTEM].trouble
         await asyncio.sleep(400)
         assert host.life.login.held
         assert host.wanted == "a b"
@@ -391,7 +391,7 @@ def test_libvirtd_is_restarted_now_and_then() -> None:
         for _ in range(5):
             host.happen(f"{SYSTEM} is killed for 2s")
             await asyncio.sleep(120)
-            assert not host.service.watches[SYSTEM].trouble
+            assert not host.service.connections.watches[SYSTEM].trouble
         host.happen("c is started")
         await asyncio.sleep(5)
         assert host.wanted == "a b c"
@@ -610,7 +610,7 @@ def test_a_run_of_somebody_else(verb: str) -> None:
         await asyncio.sleep(5)
         by = StoppedBy.HOST if verb == "preserve" else StoppedBy.OPERATOR
         assert host.known("a").stopped_by is host.known("b").stopped_by is by
-        assert host.known("a").unsettled is None
+        assert host.known("a").settling is None
         assert host.wanted == ("a b" if verb == "preserve" else "")
         host.happen("b is started")
         await asyncio.sleep(5)
@@ -742,12 +742,12 @@ def test_a_reload_with_other_connections() -> None:
         host.reload(TWO_URIS)
         await asyncio.sleep(5)
         assert host.wanted == "a b c"
-        first_watch = host.service.watches[SYSTEM]
+        first_watch = host.service.connections.watches[SYSTEM]
         host.reload(TWO_URIS)
-        assert host.service.watches[SYSTEM] is first_watch
+        assert host.service.connections.watches[SYSTEM] is first_watch
         host.reload(Config(general=General(uris=(OTHER,))))
         await asyncio.sleep(5)
-        assert list(host.service.watches) == [OTHER]
+        assert list(host.service.connections.watches) == [OTHER]
         await host.stop_units()
         assert host.calls("save") == ["save c"]
 

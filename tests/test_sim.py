@@ -20,7 +20,8 @@ from guestctl.model.guest import GuestId, State
 from guestctl.model.plan import Outcome, RunKind
 from guestctl.model.ports import ErrorKind, HypervisorError, within
 from guestctl.model.record import Wanted
-from guestctl.model.result import GuestResult, RunResult, Trigger
+from guestctl.model.report import GuestEnded, RunEvent
+from guestctl.model.result import RunResult, Trigger
 from guestctl.runs.context import read_all
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
@@ -28,7 +29,7 @@ from guestctl.runs.restore import restore
 from .sim import loop as virtual
 from .sim.behaviour import Abort, Agent, Behaviour, Button, GuestSpec, OtherJob, Save, Start
 from .sim.loop import SimulationError
-from .sim.world import Process, RecordingReport, SimHost
+from .sim.world import Process, Recorder, SimHost
 
 T = TypeVar("T")
 
@@ -184,7 +185,7 @@ def test_a_slow_disk_only_delays() -> None:
     assert _on_host([GuestSpec("web")], story).ok
 
 
-class _Restarter(RecordingReport):
+class _Restarter(Recorder):
     """Has an event of a start arrive in each of the loop's next iterations after a guest's end."""
 
     def __init__(self, process: Process, event: GuestEvent) -> None:
@@ -192,8 +193,10 @@ class _Restarter(RecordingReport):
         self._connection = process.connections["qemu:///system"]
         self._event = event
 
-    def guest_ends(self, result: GuestResult) -> None:
-        self._emit(20)
+    def __call__(self, event: RunEvent) -> None:
+        super().__call__(event)
+        if isinstance(event, GuestEnded):
+            self._emit(20)
 
     def _emit(self, times: int) -> None:
         self._connection.hear(self._event)
@@ -208,7 +211,7 @@ def test_an_event_at_the_very_end_does_no_harm(interrupted: bool) -> None:
         other = host.daemon().named("other")
         event = GuestEvent(other.id, other.name, EventKind.STARTED, "booted")
         report = _Restarter(process, event)
-        object.__setattr__(process.context, "report", report)
+        object.__setattr__(process.context, "tell", report)
         task = asyncio.create_task(_preserve(process))
         if interrupted:
             asyncio.get_running_loop().call_later(1, task.cancel)

@@ -15,6 +15,7 @@ from guestctl.model.record import Wanted
 from guestctl.model.result import Trigger
 from guestctl.model.stop import Certainty, How, StoppedBy
 from guestctl.service.restarts import CALM, MOST_PAUSE, PAUSE
+from tests.ledgers import hold
 
 from .sim.behaviour import IGNORED_BUTTON, Abort, Agent, Behaviour, Button, GuestSpec, Save, Start
 from .sim.service import ServedHost, tell
@@ -116,7 +117,7 @@ def test_a_command_that_looks_first_can_only_guess_and_the_service_knows_better(
         await asyncio.sleep(10)
         known = host.known("a")
         assert (known.stopped_by, known.certainty) == (StoppedBy.USER, Certainty.OBSERVED)
-        assert (known.wanted, known.unsettled) == (Wanted.OFF, host.sim.boot_id)
+        assert (known.wanted, known.settling) == (Wanted.OFF, host.sim.boot_id)
 
     tell(story, A)
 
@@ -218,7 +219,7 @@ def test_a_stop_while_the_service_is_away(away: float) -> None:
         await host.serve(5)
         known = host.known("a")
         assert (known.stopped_by, known.certainty) == (StoppedBy.UNKNOWN, Certainty.INFERRED)
-        assert (known.unsettled is not None) is (away < 60)
+        assert (known.settling is not None) is (away < 60)
         assert host.known("b").wanted is Wanted.ON
         await host.stop_units()
         await host.boot()
@@ -329,7 +330,7 @@ def test_a_kiosk_that_an_operator_shuts_down_meanwhile_stays_down() -> None:
 def test_a_held_kiosk_stays_down() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(LONG)
-        host.sim.ledger.hold(host.guest("a").facts, "being cleaned")
+        hold(host.sim.ledger, host.guest("a").facts, "being cleaned")
         host.happen("a powers itself off")
         await asyncio.sleep(60)
         assert host.up == "b"

@@ -1,1 +1,1 @@
-"""The command line: verbs and rendering."""
+"""The command line: its grammar, its verbs, what they print."""

@@ -54,12 +54,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_daemon(verbs: _Verbs) -> None:
-    daemon = verbs.add("daemon", "serve: what the unit guestctl.service runs")
-    daemon.add_argument(
-        "--claim-autostart",
-        action="store_true",
-        help="only take over libvirt's autostart for this boot, before libvirt starts (for units)",
-    )
+    verbs.add("daemon", "serve: what the unit guestctl.service runs")
+    unit = verbs.add_hidden("unit", "what the units beside the service run")
+    jobs = unit.add_subparsers(dest="job", metavar="UNIT", required=True)
+    for name, text in _UNITS.items():
+        job = jobs.add_parser(name, help=text, description=text, parents=[verbs.common])
+        if name != "autostart":
+            _display_options(job)
+
+
+#: By the name of the unit: guestctl-NAME.service.
+_UNITS = {
+    "guard": "As the host goes down: finish what the service began, or could not begin.",
+    "fallback": "At boot: bring back what this boot owes, unless that was done.",
+    "autostart": "Before libvirt starts: take over its autostart for this boot.",
+}
 
 
 def _common_options() -> argparse.ArgumentParser:
@@ -86,7 +95,7 @@ class _Verbs:
     """Adds verbs that all take the common options."""
 
     def __init__(self, parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-        self._common = common
+        self.common = common
         self._verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
 
     def add(self, name: str, text: str) -> argparse.ArgumentParser:
@@ -94,9 +103,13 @@ class _Verbs:
             name,
             help=text,
             description=text[0].upper() + text[1:] + ".",
-            parents=[self._common],
+            parents=[self.common],
             allow_abbrev=False,
         )
+
+    def add_hidden(self, name: str, text: str) -> argparse.ArgumentParser:
+        """One that only units use: not among the verbs of --help."""
+        return self._verbs.add_parser(name, description=text, allow_abbrev=False)
 
 
 def _add_shutdown(verbs: _Verbs) -> None:
@@ -116,11 +129,6 @@ def _add_shutdown(verbs: _Verbs) -> None:
         type=_duration,
         help="how long it may take in all, instead of [shutdown] deadline: what a UPS has left",
     )
-    shutdown.add_argument(
-        "--if-host-stops",
-        action="store_true",
-        help="do nothing unless systemd is taking the host down (for units)",
-    )
     _reason(shutdown)
     _guests(shutdown, "*")
     _display_options(shutdown)
@@ -128,9 +136,6 @@ def _add_shutdown(verbs: _Verbs) -> None:
 
 def _add_start(verbs: _Verbs) -> None:
     start = verbs.add("start", "start or resume the guests that are wanted on, or those named")
-    start.add_argument(
-        "--boot", action="store_true", help="only if this boot has not done it yet (for units)"
-    )
     decision = start.add_mutually_exclusive_group()
     decision.add_argument(
         "--resume-anyway",

@@ -8,7 +8,8 @@ from typing import Any
 from ..config import effective, reading
 from ..config.problems import Message, Problem
 from ..config.reading import Reading
-from .exits import CommandError, Exit, complain
+from ..control.requests import Failure, RequestError
+from .exits import Exit, complain
 from .text import emit, print_json
 
 
@@ -22,7 +23,7 @@ def check_verb(arguments: Namespace) -> int:
         complain(str(notice))
     if found.problems:
         text = "\n".join(str(problem) for problem in found.problems)
-        raise CommandError(Exit.WRONG_REQUEST, text)
+        raise RequestError(Failure.WRONG_REQUEST, text)
     if arguments.show:
         _show(found, json=arguments.json)
     elif not arguments.json:

@@ -16,19 +16,36 @@ from rich.table import Table
 from rich.text import Text
 
 from ..model.guest import GuestFacts, GuestId
-from ..model.plan import GuestPlan, Outcome, Plan, RunKind, Step, is_bad
-from ..model.report import Silent, count_of_guests
-from ..model.result import GuestResult, StepEnd, StepResult, Trigger
+from ..model.plan import GuestPlan, Outcome, RunKind, is_bad
+from ..model.report import (
+    GuestAdded,
+    GuestEnded,
+    Progress,
+    RunBegan,
+    RunEvent,
+    StepBegan,
+    StepEnded,
+    Trouble,
+    count_of_guests,
+)
+from ..model.result import GuestResult, StepEnd
 from ..model.units import show_duration
 from .exits import complain
 from .text import printable
 
 
-class Display(Silent):
-    """Shows nothing but trouble; the base of the other displays."""
+class Display:
+    """Listens to a run, and shows nothing but trouble; the base of the other displays.
 
-    def trouble(self, message: str) -> None:
-        complain(printable(message))
+    follows_progress: whether how far saves are is shown.
+    """
+
+    follows_progress = False
+
+    def __call__(self, event: RunEvent) -> None:
+        """Show it."""
+        if isinstance(event, Trouble):
+            complain(printable(event.message))
 
 
 @contextlib.contextmanager
@@ -46,27 +63,29 @@ def choose_display(arguments: Namespace) -> Iterator[Display]:
 class Lines(Display):
     """A line for each thing that happens, for pipes and the journal."""
 
-    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
-        self._line(f"{plan.kind} of {count_of_guests(len(plan.guests))} ({trigger})")
-
-    def guest_added(self, plan: GuestPlan) -> None:
-        self._line(f"{plan.guest.name}: came up meanwhile")
-
-    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
-        self._line(f"{guest.name}: {step} begins, at most {show_duration(timeout)}")
-
-    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
-        if result.end is not StepEnd.DONE:
-            self._line(f"{guest.name}: {result.step} {result.end}: {result.reason}")
-
-    def guest_ends(self, result: GuestResult) -> None:
-        reason = f": {result.reason}" if result.reason else ""
-        self._line(f"{result.name}: {result.outcome} after {result.seconds:.1f} s{reason}")
+    def __call__(self, event: RunEvent) -> None:
+        super().__call__(event)
+        match event:
+            case RunBegan(plan, trigger):
+                self._line(f"{plan.kind} of {count_of_guests(len(plan.guests))} ({trigger})")
+            case GuestAdded(plan):
+                self._line(f"{plan.guest.name}: came up meanwhile")
+            case StepBegan(guest, step, timeout):
+                self._line(f"{guest.name}: {step} begins, at most {show_duration(timeout)}")
+            case StepEnded(guest, result) if result.end is not StepEnd.DONE:
+                self._line(f"{guest.name}: {result.step} {result.end}: {result.reason}")
+            case GuestEnded(result):
+                self._line(_ending(result))
 
     def _line(self, text: str) -> None:
         # Whoever read our output may be gone (a closed file is a ValueError): the run goes on.
         with contextlib.suppress(OSError, ValueError):
             print(printable(text), flush=True)
+
+
+def _ending(result: GuestResult) -> str:
+    reason = f": {result.reason}" if result.reason else ""
+    return f"{result.name}: {result.outcome} after {result.seconds:.1f} s{reason}"
 
 
 @dataclass
@@ -107,6 +126,8 @@ class _LastingLive(Live):
 class LiveTable(Display):
     """A table that keeps itself up to date: guest, step, progress, elapsed, reason."""
 
+    follows_progress = True
+
     def __init__(self, console: Console | None = None) -> None:
         self._rows: dict[GuestId, _Row] = {}
         self._title = ""
@@ -120,36 +141,36 @@ class LiveTable(Display):
         self._live.start()
         return self
 
-    @property
-    def follows_progress(self) -> bool:
-        return True
-
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
-        self._kind = plan.kind
-        self._title = f"{_DOING[plan.kind]} {count_of_guests(len(plan.guests))}"
-        for guest in plan.guests:
-            self.guest_added(guest)
+    def __call__(self, event: RunEvent) -> None:
+        super().__call__(event)
+        match event:
+            case RunBegan(plan):
+                self._kind = plan.kind
+                self._title = f"{_DOING[plan.kind]} {count_of_guests(len(plan.guests))}"
+                for guest in plan.guests:
+                    self._add(guest)
+            case GuestAdded(plan):
+                self._add(plan)
+            case StepBegan(guest, step):
+                self._update(guest, None, "", step)
+            case Progress(guest, fraction, note):
+                self._update(guest, fraction, note)
+            case StepEnded(guest, result):
+                self._update(guest, None, result.reason)
+            case GuestEnded(result):
+                self._row(result.guest, result.name).result = result
 
-    def guest_added(self, plan: GuestPlan) -> None:
+    def _add(self, plan: GuestPlan) -> None:
         self._rows[plan.guest.id] = _Row(plan.guest.name, self._kind)
 
-    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
+    def _update(
+        self, guest: GuestFacts, fraction: float | None, note: str, step: str | None = None
+    ) -> None:
         row = self._row(guest.id, guest.name)
-        row.step, row.fraction, row.note = step, None, ""
-
-    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None:
-        row = self._row(guest.id, guest.name)
-        row.fraction, row.note = fraction, note
-
-    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
-        row = self._row(guest.id, guest.name)
-        row.fraction, row.note = None, result.reason
-
-    def guest_ends(self, result: GuestResult) -> None:
-        self._row(result.guest, result.name).result = result
+        row.step, row.fraction, row.note = step or row.step, fraction, note
 
     def _row(self, guest: GuestId, name: str) -> _Row:
         return self._rows.setdefault(guest, _Row(name, self._kind))

@@ -1,10 +1,12 @@
-"""Exit statuses, and errors that end a command with one of them."""
+"""Exit statuses, and what is said on stderr."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from enum import IntEnum
+
+from ..control.requests import Failure
 
 
 class Exit(IntEnum):
@@ -18,12 +20,13 @@ class Exit(IntEnum):
     LOCKED = 5
 
 
-class CommandError(Exception):
-    """The command ends with this status; the text reads "cannot …: cause"."""
+class OutputLost(Exception):
+    """What was to be printed is lost; the text says why."""
 
-    def __init__(self, status: Exit, message: str) -> None:
-        self.status = status
-        super().__init__(message)
+
+def exit_of(failure: Failure | None) -> Exit:
+    """The status that stands for a failure; OK for none."""
+    return Exit[failure.name] if failure else Exit.OK
 
 
 def complain(message: str) -> None:

@@ -12,43 +12,41 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import NoReturn, TextIO
 
+from ..control.requests import RequestError
 from .arguments import parse
-from .exits import CommandError, Exit, complain
+from .exits import Exit, OutputLost, complain, exit_of
 
 #: Verbs' modules are imported when needed: `guestctl --help` must be instant.
 _VERBS = {
-    "shutdown": "cli.act",
-    "start": "cli.act",
-    "hold": "control.actions",
-    "release": "control.actions",
-    "list": "cli.show",
-    "plan": "cli.show",
-    "why": "cli.show",
-    "history": "cli.show",
-    "watch": "cli.watch",
-    "check": "cli.check",
-    "status": "cli.status",
-    "daemon": "service.daemon",
+    "shutdown": "act",
+    "start": "act",
+    "hold": "act",
+    "release": "act",
+    "list": "show",
+    "plan": "show",
+    "why": "show",
+    "history": "show",
+    "watch": "watch",
+    "check": "check",
+    "status": "status",
+    "daemon": "units",
+    "unit": "units",
 }
 
 
 def main(argv: list[str]) -> int:
     """Run one command; the exit status."""
     arguments = parse(argv)
-    module = importlib.import_module(f"guestctl.{_module(arguments)}")
+    module = importlib.import_module(f".{_VERBS[arguments.verb]}", __package__)
     verb: Callable[[Namespace], int] = getattr(module, f"{arguments.verb}_verb")
     try:
         return verb(arguments)
-    except CommandError as error:
+    except RequestError as error:
         complain(str(error))
-        return error.status
-
-
-def _module(arguments: Namespace) -> str:
-    for_unit = getattr(arguments, "if_host_stops", False) or (
-        arguments.verb == "start" and arguments.boot
-    )
-    return "cli.units" if for_unit else _VERBS[arguments.verb]
+        return exit_of(error.failure)
+    except OutputLost as error:
+        complain(str(error))
+        return Exit.NOT_ALL_WELL
 
 
 def entry() -> NoReturn:

@@ -1,4 +1,4 @@
-"""Small things of which every table and line is made."""
+"""What every verb prints with: lines, tables, JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .exits import CommandError, Exit
+from .exits import OutputLost
 
 #: Wide enough that nothing is cut for a reader that is a program.
 _UNLIMITED = 100_000
@@ -33,8 +33,8 @@ def when(nanoseconds: int) -> str:
 def emit(text: str) -> None:
     """Write to stdout, whole.
 
-    A reader that has had enough (`guestctl list | head -1`) is no failure.  CommandError
-    when the output is lost otherwise, as on a full disk.
+    A reader that has had enough (`guestctl list | head -1`) is no failure.  OutputLost
+    when it is lost otherwise, as on a full disk.
     """
     try:
         sys.stdout.write(text)
@@ -44,7 +44,7 @@ def emit(text: str) -> None:
     except OSError as error:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
         reason = f"cannot write the output: {error.strerror}"
-        raise CommandError(Exit.NOT_ALL_WELL, reason) from error
+        raise OutputLost(reason) from error
 
 
 def print_json(value: Any) -> None:

@@ -1,94 +1,174 @@
-"""The verbs that only write to the ledger: hold and release."""
+"""What acts on guests, or on what is known of them: preserve, shutdown, start, hold, release."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
-from ..cli.exits import CommandError, Exit
-from ..cli.text import emit, printable
-from ..ledger.file import TROUBLE, connect, transaction
+from ..config.config import Config
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import Note
-from ..model.record import Wanted
-from ..runs.context import Inventory, read_all
-from . import local as common
+from ..model.options import SaveDecision
+from ..model.plan import RunKind
+from ..model.ports import LockHeld
+from ..model.record import Wanted, asked_for, held, released
+from ..model.report import Listener
+from ..model.result import RunResult, Trigger
+from ..runs.context import Context, Inventory, read_all
+from ..runs.preserve import preserve
+from ..runs.restore import restore
+from .local import Local, refuse_unreachable
+from .requests import Failure, Named, RequestError, find
+
+#: Whoever looks whether there is a run has the lock for a moment.
+A_GLANCE = 1.0
 
 
-def hold_verb(arguments: Namespace) -> int:
-    """`hold GUEST…`."""
-    reason: str = arguments.reason or "held by the operator"
-    guests = _mark(arguments, lambda ledger, guest: _hold(ledger, guest, reason))
-    for guest in guests:
-        emit(f"{printable(guest.name)}: held: {printable(reason)}\n")
-    return Exit.OK
+@dataclass(frozen=True)
+class Down:
+    """Take guests down: these, or all that are up where none is named.
+
+    within: seconds that it may take in all, instead of [shutdown] deadline, since `begun` on the
+    monotonic clock.
+    """
+
+    kind: RunKind
+    names: Sequence[str]
+    begun: float
+    within: float | None = None
+    note: Note | None = None
 
 
-def release_verb(arguments: Namespace) -> int:
-    """`release GUEST…`."""
-    note = common.note(arguments)
-    for guest in _mark(arguments, lambda ledger, guest: _release(ledger, guest, note)):
-        emit(f"{printable(guest.name)}: released, and wanted on\n")
-    return Exit.OK
+@dataclass(frozen=True)
+class Up:
+    """Start or resume guests: these, or all that are wanted on where none is named.
+
+    decision: what a person decided about their saves.
+    """
+
+    names: Sequence[str]
+    decision: SaveDecision | None = None
+    note: Note | None = None
 
 
-def _hold(ledger: Ledger, guest: GuestFacts, reason: str) -> None:
-    ledger.hold(guest, reason)
-    ledger.trail.add(guest.id, "guestctl:hold", reason)
+@dataclass(frozen=True)
+class Shown:
+    """Who is told of a run, what it is called for whoever comes second, and whether progress of
+    saves is shown."""
+
+    listener: Listener
+    what: str
+    follows_progress: bool = False
 
 
-def _release(ledger: Ledger, guest: GuestFacts, note: Note | None) -> None:
-    """Whatever kept it down, by a person's word or by its user's, does so no more."""
-    ledger.hold(guest, None)
-    known = ledger.guest(guest.id)
-    if guest.persistent and not (known and known.wanted is Wanted.ON):
-        ledger.want(guest, Wanted.ON)
-    if note:
-        ledger.trail.add(guest.id, *note)
-    ledger.trail.add(guest.id, "guestctl:release", "released by the operator: it is wanted on")
+def take_down(local: Local, request: Down, shown: Shown) -> RunResult:
+    """`shutdown`, with --preserve or without.  RequestError where it cannot begin."""
+    config = _with_deadline(local.config, request.within)
+    kind, trigger = request.kind, Trigger.COMMAND
+
+    async def work(context: Context) -> RunResult:
+        async with _begun(local, context, request.names, shown) as (inventory, named):
+            begun, note = request.begun, request.note
+            return await preserve(context, config, kind, trigger, inventory, named, begun, note)
+
+    return _act(local, work, shown)
 
 
-def _mark(arguments: Namespace, mark: Callable[[Ledger, GuestFacts], None]) -> list[GuestFacts]:
+def bring_up(local: Local, request: Up, shown: Shown) -> RunResult:
+    """`start`.  RequestError where it cannot begin."""
+    config, decision, note = local.config, request.decision, request.note
+
+    async def work(context: Context) -> RunResult:
+        async with _begun(local, context, request.names, shown) as (inventory, named):
+            return await restore(
+                context, config, Trigger.COMMAND, inventory, named, decision, note=note
+            )
+
+    return _act(local, work, shown)
+
+
+def _with_deadline(config: Config, within: float | None) -> Config:
+    """The configuration with the deadline that the request gives."""
+    deadline = within or config.shutdown.deadline
+    return replace(config, shutdown=replace(config.shutdown, deadline=deadline))
+
+
+def _act(local: Local, work: Callable[[Context], Awaitable[RunResult]], shown: Shown) -> RunResult:
+    local.refuse_to_act()
+    return local.act(work, shown.listener, follows_progress=shown.follows_progress)
+
+
+@contextlib.asynccontextmanager
+async def _begun(
+    local: Local, context: Context, names: Sequence[str], shown: Shown
+) -> AsyncIterator[tuple[Inventory, frozenset[GuestId] | None]]:
+    """Under the run lock: all guests, and those of them that are named."""
+    async with contextlib.AsyncExitStack() as lock:
+        try:
+            await lock.enter_async_context(local.lock.hold(shown.what, A_GLANCE))
+        except LockHeld as error:
+            raise RequestError(Failure.LOCKED, str(error)) from error
+        inventory = await read_all(context.hypervisors)
+        refuse_unreachable(inventory, local.uris)
+        for reason in inventory.lost_reasons.values():
+            local.complain(reason)
+        known = [Named(guest.id, guest.name) for guest in inventory.guests]
+        yield inventory, find(names, known) if names else None
+
+
+# What only writes to the ledger
+
+Marked = list[GuestFacts]
+
+
+def hold(local: Local, names: Sequence[str], reason: str) -> Marked:
+    """Never have guests started by guestctl until they are released."""
+
+    def mark(ledger: Ledger, guest: GuestFacts) -> None:
+        ledger.note(guest, lambda record: held(record, reason))
+        ledger.trail.add(guest.id, "guestctl:hold", reason)
+
+    return _mark(local, names, mark)
+
+
+def release(local: Local, names: Sequence[str], note: Note | None) -> Marked:
+    """End holds.  Whatever kept a guest down, by a person's word or by its user's, does so no
+    more."""
+
+    def mark(ledger: Ledger, guest: GuestFacts) -> None:
+        ledger.note(guest, released)
+        record = ledger.guest(guest.id)
+        if guest.persistent and not (record and record.wanted is Wanted.ON):
+            ledger.note(guest, asked_for)
+        if note:
+            ledger.trail.add(guest.id, *note)
+        ledger.trail.add(guest.id, "guestctl:release", "released by the operator: it is wanted on")
+
+    return _mark(local, names, mark)
+
+
+def _mark(local: Local, names: Sequence[str], mark: Callable[[Ledger, GuestFacts], None]) -> Marked:
     """Write the same to the ledger for every guest named, or for none of them."""
-    uris = common.uris(arguments, common.load_config(arguments))
-    common.refuse_remote(uris)
-    common.refuse_unprivileged(uris)
-    seen = asyncio.run(read_all(common.hypervisors(uris, read_only=True)))
-    common.complain_of_lost(seen)
-    path = common.ledger_path()
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.closing(connect(path)) as db:
-            return _mark_in(Ledger(db, time.time_ns), arguments.guests, seen, mark)
-    except TROUBLE as error:
-        raise CommandError(
-            Exit.NOT_ALL_WELL, f"cannot write to the ledger {path}: {error}"
-        ) from error
+    local.refuse_to_act()
+    inventory = asyncio.run(local.read())
 
-
-def _mark_in(
-    ledger: Ledger,
-    names: list[str],
-    seen: Inventory,
-    mark: Callable[[Ledger, GuestFacts], None],
-) -> list[GuestFacts]:
-    guests = _find(names, seen, ledger)
-    with transaction(ledger.db):
+    def write(ledger: Ledger) -> Marked:
+        guests = _find(names, inventory, ledger)
         for guest in guests:
             mark(ledger, guest)
-    return guests
+        return guests
+
+    return local.write_ledger(write)
 
 
-def _find(names: list[str], seen: Inventory, ledger: Ledger) -> list[GuestFacts]:
+def _find(names: Sequence[str], inventory: Inventory, ledger: Ledger) -> Marked:
     """The guests named: of libvirt's, or of those known to be behind a lost connection."""
-    facts = {guest.id: guest for guest in seen.guests}
-    for known in ledger.guests().values():
-        if known.id.uri in seen.lost:
-            facts.setdefault(known.id, GuestFacts(known.id, known.name, State.UNKNOWN))
-    named: list[common.Named] = [common.Named(g.id, g.name) for g in facts.values()]
-    found: frozenset[GuestId] = common.find(names, named)
+    facts = {guest.id: guest for guest in inventory.guests}
+    for record in ledger.guests().values():
+        if record.id.uri in inventory.lost:
+            facts.setdefault(record.id, GuestFacts(record.id, record.name, State.UNKNOWN))
+    found = find(names, [Named(guest.id, guest.name) for guest in facts.values()])
     return sorted((facts[guest] for guest in found), key=lambda guest: guest.name)

@@ -1,171 +1,220 @@
-"""What verbs share: configuration, connections, the ledger's place, guests by their names."""
+"""Answering in this process: its connections, its ledger, and what its runs act in.
+
+Where guestctl's parts come together without a service; service/daemon.py is the other place.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import signal
 import time
-from argparse import Namespace
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from ..cli.exits import CommandError, Exit, complain
 from ..config import reading
 from ..config.config import Config
 from ..config.problems import ConfigError
 from ..host import machine
+from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
-from ..host.machine import SYSTEM_STATE
-from ..ledger.file import TROUBLE
+from ..host.locks import HostRunLock
+from ..host.storage import HostStorage
+from ..ledger.file import TROUBLE, connect, transaction
 from ..ledger.ledger import Ledger
-from ..ledger.writer import LedgerWriter, read_ledger
-from ..model.guest import GuestId
-from ..model.history import Note
-from ..model.ports import ErrorKind
-from ..model.uris import canonical, is_system, why_remote
-from ..runs.context import Inventory
+from ..ledger.opening import read_ledger
+from ..ledger.writer import LedgerWriter
+from ..model.ports import ErrorKind, RunLock, Storage
+from ..model.report import Listener
+from ..model.uris import canonical, is_system
+from ..runs.context import Context, Inventory, read_all, with_domain_info
+from .requests import Failure, RequestError, refuse_remote, refuse_unprivileged
 
 LEDGER_NAME = "ledger.db"
 
 T = TypeVar("T")
 
 
-class Named(NamedTuple):
-    """A guest and its name, from libvirt or from the ledger."""
-
-    id: GuestId
-    name: str
-
-
-def load_config(arguments: Namespace) -> Config:
-    """The configuration, its notices said; CommandError with every problem in it."""
-    found = reading.read(getattr(arguments, "config", None))
+def load_config(file: Path | None, complain: Callable[[str], None]) -> Config:
+    """The configuration, its notices told; RequestError with every problem in it."""
+    found = reading.read(file)
     for notice in found.notices:
         complain(str(notice))
     try:
         return found.sound()
     except ConfigError as error:
-        raise CommandError(Exit.WRONG_REQUEST, f"cannot use the configuration:\n{error}") from error
+        text = f"cannot use the configuration:\n{error}"
+        raise RequestError(Failure.WRONG_REQUEST, text) from error
 
 
-def uris(arguments: Namespace, settings: Config) -> tuple[str, ...]:
-    """The connections to use: -c, else the configured ones."""
-    connect: str | None = getattr(arguments, "connect", None)
-    chosen = (connect,) if connect else settings.general.uris
-    return tuple(dict.fromkeys(canonical(uri, root=machine.is_root()) for uri in chosen))
+@dataclass(frozen=True)
+class Local:
+    """guestctl in this process.
 
+    uris: connections to use; those of the configuration, unless one was named.
+    complain: told of what goes wrong and ends nothing.
+    """
 
-def hypervisors(chosen: Iterable[str], *, read_only: bool) -> dict[str, LibvirtHypervisor]:
-    """A connection for each URI, made when first used."""
-    return {uri: LibvirtHypervisor(uri, read_only=read_only) for uri in chosen}
+    config: Config
+    uris: tuple[str, ...]
+    complain: Callable[[str], None]
+    storage: Storage = field(default_factory=HostStorage)
 
+    # Facts of this machine
 
-def refuse_remote(chosen: Iterable[str]) -> None:
-    """CommandError for a URI of another host."""
-    for uri in chosen:
-        if reason := why_remote(uri):
-            raise CommandError(
-                Exit.WRONG_REQUEST,
-                f"cannot act on {uri}: {reason}, and the checks before a resume need the files"
-                " of the host that runs the guests; run guestctl there",
-            )
+    @property
+    def boot(self) -> str:
+        """The id of the host's boot."""
+        return machine.boot_id()
 
+    def now(self) -> int:
+        """The time of day, in nanoseconds since the epoch."""
+        return time.time_ns()
 
-def refuse_unprivileged(chosen: Iterable[str]) -> None:
-    """CommandError where a user would act on the system's guests beside the host's ledger."""
-    system = [uri for uri in chosen if is_system(uri)]
-    if system and not machine.is_root():
-        raise CommandError(
-            Exit.NOT_PERMITTED,
-            f"cannot act on {system[0]} as this user: what is wanted of the host's guests is"
-            f" kept in {SYSTEM_STATE}, for root; use sudo",
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger of whoever runs this."""
+        return machine.state_folder() / LEDGER_NAME
+
+    @property
+    def lock(self) -> RunLock:
+        """One run at a time."""
+        return HostRunLock(machine.state_folder(), self.complain)
+
+    @property
+    def operator(self) -> str:
+        """The name of the person behind this process."""
+        return machine.operator()
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether what is wanted of the guests can be read; a user cannot read the host's."""
+        return machine.is_root() or not any(map(is_system, self.uris))
+
+    @property
+    def is_hosts(self) -> bool:
+        """Whether the ledger is the host's, and not a user's own."""
+        return machine.is_root()
+
+    @property
+    def host_state(self) -> Path:
+        """The folder of the host's ledger."""
+        return machine.SYSTEM_STATE
+
+    @property
+    def owns_next_boot(self) -> bool:
+        """Whether guestctl does libvirt's autostart at the next boot."""
+        return autostart.is_ours_at_next_boot()
+
+    def refuse_to_act(self) -> None:
+        """RequestError where this process cannot, or must not, act on these connections."""
+        refuse_remote(self.uris)
+        if not machine.is_root():
+            refuse_unprivileged(self.uris, str(machine.SYSTEM_STATE))
+
+    # Reading
+
+    async def read(self, *, domain_info: bool = False) -> Inventory:
+        """All guests; domain_info: with what their XML says."""
+        hypervisors = {uri: LibvirtHypervisor(uri, read_only=True) for uri in self.uris}
+        inventory = await read_all(hypervisors)
+        for error in inventory.lost.values():
+            self.complain(str(error))
+        if not domain_info:
+            return inventory
+        return replace(inventory, guests=await with_domain_info(hypervisors, inventory.guests))
+
+    def ask_ledger(self, question: Callable[[Ledger], T], default: T) -> T:
+        """What the ledger answers, for requests that only read; the default when it cannot."""
+        path = self.ledger_path
+        ledger = read_ledger(path, time.time_ns, self.complain)
+        try:
+            return question(ledger)
+        except TROUBLE as error:
+            self.complain(f"cannot read the ledger {path}: {error}")
+            return default
+        finally:
+            ledger.db.close()
+
+    def write_ledger(self, work: Callable[[Ledger], T]) -> T:
+        """Work in one transaction of the ledger; RequestError where it cannot be written."""
+        path = self.ledger_path
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with contextlib.closing(connect(path)) as db, transaction(db):
+                return work(Ledger(db, time.time_ns))
+        except TROUBLE as error:
+            text = f"cannot write to the ledger {path}: {error}"
+            raise RequestError(Failure.NOT_ALL_WELL, text) from error
+
+    # Acting
+
+    def act(
+        self,
+        work: Callable[[Context], Awaitable[T]],
+        listener: Listener,
+        *,
+        follows_progress: bool = False,
+    ) -> T:
+        """Do the work in an event loop of its own, with connections and a ledger to act with."""
+        folder = self.ledger_path.parent
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            self.complain(f"cannot create {folder}: {error.strerror}")
+        with self._writer() as ledger:
+            return asyncio.run(self._act(work, ledger, listener, follows_progress))
+
+    async def _act(
+        self,
+        work: Callable[[Context], Awaitable[T]],
+        ledger: LedgerWriter,
+        listener: Listener,
+        follows_progress: bool,
+    ) -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        # As Ctrl-C does: no further step is begun, a save under way is aborted.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        hypervisors = {uri: LibvirtHypervisor(uri) for uri in self.uris}
+        context = Context(
+            hypervisors,
+            self.storage,
+            ledger,
+            listener,
+            time.time_ns,
+            self.boot,
+            follows_progress=follows_progress,
         )
+        return await work(context)
+
+    @contextlib.contextmanager
+    def _writer(self) -> Iterator[LedgerWriter]:
+        writer = LedgerWriter(self.ledger_path, time.time_ns, self.complain)
+        try:
+            yield writer
+        finally:
+            writer.close()
 
 
-def refuse_unreachable(seen: Inventory, chosen: Collection[str]) -> None:
-    """CommandError when not one connection could be read."""
-    if len(seen.lost) == len(chosen):
-        raise CommandError(unreachable_status(seen), "\n".join(seen.lost_reasons.values()))
+def open_local(config: Config, connect: str | None, complain: Callable[[str], None]) -> Local:
+    """guestctl in this process; connect: a URI, instead of the configured ones."""
+    chosen = (connect,) if connect else config.general.uris
+    uris = dict.fromkeys(canonical(uri, root=machine.is_root()) for uri in chosen)
+    return Local(config, tuple(uris), complain)
 
 
-def unreachable_status(seen: Inventory) -> Exit:
-    """The exit status when no connection could be read."""
-    kinds = {error.kind for error in seen.lost.values()}
-    return Exit.NOT_PERMITTED if kinds == {ErrorKind.NOT_PERMITTED} else Exit.NO_HYPERVISOR
+def refuse_unreachable(inventory: Inventory, uris: Collection[str]) -> None:
+    """RequestError when not one connection could be read."""
+    if len(inventory.lost) == len(uris):
+        reasons = "\n".join(inventory.lost_reasons.values())
+        raise RequestError(unreachable(inventory), reasons)
 
 
-def complain_of_lost(seen: Inventory) -> None:
-    """Name each connection that could not be read."""
-    for error in seen.lost.values():
-        complain(str(error))
-
-
-def ledger_path() -> Path:
-    """The ledger of whoever runs this."""
-    return machine.state_folder() / LEDGER_NAME
-
-
-@contextlib.contextmanager
-def scribe() -> Iterator[LedgerWriter]:
-    """The ledger of whoever runs this, to be written to."""
-    writer = LedgerWriter(ledger_path(), time.time_ns, complain)
-    try:
-        yield writer
-    finally:
-        writer.close()
-
-
-def ask_ledger(question: Callable[[Ledger], T], default: T) -> T:
-    """What the ledger answers, for verbs that only show it; the default when it cannot."""
-    path = ledger_path()
-    ledger = read_ledger(path, time.time_ns, complain)
-    try:
-        return question(ledger)
-    except TROUBLE as error:
-        complain(f"cannot read the ledger {path}: {error}")
-        return default
-    finally:
-        ledger.db.close()
-
-
-def complain_of_blindness(chosen: Iterable[str]) -> None:
-    """A user sees libvirt's side of the host's guests only."""
-    if not machine.is_root() and any(map(is_system, chosen)):
-        complain(f"what is wanted of the host's guests, in {SYSTEM_STATE}, only root can read")
-
-
-def note(arguments: Namespace) -> Note | None:
-    """What the operator said about why (--reason), if anything."""
-    text: str | None = arguments.reason
-    return Note(f"operator:{machine.operator()}", text) if text else None
-
-
-def find(names: Sequence[str], guests: Collection[Named]) -> frozenset[GuestId]:
-    """Guests by name or UUID; CommandError for each that is not found or not clear."""
-    found, problems = set(), []
-    for name in names:
-        ids = _matching(name, guests)
-        if len(ids) == 1:
-            found.update(ids)
-        else:
-            problems.append(_why_not_found(name, ids))
-    if problems:
-        raise CommandError(Exit.WRONG_REQUEST, "\n".join(problems))
-    return frozenset(found)
-
-
-def _matching(name: str, guests: Collection[Named]) -> set[GuestId]:
-    by_name = {guest.id for guest in guests if guest.name == name}
-    return by_name or {guest.id for guest in guests if guest.id.uuid == name.lower()}
-
-
-def _why_not_found(name: str, ids: set[GuestId]) -> str:
-    if not ids:
-        return f'cannot find "{name}": no guest has this name or UUID'
-    where = ", ".join(f"{guest.uuid} on {guest.uri}" for guest in sorted(ids))
-    return f'cannot tell which "{name}" is meant: {where}; give the UUID, or -c URI'
-
-
-def names_of(seen: Inventory) -> list[Named]:
-    """The guests that libvirt knows."""
-    return [Named(guest.id, guest.name) for guest in seen.guests]
+def unreachable(inventory: Inventory) -> Failure:
+    """The failure when no connection could be read."""
+    kinds = {error.kind for error in inventory.lost.values()}
+    only_refused = kinds == {ErrorKind.NOT_PERMITTED}
+    return Failure.NOT_PERMITTED if only_refused else Failure.NO_HYPERVISOR

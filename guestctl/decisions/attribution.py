@@ -7,7 +7,7 @@ docs/explanation/who-stopped-a-guest.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..model.event import EventKind, GuestEvent
 from ..model.plan import Step
@@ -26,7 +26,7 @@ def remember(events: tuple[GuestEvent, ...], event: GuestEvent) -> tuple[GuestEv
     A guest that begins to run has no past, and after a reset no request counts any more: QEMU
     sends one for each reboot, too.
     """
-    if event.kind is EventKind.STARTED and event.detail != "wakeup":
+    if is_start(event):
         return ()
     if event.kind is EventKind.MONITOR and event.detail == "RESET":
         return tuple(heard for heard in events if heard.kind is EventKind.AGENT)
@@ -55,17 +55,29 @@ def _sort(event: GuestEvent) -> tuple[EventKind, str, bool]:
     return event.kind, event.detail, event.by_guest
 
 
+def is_start(event: GuestEvent) -> bool:
+    """Whether the guest begins another life."""
+    return event.kind is EventKind.STARTED and event.detail != "wakeup"
+
+
 def is_stop(event: GuestEvent) -> bool:
     """Whether libvirt says that no machine is left of the guest."""
     return event.kind is EventKind.STOPPED
 
 
 @dataclass(frozen=True)
-class _Case:
-    reason: str
-    heard: Heard | None
-    intent: Intent | None
-    window: float
+class Stop:
+    """What there is to judge a guest's stop by.
+
+    reason: libvirt's word for why it is off.  heard: None where nobody listened.
+    intent: what guestctl had begun to do with the guest.
+    window: how long a request to shut down counts, in seconds.
+    """
+
+    reason: str = "unknown"
+    heard: Heard | None = None
+    intent: Intent | None = None
+    window: float = 300.0
 
     @property
     def certainty(self) -> Certainty:
@@ -88,26 +100,19 @@ class _Case:
     @property
     def was_asked_just_before(self) -> bool:
         """Whether it stopped so soon after a request that it was meant to be off."""
-        stops = [event for event in self.heard.events if is_stop(event)] if self.heard else []
-        return any(
-            stops[-1].at - request.at <= PROMPT for request in self.of_monitor("POWERDOWN") if stops
-        )
+        ends = [event for event in self.heard.events if is_stop(event)] if self.heard else []
+        requests = self.of_monitor("POWERDOWN")
+        return any(ends[-1].at - request.at <= PROMPT for request in requests if ends)
 
     def is_too_old(self, request: GuestEvent) -> bool:
         """Whether the guest shut itself down so much later that this was not the cause."""
         return self.end is not None and self.end.at - request.at > self.window
 
 
-def verdict(
-    reason: str, heard: Heard | None = None, intent: Intent | None = None, window: float = 300.0
-) -> Verdict:
-    """Who stopped a guest that is off now.
-
-    reason: libvirt's word for why it is off.  heard: None where nobody listened.
-    window: how long a request to shut down counts, in seconds.
-    """
-    case = _Case(_why_off(reason, heard), heard, intent, window)
-    return next(found for rule in _RULES if (found := rule(case)) is not None)
+def verdict(stop: Stop) -> Verdict:
+    """Who stopped a guest that is off now."""
+    stop = replace(stop, reason=_why_off(stop.reason, stop.heard))
+    return next(found for rule in _RULES if (found := rule(stop)) is not None)
 
 
 def _why_off(reason: str, heard: Heard | None) -> str:
@@ -120,44 +125,44 @@ def _why_off(reason: str, heard: Heard | None) -> str:
     return told[-1] if told and (told[-1] != "failed" or reason != "destroyed") else reason
 
 
-def _moved(case: _Case) -> Verdict | None:
-    if case.reason != "migrated":
+def _moved(stop: Stop) -> Verdict | None:
+    if stop.reason != "migrated":
         return None
     evidence = "it was migrated to another host"
-    return Verdict(StoppedBy.MOVED, How.MOVED, case.certainty, (evidence,))
+    return Verdict(StoppedBy.MOVED, How.MOVED, stop.certainty, (evidence,))
 
 
-def _crashed(case: _Case) -> Verdict | None:
-    evidence = _crash(case)
+def _crashed(stop: Stop) -> Verdict | None:
+    evidence = _crash(stop)
     if evidence is None:
         return None
-    if case.reason in CRASHES and case.was_asked_just_before:
+    if stop.reason in CRASHES and stop.was_asked_just_before:
         asked = "its power button was pressed just before"
         return Verdict(StoppedBy.ADMINISTRATOR, How.CRASHED, Certainty.LIKELY, (evidence, asked))
-    return Verdict(StoppedBy.CRASH, How.CRASHED, case.certainty, (evidence,))
+    return Verdict(StoppedBy.CRASH, How.CRASHED, stop.certainty, (evidence,))
 
 
-def _crash(case: _Case) -> str | None:
-    if case.reason in CRASHES:
-        panics = "".join("the guest panicked, and " for _ in case.of_monitor("GUEST_PANICKED"))
-        return f'{panics}libvirt says "{case.reason}"'
-    if case.reason != "shutdown":
+def _crash(stop: Stop) -> str | None:
+    if stop.reason in CRASHES:
+        panics = "".join("the guest panicked, and " for _ in stop.of_monitor("GUEST_PANICKED"))
+        return f'{panics}libvirt says "{stop.reason}"'
+    if stop.reason != "shutdown":
         return None
-    for event in case.of_monitor("WATCHDOG"):  # which can press the button as well
-        if event.cause in ("shutdown", "poweroff") and not case.is_too_old(event):
+    for event in stop.of_monitor("WATCHDOG"):  # which can press the button as well
+        if event.cause in ("shutdown", "poweroff") and not stop.is_too_old(event):
             return f"its watchdog ended it ({event.cause})"
-    for event in case.of_monitor("SHUTDOWN"):
+    for event in stop.of_monitor("SHUTDOWN"):
         if event.cause in ("guest-panic", "host-error"):
             return f"QEMU ended ({event.cause})"
     return None
 
 
-def _ours(case: _Case) -> Verdict | None:
-    if case.intent is None or not case.intent.steps or not case.intent.explains(case.reason):
+def _ours(stop: Stop) -> Verdict | None:
+    if stop.intent is None or not stop.intent.steps or not stop.intent.explains(stop.reason):
         return None
-    steps = ", ".join(step for step in Step if step in case.intent.steps)
-    evidence = f'guestctl had begun to take it down ({steps}), and libvirt says "{case.reason}"'
-    return Verdict(case.intent.by, _HOW.get(case.reason), case.certainty, (evidence,))
+    steps = ", ".join(step for step in Step if step in stop.intent.steps)
+    evidence = f'guestctl had begun to take it down ({steps}), and libvirt says "{stop.reason}"'
+    return Verdict(stop.intent.by, _HOW.get(stop.reason), stop.certainty, (evidence,))
 
 
 _HOW = {"shutdown": How.SHUT_DOWN, "destroyed": How.POWERED_OFF, "saved": How.SAVED}
@@ -169,77 +174,77 @@ _BY_ADMINISTRATOR = {
 }
 
 
-def _through_libvirt(case: _Case) -> Verdict | None:
-    if case.reason not in _BY_ADMINISTRATOR:
+def _through_libvirt(stop: Stop) -> Verdict | None:
+    if stop.reason not in _BY_ADMINISTRATOR:
         return None
-    how, evidence = _BY_ADMINISTRATOR[case.reason]
-    return Verdict(StoppedBy.ADMINISTRATOR, how, case.certainty, (evidence,))
+    how, evidence = _BY_ADMINISTRATOR[stop.reason]
+    return Verdict(StoppedBy.ADMINISTRATOR, how, stop.certainty, (evidence,))
 
 
-def _on_request(case: _Case) -> Verdict | None:
+def _on_request(stop: Stop) -> Verdict | None:
     """An administrator pressed its power button, and it did as it was asked to."""
-    end, request = case.end, _request(case)
-    if end is None or request is None or case.is_too_old(request):
+    end, request = stop.end, _request(stop)
+    if end is None or request is None or stop.is_too_old(request):
         return None
     since = end.at - request.at
     certainty = Certainty.OBSERVED if since <= PROMPT else Certainty.LIKELY
-    how = How.HIBERNATED if any(case.of_monitor("SUSPEND_DISK")) else How.SHUT_DOWN
+    how = How.HIBERNATED if any(stop.of_monitor("SUSPEND_DISK")) else How.SHUT_DOWN
     evidence = f"the guest shut itself down {since:.0f} s after its power button was pressed"
     return Verdict(StoppedBy.ADMINISTRATOR, how, certainty, (evidence,))
 
 
-def _request(case: _Case) -> GuestEvent | None:
-    return next(case.of_monitor("POWERDOWN"), None)
+def _request(stop: Stop) -> GuestEvent | None:
+    return next(stop.of_monitor("POWERDOWN"), None)
 
 
-def _of_itself(case: _Case) -> Verdict | None:
-    end = case.end
+def _of_itself(stop: Stop) -> Verdict | None:
+    end = stop.end
     if end is None:
         return None
-    doubts = tuple(_doubts(case, end))
+    doubts = tuple(_doubts(stop, end))
     certainty = Certainty.LIKELY if doubts else Certainty.OBSERVED
-    if any(case.of_monitor("SUSPEND_DISK")):
+    if any(stop.of_monitor("SUSPEND_DISK")):
         how, evidence = How.HIBERNATED, "the guest suspended itself to its disk"
     else:
         how, evidence = How.SHUT_DOWN, "the guest shut itself down, its power button not pressed"
     return Verdict(StoppedBy.USER, how, certainty, (evidence, *doubts))
 
 
-def _doubts(case: _Case, end: GuestEvent) -> Iterator[str]:
+def _doubts(stop: Stop, end: GuestEvent) -> Iterator[str]:
     """What else may have made it do so."""
-    assert case.heard is not None
-    if request := _request(case):
+    assert stop.heard is not None
+    if request := _request(stop):
         yield f"a press {end.at - request.at:.0f} s before does not count any more"
-    elif end.at - case.heard.since < case.window:
+    elif end.at - stop.heard.since < stop.window:
         yield "a press before guestctl listened may have been the cause"
-    if any(event.kind is EventKind.AGENT for event in case.heard.events):
+    if any(event.kind is EventKind.AGENT for event in stop.heard.events):
         yield "its guest agent may have been asked, which nothing tells"
 
 
-def _by_signal(case: _Case) -> Verdict | None:
+def _by_signal(stop: Stop) -> Verdict | None:
     """QEMU was told to end, by a signal or on its monitor, and says so before libvirt does."""
-    for event in case.of_monitor("SHUTDOWN") if case.reason == "shutdown" else ():
+    for event in stop.of_monitor("SHUTDOWN") if stop.reason == "shutdown" else ():
         evidence = f"QEMU was told to end ({event.cause}), the guest was not asked"
         who = StoppedBy.ADMINISTRATOR
         return Verdict(who, How.POWERED_OFF, Certainty.OBSERVED, (evidence,))
     return None
 
 
-def _without_monitor(case: _Case) -> Verdict | None:
-    if case.reason != "shutdown" or case.heard is None or case.heard.monitored:
+def _without_monitor(stop: Stop) -> Verdict | None:
+    if stop.reason != "shutdown" or stop.heard is None or stop.heard.monitored:
         return None
     evidence = "it shut down; its driver does not tell whether somebody had asked it to"
     return Verdict(StoppedBy.USER, How.SHUT_DOWN, Certainty.LIKELY, (evidence,))
 
 
-def _not_known(case: _Case) -> Verdict:
-    certainty = Certainty.INFERRED if case.heard is None else Certainty.LIKELY
-    evidence = f'libvirt says "{case.reason}", and nothing tells who brought that about'
-    return Verdict(StoppedBy.UNKNOWN, _HOW.get(case.reason), certainty, (evidence,))
+def _not_known(stop: Stop) -> Verdict:
+    certainty = Certainty.INFERRED if stop.heard is None else Certainty.LIKELY
+    evidence = f'libvirt says "{stop.reason}", and nothing tells who brought that about'
+    return Verdict(StoppedBy.UNKNOWN, _HOW.get(stop.reason), certainty, (evidence,))
 
 
 #: The first that has something to say decides.
-_RULES: tuple[Callable[[_Case], Verdict | None], ...] = (
+_RULES: tuple[Callable[[Stop], Verdict | None], ...] = (
     _moved,
     _crashed,
     _ours,

@@ -8,7 +8,6 @@ from ..model.guest import GuestFacts, GuestId, State
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind, Step, StepPlan
 from ..model.record import GuestRecord, Wanted
-from ..model.units import show_duration
 from .forecast import NO_FORECAST, SaveForecast, share_room
 from .policy import Policy, in_scope
 from .wanted import desired_at_boot
@@ -169,21 +168,3 @@ def _plan_start(
         return GuestPlan(guest, outcome=Outcome.HELD, reason=known.hold)
     step = Step.RESUME if guest.saved and decision is not SaveDecision.DISCARD_SAVE else Step.START
     return GuestPlan(guest, (StepPlan(step, policy.boot.start_timeout),))
-
-
-def describe(plan: GuestPlan) -> str:
-    """A guest's plan in one line, the same in `plan`, logs and tests."""
-    if plan.outcome is not None:
-        return f"{plan.outcome}: {plan.reason}{_left_out(plan)}"
-    return ", then ".join(map(_describe_step, plan.steps)) + _left_out(plan)
-
-
-def _describe_step(planned: StepPlan) -> str:
-    limit = f"at most {show_duration(planned.timeout)}"
-    if planned.estimate is not None:
-        limit = f"about {planned.estimate:.0f}s, {limit}"
-    return f"{planned.step} ({limit})"
-
-
-def _left_out(plan: GuestPlan) -> str:
-    return "".join(f"; no {step}: {reason}" for step, reason in plan.left_out)

@@ -1,4 +1,4 @@
-"""Is a guest wanted on?  Pure: the ledger's knowledge and what is seen, to a verdict."""
+"""Is a guest wanted on?  Pure: what the ledger knows and what is seen, to a verdict."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from ..model.guest import GuestFacts, State
 from ..model.options import UserAction
-from ..model.plan import NextBoot
 from ..model.record import GuestRecord, Wanted
 from ..model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
-from .attribution import verdict
+from .attempts import for_the_host
+from .attribution import Stop, verdict
 
 
 @dataclass(frozen=True)
 class Desired:
     """Whether a guest is wanted on, who stopped it, and how that is known.
 
-    news: what the ledger does not say yet; it was found just now.
+    verdict: of its stop, where the ledger does not say that yet: it was found just now.
     """
 
     wanted: Wanted
@@ -26,49 +26,55 @@ class Desired:
 
 
 @dataclass(frozen=True)
-class Stop:
-    """What there is to judge a stop by, beside facts and ledger.
+class Watched:
+    """What there is to judge a guest's stop by, beside what libvirt says of it and the ledger.
 
     heard: None where nobody listened.  intent: what guestctl had begun to do with the guest.
     window, action: the guest's policy of [user-shutdown].
+    was_started: it came up, and went down before anybody had looked.
     """
 
     heard: Heard | None = None
     intent: Intent | None = None
     window: float = 300.0
     action: UserAction = UserAction.KEEP_DOWN
+    was_started: bool = False
+
+    def stop(self, reason: str) -> Stop:
+        """The stop of which libvirt gives this reason."""
+        return Stop(reason, self.heard, self.intent, self.window)
 
 
-UNWATCHED = Stop()
+UNWATCHED = Watched()
 
 
 def desired(
-    known: GuestRecord | None, guest: GuestFacts, boot: str, stop: Stop = UNWATCHED
+    record: GuestRecord | None, guest: GuestFacts, boot: str, watched: Watched = UNWATCHED
 ) -> Desired:
     """What holds for a guest now; boot is the id of the current boot of the host."""
     if guest.started:
         return Desired(Wanted.ON, None, "it is running")
-    if known is None or known.wanted is None:
+    if record is None or record.wanted is None:
         return Desired(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")
     if guest.state is State.UNKNOWN:
-        return Desired(known.wanted, known.stopped_by, "its state could not be read")
+        return Desired(record.wanted, record.stopped_by, "its state could not be read")
     if guest.starting:
-        return Desired(known.wanted, known.stopped_by, "it is just being started")
-    if known.wanted is Wanted.OFF:
-        return _turned_off(known, boot)
-    if _moved(known, guest, boot):
-        return _judged(verdict("migrated", stop.heard), stop)
-    if known.taken_down and not _was_somebody_else(known, guest, boot):
-        return Desired(Wanted.ON, known.stopped_by, "a run took it down for the host's sake")
-    if known.up_boot is None:
-        return Desired(Wanted.ON, known.stopped_by, _why_on(known))
-    if known.up_boot != boot:
+        return Desired(record.wanted, record.stopped_by, "it is just being started")
+    if record.wanted is Wanted.OFF:
+        return _turned_off(record, boot)
+    if _moved(record, guest, boot):
+        return _judged(verdict(Stop("migrated", watched.heard)), watched)
+    if record.taken_down and not _was_somebody_else(record, guest, boot):
+        return Desired(Wanted.ON, record.stopped_by, "a run took it down for the host's sake")
+    if record.up_boot is None:
+        return Desired(Wanted.ON, record.stopped_by, _why_on(record))
+    if record.up_boot != boot:
         return _power_went("it was running when the host went down unannounced", How.POWERED_OFF)
-    return _judged(verdict(guest.reason, stop.heard, stop.intent, stop.window), stop)
+    return _judged(verdict(watched.stop(guest.reason)), watched)
 
 
 def desired_at_boot(
-    known: GuestRecord | None,
+    record: GuestRecord | None,
     guest: GuestFacts,
     boot: str,
     *,
@@ -80,16 +86,19 @@ def desired_at_boot(
     The flag is its owner's word as long as nobody turned the guest off, or policy says to ignore
     who did.
     """
-    undecided = known is None or known.wanted is None or action is UserAction.IGNORE
+    undecided = record is None or record.wanted is None or action is UserAction.IGNORE
     if autostart and guest.autostart and undecided:
         return Desired(Wanted.ON, None, "libvirt's autostart flag is set")
-    return desired(known, guest, boot)
+    return desired(record, guest, boot)
 
 
-def _turned_off(known: GuestRecord, boot: str) -> Desired:
-    if known.unsettled not in (None, boot):
+def _turned_off(record: GuestRecord, boot: str) -> Desired:
+    if record.settling not in (None, boot):
         return _power_went("the power went just after it stopped")
-    return Desired(Wanted.OFF, known.stopped_by, "it was turned off on purpose")
+    if record.settling == boot:
+        reason = "it was turned off just now; if the host goes down soon, it comes back"
+        return Desired(Wanted.OFF, record.stopped_by, reason)
+    return Desired(Wanted.OFF, record.stopped_by, "it was turned off on purpose")
 
 
 def _power_went(evidence: str, how: How | None = None) -> Desired:
@@ -97,78 +106,49 @@ def _power_went(evidence: str, how: How | None = None) -> Desired:
     return Desired(Wanted.ON, StoppedBy.HOST, evidence, found)
 
 
-def is_to_be_restarted(known: GuestRecord) -> bool:
+def is_to_be_restarted(record: GuestRecord) -> bool:
     """Whether its user shut it down, and policy is to start it again."""
-    return known.wanted is Wanted.ON and known.stopped_by is StoppedBy.USER
+    return record.wanted is Wanted.ON and record.stopped_by is StoppedBy.USER
 
 
-def _why_on(known: GuestRecord) -> str:
-    if is_to_be_restarted(known):
+def _why_on(record: GuestRecord) -> str:
+    if is_to_be_restarted(record):
         return "its user shut it down, and policy is to start it again"
     return "somebody asked for it to be on"
 
 
-def _moved(known: GuestRecord, guest: GuestFacts, boot: str) -> bool:
+def _moved(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
     """Whether it was migrated away since a run last saw it, and nobody asked for it here since."""
-    return guest.down and guest.reason == "migrated" and (known.taken_down or known.up_boot == boot)
+    return (
+        guest.down and guest.reason == "migrated" and (record.taken_down or record.up_boot == boot)
+    )
 
 
-def _was_somebody_else(known: GuestRecord, guest: GuestFacts, boot: str) -> bool:
+def _was_somebody_else(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
     """Whether libvirt says of a guest that we were to take down what no step of ours brings about.
 
     Such as "shutdown" of one that was only being saved: that run lost sight of it, or it was up
     again since, and its user turned it off.
     """
-    if not guest.down or known.up_boot != boot:
+    if not guest.down or record.up_boot != boot:
         return False
-    return not Intent(StoppedBy.HOST, known.tried).explains(guest.reason)
+    return not for_the_host(record.attempts).explains(guest.reason)
 
 
-def _judged(found: Verdict, stop: Stop) -> Desired:
+def _judged(found: Verdict, watched: Watched) -> Desired:
     """Wanted on, and found down: what comes of that is decided by who stopped it."""
-    restarted = found.who is StoppedBy.USER and stop.action is UserAction.RESTART
+    restarted = found.who is StoppedBy.USER and watched.action is UserAction.RESTART
     on = restarted or found.who in (StoppedBy.CRASH, StoppedBy.HOST)
     return Desired(Wanted.ON if on else Wanted.OFF, found.who, str(found), found)
 
 
-def hold_of(known: GuestRecord | None, guest: GuestFacts) -> str | None:
+def hold_of(record: GuestRecord | None, guest: GuestFacts) -> str | None:
     """Why the guest is held, if it is.
 
     A hold because of its save is over when the guest is up or the save is gone: whoever brought
     that about has decided.
     """
-    if known is None or known.hold is None:
+    if record is None or record.hold is None:
         return None
     decided = guest.up or (guest.down and not guest.saved)
-    return None if known.held_for_save and decided else known.hold
-
-
-def next_boot(
-    known: GuestRecord | None,
-    guest: GuestFacts,
-    boot: str,
-    *,
-    restore: bool,
-    saves: bool,
-    owned: bool,
-    elsewhere: bool = False,
-    action: UserAction = UserAction.KEEP_DOWN,
-) -> NextBoot:
-    """What the next boot of the host does with the guest, were the host to go down now.
-
-    restore and saves: whether policy brings it back, and whether it would be saved.
-    owned: whether guestctl does what libvirt's autostart would do.
-    elsewhere: whether another program starts it.
-    """
-    if not guest.persistent:
-        return NextBoot.STAY_DOWN
-    if hold_of(known, guest) is not None:
-        return NextBoot.HELD
-    if elsewhere and (owned or not guest.autostart):
-        return NextBoot.STAY_DOWN
-    on = desired_at_boot(known, guest, boot, autostart=owned, action=action).wanted is Wanted.ON
-    flagged = guest.autostart and (on or not owned)
-    if not flagged and not (on and restore):
-        return NextBoot.STAY_DOWN
-    resumed = saves if guest.up else guest.saved
-    return NextBoot.RESUME if resumed else NextBoot.START
+    return None if record.held_for_save and decided else record.hold

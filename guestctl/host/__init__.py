@@ -1,1 +1,1 @@
-"""This machine: systemd, logind, files, locks, threads."""
+"""This machine: systemd, logind, files, locks, and through libvirt its guests."""

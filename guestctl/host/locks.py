@@ -9,9 +9,11 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
+
+from ..model.ports import LockHeld
 
 _SERVICE = "daemon.lock"
 _HOLDER = "run.json"
@@ -25,10 +27,6 @@ ASKED_LIMIT = 20.0
 
 class AnotherService(Exception):
     """There is one already."""
-
-
-class LockHeld(Exception):
-    """Another run has the lock; the text says which."""
 
 
 # The service's lock, in the run folder (machine.run_folder)
@@ -85,49 +83,52 @@ def seconds_without_service(folder: Path) -> float:
 # The run lock, on the state folder
 
 
-@contextlib.contextmanager
-def run_lock(
-    folder: Path,
-    what: str,
-    wait: float,
-    trouble: Callable[[str], None],
-) -> Iterator[None]:
-    """Hold the run lock of a state folder, or raise LockHeld after `wait` seconds.
+class HostRunLock:
+    """The RunLock of ports.py, on a state folder.
 
     The lock is on the folder itself, which takes no room: a full or read-only disk does not
     keep a run from starting.  Where there is no such folder, or its file system cannot lock,
     the run goes on without a lock, with a word of trouble.
     """
-    with contextlib.ExitStack() as held:
-        with _or_without(folder, trouble):
-            _acquire(_opened(folder, held), folder, wait)
-        _say_who(folder, what)
-        yield
 
+    def __init__(self, folder: Path, trouble: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._trouble = trouble
 
-@contextlib.contextmanager
-def _or_without(folder: Path, trouble: Callable[[str], None]) -> Iterator[None]:
-    """Go on without a lock where none can be had."""
-    try:
-        yield
-    except OSError as error:
-        trouble(f"cannot lock {folder}: {error.strerror}; going on without a lock")
+    def is_held(self) -> bool:
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            return not _try_lock(self._opened(held))
+        return False
 
+    @contextlib.asynccontextmanager
+    async def hold(self, what: str, limit: float, *, ask: bool = False) -> AsyncIterator[None]:
+        """See RunLock; a run that was asked to end has ASKED_LIMIT more seconds for that."""
+        with contextlib.ExitStack() as held:
+            try:
+                await self._acquire(self._opened(held), limit, ask=ask)
+            except OSError as error:
+                text = f"cannot lock {self._folder}: {error.strerror}; going on without a lock"
+                self._trouble(text)
+            _say_who(self._folder, what)
+            yield
 
-def _opened(folder: Path, held: contextlib.ExitStack) -> int:
-    """The folder, to be locked until the end of `held`."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    held.callback(os.close, descriptor)
-    return descriptor
+    def _opened(self, held: contextlib.ExitStack) -> int:
+        """The folder, to be locked until the end of `held`."""
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        held.callback(os.close, descriptor)
+        return descriptor
 
-
-def _acquire(descriptor: int, folder: Path, wait: float) -> None:
-    # Who only looks whether it is held (`is_held`) has it as well, for a moment.
-    give_up = time.monotonic() + max(wait, 1.5 * _POLL)
-    while not _try_lock(descriptor):
-        if time.monotonic() >= give_up:
-            raise _refusal(folder)
-        time.sleep(_POLL)  # flock(2) has no time limit of its own
+    async def _acquire(self, descriptor: int, limit: float, *, ask: bool) -> None:
+        # Who only looks whether it is held has it as well, for a moment.
+        if await _got_it(descriptor, max(limit, 1.5 * _POLL)):
+            return
+        holder = _holder(self._folder)
+        if not ask:
+            raise LockHeld(f"another run has the lock: {holder}")
+        self._trouble(f"another run is told to end: {holder}")
+        _tell_to_end(self._folder)
+        if not await _got_it(descriptor, ASKED_LIMIT):
+            self._trouble(f"another run does not end: {_holder(self._folder)}; going on beside it")
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -136,42 +137,6 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a run is under way."""
-    with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-        return not _try_lock(_opened(folder, held))
-    return False
-
-
-@contextlib.asynccontextmanager
-async def run_lock_of_service(
-    folder: Path, what: str, trouble: Callable[[str], None], *, timeout: float, ask: bool
-) -> AsyncIterator[None]:
-    """Hold the run lock; where another run has it, wait for it `timeout` seconds.
-
-    ask: then tell it to end, and after ASKED_LIMIT more seconds go on beside it: a host that goes
-    down does not wait for an operator's run.  Without, LockHeld is raised then.
-    """
-    with contextlib.ExitStack() as held:
-        with _or_without(folder, trouble):
-            await _acquire_waiting(_opened(folder, held), folder, trouble, timeout, ask)
-        _say_who(folder, what)
-        yield
-
-
-async def _acquire_waiting(
-    descriptor: int, folder: Path, trouble: Callable[[str], None], timeout: float, ask: bool
-) -> None:
-    if await _got_it(descriptor, timeout):
-        return
-    if not ask:
-        raise _refusal(folder)
-    trouble(f"another run is told to end: {_holder(folder)}")
-    _tell_to_end(folder)
-    if not await _got_it(descriptor, ASKED_LIMIT):
-        trouble(f"another run does not end: {_holder(folder)}; going on beside it")
 
 
 async def _got_it(descriptor: int, limit: float) -> bool:
@@ -198,10 +163,6 @@ def _say_who(folder: Path, what: str) -> None:
     # For the eyes of whoever comes second: not worth failing for.
     with contextlib.suppress(OSError):
         (folder / _HOLDER).write_text(json.dumps(holder))
-
-
-def _refusal(folder: Path) -> LockHeld:
-    return LockHeld(f"another run has the lock: {_holder(folder)}")
 
 
 def _holder(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""The ledger's file: its schema, opening it, its transactions."""
+"""The ledger's file: opening it, bringing it up to date, its transactions."""
 
 from __future__ import annotations
 
@@ -11,36 +11,10 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from .hands import SCHEMA as HANDS_SCHEMA
-from .saves import SCHEMA as SAVES_SCHEMA
-from .trail import SCHEMA as TRAIL_SCHEMA
+from . import schema
 
-SCHEMA_VERSION = 1
 #: Seconds to wait for another process that is writing.
 LOCK_TIMEOUT = 10.0
-
-_SCHEMA = """
-CREATE TABLE guest (
-    uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL,
-    wanted TEXT, stopped_by TEXT, stopped_at INTEGER, how TEXT, certainty TEXT,
-    up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
-    hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, unsettled TEXT,
-    PRIMARY KEY (uri, uuid)) STRICT;
-CREATE TABLE run (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, door TEXT NOT NULL,
-    boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,
-    ok INTEGER, uris TEXT NOT NULL DEFAULT '[]') STRICT;
-CREATE TABLE step (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER REFERENCES run ON DELETE CASCADE,
-    uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
-    begun INTEGER NOT NULL, ended INTEGER, end TEXT, reason TEXT NOT NULL DEFAULT '') STRICT;
-CREATE INDEX step_run ON step (run);
-CREATE INDEX step_guest ON step (uri, uuid, id);
-CREATE TABLE outcome (
-    run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, uri TEXT NOT NULL,
-    uuid TEXT NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
-    PRIMARY KEY (run, uri, uuid)) STRICT;
-"""
 
 
 class LedgerTooNew(Exception):
@@ -73,17 +47,21 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write.  Raises one of TROUBLE."""
+    """A connection that cannot write.  Raises one of TROUBLE.
+
+    Of an earlier version's file, which only a writer brings up to date, to a copy of it.
+    """
     db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCK_TIMEOUT)
     try:
-        version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        if version != SCHEMA_VERSION:
-            raise _wrong_version(version)
+        is_of_today = _version(db) == schema.VERSION
         _check(db)
     except BaseException:
         db.close()
         raise
-    return db
+    if is_of_today:
+        return db
+    db.close()
+    return copy_of(path)
 
 
 def copy_of(path: Path) -> sqlite3.Connection:
@@ -109,7 +87,7 @@ def _memory_folder() -> str | None:
 
 
 def _wrong_version(version: int) -> LedgerTooNew:
-    return LedgerTooNew(f"made by another guestctl (schema {version}, ours {SCHEMA_VERSION})")
+    return LedgerTooNew(f"made by another guestctl (schema {version}, ours {schema.VERSION})")
 
 
 def _prepare(db: sqlite3.Connection) -> None:
@@ -119,8 +97,8 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA synchronous = EXTRA")
     db.execute("PRAGMA foreign_keys = ON")
     _check(db)
-    with transaction(db):
-        _migrate(db)
+    with transaction(db):  # asked again: somebody else may be beginning the same ledger
+        schema.prepare(db, _version(db))
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
@@ -138,7 +116,7 @@ def _use_wal(db: sqlite3.Connection) -> None:
 
 def _version(db: sqlite3.Connection) -> int:
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if version > SCHEMA_VERSION:
+    if version > schema.VERSION:
         raise _wrong_version(version)
     return version
 
@@ -147,16 +125,6 @@ def _check(db: sqlite3.Connection) -> None:
     found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise sqlite3.DatabaseError(str(found))
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Inside a transaction: somebody else may be beginning the same ledger."""
-    version = _version(db)
-    if version == 0:
-        for statement in (_SCHEMA + SAVES_SCHEMA + HANDS_SCHEMA + TRAIL_SCHEMA).split(";"):
-            db.execute(statement)
-    # Written each time: it makes SQLite create the WAL file now, before the directory sync.
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _sync_directory(path: Path) -> None:

@@ -12,78 +12,18 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..host.tasks import hand_over
-from .file import TROUBLE, connect, connect_to_read, copy_of, transaction
+from .file import transaction
 from .ledger import Ledger
+from .opening import identity, is_damage, open_ledger
 
 T = TypeVar("T")
 
 #: A disk that does not answer for so long is done without, since guests cannot wait for it.
 LEDGER_LIMIT = 20.0
-
-_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def open_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
-    """The ledger in the file; one in memory, with a word of trouble, where that fails.
-
-    A damaged file is set aside under another name, and a new one begun.
-    """
-    try:
-        return Ledger(_connect_or_set_aside(path, trouble), clock)
-    except TROUBLE as error:
-        return _stand_in(path, clock, error, trouble)
-
-
-def _stand_in(
-    path: Path, clock: Callable[[], int], error: BaseException, trouble: Callable[[str], None]
-) -> Ledger:
-    """A ledger in memory, with what the file says where that can be read: on a full disk."""
-    try:
-        copy = copy_of(path)
-    except TROUBLE:
-        trouble(f"cannot use the ledger {path}: {error}; going on without: nothing is remembered")
-        return Ledger(connect(None), clock, remembers=False)
-    trouble(f"cannot write to the ledger {path}: {error}; what happens now is not remembered")
-    return Ledger(copy, clock)
-
-
-def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
-    """The ledger for reading only; an empty one where there is none yet, or none to be read."""
-    try:
-        if path.exists():
-            return Ledger(connect_to_read(path), clock)
-    except TROUBLE as error:
-        return _stand_in(path, clock, error, trouble)
-    return Ledger(connect(None), clock)
-
-
-def _connect_or_set_aside(path: Path, trouble: Callable[[str], None]) -> sqlite3.Connection:
-    try:
-        return connect(path)
-    except (sqlite3.DatabaseError, UnicodeError) as error:
-        # Our own quick_check carries no code; disk full, locked and such have one of theirs.
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-        if code & 0xFF not in _CORRUPT:  # an extended code says more in the higher bits
-            raise
-        aside = set_aside(path)
-        trouble(f"the ledger {path} is damaged ({error}): set aside as {aside}, a new one begun")
-    return connect(path)
-
-
-def set_aside(path: Path) -> Path:
-    """Rename the ledger with its WAL; SQLite must not apply the one to another file."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("-wal", "-shm", ""):
-        source = path.with_name(path.name + suffix)
-        if source.exists():
-            source.rename(aside.with_name(aside.name + suffix))
-    return aside
 
 
 @dataclass(frozen=True)
@@ -173,11 +113,11 @@ class LedgerWriter:
     def _open(self, trouble: Callable[[str], None]) -> Ledger:
         ledger = open_ledger(self._path, self._clock, trouble)
         in_file = ledger.db.execute("PRAGMA database_list").fetchone()[2]
-        self._file = _identity(self._path) if in_file else None
+        self._file = identity(self._path) if in_file else None
         return ledger
 
     def _renewed(self, ledger: Ledger) -> tuple[Ledger, bool]:
-        if self._file is not None and self._file == _identity(self._path):
+        if self._file is not None and self._file == identity(self._path):
             return ledger, False
         # What it says was said when the trouble began.
         found = self._open(lambda _: None)
@@ -209,14 +149,6 @@ def _look_at(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def _carry_out(ledger: Ledger, batch: list[_Request]) -> bool:
     """All requests in one transaction, each in a savepoint; answers once it is durable.
 
@@ -234,11 +166,7 @@ def _carry_out(ledger: Ledger, batch: list[_Request]) -> bool:
         answers = [(request, None, error) for request in batch]
     for request, result, failure in answers:
         hand_over(request.loop, request.future, result, failure)
-    return not any(map(_is_damage, (failure for _, _, failure in answers)))
-
-
-def _is_damage(failure: BaseException | None) -> bool:
-    return getattr(failure, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+    return not any(map(is_damage, (failure for _, _, failure in answers)))
 
 
 def _in_savepoint(

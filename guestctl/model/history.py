@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .guest import GuestId
 from .plan import RunKind, Step
-from .result import Trigger
+from .result import StepEnd, Trigger
 from .stop import Verdict
 
 
@@ -74,3 +74,24 @@ class Note(NamedTuple):
 
     source: str
     text: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A step that a run has begun with a guest; ended and end are None where it was cut off.
+
+    run, kind, trigger: of the run.  Times are in nanoseconds since the epoch.
+    """
+
+    run: int
+    kind: RunKind
+    trigger: Trigger
+    step: Step
+    begun: int
+    ended: int | None = None
+    end: StepEnd | None = None
+
+    @property
+    def worked(self) -> bool:
+        """Whether the step is known to have brought about what it was for."""
+        return self.end is StepEnd.DONE

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .guest import GuestFacts
+from .units import show_duration
 
 
 class Step(StrEnum):
@@ -24,15 +25,6 @@ class RunKind(StrEnum):
     PRESERVE = "preserve"
     SHUTDOWN = "shutdown"
     RESTORE = "restore"
-
-
-class NextBoot(StrEnum):
-    """What the next boot of the host does with a guest."""
-
-    RESUME = "resume"
-    START = "start"
-    STAY_DOWN = "stay-down"
-    HELD = "held"
 
 
 @dataclass(frozen=True)
@@ -100,3 +92,21 @@ def is_bad(kind: RunKind, outcome: Outcome) -> bool:
     One that moved away need not be taken to safety; one that is gone cannot be brought back.
     """
     return outcome in _BAD or (outcome is Outcome.GONE and kind is RunKind.RESTORE)
+
+
+def describe(plan: GuestPlan) -> str:
+    """A guest's plan in one line, the same in `plan`, logs and tests."""
+    if plan.outcome is not None:
+        return f"{plan.outcome}: {plan.reason}{_left_out(plan)}"
+    return ", then ".join(map(_describe_step, plan.steps)) + _left_out(plan)
+
+
+def _describe_step(planned: StepPlan) -> str:
+    limit = f"at most {show_duration(planned.timeout)}"
+    if planned.estimate is not None:
+        limit = f"about {planned.estimate:.0f}s, {limit}"
+    return f"{planned.step} ({limit})"
+
+
+def _left_out(plan: GuestPlan) -> str:
+    return "".join(f"; no {step}: {reason}" for step, reason in plan.left_out)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from .event import GuestEvent, Job
 from .guest import Disk, DomainInfo, GuestFacts
 from .options import Method
-from .plan import GuestPlan, Plan, Step
-from .result import GuestResult, StepResult, Trigger
 from .save import Stamp
 
 T = TypeVar("T")
+
+#: Seconds for reading states and XML: quick, but for a guest whose QEMU is just being ended.
+READ_LIMIT = 30.0
 
 
 class ErrorKind(StrEnum):
@@ -141,33 +143,22 @@ class WallClock(Protocol):
         """Nanoseconds since the epoch."""
 
 
-class Report(Protocol):
-    """Hears what a run does, to show it.  Must not raise and must not block."""
+class LockHeld(Exception):
+    """Another run has the lock; the text says which."""
 
-    @property
-    def follows_progress(self) -> bool:
-        """Whether `progress` is shown: asking libvirt for it slows saves down."""
 
-    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
-        """The plan about to be carried out."""
+class RunLock(Protocol):
+    """One run at a time on this host, whoever begins it."""
 
-    def guest_added(self, plan: GuestPlan) -> None:
-        """A guest turned up while the run goes on."""
+    def is_held(self) -> bool:
+        """Whether a run is under way."""
 
-    def gets_ready(self, guest: GuestFacts, timeout: float) -> None:
-        """Before its first step a guest is woken, or its other job waited for; in seconds."""
+    def hold(
+        self, what: str, limit: float, *, ask: bool = False
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold the lock; where another run has it, wait for it so many seconds.
 
-    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
-        """A step has its turn; timeout in seconds."""
-
-    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None:
-        """How far the current step is, from 0 to 1, or None; note says what it waits for."""
-
-    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
-        """A step is over."""
-
-    def guest_ends(self, result: GuestResult) -> None:
-        """Nothing more will be done to this guest."""
-
-    def trouble(self, message: str) -> None:
-        """Something that is nobody's fault in particular, such as a lost connection."""
+        what: who holds it, for whoever comes second.
+        ask: then tell the other run to end, and after a while go on beside it: a host that goes
+        down does not wait for an operator's run.  Without, LockHeld is raised then.
+        """

@@ -1,13 +1,25 @@
-"""What guestctl knows of a guest, and every change of that.  Pure."""
+"""What guestctl knows of a guest, and every change of that.  Pure.
+
+The state of a guest is in five parts, drawn in docs/dev/guest-record.md:
+
+wanted      should it run; None while nothing was decided
+stopped by  who brought about that it is off, how, when, how sure that is
+taken down  a run owes it a start: it went down for the host's sake
+settling    it was turned off in this boot, and a host that goes down soon would explain that
+held        it is never started, until a person decides (or its save is gone)
+
+Each function below is one arrow of the drawing; nothing else makes a record another one.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .guest import GuestId
-from .plan import Step
-from .stop import Certainty, How, StoppedBy
+from .history import Attempt, Note
+from .stop import Certainty, How, StoppedBy, Verdict
 
 
 class Wanted(StrEnum):
@@ -24,11 +36,12 @@ class GuestRecord:
     wanted is None while nothing was decided.  up_boot is the boot during which it was last
     seen up; None once a run has seen it down, or somebody has decided.
     taken_down: a run took it down for the host's sake, and owes it a start.
-    tried: the steps of preserves that were begun with it during that boot, where it was.
     held_for_save: guestctl itself holds it, because of its managed save.
-    unsettled: the boot in which it was turned off, as long as a host that goes down would make
+    settling: the boot in which it was turned off, as long as a host that goes down would make
     that the host's doing ([shutdown] settle).
-    how, certainty: of its stop, as far as that is known.
+    how, certainty: of its stop, as far as that is known; stopped_at in nanoseconds since the epoch.
+    attempts: steps that runs have begun with it in the boot it was read for, oldest first; runs
+    write them, see ledger/runs.py.
     """
 
     id: GuestId
@@ -36,11 +49,162 @@ class GuestRecord:
     wanted: Wanted | None = None
     stopped_by: StoppedBy | None = None
     stopped_at: int | None = None
+    how: How | None = None
+    certainty: Certainty | None = None
     up_boot: str | None = None
     taken_down: bool = False
     hold: str | None = None
     held_for_save: bool = False
-    unsettled: str | None = None
-    tried: frozenset[Step] = frozenset()
-    how: How | None = None
-    certainty: Certainty | None = None
+    settling: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+Change = Callable[[GuestRecord], GuestRecord]
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is to be written of one guest at the end of a pass over it.
+
+    record: as it is from now on; None for no change.  verdict: of its stop.  remarks: further
+    lines of its trail.  is_up: no save that was made before may be resumed from any more.
+    """
+
+    guest: GuestId
+    record: GuestRecord | None = None
+    verdict: Verdict | None = None
+    remarks: tuple[Note, ...] = ()
+    is_up: bool = False
+
+
+def seen_up(record: GuestRecord, boot: str) -> GuestRecord:
+    """It is up now: it is wanted on, and nobody stopped it."""
+    return replace(undecided(record), wanted=Wanted.ON, up_boot=boot)
+
+
+def undecided(record: GuestRecord) -> GuestRecord:
+    """The guest is no more: nothing is wanted of it; a hold stays, as does its trail."""
+    return replace(
+        record,
+        wanted=None,
+        stopped_by=None,
+        stopped_at=None,
+        how=None,
+        certainty=None,
+        up_boot=None,
+        taken_down=False,
+        settling=None,
+    )
+
+
+def asked_for(record: GuestRecord) -> GuestRecord:
+    """Somebody wants it on.  Until it is seen up again, no stop of before speaks against that."""
+    return replace(undecided(record), wanted=Wanted.ON)
+
+
+def turned_off(record: GuestRecord, by: StoppedBy, now: int) -> GuestRecord:
+    """It is wanted off from now on, because of that stop or of that person's word."""
+    return replace(undecided(record), wanted=Wanted.OFF, stopped_by=by, stopped_at=now)
+
+
+def stopped(record: GuestRecord, wanted: Wanted, verdict: Verdict, now: int) -> GuestRecord:
+    """It was stopped, by whomever; wanted: what comes of that.
+
+    One that did not go down by its user's will, and is wanted on all the same, is owed a start.
+    """
+    return replace(
+        undecided(record),
+        wanted=wanted,
+        stopped_by=verdict.who,
+        stopped_at=now,
+        how=verdict.how,
+        certainty=verdict.certainty,
+        taken_down=wanted is Wanted.ON and verdict.who is not StoppedBy.USER,
+    )
+
+
+def taking_down(record: GuestRecord, now: int) -> GuestRecord:
+    """A run is about to take it down for the host's sake: it owes it a start."""
+    return replace(
+        record,
+        wanted=Wanted.ON,
+        stopped_by=StoppedBy.HOST,
+        stopped_at=now,
+        how=None,
+        certainty=None,
+        taken_down=True,
+    )
+
+
+def seen_down(record: GuestRecord) -> GuestRecord:
+    """The run that was to take it down has seen it down: whatever did it, it is owed a start."""
+    return replace(record, up_boot=None)
+
+
+def went_down(record: GuestRecord, verdict: Verdict) -> GuestRecord:
+    """In which way a run took it down, as that has seen itself."""
+    return replace(record, how=verdict.how, certainty=verdict.certainty)
+
+
+def operators_word(record: GuestRecord) -> GuestRecord:
+    """The host's run took down a guest that an operator was just shutting down: it stays off."""
+    return replace(
+        record, wanted=Wanted.OFF, stopped_by=StoppedBy.OPERATOR, taken_down=False, up_boot=None
+    )
+
+
+def begins_to_settle(record: GuestRecord, boot: str) -> GuestRecord:
+    """It was turned off just now, in this boot: the host may be about to go down."""
+    return replace(record, settling=boot)
+
+
+def settled(record: GuestRecord) -> GuestRecord:
+    """The host stayed up: whoever turned the guest off meant it."""
+    return replace(record, settling=None)
+
+
+def hosts_doing(record: GuestRecord) -> GuestRecord:
+    """The host goes down so soon after its stop that it comes back."""
+    return replace(
+        record,
+        wanted=Wanted.ON,
+        stopped_by=StoppedBy.HOST,
+        certainty=Certainty.LIKELY,
+        taken_down=True,
+        up_boot=None,
+    )
+
+
+def somebodys_doing(record: GuestRecord, verdict: Verdict | None) -> GuestRecord:
+    """The host stays up after all, and so does the word of whoever stopped the guest.
+
+    verdict: what was said of that stop.
+    """
+    return replace(
+        record,
+        wanted=Wanted.OFF,
+        stopped_by=verdict.who if verdict else StoppedBy.UNKNOWN,
+        certainty=verdict.certainty if verdict else None,
+        taken_down=False,
+        up_boot=None,
+    )
+
+
+def held(record: GuestRecord, reason: str, *, for_save: bool = False) -> GuestRecord:
+    """It is never started by guestctl, until it is released."""
+    return replace(record, hold=reason, held_for_save=for_save)
+
+
+def released(record: GuestRecord) -> GuestRecord:
+    """Its hold is over."""
+    return replace(record, hold=None, held_for_save=False)
+
+
+def released_for_save(record: GuestRecord) -> GuestRecord:
+    """A hold that guestctl itself put on it because of its save is over."""
+    return released(record) if record.held_for_save else record
+
+
+def put_back(record: GuestRecord, before: GuestRecord) -> GuestRecord:
+    """What was known of it before, where nothing is known to have come of a run; holds stay."""
+    return replace(before, name=record.name, hold=record.hold, held_for_save=record.held_for_save)

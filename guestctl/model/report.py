@@ -1,81 +1,111 @@
-"""Reports of ports.py: the base of all, several in one; words that they share."""
+"""What a run tells while it goes on, as events; words that those who show them share.
+
+Whoever listens must not raise and must not block.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from .guest import GuestFacts
 from .plan import GuestPlan, Plan, Step
-from .ports import Report
-from .result import GuestResult, StepResult, Trigger
+from .result import GuestResult, RunResult, StepResult, Trigger
 
 
-class Silent:
-    """Shows nothing; the base of other reports."""
+@dataclass(frozen=True)
+class RunBegan:
+    """The plan about to be carried out; run: its number in the ledger, None without one."""
 
-    @property
-    def follows_progress(self) -> bool:
-        """See Report, as for the methods below."""
-        return False
-
-    def run_begins(self, plan: Plan, trigger: Trigger) -> None: ...
-
-    def guest_added(self, plan: GuestPlan) -> None: ...
-
-    def gets_ready(self, guest: GuestFacts, timeout: float) -> None: ...
-
-    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None: ...
-
-    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None: ...
-
-    def step_ends(self, guest: GuestFacts, result: StepResult) -> None: ...
-
-    def guest_ends(self, result: GuestResult) -> None: ...
-
-    def trouble(self, message: str) -> None: ...
+    plan: Plan
+    trigger: Trigger
+    run: int | None = None
 
 
-class Several(Silent):
-    """Hands everything on to each of some reports."""
+@dataclass(frozen=True)
+class GuestAdded:
+    """A guest turned up while the run goes on."""
 
-    def __init__(self, *reports: Report) -> None:
-        self._reports = reports
+    plan: GuestPlan
 
-    @property
-    def follows_progress(self) -> bool:
-        return any(report.follows_progress for report in self._reports)
 
-    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
-        for report in self._reports:
-            report.run_begins(plan, trigger)
+@dataclass(frozen=True)
+class GettingReady:
+    """Before its first step a guest is woken, or its other job waited for; timeout in seconds."""
 
-    def guest_added(self, plan: GuestPlan) -> None:
-        for report in self._reports:
-            report.guest_added(plan)
+    guest: GuestFacts
+    timeout: float
 
-    def gets_ready(self, guest: GuestFacts, timeout: float) -> None:
-        for report in self._reports:
-            report.gets_ready(guest, timeout)
 
-    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
-        for report in self._reports:
-            report.step_begins(guest, step, timeout)
+@dataclass(frozen=True)
+class StepBegan:
+    """A step has its turn; timeout in seconds."""
 
-    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None:
-        for report in self._reports:
-            report.progress(guest, fraction, note)
+    guest: GuestFacts
+    step: Step
+    timeout: float
 
-    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
-        for report in self._reports:
-            report.step_ends(guest, result)
 
-    def guest_ends(self, result: GuestResult) -> None:
-        for report in self._reports:
-            report.guest_ends(result)
+@dataclass(frozen=True)
+class Progress:
+    """How far the current step is, from 0 to 1, or None; note says what it waits for."""
 
-    def trouble(self, message: str) -> None:
-        for report in self._reports:
-            report.trouble(message)
+    guest: GuestFacts
+    fraction: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    """A step is over."""
+
+    guest: GuestFacts
+    result: StepResult
+
+
+@dataclass(frozen=True)
+class GuestEnded:
+    """Nothing more will be done to this guest."""
+
+    result: GuestResult
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The run is over."""
+
+    result: RunResult
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is nobody's fault in particular, such as a lost connection."""
+
+    message: str
+
+
+RunEvent = (
+    RunBegan
+    | GuestAdded
+    | GettingReady
+    | StepBegan
+    | Progress
+    | StepEnded
+    | GuestEnded
+    | RunEnded
+    | Trouble
+)
+Listener = Callable[[RunEvent], None]
+
+
+def tell_all(*listeners: Listener) -> Listener:
+    """Whoever tells this one tells each of them."""
+
+    def tell(event: RunEvent) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell
 
 
 def count_of_guests(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The world that a run acts on, and reading all its guests."""
+"""What a run acts in, and reading all its guests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ from typing import Protocol, TypeVar
 
 from ..ledger.ledger import Ledger
 from ..model.guest import DomainInfo, GuestFacts, GuestId
-from ..model.ports import ErrorKind, Hypervisor, HypervisorError, Report, Storage, WallClock, within
+from ..model.ports import (
+    READ_LIMIT,
+    ErrorKind,
+    Hypervisor,
+    HypervisorError,
+    Storage,
+    WallClock,
+    within,
+)
+from ..model.report import Listener
 
-#: For reading states and XML: quick, but for a guest whose QEMU is just being ended.
-READ_LIMIT = 30.0
 READ_AGAIN = 1.0
 _PASSING = (ErrorKind.UNREACHABLE, ErrorKind.NO_ANSWER)
 #: For looking at files: those on a network that is gone never answer.
@@ -39,18 +46,21 @@ async def _pass() -> None:
 
 @dataclass(frozen=True)
 class Context:
-    """What a run needs: hypervisors by URI, files, the ledger, the display, the boot's id.
+    """What a run acts in: hypervisors by URI, files, the ledger, who is told, the boot's id.
 
-    gate is awaited before each step that takes a guest down: it cancels a run that was cancelled.
+    checkpoint is awaited before each step that takes a guest down: it does not return once the
+    run is to be cancelled.
+    follows_progress: whether anybody wants to know how far saves are: asking slows them down.
     """
 
     hypervisors: Mapping[str, Hypervisor]
     storage: Storage
     ledger: LedgerAccess
-    report: Report
+    tell: Listener
     clock: WallClock
     boot: str
     checkpoint: Callable[[], Awaitable[None]] = _pass
+    follows_progress: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,14 +98,14 @@ async def _guests(hypervisor: Hypervisor) -> list[GuestFacts]:
 
 
 async def read_all_retrying(
-    hypervisors: Mapping[str, Hypervisor], patience: float, only: Collection[str] | None = None
+    hypervisors: Mapping[str, Hypervisor], retry_for: float, only: Collection[str] | None = None
 ) -> Inventory:
     """Read every connection; those that cannot be reached again and again, so many seconds.
 
     only: those that are worth waiting for; all, unless told.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + patience
+    end = loop.time() + retry_for
     awaited = hypervisors.keys() if only is None else only
     seen = await read_all(hypervisors)
     while loop.time() < end and any(

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestFacts, State
-from ..model.ports import ErrorKind, Hypervisor, HypervisorError, within
-from .context import READ_LIMIT
+from ..model.ports import READ_LIMIT, ErrorKind, Hypervisor, HypervisorError, within
 
 #: How often the state is re-read without an event, since a lost event must not cost a timeout.
 POLL = 5.0
@@ -29,9 +28,9 @@ class LiveGuest:
         facts: GuestFacts,
         hypervisor: Hypervisor,
         ends: float = float("inf"),
-        patience: float = RECONNECT_LIMIT,
+        retry_for: float = RECONNECT_LIMIT,
     ) -> None:
-        """patience: how long a connection that broke is tried again, until `ends` at the latest,
+        """retry_for: how long a connection that broke is tried again, until `ends` at the latest,
         on the loop's clock."""
         self.facts = facts
         self.hypervisor = hypervisor
@@ -43,7 +42,7 @@ class LiveGuest:
         self.given_up = False
         #: Told once when a connection that broke is about to be tried again.
         self.on_lost: Callable[[HypervisorError], None] = lambda _: None
-        self._ends, self._patience = ends, patience
+        self._ends, self._retry_for = ends, retry_for
         self._lost_since: float | None = None
         self._news = asyncio.Event()
 
@@ -87,7 +86,7 @@ class LiveGuest:
         if self._lost_since is None:
             self._lost_since = now
             self.on_lost(error)
-        self.given_up = now >= min(self._lost_since + self._patience, self._ends)
+        self.given_up = now >= min(self._lost_since + self._retry_for, self._ends)
         return self.given_up
 
     async def _look(self) -> GuestFacts | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -11,17 +12,19 @@ from typing import NamedTuple
 from ..config.config import Config
 from ..decisions.plan import plan_missing, plan_restore
 from ..decisions.policy import Policy, resolve
+from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind
 from ..model.record import GuestRecord
+from ..model.report import GuestAdded, GuestEnded, RunBegan, Trouble
 from ..model.result import GuestResult, RunResult, Trigger
-from . import run as runs
 from .bring_up import BringUp
 from .context import Context, Inventory, with_domain_info
 from .live_guest import LiveGuest
-from .run import Run
+from .reconcile import knows_nothing, take_notice
+from .run import Run, deadline_of, interruptible, record_note
 from .save_check import with_image
 
 
@@ -40,7 +43,7 @@ async def restore(
     context: Context,
     config: Config,
     trigger: Trigger,
-    seen: Inventory,
+    inventory: Inventory,
     named: frozenset[GuestId] | None = None,
     decision: SaveDecision | None = None,
     autostart: Collection[str] = (),
@@ -51,32 +54,41 @@ async def restore(
     decision: what a person decided about the saves of the guests named.
     autostart: connections whose guests with libvirt's autostart flag are started as well, unless
     somebody turned them off.
-    words: what is said about why.
+    note: what is said about why.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
-    noticed = await runs.take_notice(context, seen)
-    known = noticed or {}
-    if noticed is None and named is None:
-        seen = runs.without_ledger(seen)
+    records, remembers = await take_notice(context, inventory.guests)
+    if not remembers and named is None:
+        inventory = knows_nothing(inventory)
     request = Request(named, decision, autostart)
-    busy = [g for g in seen.guests if g.saving and (named is None or g.id in named)]
-    settled = [guest for guest in seen.guests if guest not in busy]
-    plan = await _plan(context, config, settled, known, request)
+    busy = [g for g in inventory.guests if g.saving and (named is None or g.id in named)]
+    free = [guest for guest in inventory.guests if guest not in busy]
+    plan = await _plan(context, config, free, records, request)
     if named is None:
-        mine = [guest for guest in known.values() if guest.id.uri in context.hypervisors]
-        missing = plan_missing(seen.guests, mine, seen.lost)
+        mine = [record for record in records.values() if record.id.uri in context.hypervisors]
+        missing = plan_missing(inventory.guests, mine, inventory.lost)
         plan = Plan(plan.kind, plan.guests + missing)
-    run = await runs.begin(context, config, RunKind.RESTORE, trigger)
-    await runs.write_note(context, note, plan)
-    context.report.run_begins(plan, trigger)
-    return await _Restore(run, seen, request).carry_out(plan, busy)
+    run = await _begin(context, config, trigger, note, plan)
+    context.tell(RunBegan(plan, trigger, run.number))
+    return await _Restore(run, inventory, request).carry_out(plan, busy)
+
+
+async def _begin(
+    context: Context, config: Config, trigger: Trigger, note: Note | None, plan: Plan
+) -> Run:
+    def begin(ledger: Ledger) -> int:
+        record_note(ledger, note, plan)
+        return ledger.runs.begin(RunKind.RESTORE, trigger, context.boot)
+
+    number = await context.ledger(begin, None)
+    return Run(context, config, RunKind.RESTORE, trigger, number, deadline_of(config, None))
 
 
 async def _plan(
     context: Context,
     config: Config,
-    seen: Iterable[GuestFacts],
-    known: Mapping[GuestId, GuestRecord],
+    guests: Iterable[GuestFacts],
+    records: Mapping[GuestId, GuestRecord],
     request: Request,
 ) -> Plan:
     """The plan, with the XML of the guests that it would start looked at as well."""
@@ -85,12 +97,12 @@ async def _plan(
         return resolve(config, guest)
 
     def plan(guests: Iterable[GuestFacts]) -> Plan:
-        return plan_restore(guests, known, policy, context.boot, *request)
+        return plan_restore(guests, records, policy, context.boot, *request)
 
-    to_start = [p.guest for p in plan(seen).guests if p.outcome is None]
+    to_start = [p.guest for p in plan(guests).guests if p.outcome is None]
     with_xml = await with_domain_info(context.hypervisors, to_start)
     read = {guest.id: await with_image(context.storage, guest) for guest in with_xml}
-    made = plan(read.get(guest.id, guest) for guest in seen)
+    made = plan(read.get(guest.id, guest) for guest in guests)
     return replace(made, guests=tuple(map(_refuse_unread, made.guests)))
 
 
@@ -103,21 +115,19 @@ def _refuse_unread(plan: GuestPlan) -> GuestPlan:
 
 
 class _Restore:
-    def __init__(self, run: Run, seen: Inventory, request: Request) -> None:
+    def __init__(self, run: Run, inventory: Inventory, request: Request) -> None:
         self._run = run
         self._context = run.context
-        self._seen = seen
+        self._inventory = inventory
         self._request = request
-        self._turn = asyncio.Lock()
-        self._delay = 0.0
-        self._slots = asyncio.Semaphore(run.config.boot.parallel)
+        self._turns = _Turns(run.config.boot.parallel)
         self._results: list[GuestResult] = []
 
     async def carry_out(self, plan: Plan, busy: Iterable[GuestFacts]) -> RunResult:
         """busy: those that are just being saved, by a run that was killed or by others."""
-        interrupted = await runs.interruptible(self._start_all(plan, busy))
-        lost = self._seen.lost_reasons
-        return await runs.end(self._run, self._results, lost, interrupted=interrupted)
+        interrupted = await interruptible(self._start_all(plan, busy))
+        lost = self._inventory.lost_reasons
+        return await self._run.end(self._results, lost, interrupted=interrupted)
 
     async def _start_all(self, plan: Plan, busy: Iterable[GuestFacts]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -132,66 +142,66 @@ class _Restore:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - a fault with one guest must not end the others
-            self._context.report.trouble(f"internal error: {error!r}")
+            self._context.tell(Trouble(f"internal error: {error!r}"))
             reason = f"internal error: {error!r}"
             self._done(GuestResult(guest.id, guest.name, Outcome.FAILED, reason=reason))
 
     async def _carry_out(self, plan: GuestPlan) -> None:
         if plan.outcome is None:
-            await self._bring_up(plan)
+            bring_up = BringUp(self._run, plan, self._request.decision)
+            delay = self._run.policy(plan.guest).boot.start_delay
+            self._done(await bring_up.carry_out(self._turns.turn(delay)))
         else:
-            self._done(await self._skip(plan))
+            self._done(await self._skip(plan.guest, plan.outcome, plan.reason))
 
     async def _after_its_save(self, guest: GuestFacts) -> None:
         """What is wanted of it can be told once the save has ended."""
-        self._context.report.trouble(f"{guest.name}: waiting for its save to end")
+        self._context.tell(Trouble(f"{guest.name}: waiting for its save to end"))
         live = LiveGuest(guest, self._context.hypervisors[guest.id.uri])
         limit = self._run.policy(guest).shutdown.save_timeout
         ended = await live.wait_until(lambda facts: facts is None or not facts.saving, limit)
         if not live.facts.saving:
             await self._bring_back(live.facts)
         elif ended:
-            await self._give_up(guest, Outcome.GONE, "it was undefined meanwhile")
+            self._done(await self._skip(guest, Outcome.GONE, "it was undefined meanwhile"))
         else:
-            await runs.take_notice(self._context, Inventory((guest,), {}))
-            await self._give_up(guest, Outcome.UNKNOWN, "its save has not ended yet")
-
-    async def _give_up(self, guest: GuestFacts, outcome: Outcome, reason: str) -> None:
-        self._done(await self._skip(GuestPlan(guest, outcome=outcome, reason=reason)))
+            await take_notice(self._context, [guest])
+            self._done(await self._skip(guest, Outcome.UNKNOWN, "its save has not ended yet"))
 
     async def _bring_back(self, guest: GuestFacts) -> None:
-        now = Inventory((guest,), {})
-        known = await runs.take_notice(self._context, now) or {}
-        plan = await _plan(self._context, self._run.config, now.guests, known, self._request)
+        records, _ = await take_notice(self._context, [guest])
+        plan = await _plan(self._context, self._run.config, [guest], records, self._request)
         for guest_plan in plan.guests:
-            self._context.report.guest_added(guest_plan)
+            self._context.tell(GuestAdded(guest_plan))
             await self._carry_out(guest_plan)
 
-    async def _bring_up(self, plan: GuestPlan) -> None:
-        bring_up = BringUp(self._run, plan, self._request.decision)
-        if await bring_up.prepare():
-            await self._wait_for_turn(self._run.policy(plan.guest).boot.start_delay)
-            try:
-                if await bring_up.look_again():
-                    await bring_up.start()
-            finally:
-                self._slots.release()
-        self._done(await bring_up.finish())
-
-    async def _wait_for_turn(self, delay: float) -> None:
-        """One after another as slots get free, each `start-delay` after the one before."""
-        async with self._turn:
-            await asyncio.sleep(self._delay)
-            await self._slots.acquire()
-            self._delay = delay
-
-    async def _skip(self, plan: GuestPlan) -> GuestResult:
-        assert plan.outcome is not None
-        guest = plan.guest
-        result = GuestResult(guest.id, guest.name, plan.outcome, reason=plan.reason)
+    async def _skip(self, guest: GuestFacts, outcome: Outcome, reason: str) -> GuestResult:
+        result = GuestResult(guest.id, guest.name, outcome, reason=reason)
         await self._context.ledger(lambda ledger: self._run.record_end(ledger, result), None)
         return result
 
     def _done(self, result: GuestResult) -> None:
         self._results.append(result)
-        self._context.report.guest_ends(result)
+        self._context.tell(GuestEnded(result))
+
+
+class _Turns:
+    """Guests are started one after another as slots get free, each `start-delay` after the one
+    before."""
+
+    def __init__(self, parallel: int) -> None:
+        self._next = asyncio.Lock()
+        self._slots = asyncio.Semaphore(parallel)
+        self._delay = 0.0
+
+    @contextlib.asynccontextmanager
+    async def turn(self, delay: float) -> AsyncIterator[None]:
+        """Wait for a turn; delay: for how many seconds the next has to wait after it began."""
+        async with self._next:
+            await asyncio.sleep(self._delay)
+            await self._slots.acquire()
+            self._delay = delay
+        try:
+            yield
+        finally:
+            self._slots.release()

@@ -20,10 +20,10 @@ class SaveStamps(NamedTuple):
     """What is remembered of a save, as text of staleness.py; None for what is not known."""
 
     image: str | None
-    stamps: str | None
+    disks: str | None
 
 
-async def take(storage: Storage, guest: GuestFacts) -> SaveStamps:
+async def stamp(storage: Storage, guest: GuestFacts) -> SaveStamps:
     """Stamp the image and the disks of a guest that was just saved, and whose QEMU has ended."""
     return SaveStamps(await image_text(storage, guest), await _disks_text(storage, guest))
 
@@ -75,7 +75,7 @@ async def _folder(storage: Storage, guest: GuestFacts) -> Stamp | None:
 
 
 async def look_for_save(
-    storage: Storage, guest: GuestFacts, saves: Sequence[PastSave], patience: float
+    storage: Storage, guest: GuestFacts, saves: Sequence[PastSave], wait: float
 ) -> Found | None:
     """Where is the save that a guest without one should have?  None: it should have none.
 
@@ -86,7 +86,7 @@ async def look_for_save(
     if folder is None:
         return None
     loop = asyncio.get_running_loop()
-    end = loop.time() + patience
+    end = loop.time() + wait
     while True:
         found = await _look_once(storage, guest, folder)
         if found is not Found.UNREADABLE or loop.time() >= end:
@@ -111,14 +111,14 @@ async def _look_once(storage: Storage, guest: GuestFacts, was: Stamp) -> Found:
 
 
 async def examine(
-    storage: Storage, guest: GuestFacts, saves: Sequence[PastSave], boot: str, patience: float
+    storage: Storage, guest: GuestFacts, saves: Sequence[PastSave], boot: str, wait: float
 ) -> Comparison:
     """Whether the guest's save is still true; waits for files that are not there yet.
 
-    saves: what the ledger knows of its saves, newest first; patience in seconds.
+    saves: what the ledger knows of its saves, newest first; wait in seconds.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + patience
+    end = loop.time() + wait
     while True:
         found = await _examine_once(storage, guest, saves, boot)
         if found.truth is not Truth.NOT_THERE or loop.time() >= end:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..config.settings import Shutdown
+from ..decisions.budget import ENDING
 from ..model.event import Job, JobKind
 from ..model.guest import GuestFacts, State
 from ..model.options import Method
@@ -22,7 +23,6 @@ from ..model.ports import ErrorKind, HypervisorError, within
 from ..model.result import StepEnd
 from ..model.units import show_duration
 from .live_guest import LiveGuest, is_down
-from .run import ENDING
 
 #: For requests that a guest's QEMU or agent has to answer; libvirt's own limit for the state
 #: change lock is 30 s.
@@ -40,7 +40,7 @@ SAVE_ENDING = 5.0
 _NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
 
 
-class Progress:
+class StepProgress:
     """Shows how far a guest's step is.
 
     polls is shared by all guests of a run; wanted tells whether anybody looks.
@@ -82,7 +82,9 @@ def longest_wait(policy: Shutdown) -> float:
     return max(policy.save_timeout, policy.job_timeout) + 2 * CALL_LIMIT + ENDING + WAKE_LIMIT
 
 
-async def make_ready(live: LiveGuest, policy: Shutdown, limit: float, progress: Progress) -> str:
+async def make_ready(
+    live: LiveGuest, policy: Shutdown, limit: float, progress: StepProgress
+) -> str:
     """Wake a guest that is suspended to RAM, and wait for or abort its other job.
 
     Returns what was done, for the trail.  Never fails: what stands in the way, also when the
@@ -113,7 +115,9 @@ def _is_awake(facts: GuestFacts | None) -> bool:
     return facts is None or facts.state is not State.PMSUSPENDED
 
 
-async def _end_other_job(live: LiveGuest, policy: Shutdown, time: float, progress: Progress) -> str:
+async def _end_other_job(
+    live: LiveGuest, policy: Shutdown, time: float, progress: StepProgress
+) -> str:
     """Wait for another job, at most job-timeout (a save: save-timeout), then abort it."""
     job = await _job(live)
     if job is None:
@@ -139,7 +143,7 @@ async def _job(live: LiveGuest) -> Job | None:
         return None
 
 
-async def _job_over(live: LiveGuest, limit: float, progress: Progress) -> bool:
+async def _job_over(live: LiveGuest, limit: float, progress: StepProgress) -> bool:
     loop = asyncio.get_running_loop()
     end = loop.time() + limit
     while (job := await _job(live)) is not None:
@@ -150,7 +154,7 @@ async def _job_over(live: LiveGuest, limit: float, progress: Progress) -> bool:
     return True
 
 
-async def save(live: LiveGuest, policy: Shutdown, limit: Limit, progress: Progress) -> str:
+async def save(live: LiveGuest, policy: Shutdown, limit: Limit, progress: StepProgress) -> str:
     """Managed save; aborted when the limit comes or the run is cancelled."""
     call = asyncio.ensure_future(live.hypervisor.save(live.uuid, bypass_cache=policy.bypass_cache))
     follower = asyncio.create_task(_follow_save(live, progress))
@@ -168,7 +172,7 @@ async def save(live: LiveGuest, policy: Shutdown, limit: Limit, progress: Progre
     return ""
 
 
-async def _follow_save(live: LiveGuest, progress: Progress) -> None:
+async def _follow_save(live: LiveGuest, progress: StepProgress) -> None:
     while progress.wanted:
         await asyncio.sleep(PROGRESS_INTERVAL)
         async with progress.polls:
@@ -205,7 +209,7 @@ async def _keep_aborting(live: LiveGuest) -> None:
         await asyncio.sleep(ABORT_INTERVAL)
 
 
-async def shutdown(live: LiveGuest, policy: Shutdown, limit: Limit, progress: Progress) -> str:
+async def shutdown(live: LiveGuest, policy: Shutdown, limit: Limit, progress: StepProgress) -> str:
     """Ask the guest to shut down, again and again, until it is down."""
     end = asyncio.get_running_loop().time() + limit.step
     remark = await _unpause(live, min(CALL_LIMIT, limit.step))
@@ -238,7 +242,9 @@ async def _unpause(live: LiveGuest, limit: float) -> str:
 class _Requests:
     """Asks one guest to shut down by the methods of its policy, and counts."""
 
-    def __init__(self, live: LiveGuest, methods: tuple[Method, ...], progress: Progress) -> None:
+    def __init__(
+        self, live: LiveGuest, methods: tuple[Method, ...], progress: StepProgress
+    ) -> None:
         self._live = live
         self._methods = methods
         self._progress = progress
@@ -301,7 +307,7 @@ def is_refusal(error: str) -> bool:
     return any(note in error.lower() for note in _REFUSALS)
 
 
-async def poweroff(live: LiveGuest, policy: Shutdown, limit: Limit, progress: Progress) -> str:
+async def poweroff(live: LiveGuest, policy: Shutdown, limit: Limit, progress: StepProgress) -> str:
     """Pull the plug."""
     end = asyncio.get_running_loop().time() + limit.step
     await within(limit.step, live.hypervisor.poweroff(live.uuid))

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import NamedTuple
 
 from ..config.config import Config
-from ..host.locks import ASKED_LIMIT, is_held, run_lock_of_service
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
+from ..model.history import Note, PastRun
 from ..model.plan import RunKind
-from ..model.record import GuestRecord, Wanted
+from ..model.ports import READ_LIMIT, RunLock
+from ..model.record import GuestRecord, Wanted, operators_word
 from ..model.result import RunResult, Trigger
-from ..runs.context import READ_LIMIT, Context, read_all_retrying
+from ..runs.context import Context, read_all, read_all_retrying
 from ..runs.preserve import preserve
-from . import settling
-from .log_fields import REASON, RUN, RUN_KIND, URI
+from .settling import host_goes_down, settle_old
 from .stop_timeout import StopTimeout
 
-logger = logging.getLogger(__name__)
-
 #: How long an unreachable libvirtd is waited for, where guests may be up.
-RETRY_FOR = 60.0
-#: How long a run of an operator may go on once the host goes down.
-OPERATOR = 30.0
+LIBVIRTD = 60.0
+#: How long a run of an operator may go on once the host goes down, and how long it may then take
+#: to end.
+OPERATOR, ASKED = 30.0, 20.0
 #: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=), whatever
 #: else systemd is told; a run ends well before.
 FORCED, MOST = 30 * 60.0, 27 * 60.0
@@ -37,111 +36,138 @@ LEDGER_LIMIT = 20.0
 #: A run that is begun late still has so many seconds.
 LEAST = 10.0
 
+WHAT = "guestctl, as the host goes down"
+OPERATORS_WORD = Note(
+    "guestctl:settle", "it stays down: an operator was shutting it down as the host went down"
+)
 
-@dataclass(frozen=True)
-class HostStop:
-    """One such run.
+
+class Situation(NamedTuple):
+    """What the ledger says as the host goes down.
 
     awaited: connections that are waited for if they cannot be reached: guests may be up there.
     spent: seconds since the host began to go down, used up by an earlier attempt.
-    up: who was up when the host began to go down, as far as somebody watched.
+    doomed: whom an operator is just shutting down: the host's end is not the reason.
     """
 
-    context: Context
-    config: Config
-    patience: StopTimeout
     awaited: frozenset[str]
-    spent: float = 0.0
-    up: frozenset[GuestId] = frozenset()
-
-    async def under_lock(self, state: Path, what: str) -> RunResult:
-        """Take over from any other run, and carry it out."""
-        begun = asyncio.get_running_loop().time() - self.spent
-        async with self.patience.asking(), contextlib.AsyncExitStack() as held:
-            doomed = await self._settle(operator_is_at_work=is_held(state))
-            with self.patience.phase("waiting for another run", OPERATOR + ASKED_LIMIT + 5):
-                lock = run_lock_of_service(state, what, logger.warning, timeout=OPERATOR, ask=True)
-                await held.enter_async_context(lock)
-            result = await self._carry_out(begun)
-            await self._keep_word(doomed)
-            return result
-
-    async def _settle(self, *, operator_is_at_work: bool) -> set[GuestId]:
-        """At once, since waiting for what comes next may take longer than the settle time.
-
-        Whom an operator is just shutting down: the host's end is not the reason.
-        """
-        boot, kind = self.context.boot, RunKind.SHUTDOWN
-        nobody: set[GuestId] = set()
-
-        def settle(ledger: Ledger) -> set[GuestId]:
-            settling.host_goes_down(ledger, boot)
-            return ledger.hands.held(boot, kind) if operator_is_at_work else nobody
-
-        with self.patience.phase("the host goes down", LEDGER_LIMIT):
-            return await self.context.ledger(settle, nobody)
-
-    async def _keep_word(self, doomed: set[GuestId]) -> None:
-        def write(ledger: Ledger) -> None:
-            for guest in doomed:
-                ledger.operators_word_goes(guest)
-                text = "it stays down: an operator was shutting it down as the host went down"
-                ledger.trail.add(guest, settling.SOURCE, text)
-
-        await self.context.ledger(write, None)
-
-    async def _carry_out(self, begun: float) -> RunResult:
-        context, up = self.context, self.up
-        limit = RETRY_FOR + 2 * READ_LIMIT + LEDGER_LIMIT
-        with self.patience.phase("reading the guests", limit):
-            seen = await read_all_retrying(context.hypervisors, RETRY_FOR, self.awaited)
-            await context.ledger(
-                lambda ledger: settling.stopped_at_the_door(ledger, seen.guests, up, context.boot),
-                None,
-            )
-        self.patience.allow(PLANNING)
-        config, trigger = self._within_limits(), Trigger.HOST_STOP
-        return await preserve(context, config, RunKind.PRESERVE, trigger, seen, begun=begun)
-
-    def _within_limits(self) -> Config:
-        shutdown = self.config.shutdown
-        deadline = max(min(shutdown.deadline, MOST), self.spent + LEAST)
-        return replace(self.config, shutdown=replace(shutdown, deadline=deadline))
+    spent: float
+    doomed: frozenset[GuestId]
 
 
 async def host_stop(
-    context: Context, config: Config, patience: StopTimeout, up: frozenset[GuestId] = frozenset()
-) -> HostStop:
-    """What is to be done now that the host goes down, with what was begun before taken in."""
+    context: Context,
+    config: Config,
+    stop_timeout: StopTimeout,
+    lock: RunLock,
+    up: frozenset[GuestId] = frozenset(),
+) -> RunResult:
+    """Take everybody to safety, whatever was begun before, and whoever has the run lock.
+
+    up: who was up when the host began to go down, as far as somebody watched.
+    """
+    begun = asyncio.get_running_loop().time()
+    async with stop_timeout.asking(), contextlib.AsyncExitStack() as held:
+        with stop_timeout.phase("the host goes down", LEDGER_LIMIT):
+            situation = await _begin(context, lock, up)
+        with stop_timeout.phase("waiting for another run", OPERATOR + ASKED + 5):
+            await held.enter_async_context(lock.hold(WHAT, OPERATOR, ask=True))
+        stop = _HostStop(context, config, stop_timeout, situation, up)
+        return await stop.carry_out(begun - situation.spent)
+
+
+async def _begin(context: Context, lock: RunLock, up: Collection[GuestId]) -> Situation:
+    """At once, since waiting for what comes next may take longer than the settle time."""
+    operator_is_at_work = lock.is_held()
     everywhere = frozenset(context.hypervisors)
-    awaited, spent = await context.ledger(lambda ledger: _look(ledger, context), (everywhere, 0.0))
-    return HostStop(context, config, patience, awaited | {guest.uri for guest in up}, spent, up)
+
+    def begin(ledger: Ledger) -> Situation:
+        host_goes_down(ledger, context.boot)
+        shutdown = RunKind.SHUTDOWN
+        doomed = ledger.runs.in_hand(context.boot, shutdown) if operator_is_at_work else ()
+        return _situation(ledger, context, frozenset(doomed))
+
+    nothing = Situation(everywhere, 0.0, frozenset())
+    found = await context.ledger(begin, nothing)
+    return found._replace(awaited=found.awaited | {guest.uri for guest in up})
 
 
-def _look(ledger: Ledger, context: Context) -> tuple[frozenset[str], float]:
-    """Where somebody may be up, and how long the host has been going down already."""
-    earlier = ledger.host_stop(context.boot)
+def _situation(ledger: Ledger, context: Context, doomed: frozenset[GuestId]) -> Situation:
+    earlier = ledger.runs.host_stop(context.boot)
     cut_off = earlier is not None and earlier.ended is None
-    known = ledger.guests().values()
-    may_be_up = frozenset(k.id.uri for k in known if _may_be_up(k, context.boot, cut_off=cut_off))
-    if earlier is None:
-        return may_be_up, 0.0
-    since = (context.clock() - earlier.begun) / 1e9
-    # Longer ago than any stop of a host can take, it was another, which did not come about.
-    spent = since if 0.0 <= since <= FORCED else 0.0
-    return may_be_up, spent
+    boot, records = context.boot, ledger.guests().values()
+    awaited = frozenset(r.id.uri for r in records if _may_be_up(r, boot, cut_off=cut_off))
+    return Situation(awaited, _spent(earlier, ledger.now()), doomed)
 
 
-def _may_be_up(known: GuestRecord, boot: str, *, cut_off: bool) -> bool:
+def _may_be_up(record: GuestRecord, boot: str, *, cut_off: bool) -> bool:
     """Whether a guest was up in this boot, and no run is known to have taken it down since."""
-    was_up = known.wanted is Wanted.ON and known.up_boot == boot
-    return was_up and (cut_off or not known.taken_down)
+    was_up = record.wanted is Wanted.ON and record.up_boot == boot
+    return was_up and (cut_off or not record.taken_down)
 
 
-def tell(result: RunResult) -> None:
-    """How a run of the service ended, in the journal."""
-    for uri, reason in result.lost.items():
-        text = f"cannot read the guests of {uri}: {reason}; they stay wanted as they were"
-        logger.error(text, extra={URI: uri, REASON: reason})
-    end = "ended well" if result.ok else "ended, and not all is well"
-    logger.info(f"{result.kind} {end}", extra={RUN: result.run, RUN_KIND: result.kind})
+def _spent(earlier: PastRun | None, now: int) -> float:
+    since = (now - earlier.begun) / 1e9 if earlier else 0.0
+    # Longer ago than any stop of a host can take, it was another, which did not come about.
+    return since if 0.0 <= since <= FORCED else 0.0
+
+
+@dataclass(frozen=True)
+class _HostStop:
+    context: Context
+    config: Config
+    stop_timeout: StopTimeout
+    situation: Situation
+    up: frozenset[GuestId]
+
+    async def carry_out(self, begun: float) -> RunResult:
+        context = self.context
+        limit = LIBVIRTD + 2 * READ_LIMIT + LEDGER_LIMIT
+        with self.stop_timeout.phase("reading the guests", limit):
+            inventory = await read_all_retrying(
+                context.hypervisors, LIBVIRTD, self.situation.awaited
+            )
+        self.stop_timeout.allow(PLANNING)
+        config, kind, trigger = self._within_limits(), RunKind.PRESERVE, Trigger.HOST_STOP
+        result = await preserve(context, config, kind, trigger, inventory, begun=begun, up=self.up)
+        if self.situation.doomed:
+            await context.ledger(self._keep_word, None)
+        return result
+
+    def _within_limits(self) -> Config:
+        shutdown = self.config.shutdown
+        deadline = max(min(shutdown.deadline, MOST), self.situation.spent + LEAST)
+        return replace(self.config, shutdown=replace(shutdown, deadline=deadline))
+
+    def _keep_word(self, ledger: Ledger) -> None:
+        for guest in self.situation.doomed:
+            ledger.change(guest, operators_word)
+            ledger.trail.add(guest, *OPERATORS_WORD)
+
+
+async def finish(
+    context: Context, config: Config, stop_timeout: StopTimeout, lock: RunLock
+) -> RunResult | None:
+    """For whoever comes after the service: finish what it began, or could not begin.
+
+    None when nothing is left to do.
+    """
+    earlier = await context.ledger(lambda ledger: _look(ledger, context.boot, config), None)
+    if earlier and earlier.ended and await _everybody_is_down(context):
+        await context.ledger(lambda ledger: host_goes_down(ledger, context.boot), None)
+        return None
+    return await host_stop(context, config, stop_timeout, lock)
+
+
+def _look(ledger: Ledger, boot: str, config: Config) -> PastRun | None:
+    """The run of before for the host's stop; stops that nobody was there to settle are settled."""
+    earlier = ledger.runs.host_stop(boot)
+    # Those that had settled when it began have been dealt with.
+    if earlier is None:
+        settle_old(ledger, boot, config.shutdown.settle)
+    return earlier
+
+
+async def _everybody_is_down(context: Context) -> bool:
+    inventory = await read_all(context.hypervisors)
+    return not inventory.lost and all(guest.down for guest in inventory.guests)

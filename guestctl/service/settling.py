@@ -1,76 +1,115 @@
-"""Stops that the host's own end explains, if it comes soon enough ([shutdown] settle)."""
+"""Stops that settle: what the host's end makes of them, and what its staying up does.
+
+decisions/settling.py has the rules; here is when they are applied.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import asyncio
+import logging
 
-from ..decisions.wanted import desired
+from ..decisions import settling
 from ..ledger.ledger import Ledger
-from ..model.guest import GuestFacts, GuestId
-from ..model.record import GuestRecord, Wanted
-from ..model.stop import StoppedBy
+from ..model.record import GuestRecord, settled
+from .log_fields import REASON, of_guest
+from .state import ServiceState
+from .waiting import end_all
 
-SOURCE = "guestctl:settle"
+logger = logging.getLogger(__name__)
+
+#: Until a stop that could not be written down as meant is tried again.
+AGAIN = 60.0
 
 
 def host_goes_down(ledger: Ledger, boot: str) -> None:
     """Guests that somebody stopped just before come back: it was the host's doing."""
-    for known in ledger.unsettled(boot):
-        if known.wanted is Wanted.OFF:
-            ledger.was_hosts_doing(known.id)
-            text = "it comes back: the host went down just after its stop"
-            ledger.trail.add(known.id, SOURCE, text)
+    for record in ledger.settling(boot):
+        if update := settling.host_goes_down(record):
+            ledger.apply(update)
 
 
 def host_stays_up_after_all(ledger: Ledger, boot: str) -> None:
     """The shutdown was cancelled: those guests were stopped by somebody, and stay down."""
-    for known in ledger.unsettled(boot):
-        if known.wanted is Wanted.ON and known.taken_down:
-            ledger.was_not_hosts_doing(known.id)
-            ledger.trail.add(known.id, SOURCE, "it stays down: the host did not go down after all")
+    for record in ledger.settling(boot):
+        if update := settling.host_stays_up(record, ledger.trail.newest_verdict(record.id)):
+            ledger.apply(update)
 
 
-def stopped_at_the_door(
-    ledger: Ledger, seen: Iterable[GuestFacts], up: Collection[GuestId], boot: str
-) -> None:
-    """The same for guests that were up when the host began to go down, and were then found off.
-
-    Nobody but the run has noticed their stops yet.
-    """
-    for guest in seen:
-        known = ledger.guest(guest.id)
-        found = desired(known, guest, boot)
-        if found.verdict is None or found.wanted is Wanted.ON or guest.id not in up:
-            continue
-        if found.stopped_by is not StoppedBy.MOVED:
-            # Should the shutdown be cancelled, it was somebody's doing after all.
-            ledger.judge(guest, found.wanted, found.verdict)
-            ledger.unsettle(guest.id, boot)
-            ledger.was_hosts_doing(guest.id)
-            ledger.trail.add(guest.id, SOURCE, "it comes back: it stopped as the host went down")
+def host_stayed_up(ledger: Ledger, stopped: GuestRecord) -> None:
+    """The settle time of this stop is over."""
+    record = ledger.guest(stopped.id)
+    if record is None:
+        return
+    if (record.settling, record.stopped_at) == (stopped.settling, stopped.stopped_at):
+        ledger.put(settling.time_is_over(record, ledger.trail.newest_verdict(record.id)))
 
 
-def host_stayed_up(ledger: Ledger, known: GuestRecord) -> None:
-    """The settle time is over: whoever stopped the guest meant it."""
-    now = ledger.guest(known.id)
-    if now and (now.unsettled, now.stopped_at) == (known.unsettled, known.stopped_at):
-        if now.wanted is Wanted.ON and now.taken_down:
-            # A shutdown that is cancelled, and whose run is just being ended, had made it so.
-            ledger.was_not_hosts_doing(known.id)
-        ledger.settle(known.id)
-
-
-def settle_old(ledger: Ledger, boot: str, settle: float, now: int) -> None:
-    """The same for all stops that are older; settle in seconds, now in nanoseconds.
+def settle_old(ledger: Ledger, boot: str, settle: float) -> None:
+    """The same for all stops that are older than settle seconds.
 
     For when nobody was there at the right time: goes by the time of day.
     """
-    for known in ledger.unsettled(boot):
-        if remaining(known, settle, now) <= 0:
-            ledger.settle(known.id)
+    for record in ledger.settling(boot):
+        if settling.remaining(record, settle, ledger.now()) <= 0:
+            ledger.change(record.id, settled)
 
 
-def remaining(known: GuestRecord, settle: float, now: int) -> float:
-    """Seconds until a stop is settled; all of them when the clock was set back since."""
-    since = (now - (known.stopped_at or 0)) / 1e9
-    return settle - max(0.0, since)
+class Settling:
+    """Waits, for each guest that was stopped, until that has settled.
+
+    host_goes_down: set while that is so: nobody's stop settles then.
+    """
+
+    def __init__(self, state: ServiceState) -> None:
+        self._state = state
+        self._waiting: set[asyncio.Task[None]] = set()
+        self.host_goes_down = False
+
+    def begin(self, record: GuestRecord) -> None:
+        """The guest was stopped just now."""
+        reason = "wanted off, unless the host goes down within [shutdown] settle"
+        say_stopped(record, reason)
+        waiting = asyncio.create_task(self._wait(record))
+        self._waiting.add(waiting)
+        waiting.add_done_callback(self._waiting.discard)
+
+    async def take_up(self) -> None:
+        """Those whose settle time an earlier process of the service has begun."""
+        nobody: list[GuestRecord] = []
+        boot = self._state.boot
+        records = await self._state.context.ledger(lambda ledger: ledger.settling(boot), nobody)
+        for record in records:
+            self.begin(record)
+
+    async def take_back(self) -> None:
+        """The host did not go down after all: stops of before are somebody's again."""
+        boot = self._state.boot
+        await self._state.context.ledger(lambda ledger: host_stays_up_after_all(ledger, boot), None)
+        await self.take_up()
+
+    async def _wait(self, record: GuestRecord) -> None:
+        state = self._state
+        if not self.host_goes_down:
+            limit = state.config.shutdown.settle
+            await asyncio.sleep(settling.remaining(record, limit, state.context.clock()))
+        while True:
+            if await state.context.ledger(lambda ledger: self._write(ledger, record), False):
+                return
+            await asyncio.sleep(AGAIN)
+
+    def _write(self, ledger: Ledger, record: GuestRecord) -> bool:
+        if self.host_goes_down:
+            host_goes_down(ledger, self._state.boot)
+        else:
+            host_stayed_up(ledger, record)
+        return True
+
+    async def close(self) -> None:
+        """Wait for nobody any more; the next process takes them up."""
+        await end_all(self._waiting)
+
+
+def say_stopped(record: GuestRecord, reason: str) -> None:
+    """In the journal."""
+    extra = {**of_guest(record.name, record.id), REASON: reason}
+    logger.info("%s: stopped by %s", record.name, record.stopped_by, extra=extra)

@@ -1,4 +1,4 @@
-"""How long systemd is asked to be patient: while, and only while, some step is in its time.
+"""More time for a stop: asked for while, and only while, some step is in its time.
 
 A stop of a unit ends after TimeoutStopSec=, however busy it is, unless it asks for more by
 EXTEND_TIMEOUT_USEC= (sd_notify(3)); the new end is the later of the old one and now + value.
@@ -11,11 +11,18 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
+from ..decisions.budget import ENDING
 from ..model.guest import GuestFacts, GuestId
-from ..model.plan import GuestPlan, Plan, Step
-from ..model.report import Silent, names
-from ..model.result import GuestResult, StepResult, Trigger
-from ..runs.run import ENDING
+from ..model.report import (
+    GettingReady,
+    GuestAdded,
+    GuestEnded,
+    RunBegan,
+    RunEvent,
+    StepBegan,
+    StepEnded,
+    names,
+)
 
 #: How often systemd is asked, and for how much more: well beyond the next time of asking.
 INTERVAL, EXTENSION = 5.0, 20.0
@@ -33,8 +40,12 @@ class _Activity:
     ends: float
 
 
-class StopTimeout(Silent):
-    """A Report that knows whether some step is still inside its own deadline."""
+#: After these, something else begins.
+_GOES_ON = (RunBegan, GuestAdded, StepEnded, GuestEnded)
+
+
+class StopTimeout:
+    """Listens to a run, and knows whether some step is still inside its own deadline."""
 
     def __init__(self, extend: Callable[[float], object], status: Callable[[str], object]) -> None:
         """extend is given seconds, and status the line that `systemctl status` shows."""
@@ -96,30 +107,23 @@ class StopTimeout(Silent):
         """What comes next, until a step begins, may take so long."""
         self._between_ends = asyncio.get_running_loop().time() + seconds
 
-    def _goes_on(self) -> None:
-        self.allow(BETWEEN)
-
-    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
-        self._goes_on()
-        self._guests.clear()
-        self._kind, self._count, self._over = plan.kind, len(plan.guests), 0
-
-    def guest_added(self, plan: GuestPlan) -> None:
-        self._goes_on()
-        self._count += 1
-
-    def gets_ready(self, guest: GuestFacts, timeout: float) -> None:
-        self._busy(guest, "getting ready", timeout)
-
-    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
-        # A step that runs out of time is ended properly, for which it has some more.
-        self._busy(guest, step, timeout + ENDING)
-
-    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
-        self._goes_on()
-        self._guests.pop(guest.id, None)
-
-    def guest_ends(self, result: GuestResult) -> None:
-        self._goes_on()
-        self._guests.pop(result.guest, None)
-        self._over += 1
+    def __call__(self, event: RunEvent) -> None:
+        """An event of a run: what is under way, and until when."""
+        match event:
+            case RunBegan(plan):
+                self._guests.clear()
+                self._kind, self._count, self._over = plan.kind, len(plan.guests), 0
+            case GuestAdded():
+                self._count += 1
+            case GettingReady(guest, timeout):
+                self._busy(guest, "getting ready", timeout)
+            case StepBegan(guest, step, timeout):
+                # A step that runs out of time is ended properly, for which it has some more.
+                self._busy(guest, step, timeout + ENDING)
+            case StepEnded(guest):
+                self._guests.pop(guest.id, None)
+            case GuestEnded(result):
+                self._guests.pop(result.guest, None)
+                self._over += 1
+        if isinstance(event, _GOES_ON):
+            self.allow(BETWEEN)

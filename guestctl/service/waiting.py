@@ -1,9 +1,9 @@
-"""Waiting for one of several things."""
+"""Waiting for one of several things, and for tasks to end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 
@@ -15,3 +15,20 @@ async def first(*waits: Coroutine[Any, Any, Any]) -> None:
     finally:
         for task in tasks:
             task.cancel()
+
+
+async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks, and wait until they have ended."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    if ending:
+        await asyncio.wait(ending)
+
+
+async def give_way(task: asyncio.Task[None] | None) -> None:
+    """End a run; what libvirt is busy with goes on, and the next run finds it."""
+    if task is not None:
+        await end_all([task])
+        if not task.cancelled():
+            task.result()

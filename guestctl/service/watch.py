@@ -10,21 +10,21 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..decisions.policy import Policy
-from ..decisions.wanted import Desired, Stop
+from ..decisions.policy import Policy, resolve
+from ..decisions.wanted import Watched
 from ..ledger.ledger import Ledger
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestFacts, GuestId
-from ..model.ports import ErrorKind, Hypervisor, HypervisorError, within
-from ..model.record import GuestRecord, Wanted
-from ..model.stop import Certainty, StoppedBy
-from ..runs.context import LOOK_LIMIT, READ_LIMIT, Context
-from ..runs.run import notice_guest
-from .stops import EventHistory
+from ..model.ports import READ_LIMIT, ErrorKind, Hypervisor, HypervisorError, within
+from ..model.record import GuestRecord
+from ..model.stop import StoppedBy
+from ..runs.context import LOOK_LIMIT
+from .event_history import EventHistory
+from .state import ServiceState
 from .waiting import first
+from .watch_pass import InHand, Noticed, WatchPass
 
 logger = logging.getLogger(__name__)
 
@@ -48,23 +48,7 @@ _ASIDE = (EventKind.MONITOR, EventKind.AGENT)
 Policies = Callable[[GuestFacts], Policy]
 
 
-class _Hands(NamedTuple):
-    """Before guests are looked at: whom a run has in hand, and a number for those to come."""
-
-    newest: int
-    in_hand: set[GuestId]
-
-
-class _Noticed(NamedTuple):
-    """Who is to be looked at again, who was stopped just now, and who is to be started again."""
-
-    in_hand: set[GuestId]
-    stopped: list[GuestRecord]
-    owed: list[GuestRecord]
-
-
-@dataclass(frozen=True)
-class Audience:
+class Told(NamedTuple):
     """Who is told what a Watch sees.
 
     on_change: guests came up or went down, or the connection did.  on_stop: somebody stopped a
@@ -84,24 +68,15 @@ class Watch:
     """
 
     def __init__(
-        self,
-        context: Context,
-        hypervisor: Hypervisor,
-        audience: Audience,
-        policy: Policies,
-        *,
-        is_run_under_way: Callable[[], bool],
-        away: float = float("inf"),
+        self, state: ServiceState, hypervisor: Hypervisor, told: Told, away: float = float("inf")
     ) -> None:
         """away: for how many seconds nobody had watched this host before."""
         self.up: dict[GuestId, str] = {}
         self.trouble = NOT_YET
-        self._context = context
+        self._state = state
         self._hypervisor = hypervisor
-        self._audience = audience
-        self._policy = policy
-        self._is_run_under_way = is_run_under_way
-        self._hearing = EventHistory()
+        self._told = told
+        self._history = EventHistory()
         #: Whether the last attempt to connect worked, and since when nobody watches.
         self._reached = False
         self._away_since = asyncio.get_running_loop().time() - away
@@ -136,7 +111,7 @@ class Watch:
         self._wake.set()
 
     def _hear(self, event: GuestEvent) -> None:
-        self._hearing.hear(event)
+        self._history.hear(event)
         if event.kind not in _ASIDE:
             self._news[event.guest] = None
             self._wake.set()
@@ -147,10 +122,10 @@ class Watch:
         if not self.trouble:
             self._away_since = asyncio.get_running_loop().time()
         if disconnected:
-            self._hearing.end()
+            self._history.end()
         # libvirt says the same thing in several ways: what changes is for the status only.
         self.trouble = why
-        self._audience.on_change()
+        self._told.on_change()
 
     @property
     def _was_away_shortly(self) -> bool:
@@ -160,11 +135,11 @@ class Watch:
     async def _follow_once(self) -> None:
         disconnected = await within(READ_LIMIT, self._hypervisor.subscribe())
         since = asyncio.get_running_loop().time()
-        self._hearing.begin(since, monitored=self._hypervisor.monitored)
+        self._history.begin(since, monitored=self._hypervisor.monitored)
         await self._read_all(live=self._was_away_shortly, first=True)
         self._reached = True
         self.trouble = ""
-        self._audience.on_change()
+        self._told.on_change()
         logger.info(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
         await self._find_agents()
         while not disconnected.is_set():
@@ -183,7 +158,7 @@ class Watch:
             domain_info = await within(LOOK_LIMIT, self._hypervisor.domain_info(uuids))
             for guest, name in self.up.items():
                 if guest.uuid in domain_info and domain_info[guest.uuid].has_agent:
-                    self._hearing.hear(GuestEvent(guest, name, EventKind.AGENT, "connected"))
+                    self._history.hear(GuestEvent(guest, name, EventKind.AGENT, "connected"))
 
     async def _look(self) -> None:
         news, self._news = list(self._news), {}
@@ -194,12 +169,12 @@ class Watch:
             await self._look_at(news)
 
     async def _look_at(self, guests: Collection[GuestId]) -> None:
-        hands = await self._hands()
+        in_hand = await self._in_hand()
         looks = [self._observe(guest) for guest in guests]
         found = [look for look in await asyncio.gather(*looks) if look is not None]
         seen = [facts for _, facts in found if facts is not None]
         gone = [guest for guest, facts in found if facts is None]
-        await self._take_notice(hands, seen, gone, live=True)
+        await self._take_notice(in_hand, seen, gone, live=True)
 
     async def _observe(self, guest: GuestId) -> tuple[GuestId, GuestFacts | None] | None:
         """The guest's facts, None for one that is gone; None in all where it cannot be read now.
@@ -218,24 +193,26 @@ class Watch:
         self, *, live: bool, news: Collection[GuestId] = (), first: bool = False
     ) -> None:
         """news: who is known to have been there; those that are not any more are gone."""
-        hands = await self._hands()
+        in_hand = await self._in_hand()
         seen = await within(READ_LIMIT, self._hypervisor.guests())
         listed = {facts.id for facts in seen}
         self._count([], [guest for guest in self.up if guest not in listed])
         gone = [guest for guest in news if guest not in listed]
-        await self._take_notice(hands, seen, gone, live=live, first=first)
+        await self._take_notice(in_hand, seen, gone, live=live, first=first)
 
-    async def _hands(self) -> _Hands:
-        return await self._context.ledger(
-            lambda ledger: _Hands(ledger.hands.newest(), self._in_hand(ledger)), _Hands(0, set())
-        )
+    async def _in_hand(self) -> InHand:
+        def ask(ledger: Ledger) -> InHand:
+            return InHand(ledger.runs.newest_begun(), frozenset(self._in_hand_now(ledger)))
 
-    def _in_hand(self, ledger: Ledger) -> set[GuestId]:
-        return ledger.hands.held(self._context.boot) if self._is_run_under_way() else set()
+        return await self._state.context.ledger(ask, InHand())
+
+    def _in_hand_now(self, ledger: Ledger) -> set[GuestId]:
+        boot = self._state.boot
+        return ledger.runs.in_hand(boot) if self._state.is_run_under_way() else set()
 
     async def _take_notice(
         self,
-        hands: _Hands,
+        in_hand: InHand,
         seen: Collection[GuestFacts],
         gone: Collection[GuestId],
         *,
@@ -244,32 +221,41 @@ class Watch:
     ) -> None:
         """live: what is seen has happened just now, as events told; first: since the start."""
         self._count(seen, gone)
-        stops = {facts.id: self._stop(facts) for facts in seen}
-        look = _Look(self._context.boot, hands, stops, live, first, self._untold)
-        noticed = await self._context.ledger(
-            lambda ledger: self._write(ledger, look, seen, gone), None
+        watched = {facts.id: self._watched(facts) for facts in seen}
+        look = WatchPass(self._state.boot, seen, gone, watched, in_hand, live, first, self._untold)
+        noticed = await self._state.context.ledger(
+            lambda ledger: look.write(ledger, self._in_hand_now(ledger)), None
         )
         # It may be written all the same, when the disk answers: nobody is told of it then.
         self._untold = noticed is None
         if noticed is None:
-            self._look_again({*(facts.id for facts in seen), *gone}, WRITE_AGAIN)
-            return
-        for known in noticed.stopped:
-            self._audience.on_stop(known)
-        for known in noticed.owed:
-            self._audience.on_owed(known)
+            self._look_again({*watched, *gone}, WRITE_AGAIN)
+        else:
+            self._tell(noticed, watched, gone)
+
+    def _tell(
+        self, noticed: Noticed, watched: Mapping[GuestId, Watched], gone: Collection[GuestId]
+    ) -> None:
+        for record in noticed.stopped:
+            self._told.on_stop(record)
+        for record in noticed.owed:
+            self._told.on_owed(record)
         for guest in gone:
-            self._hearing.forget(guest)
-        for guest, stop in stops.items():
+            self._history.forget(guest)
+        for guest, stop in watched.items():
             if stop.heard and guest not in noticed.in_hand:
-                self._hearing.dealt_with(guest, stop.heard)
+                self._history.dealt_with(guest, stop.heard)
         if noticed.in_hand:
             self._look_again(noticed.in_hand, HANDS_OFF)
 
-    def _stop(self, facts: GuestFacts) -> Stop:
-        policy = self._policy(facts).user_shutdown
-        heard = self._hearing.of_stop(facts.id) if facts.down else None
-        return Stop(heard, window=policy.request_window, action=policy.action)
+    def _watched(self, facts: GuestFacts) -> Watched:
+        policy = resolve(self._state.config, facts).user_shutdown
+        heard = self._history.of_stop(facts.id) if facts.down else None
+        was_started = self._history.was_started(facts.id)
+        if facts.up:
+            self._history.seen_up(facts.id)
+        window, action = policy.request_window, policy.action
+        return Watched(heard, None, window, action, was_started)
 
     def _look_again(self, guests: Iterable[GuestId], later: float) -> None:
         self._news.update(dict.fromkeys(guests))
@@ -290,66 +276,4 @@ class Watch:
             elif facts.down:
                 self.up.pop(facts.id, None)
         if self.up != before:
-            self._audience.on_change()
-
-    def _write(
-        self,
-        ledger: Ledger,
-        look: _Look,
-        seen: Collection[GuestFacts],
-        gone: Collection[GuestId],
-    ) -> _Noticed:
-        # What was seen of a guest that a run has dealt with meanwhile is not true any more.
-        taken = ledger.hands.taken_since(look.hands.newest)
-        in_hand = look.hands.in_hand | self._in_hand(ledger) | taken
-        free = [facts for facts in seen if facts.id not in in_hand]
-        stopped, owed = look.write(ledger, free)
-        for guest in gone:
-            if guest not in in_hand:
-                ledger.undecided(guest)
-        met = {*(facts.id for facts in seen), *gone}
-        return _Noticed(in_hand & met, stopped, owed)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What a look at guests has to go by; see Watch._take_notice for live and first."""
-
-    boot: str
-    hands: _Hands
-    stops: Mapping[GuestId, Stop]
-    live: bool
-    first: bool
-    #: What was found before may have been written without anybody being told.
-    untold: bool
-
-    def write(
-        self, ledger: Ledger, guests: Collection[GuestFacts]
-    ) -> tuple[list[GuestRecord], list[GuestRecord]]:
-        """Bring the ledger in line; who was stopped just now, and who is to be started again."""
-        known = ledger.guests()
-        settling, owed = self._unsettled(ledger, guests), []
-        for facts in guests:
-            found = self._notice(ledger, known.get(facts.id), facts)
-            if found.wanted is Wanted.ON and found.stopped_by is StoppedBy.USER:
-                if found.verdict or self.first or self.untold:
-                    owed.append(facts.id)
-            elif found.verdict and self.live and found.stopped_by not in _NOBODY:
-                ledger.unsettle(facts.id, self.boot)
-                settling.append(facts.id)
-        known = ledger.guests() if settling or owed else {}
-        return [known[guest] for guest in settling], [known[guest] for guest in owed]
-
-    def _unsettled(self, ledger: Ledger, guests: Collection[GuestFacts]) -> list[GuestId]:
-        """Whose settle time may have begun without anybody being told."""
-        if not self.untold:
-            return []
-        here = {facts.id for facts in guests}
-        return [says.id for says in ledger.unsettled(self.boot) if says.id in here]
-
-    def _notice(self, ledger: Ledger, known: GuestRecord | None, facts: GuestFacts) -> Desired:
-        stop = self.stops[facts.id]
-        if known and stop.heard and known.certainty is Certainty.INFERRED:
-            # A command looked first, and could only guess.
-            known = replace(known, wanted=Wanted.ON, up_boot=self.boot, taken_down=False)
-        return notice_guest(ledger, known, facts, self.boot, stop)
+            self._told.on_change()

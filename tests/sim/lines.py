@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatchmethod
 
-from guestctl.decisions.plan import describe
-from guestctl.model.plan import GuestPlan
+from guestctl.model.plan import GuestPlan, describe
+from guestctl.model.report import GuestAdded, GuestEnded, RunBegan, StepEnded, Trouble
 from guestctl.model.result import RunResult
 from guestctl.model.units import show_duration
 
@@ -15,14 +15,9 @@ from .telling import (
     Became,
     Commanded,
     CommandEnded,
-    GuestAdded,
-    GuestEnded,
     Happened,
     Moment,
     Remembered,
-    RunBegan,
-    StepEnded,
-    Trouble,
     What,
 )
 
@@ -98,7 +93,8 @@ class Speaker:
         result = what.result
         head = f"{result.step} {result.end}"
         text = because(f"{head}, {duration(result.seconds)}", result.reason)
-        yield Line(time, "step", what.guest, text, (self._source, because(head, result.reason)))
+        trail = self._source, because(head, result.reason)
+        yield Line(time, "step", what.guest.name, text, trail)
 
     @_say.register
     def _(self, what: GuestEnded, time: float) -> Iterator[Line]:
@@ -109,7 +105,7 @@ class Speaker:
 
     @_say.register
     def _(self, what: Trouble, time: float) -> Iterator[Line]:
-        yield Line(time, "trouble", "", what.text)
+        yield Line(time, "trouble", "", what.message)
 
     @_say.register
     def _(self, what: Remembered, time: float) -> Iterator[Line]:

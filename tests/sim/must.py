@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from guestctl.decisions.plan import describe
 from guestctl.decisions.wanted import desired
 from guestctl.model.guest import GuestFacts, GuestId
-from guestctl.model.plan import Outcome, Plan, RunKind
-from guestctl.model.result import RunResult
+from guestctl.model.plan import Outcome, Plan, RunKind, describe
+from guestctl.model.report import GuestEnded, StepEnded
+from guestctl.model.result import GuestResult, RunResult, StepResult
 from guestctl.model.units import parse_duration
 
 from .chronicle import By, Entry
 from .scenario import Done, Story, is_up
-from .telling import GuestEnded, Moment, StepEnded
+from .telling import What
 
 _DOWN = frozenset({Outcome.SAVED, Outcome.SHUT_DOWN, Outcome.POWERED_OFF, Outcome.GONE})
 _UP = frozenset({Outcome.RESUMED, Outcome.STARTED})
@@ -32,15 +32,20 @@ def broken_promises(story: Story) -> list[str]:
 
 def untold(story: Story) -> Iterator[str]:
     """What runs say when they have ended, and did not tell while they went on."""
-    told = {moment.what for chapter in story.chapters for moment in chapter if _is_end(moment)}
+    told = {_end_of(moment.what) for chapter in story.chapters for moment in chapter}
     for done, result in story.runs:
         for guest in result.guests:
-            ends = [GuestEnded(guest), *(StepEnded(guest.name, step) for step in guest.steps)]
+            ends = [(guest.name, end) for end in (guest, *guest.steps)]
             yield from (f"{done.command}: not told: {end}" for end in ends if end not in told)
 
 
-def _is_end(moment: Moment) -> bool:
-    return isinstance(moment.what, GuestEnded | StepEnded)
+def _end_of(what: What) -> tuple[str, GuestResult | StepResult] | None:
+    match what:
+        case GuestEnded(result):
+            return result.name, result
+        case StepEnded(guest, result):
+            return guest.name, result
+    return None
 
 
 def _is_wrong(story: Story, entry: Entry) -> bool:

@@ -18,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from guestctl.decisions.overview import Row, rows
+from guestctl.decisions import overview
 from guestctl.decisions.policy import resolve
 from guestctl.model.guest import GuestFacts, GuestId
+from guestctl.model.overview import Row
 
 from .chronicle import By
 from .lines import TRUTH, Line, Speaker, duration
@@ -148,8 +149,12 @@ def _woven(lines: Sequence[Line]) -> Sequence[Line]:
 def _state(story: Story) -> str:
     """What is there, and what guestctl makes of it: a guest a line."""
     facts = {guest.id: guest for guest in story.facts}
-    made = rows(
-        story.facts, story.known, lambda g: resolve(story.config, g), story.boot, owned=False
+    made = overview.rows(
+        story.facts,
+        story.known,
+        lambda g: resolve(story.config, g),
+        overview.Moment(story.boot, story.now),
+        owned=False,
     )
     table = [_cells(row, facts[GuestId(row.uri, row.uuid)]) for row in made]
     return f"at the end, {''.join(_clock(story.ended))}:\n{_in_columns(table)}"

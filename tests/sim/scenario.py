@@ -20,6 +20,7 @@ from guestctl.model.result import RunResult, Trigger
 from guestctl.runs.context import Inventory, read_all
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
+from tests.ledgers import hold
 
 from . import loop as virtual
 from .behaviour import GuestSpec, Image
@@ -29,7 +30,7 @@ from .facts import parse_facts
 from .guest import SimGuest
 from .hypervisor import Call
 from .telling import Chronicler, Commanded, CommandEnded, Happened, Moment, Remembered
-from .world import Process, RecordingReport, SimHost
+from .world import Process, Recorder, SimHost
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Done:
     begun: float
     ended: float
     result: RunResult | str
-    report: RecordingReport
+    report: Recorder
     facts: dict[GuestId, GuestFacts]
     points: tuple[str, ...] = ()
 
@@ -59,6 +60,7 @@ class Story:
     boot: str = ""
     config: Config = field(default_factory=Config)
     facts: list[GuestFacts] = field(default_factory=list)
+    now: int = 0
     known: dict[GuestId, GuestRecord] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     most_saves: int = 0
@@ -248,7 +250,7 @@ class _Teller:
         return await self._run(process, command)
 
     def _was_restored(self) -> bool:
-        done = self._host.ledger.restored_since_preserve(self._host.boot_id)
+        done = self._host.ledger.runs.restored_since_preserve(self._host.boot_id)
         return done >= set(self._config.general.uris)
 
     async def _run(self, process: Process, command: Command) -> RunResult | str:
@@ -287,7 +289,7 @@ class _Teller:
         with transaction(self._host.ledger.db):
             for guest in self._host.guests():
                 if guest.name in names:
-                    self._host.ledger.hold(guest.facts, reason)
+                    hold(self._host.ledger, guest.facts, reason)
         return f"{verb}: {', '.join(names)}"
 
     # -- the end ---------------------------------------------------------------------------------
@@ -297,7 +299,8 @@ class _Teller:
         story = self._story
         story.ended, story.boot = self._loop.time(), self._host.boot_id
         story.facts = sorted(map(_with_image, self._host.guests()), key=lambda g: g.name)
-        story.known = self._host.ledger.guests()
+        story.known = self._host.ledger.guests(story.boot)
+        story.now = self._host.wall_clock()
         story.chronicle = self._host.chronicle()
         self._chronicler.listen()
         story.chapters = self._chronicler.chapters

@@ -28,13 +28,15 @@ from unittest.mock import patch
 
 from guestctl.config.config import Config
 from guestctl.host import locks as runlock
+from guestctl.host.locks import HostRunLock
 from guestctl.model.plan import RunKind
 from guestctl.model.record import GuestRecord
-from guestctl.model.report import Several
+from guestctl.model.report import tell_all
 from guestctl.model.result import RunResult, Trigger
 from guestctl.runs.context import Context, read_all
 from guestctl.runs.preserve import preserve
-from guestctl.service.guard import finish
+from guestctl.service.host_stop import finish
+from guestctl.service.run_journal import RunJournal
 from guestctl.service.service import Service, Surroundings
 from guestctl.service.stop_timeout import StopTimeout
 from guestctl.service.triggers import Triggers
@@ -87,13 +89,14 @@ class Life:
         self.login = SimLogin(host)
         #: When systemd was asked for more time, and for how much.
         self.extensions: list[tuple[float, float]] = []
-        self.patience = StopTimeout(self._extend, lambda _: None)
+        self.stop_timeout = StopTimeout(self._extend, lambda _: None)
+        self.lock = HostRunLock(host.state, logging.getLogger("guestctl").warning)
         self.triggers = Triggers(self.login, host.is_stopping)
         self.context = Context(
             self.process.connections,
             host.sim.storage,
             self.process.ledger,
-            Several(self.process.report, self.patience),
+            tell_all(self.process.report, self.stop_timeout, RunJournal()),
             host.sim.wall_clock,
             host.sim.boot_id,
         )
@@ -194,8 +197,8 @@ class ServedHost:
             connect=life.process.connect,
             login=life.login,
             triggers=life.triggers,
-            patience=life.patience,
-            state=self.state,
+            stop_timeout=life.stop_timeout,
+            lock=life.lock,
             autostart=self.autostart,
             on_change=lambda: None,
             away=away,
@@ -249,7 +252,7 @@ class ServedHost:
     async def until_idle(self, activity: str = "down") -> None:
         """Until the service says that this is what it does."""
         while True:
-            if self.service.activity == activity:
+            if self.service.state.activity == activity:
                 return
             await asyncio.sleep(0.1)
 
@@ -266,7 +269,7 @@ class ServedHost:
         guard.process.fuses, self.fuses = self.fuses, {}
         hypervisors = {uri: guard.process.connect(uri) for uri in self.config.general.uris}
         context = replace(guard.context, hypervisors=hypervisors)
-        guard.begin(finish(context, self.config, guard.patience, self.state))
+        guard.begin(finish(context, self.config, guard.stop_timeout, guard.lock))
         self.lives.append(guard)
         return guard
 
@@ -369,7 +372,7 @@ class ServedHost:
 
     def runs(self) -> list[tuple[str, str, bool | None]]:
         """Kind, trigger and success of the runs, oldest first."""
-        runs = reversed(self.sim.ledger.runs(1000))
+        runs = reversed(self.sim.ledger.runs.newest(1000))
         return [(str(run.kind), str(run.trigger), run.ok) for run in runs]
 
     async def close(self) -> None:

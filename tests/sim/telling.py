@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from guestctl.model.guest import GuestId
 from guestctl.model.history import TrailEvent
-from guestctl.model.plan import GuestPlan, Plan
-from guestctl.model.result import GuestResult, RunResult, StepResult, Trigger
+from guestctl.model.report import GuestAdded, GuestEnded, RunBegan, StepEnded, Trouble
+from guestctl.model.result import RunResult
 
 from .chronicle import Entry
-from .world import BASE_NS, RecordingReport, SimHost
+from .world import BASE_NS, Recorder, SimHost
 
 
 @dataclass(frozen=True)
@@ -44,43 +44,6 @@ class CommandEnded:
 
 
 @dataclass(frozen=True)
-class RunBegan:
-    """A run has its plan."""
-
-    plan: Plan
-    trigger: Trigger
-
-
-@dataclass(frozen=True)
-class GuestAdded:
-    """A guest turned up in mid-run."""
-
-    plan: GuestPlan
-
-
-@dataclass(frozen=True)
-class StepEnded:
-    """A step of a guest's is over."""
-
-    guest: str
-    result: StepResult
-
-
-@dataclass(frozen=True)
-class GuestEnded:
-    """The run is through with a guest."""
-
-    result: GuestResult
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """The run met something that is no guest's outcome."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Remembered:
     """A line of a guest's trail; clock_error: by how many seconds the host's clock was wrong."""
 
@@ -98,6 +61,7 @@ class Became:
     entry: Entry
 
 
+#: What a run says that is told; the rest only goes to show that it goes on.
 Reported = RunBegan | GuestAdded | StepEnded | GuestEnded | Trouble
 What = Commanded | Happened | CommandEnded | Reported | Remembered | Became
 
@@ -116,8 +80,8 @@ class Chronicler:
     def __init__(self, host: SimHost) -> None:
         self.chapters: list[list[Moment]] = [[]]
         self._host = host
-        self._report = _Heard(RecordingReport())
-        self._trail_lines = self._entries = 0
+        self._report = Recorder()
+        self._heard = self._trail_lines = self._entries = 0
         #: As they were when last heard of, also of guests that are gone.
         self._names: dict[GuestId, str] = {}
         self._learn_names()
@@ -127,13 +91,13 @@ class Chronicler:
         self.listen()
         self.chapters.append([])
 
-    def follow(self, report: RecordingReport) -> None:
+    def follow(self, report: Recorder) -> None:
         """Another process of guestctl has begun."""
-        self._report = _Heard(report)
+        self._report, self._heard = report, 0
 
     def process_is_gone(self) -> None:
         """Killed, it tells nothing more: what its tasks still report is the simulation's own."""
-        self._report = _Heard(RecordingReport())
+        self.follow(Recorder())
 
     def tell(self, what: Commanded | Happened | CommandEnded) -> None:
         """This is about to be, now."""
@@ -143,7 +107,7 @@ class Chronicler:
     def listen(self) -> None:
         """Put down what was told since this was last called."""
         self._learn_names()
-        for moment in (*self._report.news(), *self._trail_news(), *self._chronicle_news()):
+        for moment in (*self._report_news(), *self._trail_news(), *self._chronicle_news()):
             self._add(moment)
 
     def _learn_names(self) -> None:
@@ -151,6 +115,13 @@ class Chronicler:
 
     def _add(self, moment: Moment) -> None:
         self.chapters[-1].append(moment)
+
+    def _report_news(self) -> Iterator[Moment]:
+        told = self._report.events[self._heard :]
+        self._heard += len(told)
+        for time, event in told:
+            if isinstance(event, Reported):
+                yield Moment(time, event)
 
     def _trail_news(self) -> Iterator[Moment]:
         for event in self._host.ledger.trail.since(self._trail_lines):
@@ -170,29 +141,3 @@ class Chronicler:
         for entry in entries[self._entries :]:
             yield Moment(entry.time, Became(self._names[entry.guest], entry))
         self._entries = len(entries)
-
-
-class _Heard:
-    """A report, and how much of it was heard."""
-
-    def __init__(self, report: RecordingReport) -> None:
-        self._report = report
-        self._counts = [0, 0, 0, 0, 0]
-
-    def news(self) -> list[Moment]:
-        """What it remembers more than when this was last called."""
-        told = _told(self._report)
-        news = [m for part, count in zip(told, self._counts, strict=True) for m in part[count:]]
-        self._counts = [len(part) for part in told]
-        return news
-
-
-def _told(report: RecordingReport) -> list[list[Moment]]:
-    """All that a report remembers: it has a list for each kind, and none for the order of all."""
-    return [
-        [Moment(time, RunBegan(plan, trigger)) for time, plan, trigger in report.plans],
-        [Moment(time, Trouble(text)) for time, text in report.troubles],
-        [Moment(time, GuestAdded(plan)) for time, plan in report.added],
-        [Moment(time, StepEnded(name, result)) for time, name, result in report.ended],
-        [Moment(time, GuestEnded(result)) for time, result in report.results],
-    ]

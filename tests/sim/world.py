@@ -13,9 +13,18 @@ from typing import TypeVar
 
 from guestctl.ledger.file import TROUBLE, connect, transaction
 from guestctl.ledger.ledger import Ledger
-from guestctl.model.guest import GuestFacts, GuestId, State
+from guestctl.model.guest import GuestId, State
 from guestctl.model.plan import GuestPlan, Plan, Step
-from guestctl.model.result import GuestResult, StepResult, Trigger
+from guestctl.model.report import (
+    GuestAdded,
+    Progress,
+    RunBegan,
+    RunEvent,
+    StepBegan,
+    StepEnded,
+    Trouble,
+)
+from guestctl.model.result import StepResult, Trigger
 from guestctl.runs.context import Context
 
 from .behaviour import GuestSpec
@@ -27,6 +36,7 @@ from .lock import Reply
 from .storage import SimStorage
 
 T = TypeVar("T")
+E = TypeVar("E")
 
 #: The wall clock at 0 s of virtual time: 1 January 2026, 0:00 UTC.
 BASE_NS = 1_767_225_600 * 10**9
@@ -81,45 +91,53 @@ class InlineLedger:
             self._trouble(message)
 
 
-class RecordingReport:
-    """The Report of ports.py that remembers; steps and ends come with their virtual time."""
+class Recorder:
+    """Remembers what runs tell, with its virtual time."""
 
-    def __init__(self, *, follows_progress: bool = True) -> None:
-        self.follows_progress = follows_progress
-        self.plans: list[tuple[float, Plan, Trigger]] = []
-        self.added: list[tuple[float, GuestPlan]] = []
-        self.begun: list[tuple[float, str, Step, float]] = []
-        self.notes: list[tuple[float, str, float | None, str]] = []
-        self.ended: list[tuple[float, str, StepResult]] = []
-        self.results: list[tuple[float, GuestResult]] = []
-        self.troubles: list[tuple[float, str]] = []
+    def __init__(self) -> None:
+        self.events: list[tuple[float, RunEvent]] = []
 
-    def run_begins(self, plan: Plan, trigger: Trigger) -> None:
-        self.plans.append((_now(), plan, trigger))
+    def __call__(self, event: RunEvent) -> None:
+        self.events.append((_now(), event))
 
-    def guest_added(self, plan: GuestPlan) -> None:
-        self.added.append((_now(), plan))
+    def _all(self, kind: type[E]) -> list[tuple[float, E]]:
+        return [(time, event) for time, event in self.events if isinstance(event, kind)]
 
-    def gets_ready(self, guest: GuestFacts, timeout: float) -> None: ...
+    @property
+    def plans(self) -> list[tuple[float, Plan, Trigger]]:
+        """Plans of runs, and what began them."""
+        return [(time, event.plan, event.trigger) for time, event in self._all(RunBegan)]
 
-    def step_begins(self, guest: GuestFacts, step: Step, timeout: float) -> None:
-        self.begun.append((_now(), guest.name, step, timeout))
+    @property
+    def added(self) -> list[tuple[float, GuestPlan]]:
+        """Guests that turned up in mid-run."""
+        return [(time, event.plan) for time, event in self._all(GuestAdded)]
 
-    def progress(self, guest: GuestFacts, fraction: float | None, note: str) -> None:
-        self.notes.append((_now(), guest.name, fraction, note))
+    @property
+    def notes(self) -> list[tuple[float, str, float | None, str]]:
+        """How far steps were."""
+        found = self._all(Progress)
+        return [(time, it.guest.name, it.fraction, it.note) for time, it in found]
 
-    def step_ends(self, guest: GuestFacts, result: StepResult) -> None:
-        self.ended.append((_now(), guest.name, result))
+    @property
+    def begun(self) -> list[tuple[float, str, Step, float]]:
+        """Steps, and how long they may take."""
+        found = self._all(StepBegan)
+        return [(time, it.guest.name, it.step, it.timeout) for time, it in found]
 
-    def guest_ends(self, result: GuestResult) -> None:
-        self.results.append((_now(), result))
+    @property
+    def ended(self) -> list[tuple[float, str, StepResult]]:
+        """How steps went."""
+        return [(time, it.guest.name, it.result) for time, it in self._all(StepEnded)]
 
-    def trouble(self, message: str) -> None:
-        self.troubles.append((_now(), message))
+    @property
+    def troubles(self) -> list[tuple[float, str]]:
+        """What went wrong."""
+        return [(time, event.message) for time, event in self._all(Trouble)]
 
 
 class Process:
-    """What one start of guestctl has: connections, scribe, display; `kill` ends it at once.
+    """What one start of guestctl has: connections, ledger, display; `kill` ends it at once.
 
     points: the calls and ledger writes that it has come to, each before it and after it; those
     that only ask for a job's progress do not count.
@@ -129,8 +147,8 @@ class Process:
         self._host = host
         self.points: list[str] = []
         self.fuses: dict[int, Callable[[], None]] = {}
-        self.report = RecordingReport(follows_progress=host.shows_progress)
-        self.ledger = InlineLedger(host.ledger, self.report.trouble)
+        self.report = Recorder()
+        self.ledger = InlineLedger(host.ledger, self._trouble)
         self.ledger.is_full = lambda: host.ledger_is_full
         self.connections: dict[str, SimHypervisor] = {
             uri: daemon.connect() for uri, daemon in host.daemons.items()
@@ -145,7 +163,11 @@ class Process:
             self.report,
             host.wall_clock,
             host.boot_id,
+            follows_progress=host.shows_progress,
         )
+
+    def _trouble(self, message: str) -> None:
+        self.report(Trouble(message))
 
     def _reached(self, what: str) -> None:
         # Whether jobs are followed must not change the numbers of the points.

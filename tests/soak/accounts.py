@@ -8,7 +8,7 @@ runs, it is OPEN: either will do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -125,6 +125,17 @@ class Account:
                 self.due = Due.OPEN  # it was just being started
 
 
+def _in_hand(command: Command, done: Done) -> Iterator[tuple[GuestId, str]]:
+    """Whom a run that was cut off may have had in hand."""
+    plans = [entry for _, plan, _ in done.report.plans for entry in plan.guests]
+    for entry in plans + [entry for _, entry in done.report.added]:
+        yield entry.guest.id, entry.guest.name
+    if not plans and "ledger, done" in done.points:  # its intents are written before it tells
+        for facts in done.facts.values():
+            if not command.names or facts.name in command.names:
+                yield facts.id, facts.name
+
+
 class Accounts:
     """Those of every guest."""
 
@@ -168,11 +179,10 @@ class Accounts:
         """A run was cut off: nobody knows how far it came with the guests it had in hand."""
         if kind is RunKind.SHUTDOWN and not command.names:
             self.forgo()
-        plans = [entry for _, plan, _ in done.report.plans for entry in plan.guests]
-        for entry in plans + [entry for _, entry in done.report.added]:
-            account = self.of(entry.guest.id)
+        for guest, name in _in_hand(command, done):
+            account = self.of(guest)
             account.pending = kind
-            asked_for = kind is RunKind.RESTORE and entry.guest.name in command.names
+            asked_for = kind is RunKind.RESTORE and name in command.names
             just_started = kind is RunKind.PRESERVE and account.due is Due.OFF
             if asked_for or just_started:
                 account.due = Due.OPEN

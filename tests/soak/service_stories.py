@@ -74,7 +74,7 @@ class _Story:
         if host.life.is_over:
             await host.serve(5)
         await asyncio.sleep(QUIET)
-        assert host.service.activity == "watching", host.service.activity
+        assert host.service.state.activity == "watching", host.service.state.activity
         assert host.life.login.held == bool(host.up)
         assert set(host.up.split()) <= set(host.wanted.split())
 

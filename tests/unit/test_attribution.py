@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.decisions.attribution import PROMPT, remember, verdict
+from guestctl.decisions.attribution import PROMPT, Stop, remember, verdict
 from guestctl.model.event import EventKind, GuestEvent
 from guestctl.model.plan import Step
 from guestctl.model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
@@ -17,6 +17,13 @@ from tests.unit.makers import guest_id
 WINDOW = 300.0
 #: When the service began to listen, long before everything below.
 LONG_AGO = -10_000.0
+
+
+def verdict_of(
+    reason: str, heard: Heard | None = None, intent: Intent | None = None, window: float = 300.0
+) -> Verdict:
+    """Of the stop of which libvirt gives this reason."""
+    return verdict(Stop(reason, heard, intent, window))
 
 
 def qemu(name: str, cause: str = "", *, by_guest: bool = False) -> GuestEvent:
@@ -235,7 +242,7 @@ STORIES: dict[str, tuple[Heard, StoppedBy, How, Certainty]] = {
 @pytest.mark.parametrize("name", STORIES)
 def test_stories(name: str) -> None:
     story, who, how, certainty = STORIES[name]
-    found = verdict("unknown", story, window=WINDOW)
+    found = verdict_of("unknown", story, window=WINDOW)
     assert (found.who, found.how, found.certainty) == (who, how, certainty)
     assert all(found.evidence)
 
@@ -255,7 +262,7 @@ UNWATCHED = [
 
 @pytest.mark.parametrize(("reason", "who", "how"), UNWATCHED)
 def test_without_anybody_who_listened(reason: str, who: StoppedBy, how: How | None) -> None:
-    found = verdict(reason)
+    found = verdict_of(reason)
     assert (found.who, found.how, found.certainty) == (who, how, INFERRED)
 
 
@@ -263,30 +270,30 @@ OURS = Intent(StoppedBy.OPERATOR, frozenset({Step.SHUTDOWN}))
 
 
 def test_what_guestctl_had_begun_goes_before_what_it_looks_like() -> None:
-    found = verdict("shutdown", down(PRESSED), OURS)
+    found = verdict_of("shutdown", down(PRESSED), OURS)
     assert (found.who, found.how, found.certainty) == (StoppedBy.OPERATOR, How.SHUT_DOWN, SURE)
-    assert verdict("shutdown", None, OURS).certainty is INFERRED
+    assert verdict_of("shutdown", None, OURS).certainty is INFERRED
 
 
 @pytest.mark.parametrize("reason", ["destroyed", "saved", "from snapshot"])
 def test_an_intent_does_not_explain_what_its_steps_do_not_bring_about(reason: str) -> None:
-    assert verdict(reason, heard(stopped(reason)), OURS).who is ADMIN
+    assert verdict_of(reason, heard(stopped(reason)), OURS).who is ADMIN
     assert not OURS.explains(reason)
     assert OURS.explains("unknown")
 
 
 def test_a_crash_is_one_whatever_guestctl_had_begun() -> None:
-    assert verdict("crashed", heard(PANIC, stopped("crashed")), OURS).who is StoppedBy.CRASH
+    assert verdict_of("crashed", heard(PANIC, stopped("crashed")), OURS).who is StoppedBy.CRASH
 
 
 def test_a_stop_of_which_qemu_said_nothing_is_not_known() -> None:
-    found = verdict("shutdown", heard(stopped("shutdown")))
+    found = verdict_of("shutdown", heard(stopped("shutdown")))
     assert (found.who, found.certainty) == (StoppedBy.UNKNOWN, LIKELY)
 
 
 @pytest.mark.parametrize("told", [["failed"], ["destroyed", "failed"], ["failed", "destroyed"]])
 def test_a_container_that_was_destroyed_has_not_failed(told: list[str]) -> None:
-    found = verdict("destroyed", heard(*map(stopped, told), monitored=False))
+    found = verdict_of("destroyed", heard(*map(stopped, told), monitored=False))
     assert (found.who, found.how, found.certainty) == (ADMIN, How.POWERED_OFF, LIKELY)
 
 
@@ -330,7 +337,7 @@ def test_there_is_a_verdict_on_whatever_was_heard(
     nothing: tuple[GuestEvent, ...] = ()
     kept = reduce(remember, events, nothing)
     story = listener and Heard(kept, listener.since, listener.monitored)
-    found = verdict(reason, story, intent, WINDOW)
+    found = verdict_of(reason, story, intent, WINDOW)
     assert found.evidence
     if story is None:
         assert found.certainty is INFERRED

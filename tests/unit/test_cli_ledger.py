@@ -45,7 +45,7 @@ def _with_a_run(command: Command) -> None:
     db = sqlite3.connect(command.ledger)
     for number in (1, 2):
         db.execute(
-            "INSERT INTO run (kind, door, boot, pid, begun) VALUES (?, ?, ?, ?, ?)",
+            'INSERT INTO run (kind, "trigger", boot, pid, begun) VALUES (?, ?, ?, ?, ?)',
             ("preserve", "command", "boot", 42, number),
         )
     db.commit()
@@ -97,7 +97,7 @@ def _damage(command: Command) -> None:
     command.ledger.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
 
 
-@pytest.mark.parametrize("verb", [["list"], ["history"], ["start", "--boot"]])
+@pytest.mark.parametrize("verb", [["list"], ["history"], ["unit", "fallback"]])
 def test_a_damaged_ledger_is_complained_of_and_done_without(
     command: Command, verb: list[str]
 ) -> None:

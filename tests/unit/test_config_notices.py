@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from guestctl.cli.check import check_verb
-from guestctl.cli.exits import CommandError
+from guestctl.cli.exits import complain
 from guestctl.config import last_good, reading
 from guestctl.config.settings import SETTINGS
 from guestctl.control.local import load_config
+from guestctl.control.requests import RequestError
 from guestctl.host import machine
-from guestctl.service import daemon
+from guestctl.service.configuration import Configuration
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_programs_can_tell_it_from_a_problem(
     notice = {"severity": "notice", **told, "message": 'is now called "retries"'}
     assert json.loads(capsys.readouterr().out) == [notice]
     file.write_text("[boot]\nattempts = 7\nparallel = 0\n")
-    with pytest.raises(CommandError):
+    with pytest.raises(RequestError):
         check(file, json=True)
     found = json.loads(capsys.readouterr().out)
     assert [(m["severity"], m["line"]) for m in found] == [("problem", 3), ("notice", 2)]
@@ -75,7 +76,7 @@ def test_shown_is_the_new_name(file: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_commands_say_it_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert load_config(Namespace(config=file)).boot.retries == 7
+    assert load_config(file, complain).boot.retries == 7
     assert capsys.readouterr().err == f"guestctl: {said(file)}\n"
 
 
@@ -83,7 +84,7 @@ def test_the_service_says_it_once_in_its_journal(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        loaded = daemon._load(Namespace(config=file))
+        loaded = Configuration(file, None).loaded
     assert loaded.config.boot.retries == 7
     assert (loaded.source, loaded.problems) == ("", ())
     assert caplog.messages == [f"the configuration: {said(file)}"]

@@ -18,6 +18,15 @@ from guestctl.cli.results import as_json, print_result, summary
 from guestctl.cli.text import print_table, printable
 from guestctl.decisions.plan import plan_guest_down
 from guestctl.model.plan import Outcome, Plan, RunKind, Step
+from guestctl.model.report import (
+    GuestAdded,
+    GuestEnded,
+    Progress,
+    RunBegan,
+    StepBegan,
+    StepEnded,
+    Trouble,
+)
 from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from tests.unit.makers import guest, guest_id, policy, texts
 
@@ -27,17 +36,16 @@ CLEAR_SCREEN, SET_TITLE = "\x1b[2J", "\x1b]0;"
 
 
 def go_through(display: Display, name: str, number: int = 1) -> None:
-    """All that a report can hear of one guest."""
+    """All that a run can tell of one guest."""
     one = guest(name, number)
     plan = plan_guest_down(RunKind.PRESERVE, one, policy())
-    display.run_begins(Plan(RunKind.PRESERVE, (plan,)), Trigger.COMMAND)
-    display.guest_added(plan)
-    display.step_begins(one, Step.SAVE, 600)
-    display.progress(one, 0.5, f"note of {name}")
-    display.step_ends(one, StepResult(Step.SAVE, StepEnd.FAILED, 1.0, f"reason of {name}"))
-    display.guest_ends(
-        GuestResult(one.id, name, Outcome.FAILED, seconds=2.0, reason=f"why {name} failed")
-    )
+    display(RunBegan(Plan(RunKind.PRESERVE, (plan,)), Trigger.COMMAND))
+    display(GuestAdded(plan))
+    display(StepBegan(one, Step.SAVE, 600))
+    display(Progress(one, 0.5, f"note of {name}"))
+    display(StepEnded(one, StepResult(Step.SAVE, StepEnd.FAILED, 1.0, f"reason of {name}")))
+    reason = f"why {name} failed"
+    display(GuestEnded(GuestResult(one.id, name, Outcome.FAILED, seconds=2.0, reason=reason)))
 
 
 def recorded(width: int = 160, height: int = 25) -> tuple[LiveTable, io.StringIO]:
@@ -69,7 +77,7 @@ def test_a_line_for_each_thing_that_happens(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_step_that_worked_needs_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    Lines().step_ends(guest(), StepResult(Step.SAVE, StepEnd.DONE, 1.0))
+    Lines()(StepEnded(guest(), StepResult(Step.SAVE, StepEnd.DONE, 1.0)))
     assert capsys.readouterr().out == ""
 
 
@@ -121,9 +129,10 @@ def test_a_thousand_guests_fit_the_screen_and_those_at_work_come_first() -> None
     plans = [
         plan_guest_down(RunKind.PRESERVE, guest(f"guest-{n}", n), policy()) for n in range(1000)
     ]
-    table.run_begins(Plan(RunKind.PRESERVE, tuple(plans)), Trigger.HOST_STOP)
+    table(RunBegan(Plan(RunKind.PRESERVE, tuple(plans)), Trigger.HOST_STOP))
     for n in range(999):
-        table.guest_ends(GuestResult(guest_id(n), f"guest-{n}", Outcome.SAVED, seconds=1.0))
+        result = GuestResult(guest_id(n), f"guest-{n}", Outcome.SAVED, seconds=1.0)
+        table(GuestEnded(result))
     lines = drawn_lines(table, drawn)
     assert 10 < len(lines) <= 25
     assert "999 of 1000 done" in lines[0]
@@ -140,7 +149,7 @@ def test_a_tiny_terminal_is_no_error(height: int) -> None:
 
 def test_a_guest_that_was_never_announced_gets_its_row() -> None:
     table, drawn = recorded()
-    table.progress(guest("late"), None, "asked 1 times")
+    table(Progress(guest("late"), None, "asked 1 times"))
     assert any("late" in line and "asked 1 times" in line for line in drawn_lines(table, drawn))
 
 
@@ -181,17 +190,17 @@ DISPLAYS: list[Callable[[], Display]] = [Display, Lines]
 def test_streams_that_went_away_do_not_stop_a_run(
     monkeypatch: pytest.MonkeyPatch, make: Callable[[], Display]
 ) -> None:
-    """Report, ports.py: must not raise."""
+    """model/report.py: whoever listens must not raise."""
     monkeypatch.setattr(sys, "stdout", Gone())
     monkeypatch.setattr(sys, "stderr", Gone())
     display = make()
     go_through(display, "web")
-    display.trouble("the connection broke")
+    display(Trouble("the connection broke"))
     assert isinstance(display, Display)
 
 
 def test_trouble_is_told_even_when_all_else_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    Display().trouble("web: \x1b[2J broke\ntwice")
+    Display()(Trouble("web: \x1b[2J broke\ntwice"))
     assert capsys.readouterr().err == "guestctl: web: \\x1b[2J broke\\ntwice\n"
 
 

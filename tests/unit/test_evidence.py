@@ -12,7 +12,7 @@ from guestctl.decisions.staleness import Comparison, Truth, to_text
 from guestctl.model.guest import Disk, DiskKind, DomainInfo, GuestFacts
 from guestctl.model.save import Found, PastSave, SaveState, Stamp
 from guestctl.runs.context import LOOK_LIMIT
-from guestctl.runs.save_check import SaveStamps, examine, image_text, look_for_save, take
+from guestctl.runs.save_check import SaveStamps, examine, image_text, look_for_save, stamp
 from tests.sim.loop import run
 from tests.unit.makers import BOOT, EARLIER_BOOT, off
 
@@ -332,7 +332,7 @@ def test_files_that_hang_cost_one_look_more_than_patience(what: str) -> None:
 
 def test_what_is_taken_is_what_is_examined() -> None:
     storage = FakeStorage()
-    image, stamps = run(take(storage, WEB))
+    image, stamps = run(stamp(storage, WEB))
     save = PastSave(SaveState.DONE, image, stamps, None)
     assert look(storage, save)[0] == Comparison(Truth.SAME)
     setting(A, size=1)(storage)
@@ -344,19 +344,19 @@ def test_an_image_that_cannot_be_stamped_is_not_known(image: Stamp | None) -> No
     storage = FakeStorage()
     storage.save = image
     assert run(image_text(storage, WEB)) is None
-    assert run(take(storage, WEB)) == SaveStamps(None, to_text(SEEN))
+    assert run(stamp(storage, WEB)) == SaveStamps(None, to_text(SEEN))
 
 
 def test_what_hangs_is_not_known() -> None:
     storage = FakeStorage()
     storage.hangs = {"stamps", "image"}
-    assert run(take(storage, WEB)) == SaveStamps(None, None)
+    assert run(stamp(storage, WEB)) == SaveStamps(None, None)
 
 
 def test_disks_that_are_not_known_are_not_stamped() -> None:
     nameless = replace(WEB, info=DomainInfo(disks=None))
-    assert run(take(FakeStorage(), nameless)).stamps is None
-    assert run(take(FakeStorage(), replace(WEB, info=DomainInfo(disks=())))).stamps == "[]"
+    assert run(stamp(FakeStorage(), nameless)).disks is None
+    assert run(stamp(FakeStorage(), replace(WEB, info=DomainInfo(disks=())))).disks == "[]"
 
 
 # A save that nobody can see

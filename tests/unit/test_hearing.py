@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guestctl.model.event import EventKind, GuestEvent
-from guestctl.service.stops import EventHistory
+from guestctl.service.event_history import EventHistory
 from tests.unit.makers import guest_id
 
 GUEST = guest_id()

@@ -6,12 +6,13 @@ import pytest
 
 from guestctl.config.config import Config
 from guestctl.model.guest import State
+from guestctl.model.options import SaveDecision
 from guestctl.model.plan import Outcome, RunKind
 from guestctl.model.result import RunResult, Trigger
-from guestctl.runs.bring_up import BringUp
 from guestctl.runs.context import read_all
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
+from guestctl.runs.saved_guest import End, SavedGuest
 from guestctl.runs.take_down import TakeDown
 from tests.sim.behaviour import GuestSpec
 from tests.sim.loop import run
@@ -24,21 +25,20 @@ FAULTS = [KeyError("a bug"), RuntimeError("a bug"), AssertionError("a bug"), OSE
 @pytest.fixture(params=FAULTS, ids=repr)
 def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second guest that is taken down, or brought up, meets a bug."""
-    prepare = TakeDown._prepare
-    prepare_up = BringUp.prepare
+    make_ready, prepare = TakeDown._make_ready, SavedGuest.prepare
 
-    async def down(ladder: TakeDown) -> None:
-        if ladder._guest.name == "b":
+    async def down(take_down: TakeDown) -> None:
+        if take_down._guest.name == "b":
             raise request.param
-        await prepare(ladder)
+        await make_ready(take_down)
 
-    async def up(ascent: BringUp) -> bool:
-        if ascent._guest.name == "b":
+    async def up(saved: SavedGuest, decision: SaveDecision | None) -> End | None:
+        if saved.plan.guest.name == "b":
             raise request.param
-        return await prepare_up(ascent)
+        return await prepare(saved, decision)
 
-    monkeypatch.setattr(TakeDown, "_prepare", down)
-    monkeypatch.setattr(BringUp, "prepare", up)
+    monkeypatch.setattr(TakeDown, "_make_ready", down)
+    monkeypatch.setattr(SavedGuest, "prepare", up)
 
 
 def _outcomes(result: RunResult) -> dict[str, Outcome]:

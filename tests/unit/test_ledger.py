@@ -15,10 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.ledger import file as ledger_file
-from guestctl.ledger import writer as scribe
+from guestctl.decisions.attempts import for_the_host
+from guestctl.ledger import opening, schema
 from guestctl.ledger.file import (
-    SCHEMA_VERSION,
     TROUBLE,
     LedgerTooNew,
     connect,
@@ -26,16 +25,18 @@ from guestctl.ledger.file import (
     copy_of,
     transaction,
 )
-from guestctl.ledger.ledger import KEPT_RUNS, Ledger
+from guestctl.ledger.ledger import Ledger
+from guestctl.ledger.opening import open_ledger, read_ledger, set_aside
+from guestctl.ledger.runs import KEPT_RUNS
 from guestctl.ledger.saves import KEPT_SAVES
 from guestctl.ledger.trail import KEPT
-from guestctl.ledger.writer import open_ledger, read_ledger, set_aside
 from guestctl.model.guest import GuestFacts, GuestId
 from guestctl.model.history import PastGuest, PastStep, TrailEntry
 from guestctl.model.plan import Outcome, RunKind, Step
-from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.record import GuestRecord, Wanted, seen_down, undecided
 from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from guestctl.model.stop import Certainty, How, StoppedBy, Verdict
+from tests.ledgers import begins_to_settle, hold, judge, seen_up, taking_down, want
 from tests.unit.makers import BOOT, guest, guest_id, off, texts
 
 DONE = StepResult(Step.SAVE, StepEnd.DONE, 1.0)
@@ -63,41 +64,42 @@ def a_run(
     ledger: Ledger, kind: RunKind = RunKind.PRESERVE, trigger: Trigger = Trigger.COMMAND
 ) -> int:
     """A run that was begun."""
-    return ledger.begin_run(kind, trigger, BOOT)
+    return ledger.runs.begin(kind, trigger, BOOT)
 
 
 def end(ledger: Ledger, run: int, *guests: GuestResult) -> None:
     """The run is over."""
-    ledger.end_run(RunResult(RunKind.PRESERVE, run, guests))
+    ledger.runs.end(RunResult(RunKind.PRESERVE, run, guests))
+    ledger.prune()
 
 
 # What is known of guests
 
 
 def test_a_guest_seen_up_is_wanted_on(ledger: Ledger) -> None:
-    ledger.want(guest(), Wanted.OFF, StoppedBy.USER)
-    ledger.seen_up(guest(), BOOT)
+    want(ledger, guest(), Wanted.OFF, StoppedBy.USER)
+    seen_up(ledger, guest(), BOOT)
     assert known_of(ledger, guest()) == GuestRecord(guest_id(), "web", Wanted.ON, up_boot=BOOT)
 
 
 def test_a_guest_that_is_taken_down_is_owed_a_start(ledger: Ledger) -> None:
-    ledger.seen_up(guest(), BOOT)
-    ledger.taking_down(guest())
+    seen_up(ledger, guest(), BOOT)
+    taking_down(ledger, guest())
     assert known_of(ledger, guest()) == GuestRecord(
-        guest_id(), "web", Wanted.ON, StoppedBy.HOST, 1, BOOT, taken_down=True
+        guest_id(), "web", Wanted.ON, StoppedBy.HOST, 1, up_boot=BOOT, taken_down=True
     )
 
 
 def test_taking_down_a_guest_that_was_never_noted_notes_nothing(ledger: Ledger) -> None:
     """A transient guest is taken down without being owed anything."""
-    ledger.taking_down(guest())
+    taking_down(ledger, guest())
     assert ledger.guests() == {}
 
 
 def test_a_guest_that_somebody_wants_off_is_owed_nothing(ledger: Ledger) -> None:
-    ledger.seen_up(guest(), BOOT)
-    ledger.taking_down(guest())
-    ledger.want(guest(), Wanted.OFF, StoppedBy.OPERATOR)
+    seen_up(ledger, guest(), BOOT)
+    taking_down(ledger, guest())
+    want(ledger, guest(), Wanted.OFF, StoppedBy.OPERATOR)
     found = known_of(ledger, guest())
     assert (found.wanted, found.stopped_by, found.stopped_at, found.taken_down) == (
         Wanted.OFF,
@@ -108,8 +110,8 @@ def test_a_guest_that_somebody_wants_off_is_owed_nothing(ledger: Ledger) -> None
 
 
 def test_a_guest_that_somebody_wants_on_was_stopped_by_nobody(ledger: Ledger) -> None:
-    ledger.want(off(), Wanted.OFF, StoppedBy.USER)
-    ledger.want(off(), Wanted.ON)
+    want(ledger, off(), Wanted.OFF, StoppedBy.USER)
+    want(ledger, off(), Wanted.ON)
     found = known_of(ledger, off())
     assert (found.wanted, found.stopped_by, found.stopped_at) == (Wanted.ON, None, None)
 
@@ -117,7 +119,7 @@ def test_a_guest_that_somebody_wants_on_was_stopped_by_nobody(ledger: Ledger) ->
 @pytest.mark.parametrize("wanted", Wanted)
 def test_what_is_inferred_is_known_afterwards(ledger: Ledger, wanted: Wanted) -> None:
     says = Verdict(StoppedBy.CRASH, How.CRASHED, Certainty.INFERRED, ("it crashed", "at night"))
-    ledger.judge(off(), wanted, says)
+    judge(ledger, off(), wanted, says)
     found = known_of(ledger, off())
     assert (found.wanted, found.stopped_by) == (wanted, StoppedBy.CRASH)
     assert (found.how, found.certainty) == (How.CRASHED, Certainty.INFERRED)
@@ -129,37 +131,37 @@ def test_what_is_inferred_is_known_afterwards(ledger: Ledger, wanted: Wanted) ->
 
 
 def test_a_hold_outlives_everything_but_its_release(ledger: Ledger) -> None:
-    ledger.hold(off(), "its disk changed")
-    ledger.seen_up(guest(), BOOT)
-    ledger.taking_down(guest())
-    ledger.want(guest(), Wanted.OFF, StoppedBy.USER)
+    hold(ledger, off(), "its disk changed")
+    seen_up(ledger, guest(), BOOT)
+    taking_down(ledger, guest())
+    want(ledger, guest(), Wanted.OFF, StoppedBy.USER)
     assert known_of(ledger, guest()).hold == "its disk changed"
-    ledger.hold(off(), None)
+    hold(ledger, off(), None)
     assert known_of(ledger, guest()).hold is None
 
 
 def test_a_hold_alone_decides_nothing(ledger: Ledger) -> None:
-    ledger.hold(off(), "")
+    hold(ledger, off(), "")
     assert known_of(ledger, off()) == GuestRecord(guest_id(), "web", hold="")
 
 
 def test_a_renamed_guest_is_the_same_guest(ledger: Ledger) -> None:
-    ledger.hold(guest("old"), "disk")
-    ledger.seen_up(guest("new"), BOOT)
+    hold(ledger, guest("old"), "disk")
+    seen_up(ledger, guest("new"), BOOT)
     assert ledger.guests().keys() == {guest_id()}
     assert (known_of(ledger, guest()).name, known_of(ledger, guest()).hold) == ("new", "disk")
 
 
 def test_the_same_uuid_on_another_connection_is_another_guest(ledger: Ledger) -> None:
     here, there = guest(), guest(id=guest_id(1, "other:///"))
-    ledger.seen_up(here, BOOT)
-    ledger.want(there, Wanted.OFF)
+    seen_up(ledger, here, BOOT)
+    want(ledger, there, Wanted.OFF)
     assert known_of(ledger, here).wanted is Wanted.ON
     assert known_of(ledger, there).wanted is Wanted.OFF
 
 
 def test_a_guest_that_is_forgotten_leaves_its_trail(ledger: Ledger) -> None:
-    ledger.seen_up(guest(), BOOT)
+    seen_up(ledger, guest(), BOOT)
     ledger.trail.add(guest_id(), "guestctl", "gone")
     ledger.forget(guest_id())
     assert ledger.guests() == {}
@@ -170,8 +172,8 @@ def test_a_guest_that_is_forgotten_leaves_its_trail(ledger: Ledger) -> None:
 
 
 def test_a_guest_is_found_by_its_name(ledger: Ledger) -> None:
-    ledger.seen_up(guest("a", 1), BOOT)
-    ledger.seen_up(guest("b", 2), BOOT)
+    seen_up(ledger, guest("a", 1), BOOT)
+    seen_up(ledger, guest("b", 2), BOOT)
     assert list(ledger.known_as("a")) == [guest_id(1)]
     assert list(ledger.known_as("c")) == []
     assert list(ledger.known_as("%")) == []
@@ -179,13 +181,13 @@ def test_a_guest_is_found_by_its_name(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("change", [str, str.upper])
 def test_a_guest_is_found_by_its_uuid(ledger: Ledger, change: Callable[[str], str]) -> None:
-    ledger.seen_up(guest(), BOOT)
+    seen_up(ledger, guest(), BOOT)
     ledger.trail.add(guest_id(), "guestctl", "x")
     assert list(ledger.known_as(change(guest_id().uuid))) == [guest_id()]
 
 
 def test_a_held_guest_is_found_though_nothing_else_ever_happened_to_it(ledger: Ledger) -> None:
-    ledger.hold(off(), "disk")
+    hold(ledger, off(), "disk")
     ledger.trail.add(guest_id(), "guestctl:hold", "disk")
     assert list(ledger.known_as("web")) == [guest_id()]
 
@@ -193,7 +195,7 @@ def test_a_held_guest_is_found_though_nothing_else_ever_happened_to_it(ledger: L
 def test_a_forgotten_guest_is_found_by_name_and_by_uuid(ledger: Ledger) -> None:
     """A transient guest that was taken down: "why" is asked of those most of all."""
     transient = guest(persistent=False)
-    ledger.begin_step(a_run(ledger), transient, Step.SHUTDOWN)
+    ledger.runs.begin_step(a_run(ledger), transient, Step.SHUTDOWN)
     ledger.trail.add(guest_id(), "guestctl:preserve", "shutdown done")
     ledger.forget(guest_id())
     assert list(ledger.known_as("web")) == [guest_id()]
@@ -201,9 +203,9 @@ def test_a_forgotten_guest_is_found_by_name_and_by_uuid(ledger: Ledger) -> None:
 
 
 def test_a_name_finds_all_that_bore_it(ledger: Ledger) -> None:
-    ledger.begin_step(a_run(ledger), guest("web", 1), Step.SAVE)
-    ledger.seen_up(guest("other", 1), BOOT)
-    ledger.seen_up(guest("web", 2), BOOT)
+    ledger.runs.begin_step(a_run(ledger), guest("web", 1), Step.SAVE)
+    seen_up(ledger, guest("other", 1), BOOT)
+    seen_up(ledger, guest("web", 2), BOOT)
     assert sorted(ledger.known_as("web")) == [guest_id(1), guest_id(2)]
 
 
@@ -227,55 +229,59 @@ def test_a_trail_is_in_the_order_in_which_it_was_written(ledger: Ledger) -> None
 
 
 def test_a_run_counts_as_cut_off_until_it_has_ended(ledger: Ledger) -> None:
-    run = ledger.begin_run(RunKind.PRESERVE, Trigger.HOST_STOP, BOOT)
-    (cut_off,) = ledger.runs()
+    run = ledger.runs.begin(RunKind.PRESERVE, Trigger.HOST_STOP, BOOT)
+    (cut_off,) = ledger.runs.newest()
     assert (cut_off.id, cut_off.kind, cut_off.trigger) == (run, RunKind.PRESERVE, Trigger.HOST_STOP)
     assert (cut_off.boot, cut_off.begun, cut_off.ended, cut_off.ok) == (BOOT, 1, None, None)
     end(ledger, run)
-    (ended,) = ledger.runs()
+    (ended,) = ledger.runs.newest()
     assert (ended.ended, ended.ok) == (2, True)
 
 
 def test_a_run_that_did_not_go_well_says_so(ledger: Ledger) -> None:
     run = a_run(ledger)
     end(ledger, run, GuestResult(guest_id(), "web", Outcome.FAILED))
-    assert ledger.runs()[0].ok is False
+    assert ledger.runs.newest()[0].ok is False
 
 
 def test_runs_are_listed_newest_first_and_no_more_than_asked_for(ledger: Ledger) -> None:
     numbers = [a_run(ledger) for _ in range(5)]
-    assert [run.id for run in ledger.runs(3)] == numbers[:1:-1]
+    assert [run.id for run in ledger.runs.newest(3)] == numbers[:1:-1]
 
 
 def test_steps_are_listed_as_they_were_begun(ledger: Ledger) -> None:
     run = a_run(ledger)
-    save = ledger.begin_step(run, guest("a", 1), Step.SAVE)
-    ledger.begin_step(run, guest("b", 2), Step.SHUTDOWN)
-    ledger.end_step(save, guest_id(1), StepResult(Step.SAVE, StepEnd.TIMED_OUT, 9.0, "slow"))
-    assert [(s.name, s.step, s.end, s.reason) for s in ledger.run_steps(run)] == [
+    save = ledger.runs.begin_step(run, guest("a", 1), Step.SAVE)
+    ledger.runs.begin_step(run, guest("b", 2), Step.SHUTDOWN)
+    ledger.runs.end_step(save, guest_id(1), StepResult(Step.SAVE, StepEnd.TIMED_OUT, 9.0, "slow"))
+    assert [(s.name, s.step, s.end, s.reason) for s in ledger.runs.steps(run)] == [
         ("a", Step.SAVE, "timed out", "slow"),
         ("b", Step.SHUTDOWN, None, ""),
     ]
-    assert isinstance(ledger.run_steps(run)[0], PastStep)
-    assert ledger.run_steps(run + 1) == []
+    assert isinstance(ledger.runs.steps(run)[0], PastStep)
+    assert ledger.runs.steps(run + 1) == []
 
 
 def test_a_save_is_remembered_with_its_end(ledger: Ledger) -> None:
-    row = ledger.begin_step(a_run(ledger), guest(memory=2**40), Step.SAVE)
+    row = ledger.runs.begin_step(a_run(ledger), guest(memory=2**40), Step.SAVE)
     saves = "SELECT memory, state FROM save"
     assert ledger.db.execute(saves).fetchall() == [(2**40, "begun")]
-    ledger.end_step(row, guest_id(), DONE)
+    ledger.runs.end_step(row, guest_id(), DONE)
     assert ledger.db.execute(saves).fetchall() == [(2**40, "done")]
 
 
 def test_what_became_of_the_guests_of_a_run(ledger: Ledger) -> None:
     run = a_run(ledger)
-    ledger.begin_step(run, guest("saved", 1), Step.SAVE)
-    ledger.begin_step(run, guest("cut", 2), Step.SAVE)
-    ledger.begin_step(run, guest("cut", 2), Step.SHUTDOWN)
-    ledger.end_guest(run, GuestResult(guest_id(1), "saved", Outcome.SAVED))
-    ledger.end_guest(run, GuestResult(guest_id(3), "skipped", Outcome.SKIPPED, reason="policy"))
-    assert ledger.run_guests(run) == [
+    ledger.runs.begin_guest(run, guest("saved", 1))
+    ledger.runs.begin_step(run, guest("saved", 1), Step.SAVE)
+    ledger.runs.begin_guest(run, guest("cut", 2))
+    ledger.runs.begin_step(run, guest("cut", 2), Step.SAVE)
+    ledger.runs.begin_step(run, guest("cut", 2), Step.SHUTDOWN)
+    ledger.runs.end_guest(run, GuestResult(guest_id(1), "saved", Outcome.SAVED))
+    ledger.runs.end_guest(
+        run, GuestResult(guest_id(3), "skipped", Outcome.SKIPPED, reason="policy")
+    )
+    assert ledger.runs.guests(run) == [
         PastGuest("cut", "cut off", "in shutdown"),
         PastGuest("saved", "saved", ""),
         PastGuest("skipped", "skipped", "policy"),
@@ -284,30 +290,30 @@ def test_what_became_of_the_guests_of_a_run(ledger: Ledger) -> None:
 
 def test_a_guest_that_is_renamed_in_mid_run_is_one_guest(ledger: Ledger) -> None:
     run = a_run(ledger)
-    ledger.begin_step(run, guest("old"), Step.SAVE)
-    ledger.end_guest(run, GuestResult(guest_id(), "new", Outcome.SAVED))
-    assert [(g.name, g.outcome) for g in ledger.run_guests(run)] == [("new", "saved")]
+    ledger.runs.begin_step(run, guest("old"), Step.SAVE)
+    ledger.runs.end_guest(run, GuestResult(guest_id(), "new", Outcome.SAVED))
+    assert [(g.name, g.outcome) for g in ledger.runs.guests(run)] == [("new", "saved")]
 
 
 def test_two_guests_of_one_name_are_two_guests(ledger: Ledger) -> None:
     run = a_run(ledger)
     for there in (guest_id(1), guest_id(1, "other:///")):
-        ledger.begin_step(run, guest("web", id=there), Step.SAVE)
-        ledger.end_guest(run, GuestResult(there, "web", Outcome.SAVED))
-    assert [(g.name, g.outcome) for g in ledger.run_guests(run)] == [("web", "saved")] * 2
+        ledger.runs.begin_step(run, guest("web", id=there), Step.SAVE)
+        ledger.runs.end_guest(run, GuestResult(there, "web", Outcome.SAVED))
+    assert [(g.name, g.outcome) for g in ledger.runs.guests(run)] == [("web", "saved")] * 2
 
 
 def test_a_guest_taken_down_twice_in_one_run_ended_as_the_last_time(ledger: Ledger) -> None:
     run = a_run(ledger)
     for outcome in (Outcome.SHUT_DOWN, Outcome.SAVED):
-        ledger.end_guest(run, GuestResult(guest_id(), "web", outcome))
-    assert [g.outcome for g in ledger.run_guests(run)] == ["saved"]
+        ledger.runs.end_guest(run, GuestResult(guest_id(), "web", outcome))
+    assert [g.outcome for g in ledger.runs.guests(run)] == ["saved"]
 
 
 def test_without_a_run_of_its_own_a_step_is_still_recorded(ledger: Ledger) -> None:
     """The run could not be recorded, since the disk was full for a moment; the save can."""
-    ledger.begin_step(None, guest(), Step.SAVE)
-    ledger.end_guest(None, GuestResult(guest_id(), "web", Outcome.SAVED))
+    ledger.runs.begin_step(None, guest(), Step.SAVE)
+    ledger.runs.end_guest(None, GuestResult(guest_id(), "web", Outcome.SAVED))
     assert ledger.db.execute("SELECT count(*) FROM save").fetchone() == (1,)
 
 
@@ -342,10 +348,10 @@ HISTORIES: list[tuple[list[Past], bool]] = [
 
 def past(ledger: Ledger, kind: RunKind, trigger: Trigger, boot: str, ok: bool | None) -> int:
     """A run as it happened."""
-    run = ledger.begin_run(kind, trigger, boot)
+    run = ledger.runs.begin(kind, trigger, boot)
     failed = () if ok else (GuestResult(guest_id(), "web", Outcome.FAILED),)
     if ok is not None:
-        ledger.end_run(RunResult(kind, run, failed), [guest_id().uri])
+        ledger.runs.end(RunResult(kind, run, failed), [guest_id().uri])
     return run
 
 
@@ -355,13 +361,18 @@ def test_whether_the_restore_of_this_boot_was_done(
 ) -> None:
     for run in history:
         past(ledger, *run)
-    assert ledger.restored_since_preserve(BOOT) == ({guest_id().uri} if answer else frozenset())
+    assert ledger.runs.restored_since_preserve(BOOT) == (
+        {guest_id().uri} if answer else frozenset()
+    )
 
 
 def test_a_restore_that_was_interrupted_is_still_owed(ledger: Ledger) -> None:
-    run = ledger.begin_run(RunKind.RESTORE, Trigger.BOOT, BOOT)
-    ledger.end_run(RunResult(RunKind.RESTORE, run, (), interrupted=True))
-    assert (ledger.runs()[0].ok, ledger.restored_since_preserve(BOOT)) == (None, frozenset())
+    run = ledger.runs.begin(RunKind.RESTORE, Trigger.BOOT, BOOT)
+    ledger.runs.end(RunResult(RunKind.RESTORE, run, (), interrupted=True))
+    assert (ledger.runs.newest()[0].ok, ledger.runs.restored_since_preserve(BOOT)) == (
+        None,
+        frozenset(),
+    )
 
 
 # Pruning
@@ -369,13 +380,13 @@ def test_a_restore_that_was_interrupted_is_still_owed(ledger: Ledger) -> None:
 
 def test_old_runs_go_with_all_that_belongs_to_them(ledger: Ledger) -> None:
     first = a_run(ledger)
-    ledger.begin_step(first, guest(), Step.SAVE)
-    ledger.end_guest(first, GuestResult(guest_id(), "web", Outcome.SAVED))
+    ledger.runs.begin_step(first, guest(), Step.SAVE)
+    ledger.runs.end_guest(first, GuestResult(guest_id(), "web", Outcome.SAVED))
     later = [a_run(ledger) for _ in range(KEPT_RUNS)]
     end(ledger, later[-1])
-    assert [run.id for run in ledger.runs(1000)] == later[::-1]
-    assert ledger.run_guests(first) == []
-    assert ledger.run_steps(first) == []
+    assert [run.id for run in ledger.runs.newest(1000)] == later[::-1]
+    assert ledger.runs.guests(first) == []
+    assert ledger.runs.steps(first) == []
 
 
 def test_each_guest_keeps_the_newest_of_its_trail(ledger: Ledger) -> None:
@@ -389,8 +400,8 @@ def test_each_guest_keeps_the_newest_of_its_trail(ledger: Ledger) -> None:
 
 
 def test_pruning_forgets_neither_wishes_nor_holds(ledger: Ledger) -> None:
-    ledger.want(off(), Wanted.OFF, StoppedBy.USER)
-    ledger.hold(off(), "disk")
+    want(ledger, off(), Wanted.OFF, StoppedBy.USER)
+    hold(ledger, off(), "disk")
     before = ledger.guests()
     for _ in range(KEPT_RUNS + 1):
         end(ledger, a_run(ledger))
@@ -400,7 +411,7 @@ def test_pruning_forgets_neither_wishes_nor_holds(ledger: Ledger) -> None:
 def test_the_newest_saves_stay(ledger: Ledger) -> None:
     run = a_run(ledger)
     for _ in range(25):
-        ledger.begin_step(run, guest(), Step.SAVE)
+        ledger.runs.begin_step(run, guest(), Step.SAVE)
     newest = ledger.db.execute("SELECT max(id) FROM save").fetchone()
     end(ledger, run)
     left = ledger.db.execute("SELECT count(*), max(id) FROM save").fetchone()
@@ -415,7 +426,7 @@ def test_any_text_is_kept_as_it_is(name: str, uri: str, reason: str, trail: list
     db = connect(None)
     ledger = Ledger(db, clock())
     facts = guest(name, id=GuestId(uri, guest_id().uuid))
-    ledger.hold(facts, reason)
+    hold(ledger, facts, reason)
     for entry in trail:
         ledger.trail.add(facts.id, name, entry)
     assert known_of(ledger, facts) == GuestRecord(facts.id, name, hold=reason)
@@ -428,7 +439,7 @@ def test_any_text_is_kept_as_it_is(name: str, uri: str, reason: str, trail: list
 def test_any_time_and_size_is_kept_as_it_is(now: int, memory: int) -> None:
     db = connect(None)
     ledger = Ledger(db, lambda: now)
-    ledger.begin_step(None, guest(memory=memory), Step.SAVE)
+    ledger.runs.begin_step(None, guest(memory=memory), Step.SAVE)
     assert db.execute("SELECT begun FROM step").fetchall() == [(now,)]
     assert [record.memory for record in ledger.saves.all()] == [memory]
     db.close()
@@ -441,14 +452,14 @@ def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
 
     def half() -> None:
         with transaction(ledger.db):
-            ledger.seen_up(guest(), BOOT)
+            seen_up(ledger, guest(), BOOT)
             raise ValueError("half-way")
 
     with pytest.raises(ValueError, match="half-way"):
         half()
     assert ledger.guests() == {}
     with transaction(ledger.db):
-        ledger.seen_up(guest(), BOOT)
+        seen_up(ledger, guest(), BOOT)
     assert len(ledger.guests()) == 1
     assert not ledger.db.in_transaction
 
@@ -468,7 +479,7 @@ def make(path: Path, *reasons: str) -> None:
     db = connect(path)
     ledger = Ledger(db, clock())
     with transaction(db):
-        ledger.seen_up(guest(), BOOT)
+        seen_up(ledger, guest(), BOOT)
         for reason in reasons:
             ledger.trail.add(guest_id(), "source", reason)
     db.close()
@@ -671,19 +682,19 @@ def test_a_ledger_of_a_newer_guestctl_is_left_untouched(
     path: Path, opener: Callable[..., Ledger], journal: str
 ) -> None:
     make(path, "kept")
-    before = set_version(path, SCHEMA_VERSION + 1, journal)
+    before = set_version(path, schema.VERSION + 1, journal)
     with Opened(path, opener) as opened:
         assert opened.works()
     (trouble,) = opened.trouble
-    assert f"schema {SCHEMA_VERSION + 1}, ours {SCHEMA_VERSION}" in trouble
+    assert f"schema {schema.VERSION + 1}, ours {schema.VERSION}" in trouble
     assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("opener", [connect, connect_to_read])
 def test_whoever_opens_a_newer_ledger_is_told(path: Path, opener: Callable[[Path], Any]) -> None:
     make(path)
-    set_version(path, SCHEMA_VERSION + 7)
-    with pytest.raises(LedgerTooNew, match=f"schema {SCHEMA_VERSION + 7}"):
+    set_version(path, schema.VERSION + 7)
+    with pytest.raises(LedgerTooNew, match=f"schema {schema.VERSION + 7}"):
         opener(path)
 
 
@@ -733,8 +744,8 @@ def test_reading_a_damaged_ledger_is_trouble_and_no_error(
     path.write_bytes(damaged)
     with Opened(path, read_ledger) as opened:
         opened.ledger.guests()
-        opened.ledger.runs()
-        opened.ledger.restored_since_preserve(BOOT)
+        opened.ledger.runs.newest()
+        opened.ledger.runs.restored_since_preserve(BOOT)
         for guest_found in opened.ledger.known_as("web"):
             opened.ledger.trail.of(guest_found)
     assert opened.trouble
@@ -767,8 +778,8 @@ def unwritable(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
             return connect(None)
         raise request.param
 
-    monkeypatch.setattr(scribe, "connect", fail)
-    monkeypatch.setattr(scribe, "connect_to_read", fail)
+    monkeypatch.setattr(opening, "connect", fail)
+    monkeypatch.setattr(opening, "connect_to_read", fail)
 
 
 @pytest.mark.usefixtures("unwritable")
@@ -822,29 +833,35 @@ def test_copying_a_damaged_ledger_is_trouble_as_any_other(
 
 def test_the_schema_is_what_the_version_says() -> None:
     """Whoever changes it must raise the number, and write the way there."""
-    statements = " ".join(ledger_file._SCHEMA.split())
-    assert (SCHEMA_VERSION, len(statements.split(";"))) == (1, 7)
+    statements = " ".join(schema._TABLES.split())
+    assert (schema.VERSION, len(statements.split(";"))) == (2, 11)
 
 
-def test_what_a_run_has_begun_with_a_guest_is_known_until_its_end_is_seen(ledger: Ledger) -> None:
-    ledger.seen_up(guest(), BOOT)
-    ledger.taking_down(guest())
-    run = ledger.begin_run(RunKind.PRESERVE, Trigger.COMMAND, BOOT)
-    ledger.begin_step(run, guest(), Step.SAVE)
-    operators = ledger.begin_run(RunKind.SHUTDOWN, Trigger.COMMAND, BOOT)
-    ledger.begin_step(operators, guest(), Step.POWEROFF)
-    assert ledger.guests()[guest_id()].tried == {Step.SAVE}
-    ledger.seen_down(guest_id())
-    known = ledger.guests()[guest_id()]
-    assert (known.tried, known.up_boot, known.taken_down) == (frozenset(), None, True)
+def test_what_runs_have_begun_with_a_guest_in_a_boot_is_known(ledger: Ledger) -> None:
+    seen_up(ledger, guest(), BOOT)
+    taking_down(ledger, guest())
+    run = ledger.runs.begin(RunKind.PRESERVE, Trigger.COMMAND, BOOT)
+    ledger.runs.begin_step(run, guest(), Step.SAVE)
+    operators = ledger.runs.begin(RunKind.SHUTDOWN, Trigger.COMMAND, BOOT)
+    ledger.runs.begin_step(operators, guest(), Step.POWEROFF)
+    begun = ledger.guests(BOOT)[guest_id()].attempts
+    assert [(a.kind, a.step) for a in begun] == [
+        (RunKind.PRESERVE, Step.SAVE),
+        (RunKind.SHUTDOWN, Step.POWEROFF),
+    ]
+    assert for_the_host(begun).steps == {Step.SAVE}
+    ledger.change(guest_id(), seen_down)
+    known = ledger.records([guest_id()], BOOT)[guest_id()]
+    assert (known.attempts, known.up_boot, known.taken_down) == (begun, None, True)
+    assert ledger.guests("another boot")[guest_id()].attempts == ()
 
 
 def test_a_wish_is_forgotten_and_the_hold_and_the_trail_are_not(ledger: Ledger) -> None:
-    ledger.want(guest(), Wanted.OFF, StoppedBy.USER)
-    ledger.unsettle(guest_id(), BOOT)
-    ledger.hold(guest(), "later")
+    want(ledger, guest(), Wanted.OFF, StoppedBy.USER)
+    begins_to_settle(ledger, guest_id(), BOOT)
+    hold(ledger, guest(), "later")
     ledger.trail.add(guest_id(), "guestctl", "gone")
-    ledger.undecided(guest_id())
+    ledger.change(guest_id(), undecided)
     known = ledger.guests()[guest_id()]
     assert (known.wanted, known.hold, len(ledger.trail.of(guest_id()))) == (None, "later", 1)
-    assert ledger.unsettled(BOOT) == []
+    assert ledger.settling(BOOT) == []

@@ -25,10 +25,10 @@ def printed(page: str) -> str:
 
 
 def verbs() -> dict[str, argparse.ArgumentParser]:
-    """The verbs' own parsers."""
-    actions = _parser()._actions
-    (choices,) = (a.choices for a in actions if isinstance(a, argparse._SubParsersAction))
-    return dict(choices)
+    """The verbs' own parsers; not those that only units use, of which --help tells nothing."""
+    (verbs,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    shown = {action.dest for action in verbs._choices_actions}
+    return {name: parser for name, parser in verbs.choices.items() if name in shown}
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in PAGES.iterdir()))

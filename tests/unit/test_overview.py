@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 
 from guestctl.config.settings import Boot
-from guestctl.decisions.overview import Row, rows, unreadable
+from guestctl.decisions.overview import Moment, rows, unreadable
 from guestctl.model.guest import GuestFacts, State
 from guestctl.model.options import Scope
-from guestctl.model.plan import NextBoot
+from guestctl.model.overview import NextBoot, Row
 from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.stop import StoppedBy
 from tests.unit.makers import (
@@ -22,11 +22,13 @@ from tests.unit.makers import (
     policy,
 )
 
+MOMENT = Moment(BOOT, 10**9)
+
 
 def row(facts: GuestFacts, says: GuestRecord | None = None) -> Row:
     """The row of one guest under the default policy."""
     says_of = {facts.id: says} if says else {}
-    (made,) = rows([facts], says_of, always(policy()), BOOT, owned=False)
+    (made,) = rows([facts], says_of, always(policy()), MOMENT, owned=False)
     return made
 
 
@@ -64,14 +66,14 @@ def test_a_running_guest_was_stopped_by_nobody_whatever_the_ledger_remembers() -
 
 def test_what_the_next_boot_does_follows_from_policy() -> None:
     unsaved, forgotten = policy(save=Scope.NONE), policy(Boot(restore=False))
-    (started,) = rows([guest()], {}, always(unsaved), BOOT, owned=False)
-    (left,) = rows([guest()], {}, always(forgotten), BOOT, owned=False)
+    (started,) = rows([guest()], {}, always(unsaved), MOMENT, owned=False)
+    (left,) = rows([guest()], {}, always(forgotten), MOMENT, owned=False)
     assert (started.next_boot, left.next_boot) == (NextBoot.START, NextBoot.STAY_DOWN)
 
 
 def test_rows_are_sorted_by_name_and_then_by_what_tells_them_apart() -> None:
     seen = [guest("b", 2), guest("b", 1), guest("a", 3)]
-    found = rows(seen, {}, always(policy()), BOOT, owned=False)
+    found = rows(seen, {}, always(policy()), MOMENT, owned=False)
     assert [(r.name, r.uuid) for r in found] == [
         ("a", guest_id(3).uuid),
         ("b", guest_id(1).uuid),
@@ -104,7 +106,7 @@ def test_guests_behind_a_lost_connection_are_unknown_and_not_off() -> None:
         known(3, "held", hold="disk"),
         GuestRecord(guest_id(4, "other:///"), "elsewhere", Wanted.ON),
     ]
-    found = unreadable(says, [guest_id().uri])
+    found = unreadable(says, [guest_id().uri], always(policy()), MOMENT)
     assert [(r.name, r.state, r.wanted, r.next_boot) for r in found] == [
         ("on", State.UNKNOWN, Wanted.ON, NextBoot.START),
         ("off", State.UNKNOWN, Wanted.OFF, NextBoot.STAY_DOWN),
@@ -116,10 +118,10 @@ def test_guests_behind_a_lost_connection_are_unknown_and_not_off() -> None:
 
 def test_a_hold_shows_even_if_nothing_else_is_known_of_the_guest() -> None:
     says = [known(1, "held", wanted=None, hold="disk")]
-    (found,) = unreadable(says, [guest_id().uri])
+    (found,) = unreadable(says, [guest_id().uri], always(policy()), MOMENT)
     assert (found.held, found.next_boot) == ("disk", NextBoot.HELD)
 
 
 def test_an_empty_hold_is_a_hold() -> None:
-    (found,) = unreadable([known(hold="")], [guest_id().uri])
+    (found,) = unreadable([known(hold="")], [guest_id().uri], always(policy()), MOMENT)
     assert found.next_boot is NextBoot.HELD

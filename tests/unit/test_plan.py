@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from guestctl.config.settings import Boot
 from guestctl.decisions.plan import (
     POWEROFF_TIMEOUT,
-    describe,
     plan_down,
     plan_guest_down,
     plan_missing,
@@ -20,7 +19,7 @@ from guestctl.decisions.plan import (
 from guestctl.decisions.policy import Policy
 from guestctl.model.guest import GuestFacts, State
 from guestctl.model.options import Scope
-from guestctl.model.plan import GuestPlan, Outcome, RunKind, Step, StepPlan
+from guestctl.model.plan import GuestPlan, Outcome, RunKind, Step, StepPlan, describe
 from guestctl.model.record import GuestRecord, Wanted
 from tests.unit.makers import (
     BOOT,

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from guestctl.host import locks as runlock
-from guestctl.host.locks import LockHeld, is_held, run_lock
+from guestctl.host.locks import HostRunLock
+from guestctl.model.ports import LockHeld
+from tests.sim import loop as virtual
 
 _HOLD = """
-import sys
+import asyncio, sys
 from pathlib import Path
-from guestctl.host.locks import run_lock
-with run_lock(Path(sys.argv[1]), "guestctl shutdown --preserve", 0, print):
-    print("held", flush=True)
-    sys.stdin.read()
+from guestctl.host.locks import HostRunLock
+async def main():
+    async with HostRunLock(Path(sys.argv[1]), print).hold("guestctl shutdown --preserve", 0):
+        print("held", flush=True)
+        sys.stdin.read()
+asyncio.run(main())
 """
 Holder = subprocess.Popen[str]
 
@@ -43,11 +47,16 @@ def another_process(folder: Path) -> Iterator[Holder]:
 
 
 @contextmanager
-def lock(folder: Path, wait: float = 0.0, what: str = "us") -> Iterator[list[str]]:
+def lock(folder: Path, what: str = "us") -> Iterator[list[str]]:
     """Hold the lock; what was complained of."""
     trouble: list[str] = []
-    with run_lock(folder, what, wait, trouble.append):
-        yield trouble
+    holding = HostRunLock(folder, trouble.append).hold(what, 0.0)
+    with asyncio.Runner() as runner:
+        runner.run(holding.__aenter__())
+        try:
+            yield trouble
+        finally:
+            runner.run(holding.__aexit__(None, None, None))
 
 
 def refusal(folder: Path) -> str:
@@ -55,6 +64,11 @@ def refusal(folder: Path) -> str:
     with pytest.raises(LockHeld) as caught, lock(folder):
         pass
     return str(caught.value)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a run is under way."""
+    return HostRunLock(folder, print).is_held()
 
 
 def is_free(folder: Path) -> bool:
@@ -103,39 +117,32 @@ def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runlock, "_POLL", 0.01)
 
 
-class Clock:
-    """Stands for the time module: sleeping moves it on, and something may happen meanwhile."""
+def wait_for(folder: Path, limit: float, happens: dict[float, Callable[[], None]]) -> float:
+    """In virtual time: wait for the lock; how many seconds that took, if it was had."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 0.0
-        self.events: dict[float, Holder] = {}
-        fake = SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep, time=lambda: 1.0)
-        monkeypatch.setattr(runlock, "time", fake)
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        for when, what in happens.items():
+            loop.call_at(when, what)
+        async with HostRunLock(folder, print).hold("us", limit):
+            return loop.time()
 
-    def _sleep(self, seconds: float) -> None:
-        self.now += seconds
-        for due in [due for due in self.events if due <= self.now]:
-            holder = self.events.pop(due)
+    return virtual.run(main())
+
+
+def test_a_unit_waits_until_the_other_run_is_over(tmp_path: Path) -> None:
+    with another_process(tmp_path) as holder:
+
+        def end() -> None:
             holder.kill()
             holder.wait()
 
-
-def test_a_unit_waits_until_the_other_run_is_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock(monkeypatch)
-    with another_process(tmp_path) as holder:
-        clock.events[60.0] = holder
-        with lock(tmp_path, wait=1500) as trouble:
-            assert 60 <= clock.now < 61
-            assert trouble == []
+        assert 59.9 < wait_for(tmp_path, 1500, {60.0: end}) < 61
 
 
-def test_waiting_ends_at_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
-    with another_process(tmp_path), pytest.raises(LockHeld), lock(tmp_path, wait=1500):
-        pass
-    assert 1500 <= clock.now < 1501
+def test_waiting_ends_at_its_limit(tmp_path: Path) -> None:
+    with another_process(tmp_path), pytest.raises(LockHeld):
+        wait_for(tmp_path, 1500, {})
 
 
 def test_without_a_folder_the_run_goes_on_with_a_word_of_trouble(tmp_path: Path) -> None:

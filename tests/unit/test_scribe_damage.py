@@ -16,6 +16,7 @@ from guestctl.model.guest import GuestId
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.record import GuestRecord
 from guestctl.model.result import Trigger
+from tests.ledgers import seen_up, taking_down
 from tests.unit.makers import BOOT, guest, guest_id
 from tests.unit.scribing import (
     adding,
@@ -36,12 +37,12 @@ async def use_all(scribe: LedgerWriter) -> None:
     number = await scribe(
         lambda ledger: ledger.runs.begin(RunKind.PRESERVE, Trigger.BOOT, BOOT), None
     )
-    await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
-    await scribe(lambda ledger: ledger.taking_down(guest()), None)
+    await scribe(lambda ledger: seen_up(ledger, guest(), BOOT), None)
+    await scribe(lambda ledger: taking_down(ledger, guest()), None)
     await scribe(lambda ledger: ledger.runs.begin_step(number, guest(), Step.SAVE), None)
     await scribe(adding("x"), "")
-    await scribe(lambda ledger: ledger.restored_since_preserve(BOOT), None)
-    await scribe(lambda ledger: len(ledger.runs()), 0)
+    await scribe(lambda ledger: ledger.runs.restored_since_preserve(BOOT), None)
+    await scribe(lambda ledger: len(ledger.runs.newest()), 0)
     await scribe(lambda ledger: len(ledger.trail.of(guest_id())), 0)
 
 
@@ -96,7 +97,7 @@ CHANGED_CELLS = [
     "UPDATE guest SET taken_down = 7",
     "UPDATE guest SET name = CAST(x'ff' AS TEXT)",
     "UPDATE run SET kind = 'preservf'",
-    "UPDATE run SET door = ''",
+    "UPDATE run SET \"trigger\" = ''",
     "UPDATE trail SET reason = CAST(x'c328' AS TEXT)",
     "DROP TABLE guest",
     "DROP TABLE run",

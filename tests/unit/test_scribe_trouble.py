@@ -11,7 +11,9 @@ import pytest
 
 from guestctl.ledger import writer as scribes
 from guestctl.ledger.ledger import Ledger
+from guestctl.ledger.opening import set_aside
 from guestctl.ledger.writer import LedgerWriter
+from tests.ledgers import seen_up
 from tests.unit.makers import BOOT, guest, guest_id
 from tests.unit.running import run_async
 from tests.unit.scribing import (
@@ -177,12 +179,12 @@ def test_a_file_that_was_set_aside_by_another_is_opened_anew(tmp_path: Path) -> 
 async def see_it_set_aside(tmp_path: Path) -> None:
     path, said = tmp_path / "ledger.db", list[str]()
     scribe = LedgerWriter(path, lambda: 1, said.append)
-    await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
+    await scribe(lambda ledger: seen_up(ledger, guest(), BOOT), None)
     assert not await scribe.renew()
-    scribes.set_aside(path)
+    set_aside(path)
     other = LedgerWriter(path, lambda: 1, said.append)
-    await other(lambda ledger: ledger.seen_up(guest("db", 2), BOOT), None)
-    await other(lambda ledger: ledger.seen_up(guest("mail", 3), BOOT), None)
+    await other(lambda ledger: seen_up(ledger, guest("db", 2), BOOT), None)
+    await other(lambda ledger: seen_up(ledger, guest("mail", 3), BOOT), None)
     other.close()
     assert await wanted_there(scribe) == 1
     assert await scribe.renew()
@@ -198,11 +200,11 @@ def test_a_folder_that_was_not_there_is_used_once_it_is(tmp_path: Path) -> None:
 async def see_it_come(tmp_path: Path) -> None:
     folder, said = tmp_path / "state", list[str]()
     scribe = LedgerWriter(folder / "ledger.db", lambda: 1, said.append)
-    await scribe(lambda ledger: ledger.seen_up(guest(), BOOT), None)
+    await scribe(lambda ledger: seen_up(ledger, guest(), BOOT), None)
     assert not await scribe.renew()
     folder.mkdir()
     assert await scribe.renew()
-    await scribe(lambda ledger: ledger.seen_up(guest("db", 2), BOOT), None)
+    await scribe(lambda ledger: seen_up(ledger, guest("db", 2), BOOT), None)
     scribe.close()
     assert (folder / "ledger.db").exists()
     assert len(said) == 2

@@ -98,10 +98,7 @@ def test_what_a_run_did_not_tell_of_its_result_breaks_a_promise(tmp_path: Path) 
     story = run_script(_script(tmp_path, "0s preserve\n"))
     assert list(untold(story)) == []
     untold_of = list(untold(replace(story, chapters=[])))
-    assert [text.split("(")[0] for text in untold_of] == [
-        "preserve: not told: GuestEnded",
-        "preserve: not told: StepEnded",
-    ]
+    assert [text.split("(")[1] for text in untold_of] == ["'web', GuestResult", "'web', StepResult"]
 
 
 # -- the page about them -------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.cli import units as guarding
 from guestctl.host import systemd
+from guestctl.service import units
 from tests.unit.private_bus import FakeSystemd, PrivateBus, open_fds
 from tests.unit.running import run_async
 
@@ -155,7 +155,7 @@ def test_it_is_asked_again_for_a_while(
 @pytest.mark.parametrize(("state", "stops"), [("stopping", True), ("running", False)])
 def test_the_command_hears_it(systemctl: Path, state: str, stops: bool) -> None:
     answers(systemctl, state)
-    assert guarding._host_stops() is stops
+    assert units.does_host_stop(print) is stops
 
 
 def test_without_an_answer_the_command_says_so(
@@ -163,5 +163,5 @@ def test_without_an_answer_the_command_says_so(
 ) -> None:
     monkeypatch.setattr(systemd, "RETRY_FOR", 0.05)
     monkeypatch.setattr(systemd, "PAUSE", 0.01)
-    assert guarding._host_stops() is False
-    assert "cannot find out whether the host is going down" in capsys.readouterr().err
+    assert units.does_host_stop(print) is False
+    assert "cannot find out whether the host is going down" in capsys.readouterr().out

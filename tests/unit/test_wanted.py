@@ -1,15 +1,16 @@
-"""Is a guest wanted on, who stopped it, and what does the next boot do?"""
+"""Is a guest wanted on, and who stopped it?"""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from guestctl.decisions.wanted import desired, next_boot
+from guestctl.decisions.wanted import desired
 from guestctl.model.guest import GuestFacts, State
-from guestctl.model.plan import NextBoot, Step
+from guestctl.model.history import Attempt
+from guestctl.model.plan import RunKind, Step
 from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.result import Trigger
 from guestctl.model.stop import StoppedBy
 from tests.unit.makers import BOOT, EARLIER_BOOT, guest, guests_and_knowledge, known, off
 
@@ -19,7 +20,8 @@ by_host = known(taken_down=True, stopped_by=StoppedBy.HOST, up_boot=None)
 
 def out_of_sight(*tried: Step, up_boot: str = BOOT) -> GuestRecord:
     """A run began these steps with it, and did not see what came of them."""
-    return known(taken_down=True, up_boot=up_boot, tried=frozenset(tried))
+    begun = tuple(Attempt(1, RunKind.PRESERVE, Trigger.HOST_STOP, step, 1) for step in tried)
+    return known(taken_down=True, up_boot=up_boot, attempts=begun)
 
 
 by_user = known(wanted=OFF, stopped_by=StoppedBy.USER)
@@ -90,77 +92,3 @@ def test_invariants_of_a_wish(pair: tuple[GuestFacts, GuestRecord | None]) -> No
         assert (found.wanted, found.verdict) == (OFF, None)
     elif says.taken_down and says.up_boot != BOOT and facts.reason != "migrated":
         assert (found.wanted, found.verdict) == (ON, None)
-
-
-STAY, HELD = NextBoot.STAY_DOWN, NextBoot.HELD
-RESUME, START = NextBoot.RESUME, NextBoot.START
-
-NEXT: list[tuple[GuestFacts, GuestRecord | None, bool, bool, NextBoot]] = [
-    # facts, known, policy brings it back, policy saves it
-    (guest(), None, True, True, RESUME),
-    (guest(), None, True, False, START),
-    (guest(), None, False, True, STAY),
-    (guest(autostart=True), None, False, True, RESUME),
-    (guest(persistent=False), None, True, True, STAY),
-    (guest(), known(hold="disk"), True, True, HELD),
-    (guest(), known(hold=""), True, True, HELD),
-    (off(), by_host, True, True, START),
-    (off(saved=True), by_host, True, False, RESUME),
-    (off(saved=True), by_host, False, True, STAY),
-    (off(saved=True), by_user, True, True, STAY),
-    (off(), by_user, True, True, STAY),
-    (off(autostart=True), by_user, True, True, START),
-    (off(autostart=True, saved=True), None, True, True, RESUME),
-    (off(), None, True, True, STAY),
-    (off(), known(wanted=OFF, hold="disk"), True, True, HELD),
-    (off(persistent=False), known(hold="disk"), True, True, STAY),
-]
-
-
-@pytest.mark.parametrize(("facts", "says", "restore", "saves", "expected"), NEXT)
-def test_the_next_boot(
-    facts: GuestFacts, says: GuestRecord | None, restore: bool, saves: bool, expected: NextBoot
-) -> None:
-    found = next_boot(says, facts, BOOT, restore=restore, saves=saves, owned=False)
-    assert found is expected
-
-
-OWNED: list[tuple[GuestFacts, GuestRecord | None, NextBoot]] = [
-    (off(autostart=True), None, START),
-    (off(autostart=True, saved=True), None, RESUME),
-    (off(autostart=True), by_user, STAY),
-    (off(autostart=True), by_host, START),
-    (off(autostart=True), known(hold="disk"), HELD),
-    (off(), None, STAY),
-    (off(), by_host, STAY),
-    (guest(), None, STAY),
-]
-
-
-@pytest.mark.parametrize(("facts", "says", "expected"), OWNED)
-def test_an_autostart_flag_is_followed_whatever_policy_says(
-    facts: GuestFacts, says: GuestRecord | None, expected: NextBoot
-) -> None:
-    found = next_boot(says, facts, BOOT, restore=False, saves=True, owned=True)
-    assert found is expected
-
-
-@pytest.mark.parametrize(("facts", "says", "expected"), OWNED[:-2])
-def test_the_next_boot_where_guestctl_owns_autostart(
-    facts: GuestFacts, says: GuestRecord | None, expected: NextBoot
-) -> None:
-    assert next_boot(says, facts, BOOT, restore=True, saves=True, owned=True) is expected
-
-
-@given(guests_and_knowledge, st.booleans(), st.booleans(), st.booleans())
-def test_a_held_or_transient_guest_does_not_come_back(
-    pair: tuple[GuestFacts, GuestRecord | None], restore: bool, saves: bool, owned: bool
-) -> None:
-    facts, says = pair
-    found = next_boot(says, facts, BOOT, restore=restore, saves=saves, owned=owned)
-    if not facts.persistent:
-        assert found is STAY
-    elif says is not None and says.hold is not None:
-        assert found is HELD
-    else:
-        assert found is not HELD

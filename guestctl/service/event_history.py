@@ -1,8 +1,8 @@
-"""What is heard of the guests of one connection, kept for whoever judges their stops."""
+"""Events of the guests of one connection, kept for whoever judges their stops."""
 
 from __future__ import annotations
 
-from ..decisions.attribution import remember
+from ..decisions.attribution import is_start, remember
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestId
 from ..model.stop import Heard
@@ -15,6 +15,8 @@ class EventHistory:
         self._since: float | None = None
         self._monitored = False
         self._events: dict[GuestId, tuple[GuestEvent, ...]] = {}
+        #: Who was started since anybody has seen it up.
+        self._started: set[GuestId] = set()
 
     def begin(self, since: float, *, monitored: bool) -> None:
         """From this time on no event is missed; monitored: nor those of QEMU's monitor."""
@@ -24,9 +26,12 @@ class EventHistory:
         """Events may be missed: those of before mean nothing any more."""
         self._since = None
         self._events.clear()
+        self._started.clear()
 
     def hear(self, event: GuestEvent) -> None:
         """One more event."""
+        if is_start(event):
+            self._started.add(event.guest)
         events = remember(self._events.get(event.guest, ()), event)
         if events:
             self._events[event.guest] = events
@@ -40,14 +45,23 @@ class EventHistory:
             return None
         return Heard(events, self._since, self._monitored)
 
+    def was_started(self, guest: GuestId) -> bool:
+        """Whether it came up, and nobody has looked while it was."""
+        return guest in self._started
+
+    def seen_up(self, guest: GuestId) -> None:
+        """Somebody has looked."""
+        self._started.discard(guest)
+
     def dealt_with(self, guest: GuestId, heard: Heard) -> None:
         """The guest's stop was judged by this; what came since is of its next life."""
         if self._events.get(guest) == heard.events:
-            del self._events[guest]
+            self.forget(guest)
 
     def forget(self, guest: GuestId) -> None:
-        """The guest is gone."""
+        """The guest is gone, or its life is."""
         self._events.pop(guest, None)
+        self._started.discard(guest)
 
 
 def _tells_of_stop(event: GuestEvent) -> bool:

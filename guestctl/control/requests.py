@@ -1,0 +1,85 @@
+"""What is asked of guestctl: the errors that a request can end with, and guests by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from ..model.guest import GuestId
+from ..model.uris import is_system, why_remote
+
+
+class Failure(StrEnum):
+    """Why a request could not be answered as asked; the command line's exit statuses."""
+
+    NOT_ALL_WELL = "not all well"
+    WRONG_REQUEST = "wrong request"
+    NOT_PERMITTED = "not permitted"
+    NO_HYPERVISOR = "no hypervisor"
+    LOCKED = "locked"
+
+
+class RequestError(Exception):
+    """The request ends with this failure; the text reads "cannot …: cause"."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        self.failure = failure
+        super().__init__(message)
+
+
+class Named(NamedTuple):
+    """A guest and its name, from libvirt or from the ledger."""
+
+    id: GuestId
+    name: str
+
+
+def find(names: Sequence[str], guests: Collection[Named]) -> frozenset[GuestId]:
+    """Guests by name or UUID; RequestError for each that is not found or not clear."""
+    found, problems = set(), []
+    for name in names:
+        ids = _matching(name, guests)
+        if len(ids) == 1:
+            found.update(ids)
+        else:
+            problems.append(_why_not_found(name, ids))
+    if problems:
+        raise RequestError(Failure.WRONG_REQUEST, "\n".join(problems))
+    return frozenset(found)
+
+
+def _matching(name: str, guests: Collection[Named]) -> set[GuestId]:
+    by_name = {guest.id for guest in guests if guest.name == name}
+    return by_name or {guest.id for guest in guests if guest.id.uuid == name.lower()}
+
+
+def _why_not_found(name: str, ids: set[GuestId]) -> str:
+    if not ids:
+        return f'cannot find "{name}": no guest has this name or UUID'
+    where = ", ".join(f"{guest.uuid} on {guest.uri}" for guest in sorted(ids))
+    return f'cannot tell which "{name}" is meant: {where}; give the UUID, or -c URI'
+
+
+def refuse_remote(uris: Iterable[str]) -> None:
+    """RequestError for a URI of another host."""
+    for uri in uris:
+        if reason := why_remote(uri):
+            raise RequestError(
+                Failure.WRONG_REQUEST,
+                f"cannot act on {uri}: {reason}, and the checks before a resume need the files"
+                " of the host that runs the guests; run guestctl there",
+            )
+
+
+def refuse_unprivileged(uris: Iterable[str], ledger: str) -> None:
+    """RequestError where a user would act on the system's guests beside the host's ledger.
+
+    ledger: where that is.
+    """
+    if system := next(filter(is_system, uris), None):
+        raise RequestError(
+            Failure.NOT_PERMITTED,
+            f"cannot act on {system} as this user: what is wanted of the host's guests is"
+            f" kept in {ledger}, for root; use sudo",
+        )

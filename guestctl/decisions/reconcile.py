@@ -1,0 +1,103 @@
+"""A pass over a guest: what is known of it and what is seen of it now, to what is to be written.
+
+The one decision of this kind: runs begin with it, and the service makes it at each event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..model.guest import GuestFacts
+from ..model.history import Note
+from ..model.record import GuestRecord, Update, Wanted, released, seen_up, stopped
+from ..model.stop import Certainty
+from . import attempts
+from .wanted import UNWATCHED, Desired, Watched, desired, hold_of
+
+HOLD_ENDS = Note("guestctl:release", "its save is gone")
+
+
+class Reconciled(NamedTuple):
+    """What holds for the guest now, and what has to be written for that; None for nothing."""
+
+    desired: Desired
+    update: Update | None
+
+
+def reconcile(
+    record: GuestRecord | None,
+    guest: GuestFacts,
+    boot: str,
+    now: int,
+    watched: Watched = UNWATCHED,
+    *,
+    knows_image: bool = False,
+) -> Reconciled:
+    """Bring what the ledger says of a guest in line with what is seen of it.
+
+    now: in nanoseconds since the epoch.  watched: what was heard of its stop.
+    knows_image: the guest's save was looked for in its folder, too; libvirt may not know of it.
+    """
+    record = _as_heard(record, guest, boot, watched)
+    if record and record.up_boot == boot and guest.down:
+        intent = attempts.intent(record.attempts, now, watched.window)
+        watched = replace(watched, intent=intent)
+    found = desired(record, guest, boot, watched)
+    return Reconciled(found, _update(record, guest, found, boot, now, knows_image=knows_image))
+
+
+def _as_heard(
+    record: GuestRecord | None, guest: GuestFacts, boot: str, watched: Watched
+) -> GuestRecord | None:
+    """What was known before the stop that was heard of."""
+    if not watched.heard:
+        return record
+    if watched.was_started and guest.down and guest.persistent:
+        return seen_up(record or GuestRecord(guest.id, guest.name), boot)
+    if record and record.certainty is Certainty.INFERRED:
+        # A command looked first, and could only guess.
+        return replace(record, wanted=Wanted.ON, up_boot=boot, taken_down=False)
+    return record
+
+
+def _update(
+    record: GuestRecord | None,
+    guest: GuestFacts,
+    found: Desired,
+    boot: str,
+    now: int,
+    *,
+    knows_image: bool,
+) -> Update | None:
+    before = replace(record or GuestRecord(guest.id, guest.name), name=guest.name)
+    hold_ends = _is_hold_over(record, guest, knows_image=knows_image)
+    after = released(before) if hold_ends else before
+    is_up = False
+    if guest.starting or guest.in_transit:
+        pass  # neither up nor down yet
+    elif found.verdict:
+        after = stopped(after, found.wanted, found.verdict, now)
+    elif guest.up and guest.persistent and not _may_still_go_down(record, guest, boot, now):
+        after, is_up = seen_up(after, boot), True
+    if after == record or (record is None and not is_up):
+        return Update(guest.id, is_up=True) if is_up else None
+    return Update(guest.id, after, found.verdict, (HOLD_ENDS,) if hold_ends else (), is_up=is_up)
+
+
+def _is_hold_over(record: GuestRecord | None, guest: GuestFacts, *, knows_image: bool) -> bool:
+    """A hold that guestctl put on a guest because of its save ends with the save."""
+    if record is None or record.hold is None or hold_of(record, guest) is not None:
+        return False
+    return guest.up or knows_image
+
+
+def _may_still_go_down(record: GuestRecord | None, guest: GuestFacts, boot: str, now: int) -> bool:
+    """Whether a run that was cut off may still take the guest down: that is no one else's doing.
+
+    libvirt can go on with a save that was given up, and aborted in vain.
+    """
+    if record is None or not record.taken_down:
+        return False
+    saved_by_us = record.up_boot == boot and attempts.saves(record.attempts)
+    return (guest.saving and saved_by_us) or attempts.may_be_under_way(record.attempts, now)

@@ -1,0 +1,85 @@
+"""Opening the ledger whatever is wrong with it: set aside, copied, or done without."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from .file import TROUBLE, connect, connect_to_read, copy_of
+from .ledger import Ledger
+
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def open_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
+    """The ledger in the file; one in memory, with a word of trouble, where that fails.
+
+    A damaged file is set aside under another name, and a new one begun.
+    """
+    try:
+        return Ledger(_connect_or_set_aside(path, trouble), clock)
+    except TROUBLE as error:
+        return _stand_in(path, clock, error, trouble)
+
+
+def _stand_in(
+    path: Path, clock: Callable[[], int], error: BaseException, trouble: Callable[[str], None]
+) -> Ledger:
+    """A ledger in memory, with what the file says where that can be read: on a full disk."""
+    try:
+        copy = copy_of(path)
+    except TROUBLE:
+        trouble(f"cannot use the ledger {path}: {error}; going on without: nothing is remembered")
+        return Ledger(connect(None), clock, remembers=False)
+    trouble(f"cannot write to the ledger {path}: {error}; what happens now is not remembered")
+    return Ledger(copy, clock)
+
+
+def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
+    """The ledger for reading only; an empty one where there is none yet, or none to be read."""
+    try:
+        if path.exists():
+            return Ledger(connect_to_read(path), clock)
+    except TROUBLE as error:
+        return _stand_in(path, clock, error, trouble)
+    return Ledger(connect(None), clock)
+
+
+def _connect_or_set_aside(path: Path, trouble: Callable[[str], None]) -> sqlite3.Connection:
+    try:
+        return connect(path)
+    except (sqlite3.DatabaseError, UnicodeError) as error:
+        # Our own quick_check carries no code; disk full, locked and such have one of theirs.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if code & 0xFF not in _CORRUPT:  # an extended code says more in the higher bits
+            raise
+        aside = set_aside(path)
+        trouble(f"the ledger {path} is damaged ({error}): set aside as {aside}, a new one begun")
+    return connect(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename the ledger with its WAL; SQLite must not apply the one to another file."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("-wal", "-shm", ""):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            source.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_damage(failure: BaseException | None) -> bool:
+    """Whether SQLite says that what is in the file makes no sense."""
+    return getattr(failure, "sqlite_errorcode", 0) & 0xFF in _CORRUPT

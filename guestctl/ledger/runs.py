@@ -1,0 +1,255 @@
+"""The ledger's tables of runs: their steps, and what became of each guest in them.
+
+A guest is in hand from the moment a run writes down what it is about to do with it until the
+run writes down what became of it (`outcome` is NULL meanwhile): whoever watches guests lets
+those be.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from ..model.guest import GuestFacts, GuestId
+from ..model.history import Attempt, PastGuest, PastRun, PastStep
+from ..model.plan import RunKind, Step
+from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
+from .saves import Saves
+
+#: How many runs are kept, the newest.
+KEPT_RUNS = 200
+
+SCHEMA = """
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, "trigger" TEXT NOT NULL,
+    boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,
+    ok INTEGER, uris TEXT NOT NULL DEFAULT '[]') STRICT;
+CREATE TABLE step (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER REFERENCES run ON DELETE CASCADE,
+    uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
+    begun INTEGER NOT NULL, ended INTEGER, end TEXT, reason TEXT NOT NULL DEFAULT '') STRICT;
+CREATE INDEX step_run ON step (run);
+CREATE INDEX step_guest ON step (uri, uuid, id);
+CREATE TABLE run_guest (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, begun INTEGER, ended INTEGER,
+    outcome TEXT, reason TEXT NOT NULL DEFAULT '', UNIQUE (run, uri, uuid)) STRICT;
+"""
+
+
+class Runs:
+    """The tables; every method raises sqlite3.Error."""
+
+    def __init__(self, db: sqlite3.Connection, clock: Callable[[], int], saves: Saves) -> None:
+        self._db = db
+        self._now = clock
+        self._saves = saves
+
+    # A run
+
+    def begin(self, kind: RunKind, trigger: Trigger, boot: str) -> int:
+        """A new run's number; the run counts as cut off until `end`."""
+        cursor = self._db.execute(
+            'INSERT INTO run (kind, "trigger", boot, pid, begun) VALUES (?, ?, ?, ?, ?)',
+            (kind, trigger, boot, os.getpid(), self._now()),
+        )
+        return _new_row(cursor)
+
+    def end(self, result: RunResult, uris: Iterable[str] = ()) -> None:
+        """The run is over, and has dealt with all guests of these connections."""
+        ok = None if result.interrupted else int(result.ok)
+        self._db.execute(
+            "UPDATE run SET ended = ?, ok = ?, uris = ? WHERE id = ?",
+            (self._now(), ok, json.dumps(sorted(uris)), result.run),
+        )
+
+    def prune(self) -> None:
+        """Forget the oldest, but not those that tell what this boot owes, however many follow."""
+        self._db.execute(
+            "DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - ? AND id NOT IN"
+            f" (SELECT id FROM run WHERE {_OF_THE_HOST} ORDER BY id DESC LIMIT ?)",
+            (KEPT_RUNS, *_HOSTS_RUNS, KEPT_RUNS),
+        )
+
+    # Guests of a run
+
+    def begin_guest(self, run: int | None, guest: GuestFacts) -> None:
+        """A run begins with the guest; nothing for a run that could not be recorded."""
+        if run is not None:
+            # Replaced, so that one that is begun with once more counts as begun since: see below.
+            self._db.execute(
+                "INSERT OR REPLACE INTO run_guest (run, uri, uuid, name, begun)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (run, *guest.id, guest.name, self._now()),
+            )
+
+    def end_guest(self, run: int | None, result: GuestResult) -> None:
+        """How the run ended for one guest; nothing for a run that could not be recorded."""
+        if run is None:
+            return
+        self._db.execute(
+            "INSERT INTO run_guest (run, uri, uuid, name, ended, outcome, reason)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, uri, uuid) DO UPDATE SET"
+            " name = excluded.name, ended = excluded.ended, outcome = excluded.outcome,"
+            " reason = excluded.reason",
+            (run, *result.guest, result.name, self._now(), result.outcome, result.reason),
+        )
+
+    def in_hand(self, boot: str, kind: RunKind | None = None) -> set[GuestId]:
+        """Guests in hand of the newest run; empty once it has ended, or after another boot.
+
+        kind: only if it is of this kind.
+        Whether that run is still under way, or was cut off, only the run lock tells.
+        """
+        rows = self._db.execute(
+            "SELECT uri, uuid FROM run_guest g JOIN run r ON r.id = g.run"
+            " WHERE g.outcome IS NULL AND r.id = (SELECT max(id) FROM run) AND r.ended IS NULL"
+            " AND r.boot = ? AND r.kind = ifnull(?, r.kind)",
+            (boot, kind),
+        )
+        return {GuestId(*row) for row in rows}
+
+    def newest_begun(self) -> int:
+        """A number to ask `begun_since` with."""
+        return int(self._db.execute("SELECT ifnull(max(id), 0) FROM run_guest").fetchone()[0])
+
+    def begun_since(self, number: int) -> set[GuestId]:
+        """Guests that runs began with later."""
+        rows = self._db.execute("SELECT DISTINCT uri, uuid FROM run_guest WHERE id > ?", (number,))
+        return {GuestId(*row) for row in rows}
+
+    # Steps
+
+    def begin_step(self, run: int | None, guest: GuestFacts, step: Step) -> int:
+        """Recorded before the step's first call, so that a cut-off run can be picked up."""
+        cursor = self._db.execute(
+            "INSERT INTO step (run, uri, uuid, name, step, begun) VALUES (?, ?, ?, ?, ?, ?)",
+            (run, *guest.id, guest.name, step, self._now()),
+        )
+        if step is Step.SAVE:
+            self._saves.begin(run, guest)
+        return _new_row(cursor)
+
+    def end_step(self, row: int | None, guest: GuestId, result: StepResult) -> None:
+        """How the step ended."""
+        self._db.execute(
+            "UPDATE step SET ended = ?, end = ?, reason = ? WHERE id = ?",
+            (self._now(), result.end, result.reason, row),
+        )
+        if result.step is Step.SAVE and row is not None:
+            self._saves.end(guest, result)
+
+    def attempts(
+        self, boot: str, guests: Collection[GuestId] | None = None
+    ) -> dict[GuestId, tuple[Attempt, ...]]:
+        """What the runs of this boot have begun with these guests, or with all, oldest first."""
+        found: dict[GuestId, tuple[Attempt, ...]] = {}
+        for uri, uuid, *row in self._attempt_rows(boot, guests):
+            guest = GuestId(uri, uuid)
+            found[guest] = (*found.get(guest, ()), _attempt(*row))
+        return found
+
+    def _attempt_rows(
+        self, boot: str, guests: Collection[GuestId] | None
+    ) -> Iterable[tuple[Any, ...]]:
+        query = (
+            'SELECT s.uri, s.uuid, r.id, r.kind, r."trigger", s.step, s.begun, s.ended, s.end'
+            " FROM run r CROSS JOIN step s ON s.run = r.id WHERE r.boot = ?"
+        )
+        if guests is None:
+            yield from self._db.execute(f"{query} ORDER BY s.id", (boot,))
+        for guest in guests or ():
+            one = f"{query} AND s.uri = ? AND s.uuid = ? ORDER BY s.id"
+            yield from self._db.execute(one.replace("CROSS JOIN", "JOIN"), (boot, *guest))
+
+    # Past ones
+
+    def newest(self, limit: int = 20) -> list[PastRun]:
+        """The newest runs, newest first."""
+        rows = self._db.execute(
+            'SELECT id, kind, "trigger", boot, pid, begun, ended, ok FROM run'
+            " ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return [
+            PastRun(id, RunKind(kind), Trigger(trigger), boot, pid, begun, ended, _maybe_bool(ok))
+            for id, kind, trigger, boot, pid, begun, ended, ok in rows
+        ]
+
+    def guests(self, run: int) -> list[PastGuest]:
+        """What became of each guest in a run; "cut off" for those whose end was not written."""
+        rows = self._db.execute(
+            "SELECT name, ifnull(outcome, 'cut off'), CASE WHEN outcome IS NULL THEN ifnull("
+            "  (SELECT 'in ' || step FROM step s WHERE s.run = g.run AND s.uri = g.uri"
+            "   AND s.uuid = g.uuid ORDER BY s.id DESC LIMIT 1), '') ELSE reason END"
+            " FROM run_guest g WHERE run = ? ORDER BY 1",
+            (run,),
+        )
+        return [PastGuest(*row) for row in rows]
+
+    def steps(self, run: int) -> list[PastStep]:
+        """The steps of a run, in the order in which they were begun."""
+        rows = self._db.execute(
+            "SELECT name, step, begun, ended, end, reason FROM step WHERE run = ? ORDER BY id",
+            (run,),
+        )
+        return [PastStep(name, Step(step), *rest) for name, step, *rest in rows]
+
+    def host_stop(self, boot: str) -> PastRun | None:
+        """The newest run, if it is one of this boot that was for the host's going down."""
+        for run in self.newest(1):
+            if (run.kind, run.trigger, run.boot) == (RunKind.PRESERVE, Trigger.HOST_STOP, boot):
+                return run
+        return None
+
+    def restored_since_preserve(self, boot: str) -> frozenset[str]:
+        """The connections whose guests this boot has brought back, since the host last went down.
+
+        A soft-reboot keeps the boot's id.  A restore that was cut off is still owed; after a
+        shutdown that was cancelled, also where one before it had ended: it was for guests that
+        went down only then.
+        """
+        rows = self._db.execute(
+            f'SELECT kind, "trigger", boot, ok IS NOT NULL, uris FROM run WHERE {_OF_THE_HOST}'
+            " ORDER BY id DESC",
+            _HOSTS_RUNS,
+        )
+        found: set[str] = set()
+        for kind, trigger, of_boot, ended, uris in rows:
+            if kind != RunKind.RESTORE or of_boot != boot:
+                break
+            if trigger == Trigger.CANCELLED and not ended:
+                break
+            if ended:
+                found.update(json.loads(uris))
+        return frozenset(found)
+
+
+#: Runs for the host's end and for its boot.
+_OF_THE_HOST = '((kind = ? AND "trigger" = ?) OR (kind = ? AND "trigger" IN (?, ?)))'
+_HOSTS_RUNS = (
+    RunKind.PRESERVE,
+    Trigger.HOST_STOP,
+    RunKind.RESTORE,
+    Trigger.BOOT,
+    Trigger.CANCELLED,
+)
+
+
+def _attempt(
+    run: int, kind: str, trigger: str, step: str, begun: int, ended: int | None, end: str | None
+) -> Attempt:
+    end_of_step = StepEnd(end) if end else None
+    return Attempt(run, RunKind(kind), Trigger(trigger), Step(step), begun, ended, end_of_step)
+
+
+def _new_row(cursor: sqlite3.Cursor) -> int:
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _maybe_bool(value: int | None) -> bool | None:
+    return None if value is None else bool(value)

@@ -1,0 +1,49 @@
+"""The ledger's tables, and how those of earlier versions become today's."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from . import ledger, runs, saves, trail
+
+VERSION = 2
+_TABLES = ledger.SCHEMA + runs.SCHEMA + saves.SCHEMA + trail.SCHEMA
+
+#: To version 2, of guestctl 0.2: the field's words, and one table for what `hand` (guests in hand)
+#: and `outcome` (what became of them) had apart.  Of guests whose end was not written, what was
+#: begun with them is there still, in steps or in `hand`.
+_FROM_1 = """
+ALTER TABLE guest RENAME COLUMN unsettled TO settling;
+ALTER TABLE run RENAME COLUMN door TO "trigger";
+CREATE TABLE run_guest (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, begun INTEGER, ended INTEGER,
+    outcome TEXT, reason TEXT NOT NULL DEFAULT '', UNIQUE (run, uri, uuid)) STRICT;
+INSERT INTO run_guest (run, uri, uuid, name, begun, ended, outcome, reason)
+    SELECT o.run, o.uri, o.uuid, o.name, min(s.begun), ifnull(max(s.ended), r.ended), o.outcome,
+        o.reason FROM outcome o JOIN run r ON r.id = o.run LEFT JOIN step s
+        ON s.run = o.run AND s.uri = o.uri AND s.uuid = o.uuid GROUP BY o.run, o.uri, o.uuid;
+INSERT OR IGNORE INTO run_guest (run, uri, uuid, name, begun)
+    SELECT run, uri, uuid, name, min(begun) FROM step WHERE run IS NOT NULL
+        GROUP BY run, uri, uuid;
+INSERT OR IGNORE INTO run_guest (run, uri, uuid, name, begun)
+    SELECT h.run, h.uri, h.uuid, ifnull(g.name, h.uuid), r.begun FROM hand h
+        JOIN run r ON r.id = h.run LEFT JOIN guest g ON g.uri = h.uri AND g.uuid = h.uuid
+        WHERE NOT h.let_go;
+DROP TABLE hand;
+DROP TABLE outcome;
+"""
+_UPGRADES = {1: _FROM_1}
+
+
+def prepare(db: sqlite3.Connection, version: int) -> None:
+    """Make the tables, or those of an earlier version today's, inside the caller's transaction.
+
+    version: the file's; 0 for a new one.
+    """
+    scripts = [_UPGRADES[old] for old in range(version, VERSION)] if version else [_TABLES]
+    for script in scripts:
+        for statement in script.split(";"):
+            db.execute(statement)
+    # Written each time: it makes SQLite create the WAL file now, before the directory sync.
+    db.execute(f"PRAGMA user_version = {VERSION}")

@@ -1,0 +1,39 @@
+"""A guest as `list` shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .guest import State
+from .record import Wanted
+from .stop import Certainty, How, StoppedBy
+
+
+@dataclass(frozen=True)
+class Row:
+    """One guest; see the command contract in docs/reference/commands.md for the fields."""
+
+    name: str
+    uuid: str
+    uri: str
+    state: State
+    saved: bool
+    wanted: Wanted
+    stopped_by: StoppedBy | None
+    stopped_at: int | None
+    stopped_how: How | None
+    certainty: Certainty | None
+    autostart: bool
+    held: str | None
+    next_boot: NextBoot
+    reason: str
+
+
+class NextBoot(StrEnum):
+    """What the next boot of the host does with a guest."""
+
+    RESUME = "resume"
+    START = "start"
+    STAY_DOWN = "stay-down"
+    HELD = "held"

@@ -1,0 +1,159 @@
+"""How a run that takes guests down begins: one transaction, from what is known to every intent.
+
+What happened to guests while nobody watched is written down, the plan is made, the run begins,
+and what it is about to do with each guest is durable, all at once: with a dozen saves ahead,
+each sync of the ledger costs the guests time that their host may not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ..config.config import Config
+from ..decisions.forecast import SaveForecast
+from ..decisions.plan import plan_down
+from ..decisions.policy import resolve
+from ..decisions.wanted import desired
+from ..ledger.ledger import Ledger
+from ..model.guest import GuestFacts, GuestId
+from ..model.history import Note
+from ..model.plan import Plan, RunKind
+from ..model.record import GuestRecord, Wanted
+from ..model.result import Trigger
+from ..model.save import SaveRecord
+from .context import Context, room_for_saves, with_domain_info
+from .reconcile import Records, reconcile_all
+from .run import Run, deadline_of, record_note
+from .take_down_log import record_intent, want_off
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run that takes guests down is to do; see preserve() for the fields."""
+
+    context: Context
+    config: Config
+    kind: RunKind
+    trigger: Trigger
+    named: frozenset[GuestId] | None
+    begun: float | None
+    note: Note | None
+    up: Collection[GuestId]
+
+    def run(self, number: int | None) -> Run:
+        """The run of this number in the ledger."""
+        ends = deadline_of(self.config, self.begun)
+        return Run(self.context, self.config, self.kind, self.trigger, number, ends)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run that has begun.
+
+    records: what was known of guests before its intents were written.  remembers: whether there
+    is a ledger that knows anything.
+    """
+
+    run: Run
+    plan: Plan
+    records: Mapping[GuestId, GuestRecord]
+    remembers: bool
+
+
+async def open_run(request: Request, seen: Iterable[GuestFacts]) -> Opened:
+    """Begin the run with these guests.
+
+    Where the ledger cannot be written the run goes on with what can be read of it, or with
+    nothing.
+    """
+    context = request.context
+    guests = await _with_xml(context, seen)
+    room = await room_for_saves(context.storage, context.hypervisors)
+    # The deadline is on the loop's clock, which the ledger's thread has not.
+    run = request.run(None)
+    nothing = Opened(run, _plan(run, request.named, guests, _forecast((), run, room)), {}, False)
+    opened = await context.ledger(partial(_open, request, run, guests, room), None)
+    if opened is None:  # a ledger on a full disk can still be read
+        reading = partial(_open_unwritten, request, run, guests, room)
+        opened = await context.ledger(reading, nothing)
+    return opened
+
+
+async def _with_xml(context: Context, seen: Iterable[GuestFacts]) -> list[GuestFacts]:
+    guests = list(seen)
+    up = await with_domain_info(context.hypervisors, [g for g in guests if not g.down])
+    return [*up, *(guest for guest in guests if guest.down)]
+
+
+def _open(
+    request: Request, run: Run, guests: list[GuestFacts], room: Mapping[str, int], ledger: Ledger
+) -> Opened:
+    records = reconcile_all(ledger, guests, run.context.boot, request.up)
+    if run.kind is RunKind.SHUTDOWN and request.named is None:
+        _want_all_off(ledger, guests, records, run.context.boot)
+    plan = _plan(run, request.named, guests, _forecast(ledger.saves.all(), run, room))
+    number = ledger.runs.begin(run.kind, run.trigger, run.context.boot)
+    run = replace(run, number=number)
+    record_note(ledger, request.note, plan)
+    _record_intents(ledger, run, plan)
+    return Opened(run, plan, records, ledger.remembers)
+
+
+def _open_unwritten(
+    request: Request, run: Run, guests: list[GuestFacts], room: Mapping[str, int], ledger: Ledger
+) -> Opened:
+    plan = _plan(run, request.named, guests, _forecast(ledger.saves.all(), run, room))
+    return Opened(run, plan, ledger.guests(run.context.boot), ledger.remembers)
+
+
+def _plan(
+    run: Run,
+    named: frozenset[GuestId] | None,
+    guests: Iterable[GuestFacts],
+    forecast: SaveForecast,
+) -> Plan:
+    return plan_down(run.kind, guests, partial(resolve, run.config), named, forecast)
+
+
+def _forecast(records: Iterable[SaveRecord], run: Run, room: Mapping[str, int]) -> SaveForecast:
+    return SaveForecast(tuple(records), room, run.config.shutdown.save_reserve)
+
+
+def _want_all_off(
+    ledger: Ledger, guests: Iterable[GuestFacts], records: Records, boot: str
+) -> None:
+    """`shutdown --all` speaks for guests that are down as well, and were to come back."""
+    for guest in guests:
+        if guest.down and desired(records.get(guest.id), guest, boot).wanted is Wanted.ON:
+            want_off(ledger, guest)
+            ledger.trail.add(guest.id, "guestctl:shutdown", "all guests are wanted off")
+
+
+def _record_intents(ledger: Ledger, run: Run, plan: Plan) -> None:
+    for guest_plan in plan.guests:
+        if guest_plan.outcome is None:
+            record_intent(run, ledger, guest_plan)
+
+
+async def add_guests(
+    run: Run, seen: Collection[GuestFacts], taken: Callable[[str], int]
+) -> tuple[Plan, Records]:
+    """Plans for guests that turned up in mid-run, their intents written down; what was known.
+
+    taken: the bytes that other guests' saves can still need, by URI.
+    """
+    context = run.context
+    guests = await with_domain_info(context.hypervisors, seen)
+    free = await room_for_saves(context.storage, context.hypervisors)
+    room = {uri: bytes_free - taken(uri) for uri, bytes_free in free.items()}
+    nothing: tuple[Plan, Records] = _plan(run, None, guests, _forecast((), run, room)), {}
+
+    def add(ledger: Ledger) -> tuple[Plan, Records]:
+        records = ledger.records([guest.id for guest in guests], context.boot)
+        plan = _plan(run, None, guests, _forecast(ledger.saves.all(), run, room))
+        _record_intents(ledger, run, plan)
+        return plan, records
+
+    return await context.ledger(add, nothing)

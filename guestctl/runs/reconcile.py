@@ -1,0 +1,87 @@
+"""The ledger brought in line with what is seen of guests, at the beginning of every run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from functools import partial
+
+from ..decisions.reconcile import HOLD_ENDS, reconcile
+from ..decisions.settling import stopped_as_host_went_down
+from ..decisions.wanted import hold_of
+from ..ledger.ledger import Ledger
+from ..model.guest import GuestFacts, GuestId
+from ..model.ports import ErrorKind, HypervisorError
+from ..model.record import GuestRecord, released, released_for_save
+from .context import Context, Inventory
+from .save_check import with_image
+
+#: How the ledger is named among the connections that were lost.
+LEDGER = "ledger"
+
+Records = dict[GuestId, GuestRecord]
+
+
+def reconcile_all(
+    ledger: Ledger, guests: Iterable[GuestFacts], boot: str, up: Collection[GuestId] = ()
+) -> Records:
+    """Write down what happened to guests while nobody watched; what the ledger knows then.
+
+    libvirt forgets why a guest is off when the host goes down.
+    up: who was up when the host began to go down, if it does.
+    """
+    records = ledger.guests(boot)
+    for guest in guests:
+        found = reconcile(records.get(guest.id), guest, boot, ledger.now())
+        update = stopped_as_host_went_down(found, boot) if guest.id in up else found.update
+        if update is not None:
+            ledger.apply(update)
+        if update is not None and update.record is not None:
+            records[guest.id] = update.record
+    return records
+
+
+def knows_nothing(inventory: Inventory) -> Inventory:
+    """What was read, with the ledger among what is lost: a run without it is not well."""
+    lost = HypervisorError(ErrorKind.FAILED, "what is wanted of the guests is not known")
+    return replace(inventory, lost={**inventory.lost, LEDGER: lost})
+
+
+async def take_notice(context: Context, guests: Collection[GuestFacts]) -> tuple[Records, bool]:
+    """The same off the event loop, holds that are over included.
+
+    Whether the ledger is one that knows anything: not where its file cannot be opened.
+    """
+    nothing: tuple[Records, bool] = {}, False
+
+    def read(ledger: Ledger) -> tuple[Records, bool]:
+        return ledger.guests(context.boot), ledger.remembers
+
+    def notice(ledger: Ledger) -> tuple[Records, bool] | None:
+        return reconcile_all(ledger, guests, context.boot), ledger.remembers
+
+    noticed = await context.ledger(notice, None)
+    if noticed is None:  # a ledger on a full disk can still be read
+        noticed = await context.ledger(read, nothing)
+    records, remembers = noticed
+    return await _end_holds(context, guests, records), remembers
+
+
+async def _end_holds(context: Context, guests: Iterable[GuestFacts], records: Records) -> Records:
+    """libvirt knows nothing of an image that was put back by hand: the file decides."""
+    over = []
+    for guest in guests:
+        record = records.get(guest.id)
+        if record is None or not record.held_for_save:
+            continue
+        if hold_of(record, await with_image(context.storage, guest)) is None:
+            over.append(guest.id)
+    if over:
+        await context.ledger(partial(_end, over), None)
+    return {**records, **{guest: released(records[guest]) for guest in over}}
+
+
+def _end(guests: Iterable[GuestId], ledger: Ledger) -> None:
+    for guest in guests:
+        ledger.change(guest, released_for_save)
+        ledger.trail.add(guest, *HOLD_ENDS)

@@ -1,0 +1,114 @@
+"""What becomes of a guest's save before the guest is started: discarded, looked for, examined."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..config.settings import Boot
+from ..decisions.staleness import Comparison, Truth
+from ..model.guest import GuestFacts
+from ..model.options import SaveDecision, Unverifiable
+from ..model.plan import GuestPlan, Outcome, Step
+from ..model.ports import HypervisorError, within
+from ..model.record import held
+from ..model.save import Found, PastSave
+from . import save_check
+from .live_guest import LiveGuest
+from .run import Run
+
+#: Removing a save is quick, but behind a busy daemon.
+CALL_LIMIT = 35.0
+_WAYS_OUT = "decide with `guestctl start GUEST` and --resume-anyway or --discard-save"
+
+
+class End(NamedTuple):
+    """Why a guest is not started, and how the run ends for it."""
+
+    outcome: Outcome
+    reason: str
+
+
+class SavedGuest:
+    """One guest that is to be started, and its save, if it has one.
+
+    plan: what is to be done with it; another step where its save turns out to be there.
+    """
+
+    def __init__(self, run: Run, live: LiveGuest, plan: GuestPlan, policy: Boot) -> None:
+        self.plan = plan
+        self._run = run
+        self._context = run.context
+        self._live = live
+        self._policy = policy
+
+    @property
+    def _guest(self) -> GuestFacts:
+        return self.plan.guest
+
+    async def prepare(self, decision: SaveDecision | None) -> End | None:
+        """Deal with the save; why the guest must not be started, if it must not.
+
+        decision: what a person decided about it.
+        """
+        if decision is SaveDecision.DISCARD_SAVE:
+            return await self._discard() if self._guest.saved else None
+        if not self._guest.saved and (end := await self._look_for()):
+            return end
+        if self._guest.saved and decision is None:
+            return await self._examine()
+        return None
+
+    async def hold(self, reason: str) -> End:
+        """Never start it from now on, until a person decides."""
+        text, guest = f"{reason}; {_WAYS_OUT}", self._guest
+        await self._context.ledger(
+            lambda ledger: ledger.note(guest, lambda it: held(it, text, for_save=True)), None
+        )
+        return End(Outcome.HELD, text)
+
+    async def _discard(self) -> End | None:
+        await self._run.remark(self._guest, "its save is discarded, as was asked for")
+        try:
+            await within(CALL_LIMIT, self._live.hypervisor.discard_save(self._live.uuid))
+        except HypervisorError as error:
+            return End(Outcome.FAILED, f"its save could not be discarded: {error}")
+        await self._context.ledger(lambda ledger: ledger.saves.discarded(self._guest.id), None)
+        return None
+
+    async def _look_for(self) -> End | None:
+        """It was saved, and libvirt sees no save: that may be there a moment later."""
+        storage, limit = self._context.storage, self._policy.storage_timeout
+        saves = await self._saves()
+        found = await save_check.look_for_save(storage, self._guest, saves, limit)
+        if found is Found.PRESENT:
+            resume = replace(self.plan.steps[0], step=Step.RESUME)
+            self.plan = replace(self.plan, guest=replace(self._guest, saved=True), steps=(resume,))
+        elif found is Found.MISSING:
+            await self._context.ledger(lambda ledger: ledger.saves.resumed(self._guest.id), None)
+            text = "its save is gone, used or removed by somebody: it boots anew"
+            await self._run.remark(self._guest, text)
+        elif found is Found.UNREADABLE:
+            reason = "its save cannot be found, and its folder is not the one it was saved to"
+            return End(Outcome.FAILED, f"{reason} (not mounted?); it was waited for")
+        return None
+
+    async def _examine(self) -> End | None:
+        storage, limit = self._context.storage, self._policy.storage_timeout
+        saves, boot = await self._saves(), self._context.boot
+        found = await save_check.examine(storage, self._guest, saves, boot, limit)
+        if found.truth is Truth.NOT_THERE:
+            return End(Outcome.FAILED, f"{found.reason}; it was waited for")
+        if found.truth is Truth.CHANGED or self._must_hold(found):
+            return await self.hold(f"its save is stale: {found.reason}")
+        if found.truth is Truth.UNVERIFIABLE:
+            await self._run.remark(self._guest, f"resumed without a check: {found.reason}")
+        return None
+
+    def _must_hold(self, found: Comparison) -> bool:
+        hold = self._policy.unverifiable is Unverifiable.HOLD
+        return found.truth is Truth.UNVERIFIABLE and hold
+
+    async def _saves(self) -> tuple[PastSave, ...]:
+        nothing: tuple[PastSave, ...] = ()
+        return await self._context.ledger(lambda ledger: ledger.saves.of(self._guest.id), nothing)

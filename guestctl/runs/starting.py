@@ -1,0 +1,94 @@
+"""Starting one guest, or resuming it: again if need be, and looking whether it came up."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from ..model.guest import GuestFacts
+from ..model.plan import StepPlan
+from ..model.ports import ErrorKind, HypervisorError, within
+from ..model.result import StepEnd
+from .live_guest import LiveGuest
+
+RETRY_PAUSE = 5.0
+
+#: How libvirt and QEMU say that it is the image that they cannot use, now or later.
+_REFUSALS = (
+    "save image",
+    "image magic",
+    "image version",
+    "load of migration failed",
+    "error while loading state",
+    "failed to read qemu header",
+)
+
+
+def is_refused_image(error: HypervisorError) -> bool:
+    """Whether a resume failed because of the save itself, and not of what else was missing."""
+    return any(words in str(error).lower() for words in _REFUSALS)
+
+
+class Start(NamedTuple):
+    """How it went; is_down: whether libvirt says, after all, that the guest is down."""
+
+    end: StepEnd
+    reason: str
+    error: HypervisorError | None
+    is_down: bool
+
+    @property
+    def refused_image(self) -> bool:
+        """Whether it is the save that libvirt cannot use."""
+        return self.error is not None and is_refused_image(self.error)
+
+
+async def start(live: LiveGuest, planned: StepPlan, retries: int) -> Start:
+    """Start the guest; a start that failed is tried again, so many times."""
+    error: HypervisorError | None = None
+    facts: GuestFacts | None = None
+    for attempt in range(retries + 1):
+        if attempt:
+            await asyncio.sleep(RETRY_PAUSE)
+        end = asyncio.get_running_loop().time() + planned.timeout
+        error = await _try_once(live, planned.timeout)
+        facts = await _look(live, end)
+        if facts is not None and facts.started:
+            return Start(StepEnd.DONE, f"up all the same: {error}" if error else "", None, False)
+        if error is not None and is_refused_image(error):
+            break
+        if error is not None and error.kind is ErrorKind.NO_ANSWER:
+            # libvirt may still be at it: a second start would only be in its way.
+            return Start(StepEnd.TIMED_OUT, f"{error}; it may still come up", error, _down(facts))
+    return Start(StepEnd.FAILED, f"{error or 'it went down again at once'}", error, _down(facts))
+
+
+async def _try_once(live: LiveGuest, timeout: float) -> HypervisorError | None:
+    try:
+        await within(timeout, live.hypervisor.start(live.uuid))
+    except HypervisorError as error:
+        return error
+    return None
+
+
+async def _look(live: LiveGuest, end: float) -> GuestFacts | None:
+    """The guest, once libvirt is not at it any more: until then it shows it as paused.
+
+    None where that cannot be read, or where it exists no more.
+    """
+    try:
+        facts = await live.observe()
+        if facts is not None and facts.starting:
+            await live.wait_until(_is_not_starting, end - asyncio.get_running_loop().time())
+            facts = await live.observe()
+    except HypervisorError:
+        return None
+    return facts
+
+
+def _is_not_starting(facts: GuestFacts | None) -> bool:
+    return facts is None or not facts.starting
+
+
+def _down(facts: GuestFacts | None) -> bool:
+    return facts is not None and facts.down

@@ -1,0 +1,199 @@
+"""What the ledger is told of a guest that a run takes down: intent, steps, what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ..decisions.attribution import Stop, verdict
+from ..decisions.outcome import outcome_down, verdict_of_run, was_saved
+from ..ledger.ledger import Ledger
+from ..model.guest import GuestFacts
+from ..model.plan import GuestPlan, Outcome, RunKind, Step
+from ..model.ports import HypervisorError
+from ..model.record import (
+    GuestRecord,
+    Update,
+    Wanted,
+    put_back,
+    seen_down,
+    seen_up,
+    stopped,
+    taking_down,
+    turned_off,
+    went_down,
+)
+from ..model.report import StepEnded
+from ..model.result import GuestResult, StepEnd, StepResult
+from ..model.stop import Heard, StoppedBy
+from . import save_check
+from .live_guest import LiveGuest
+from .run import Run
+from .save_check import SaveStamps
+
+#: Ends of a step that was really tried.
+_TRIED = (StepEnd.FAILED, StepEnd.TIMED_OUT)
+
+
+def record_intent(run: Run, ledger: Ledger, plan: GuestPlan) -> None:
+    """What must be known of the guest before the first call that changes it."""
+    guest = plan.guest
+    if run.kind is RunKind.SHUTDOWN:
+        want_off(ledger, guest)
+    elif guest.persistent:
+        ledger.note(guest, lambda it: taking_down(seen_up(it, run.context.boot), ledger.now()))
+        ledger.saves.resumed(guest.id)
+    run.record_plan(ledger, plan)
+
+
+def want_off(ledger: Ledger, guest: GuestFacts) -> None:
+    """An operator shuts the guest down: it is wanted off."""
+    ledger.note(guest, lambda record: turned_off(record, StoppedBy.OPERATOR, ledger.now()))
+
+
+class TakeDownLog:
+    """Steps of the run so far, and all that is written of them.
+
+    result is there once all is concluded, also where that was cut short.
+    """
+
+    def __init__(
+        self, run: Run, live: LiveGuest, plan: GuestPlan, before: GuestRecord | None
+    ) -> None:
+        """before: what was known of the guest before the run's intent was recorded."""
+        self.result: GuestResult | None = None
+        self.run = run
+        self._context = run.context
+        self._live = live
+        self._guest = plan.guest
+        self._before = before
+        self._steps: list[StepResult] = []
+        self._stamped = False
+        #: A request to go down is under way, or was cut off.
+        self._asking = False
+        self._begun = asyncio.get_running_loop().time()
+
+    async def step_begins(self, step: Step) -> int | None:
+        """Before its first call; the row to end it in."""
+        self._asking = step is not Step.SAVE
+        return await self._context.ledger(
+            lambda ledger: ledger.runs.begin_step(self.run.number, self._guest, step), None
+        )
+
+    async def step_ends(
+        self, row: int | None, result: StepResult, stamps: SaveStamps | None = None
+    ) -> None:
+        """How it went; stamps: of a save that worked."""
+        self._steps.append(result)
+        self._context.tell(StepEnded(self._guest, result))
+
+        def write(ledger: Ledger) -> None:
+            self.run.record_step(ledger, row, self._guest.id, result)
+            if stamps and row is not None:
+                ledger.saves.stamp(self._guest.id, stamps.image, stamps.disks)
+            elif stamps:  # its beginning could not be recorded
+                ledger.saves.found(self._guest.id, stamps.image, stamps.disks)
+
+        await self._context.ledger(write, None)
+        self._stamped = self._stamped or stamps is not None
+
+    async def nothing_to_do(self, outcome: Outcome, reason: str) -> None:
+        """The plan has no steps.  Who is to be off is wanted off, also when it is already."""
+        shut_down = self.run.kind is RunKind.SHUTDOWN and self._guest.persistent
+        result = self._result(outcome, reason)
+        await self._end(result, lambda ledger: want_off(ledger, self._guest) if shut_down else None)
+
+    def internal_error(self, error: Exception) -> None:
+        """After a fault in guestctl itself."""
+        self.result = self._result(Outcome.FAILED, f"internal error: {error!r}")
+
+    async def conclude(self, interruption: str = "") -> None:
+        """Look what became of the guest, and bring what is wanted of it in line with that."""
+        try:
+            facts = await self._live.observe()
+        except HypervisorError as error:
+            result = self._result(Outcome.UNKNOWN, f"its state could not be read: {error}")
+            await self._end(result, self._put_back)
+            return
+        outcome, reason = outcome_down(facts, self._live.stopped, self._steps)
+        result = self._result(outcome, interruption or reason)
+        found, stale = await self._found_save(facts), await self._stale_image(facts)
+
+        def settle(ledger: Ledger) -> None:
+            if stale is not None:
+                ledger.saves.used(self._guest.id, stale)
+            if found is not None:
+                ledger.saves.found(self._guest.id, found.image, found.disks)
+            self._settle(ledger, facts, result)
+
+        await self._end(result, settle)
+
+    async def _found_save(self, facts: GuestFacts | None) -> SaveStamps | None:
+        """A save that ended in this run without being a step of it: its client had died, or its
+        abort came too late."""
+        done = any(s.step is Step.SAVE and s.end is StepEnd.DONE for s in self._steps)
+        if facts is None or not (facts.down and facts.saved) or (done and self._stamped):
+            return None
+        if not was_saved(facts, self._live.stopped):
+            return None
+        return await save_check.stamp(self._context.storage, facts)
+
+    async def _stale_image(self, facts: GuestFacts | None) -> str | None:
+        """The image of a guest that went down otherwise: it is older than its disks."""
+        if facts is None or not (facts.down and facts.saved):
+            return None
+        if was_saved(facts, self._live.stopped):
+            return None
+        return await save_check.image_text(self._context.storage, facts) or ""
+
+    def _put_back(self, ledger: Ledger) -> None:
+        """A shutdown of which nobody knows what came leaves what is wanted as it was."""
+        before = self._before
+        if self.run.kind is RunKind.SHUTDOWN and before is not None:
+            ledger.change(self._guest.id, lambda record: put_back(record, before))
+
+    def _settle(self, ledger: Ledger, facts: GuestFacts | None, result: GuestResult) -> None:
+        guest, boot = self._guest.id, self._context.boot
+        if facts is None:
+            ledger.forget(guest)
+        elif result.outcome is Outcome.GONE:
+            gone = verdict(Stop(self._live.stopped or facts.reason, Heard()))
+            ledger.note(facts, lambda it: stopped(it, Wanted.OFF, gone, ledger.now()))
+            ledger.apply(Update(guest, verdict=gone))
+        elif facts.down:
+            self._settle_down(ledger, result)
+        elif self.run.kind is RunKind.PRESERVE and self._stays_up(facts):
+            ledger.note(facts, lambda record: seen_up(record, boot))
+            ledger.saves.resumed(guest)
+
+    def _settle_down(self, ledger: Ledger, result: GuestResult) -> None:
+        guest = self._guest.id
+        if self.run.kind is RunKind.PRESERVE:
+            ledger.change(guest, seen_down)
+        if self._guest.persistent:
+            found = verdict_of_run(self.run.kind, result)
+            ledger.change(guest, lambda record: went_down(record, found))
+            ledger.trail.add_verdict(guest, self.run.source, found)
+
+    def _stays_up(self, facts: GuestFacts) -> bool:
+        """Whether what becomes of it from now on is not our doing any more.
+
+        A save of ours may still take it down, and it may still follow a request of ours.
+        """
+        saving = self._live.save_pending or facts.reason == "saving"
+        asked = any(step.step is not Step.SAVE and step.end in _TRIED for step in self._steps)
+        return facts.up and facts.persistent and not (saving or asked or self._asking)
+
+    async def _end(self, result: GuestResult, settle: Callable[[Ledger], object]) -> None:
+        self.result = result
+
+        def write(ledger: Ledger) -> None:
+            self.run.record_end(ledger, result)
+            settle(ledger)
+
+        await self._context.ledger(write, None)
+
+    def _result(self, outcome: Outcome, reason: str) -> GuestResult:
+        seconds = asyncio.get_running_loop().time() - self._begun
+        name = self._live.facts.name
+        return GuestResult(self._guest.id, name, outcome, tuple(self._steps), seconds, reason)

@@ -1,0 +1,174 @@
+"""Bringing guests back: at boot, and after a shutdown that was cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+
+from ..config.config import Config
+from ..decisions import attempts
+from ..ledger.ledger import Ledger
+from ..model.guest import GuestId
+from ..model.ports import LockHeld, RunLock
+from ..model.record import seen_up
+from ..model.report import Trouble
+from ..model.result import RunResult, Trigger
+from ..runs.context import Context, read_all, read_all_retrying
+from ..runs.restore import restore
+from .connections import Connections
+from .host_stop import LIBVIRTD
+from .state import ServiceState
+from .waiting import first
+
+logger = logging.getLogger(__name__)
+
+#: How long all connections are waited for at boot, before those that are there are begun with.
+ALL_THERE = 60.0
+#: How long a run of an operator is waited for.
+OPERATOR = 1800.0
+#: Until a connection that could be used, and then could not be read, is tried again.
+AGAIN = 5.0
+#: How often it is looked whether a guest follows a request that was cancelled.
+LATE_POLL = 2.0
+
+
+class Restores:
+    """The restores that a host owes its guests.
+
+    autostart: connections whose autostart is ours in this boot.
+    """
+
+    def __init__(
+        self,
+        state: ServiceState,
+        connections: Connections,
+        until_host_stays: Callable[[], Awaitable[None]],
+        autostart: frozenset[str],
+    ) -> None:
+        """until_host_stays returns once it is known that the host is not going down."""
+        self._state = state
+        self._connections = connections
+        self._until_host_stays = until_host_stays
+        self._autostart = autostart
+        #: Who was up when guests were brought back, and may still go down on our account.
+        self._late: set[GuestId] = set()
+
+    async def begin_owed(self) -> asyncio.Task[None] | None:
+        """The restore that this boot still owes; None where it owes none."""
+        boot, nothing = self._state.boot, frozenset[str]()
+        done = await self._state.context.ledger(
+            lambda ledger: ledger.runs.restored_since_preserve(boot), nothing
+        )
+        if owed := self._connections.watches.keys() - done:
+            return self._begin(Trigger.BOOT, owed)
+        if await self._asked_in_vain():  # a shutdown was cancelled, and the service then killed
+            return self.begin_after_cancel()
+        return None
+
+    def begin_after_cancel(self) -> asyncio.Task[None]:
+        """The restore of whom a shutdown took down that did not come about."""
+        return self._begin(Trigger.CANCELLED, self._connections.watches.keys())
+
+    def _begin(self, trigger: Trigger, uris: Iterable[str]) -> asyncio.Task[None]:
+        return asyncio.create_task(self._work(trigger, set(uris)))
+
+    async def _work(self, trigger: Trigger, uris: set[str]) -> None:
+        try:
+            await self._restore_all(trigger, uris)
+            await self._see_to_late_ones()
+        except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
+            logger.error("internal error, guests are not brought back: %r", error)
+
+    async def _restore_all(self, trigger: Trigger, owed: set[str]) -> None:
+        """At first with the connections that are there, then with late ones."""
+        connections = self._connections
+        await self._until_host_stays()
+        everybody = connections.until_usable(owed, all_of_them=True)
+        await first(asyncio.sleep(ALL_THERE), everybody)
+        while owed:
+            await connections.until_usable(owed, all_of_them=False)
+            there = connections.usable(owed)
+            lost = await self._restore_some(trigger, there)
+            owed = (owed - there) | lost
+            if lost:
+                await asyncio.sleep(AGAIN)
+
+    async def _restore_some(self, trigger: Trigger, uris: set[str]) -> set[str]:
+        """Those that need another restore."""
+        try:
+            async with self._state.restoring(OPERATOR):
+                return uris & await self._restore(trigger, uris)
+        except LockHeld as error:
+            logger.error("cannot bring guests back: %s", error)
+            return uris
+
+    async def _restore(self, trigger: Trigger, uris: set[str]) -> set[str]:
+        """Connections that were lost.  A cancelled restore returns, with a result to tell."""
+        state = self._state
+        hypervisors = {uri: state.context.hypervisors[uri] for uri in uris}
+        context = replace(state.context, hypervisors=hypervisors)
+        inventory = await read_all(hypervisors)
+        # Flags are for boots: after a shutdown that was cancelled, those come back who ran.
+        flags = self._autostart if trigger is Trigger.BOOT else ()
+        result = await restore(context, state.config, trigger, inventory, autostart=flags)
+        if result.interrupted:
+            raise asyncio.CancelledError
+        up = {guest.id for guest in inventory.guests if guest.up}
+        self._late |= up & await self._asked_in_vain()
+        return set(result.lost)
+
+    # Guests that follow a request after it was cancelled
+
+    async def _see_to_late_ones(self) -> None:
+        """A guest that was asked to go down may do so after that was cancelled: it comes back."""
+        state = self._state
+        end = asyncio.get_running_loop().time() + state.config.shutdown.deadline
+        while self._late and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(LATE_POLL)
+            inventory = await read_all(state.context.hypervisors)
+            if any(guest.id in self._late and guest.down for guest in inventory.guests):
+                self._late = set()  # made anew by the restore
+                usable = self._connections.usable(self._connections.watches)
+                await self._restore_some(Trigger.CANCELLED, usable)
+            self._late &= await self._asked_in_vain()
+        await self._forgive()
+
+    async def _asked_in_vain(self) -> set[GuestId]:
+        """Guests whose last step was to take them down for the host, in this boot, and did not."""
+        nobody: set[GuestId] = set()
+        boot = self._state.boot
+
+        def ask(ledger: Ledger) -> set[GuestId]:
+            return {
+                record.id
+                for record in ledger.guests(boot).values()
+                if record.taken_down and record.hold is None and attempts.in_vain(record.attempts)
+            }
+
+        return await self._state.context.ledger(ask, nobody)
+
+    async def _forgive(self) -> None:
+        """Who is up by now goes down on somebody else's account."""
+        inventory = await read_all(self._state.context.hypervisors)
+        late, boot = self._late, self._state.boot
+        stay = [g for g in inventory.guests if g.id in late and g.up and not g.saving]
+
+        def write(ledger: Ledger) -> None:
+            for guest in stay:
+                ledger.note(guest, lambda record: seen_up(record, boot))
+                ledger.saves.resumed(guest.id)
+
+        await self._state.context.ledger(write, None)
+
+
+async def restore_at_boot(
+    context: Context, config: Config, lock: RunLock, autostart: frozenset[str]
+) -> RunResult:
+    """The restore of a boot in which the service could not be started.  Raises LockHeld."""
+    async with lock.hold("guestctl, at boot", OPERATOR):
+        inventory = await read_all_retrying(context.hypervisors, LIBVIRTD)
+        for error in inventory.lost.values():
+            context.tell(Trouble(str(error)))
+        return await restore(context, config, Trigger.BOOT, inventory, autostart=autostart)

@@ -1,0 +1,83 @@
+"""The configuration that the service, and what runs in its place, goes by: never none.
+
+A slip in a file must not leave the guests of a host that goes down to their fate.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import last_good
+from ..config.config import Config
+from ..config.last_good import Loaded
+from ..host import machine
+from ..model.uris import canonical, why_remote
+from .log_fields import URI
+
+logger = logging.getLogger(__name__)
+
+
+class Configuration:
+    """What is in use, and where it is from.
+
+    loaded: the configuration in use, with what is wrong with the files as they are.
+    """
+
+    def __init__(self, file: Path | None, connect: str | None) -> None:
+        """file: that one alone, instead of the host's.  connect: a URI instead of its URIs."""
+        self._file = file
+        self._connect = connect
+        self.loaded = self._load()
+
+    @property
+    def config(self) -> Config:
+        """What is in use."""
+        return self.loaded.config
+
+    def _load(self) -> Loaded:
+        loaded = last_good.load(self._file, machine.state_folder())
+        for problem in loaded.problems:
+            logger.error(f"the configuration has a mistake: {problem}")
+        for notice in loaded.notices:
+            logger.warning(f"the configuration: {notice}")
+        if loaded.source:
+            logger.error(f"{loaded.source} is used until the mistakes are mended")
+        return replace(loaded, config=self._with_local_uris(loaded.config))
+
+    def _with_local_uris(self, config: Config) -> Config:
+        """With one spelling for each connection, and without those to other hosts."""
+        uris: dict[str, None] = {}
+        for uri in (self._connect,) if self._connect else config.general.uris:
+            if reason := why_remote(uri):
+                text = f"cannot look after {uri}: {reason}; it is left out"
+                logger.error(text, extra={URI: uri})
+            else:
+                uris[canonical(uri, root=machine.is_root())] = None
+        return replace(config, general=replace(config.general, uris=tuple(uris)))
+
+    def reload(self) -> bool:
+        """Read the files again; with mistakes they are told, and what is in use goes on.
+
+        Whether there is another configuration now.
+        """
+        loaded = self._load()
+        if loaded.problems:
+            source = self.loaded.source or "the configuration of before"
+            self.loaded = replace(loaded, config=self.config, source=source)
+            logger.error("not reloaded: see the mistakes above")
+            return False
+        self.loaded = loaded
+        self.keep()
+        logger.info("the configuration was reloaded")
+        return True
+
+    def keep(self) -> None:
+        """Remember the files as good ones, where they are."""
+        if self.loaded.problems:
+            return
+        try:
+            last_good.keep(self._file, machine.state_folder())
+        except OSError as error:
+            logger.warning(f"cannot keep a copy of the configuration: {error}")

@@ -1,0 +1,90 @@
+"""What the parts of the service share: what it is doing, its configuration, what runs act in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from enum import StrEnum
+
+from ..config.config import Config
+from ..model.ports import RunLock
+from ..runs.context import Context
+
+logger = logging.getLogger(__name__)
+
+
+class Activity(StrEnum):
+    """What the service is doing; `guestctl status` shows it."""
+
+    WATCHING = "watching"
+    PRESERVING = "preserving"
+    RESTORING = "bringing guests back"
+    DOWN = "down"
+
+    @property
+    def is_run(self) -> bool:
+        """Whether guests are being taken down or brought up."""
+        return self in (Activity.PRESERVING, Activity.RESTORING)
+
+
+class ServiceState:
+    """config and context are those in use now; the context's hypervisors follow the configuration.
+
+    lock: one run at a time on this host.
+    """
+
+    def __init__(
+        self, context: Context, config: Config, lock: RunLock, on_change: Callable[[], None]
+    ) -> None:
+        """on_change is called each time something changes that a status would show."""
+        self.context = context
+        self.config = config
+        self.lock = lock
+        self.on_change = on_change
+        self._activity = Activity.WATCHING
+        self._one_run = asyncio.Lock()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def boot(self) -> str:
+        """The id of the host's boot."""
+        return self.context.boot
+
+    @property
+    def activity(self) -> Activity:
+        """What is being done now."""
+        return self._activity
+
+    def becomes(self, activity: Activity) -> None:
+        """From now on this is done."""
+        if activity is not self._activity:
+            logger.info("%s, after %s", activity, self._activity)
+        self._activity = activity
+        if activity.is_run:
+            self._idle.clear()
+        else:
+            self._idle.set()
+        self.on_change()
+
+    async def until_idle(self) -> None:
+        """Until no run of ours is under way."""
+        await self._idle.wait()
+
+    def is_run_under_way(self) -> bool:
+        """Of ours, which the lock need not tell where there can be none, or of somebody else."""
+        return self._activity.is_run or self.lock.is_held()
+
+    @contextlib.asynccontextmanager
+    async def restoring(self, limit: float) -> AsyncIterator[None]:
+        """Bring guests back under the run lock.  Raises LockHeld where that is not to be had in
+        so many seconds."""
+        async with self._one_run:
+            self.becomes(Activity.RESTORING)
+            try:
+                async with self.lock.hold("the service: restore", limit):
+                    yield
+            finally:
+                self.becomes(Activity.WATCHING)

@@ -1,0 +1,58 @@
+"""What the service says of itself: for `guestctl status`, and on systemd's status line."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..config.last_good import Loaded
+from ..host.logind import Logind
+from ..model.report import names
+from .connections import Connections
+from .state import ServiceState
+
+
+def status(
+    state: ServiceState,
+    connections: Connections,
+    loaded: Loaded,
+    logind: Logind,
+    delay: float | None,
+    since: int,
+) -> dict[str, Any]:
+    """Everything; delay: how long logind waits for inhibitors, in seconds.
+
+    since: when the service was started, in nanoseconds since the epoch.
+    """
+    return {
+        "pid": os.getpid(),
+        "since": since,
+        "activity": state.activity,
+        "configuration": {
+            "source": loaded.source or "as in its files",
+            "problems": [str(problem) for problem in loaded.problems],
+        },
+        "logind": {
+            "connected": logind.connected,
+            "inhibitor": logind.held,
+            "delay": delay,
+            "problem": logind.problem,
+            "announced": logind.shutting_down,
+        },
+        "connections": {
+            uri: watch.trouble or "connected" for uri, watch in connections.watches.items()
+        },
+        "up": sorted(connections.names_up),
+    }
+
+
+def line(connections: Connections, loaded: Loaded, logind: Logind) -> str:
+    """The same in one line."""
+    up = sorted(connections.names_up)
+    parts = [f"{len(up)} guests are up: {names(up)}" if up else "no guest is up"]
+    parts += [watch.trouble for watch in connections.watches.values() if watch.trouble]
+    if loaded.source:
+        parts.insert(0, f"THE CONFIGURATION HAS MISTAKES, {loaded.source} is used")
+    if logind.problem:
+        parts.append(f"logind: {logind.problem}")
+    return "; ".join(parts)

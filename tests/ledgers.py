@@ -1,0 +1,50 @@
+"""Changes of a ledger, in the words of tests: those of model/record.py, as guestctl makes them."""
+
+from __future__ import annotations
+
+from guestctl.ledger.ledger import Ledger
+from guestctl.model import record as records
+from guestctl.model.guest import GuestFacts, GuestId
+from guestctl.model.record import Update, Wanted
+from guestctl.model.stop import StoppedBy, Verdict
+
+
+def seen_up(ledger: Ledger, guest: GuestFacts, boot: str) -> None:
+    """The guest is up now."""
+    ledger.note(guest, lambda record: records.seen_up(record, boot))
+    ledger.saves.resumed(guest.id)
+
+
+def want(ledger: Ledger, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None = None) -> None:
+    """Somebody decided whether it should run; by: whose word, or whose stop, made it off."""
+    if wanted is Wanted.ON:
+        ledger.note(guest, records.asked_for)
+        return
+    who, now = by or StoppedBy.OPERATOR, ledger.now()
+    ledger.note(guest, lambda record: records.turned_off(record, who, now))
+
+
+def judge(ledger: Ledger, guest: GuestFacts, wanted: Wanted, verdict: Verdict) -> None:
+    """It was stopped."""
+    now = ledger.now()
+    ledger.note(guest, lambda record: records.stopped(record, wanted, verdict, now))
+    ledger.apply(Update(guest.id, verdict=verdict))
+
+
+def taking_down(ledger: Ledger, guest: GuestFacts) -> None:
+    """A run is about to take it down for the host's sake."""
+    now = ledger.now()
+    ledger.change(guest.id, lambda record: records.taking_down(record, now))
+
+
+def hold(ledger: Ledger, guest: GuestFacts, reason: str | None, *, for_save: bool = False) -> None:
+    """Hold it for a reason, or release it with None."""
+    if reason is None:
+        ledger.note(guest, records.released)
+        return
+    ledger.note(guest, lambda record: records.held(record, reason, for_save=for_save))
+
+
+def begins_to_settle(ledger: Ledger, guest: GuestId, boot: str) -> None:
+    """It was turned off just now, in this boot."""
+    ledger.change(guest, lambda record: records.begins_to_settle(record, boot))

@@ -1,0 +1,157 @@
+"""The record of a guest as a state machine: every order of its changes keeps the rules.
+
+docs/dev/guest-record.md has the drawing.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guestctl.model import record as records
+from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.stop import Certainty, How, StoppedBy, Verdict
+from tests.unit.makers import BOOT, EARLIER_BOOT, guest_id
+
+NEW = GuestRecord(guest_id(), "web")
+NOW = 1_000
+
+
+def verdict(who: StoppedBy) -> Verdict:
+    """That one stopped it."""
+    return Verdict(who, How.SHUT_DOWN, Certainty.OBSERVED, ("it was seen",))
+
+
+Change = Callable[[GuestRecord], GuestRecord]
+CHANGES: dict[str, Change] = {
+    "seen up": lambda it: records.seen_up(it, BOOT),
+    "seen up in an earlier boot": lambda it: records.seen_up(it, EARLIER_BOOT),
+    "undecided": records.undecided,
+    "asked for": records.asked_for,
+    "turned off": lambda it: records.turned_off(it, StoppedBy.OPERATOR, NOW),
+    "stopped by its user": lambda it: records.stopped(it, Wanted.OFF, verdict(StoppedBy.USER), NOW),
+    "stopped by its user, to be restarted": lambda it: records.stopped(
+        it, Wanted.ON, verdict(StoppedBy.USER), NOW
+    ),
+    "crashed": lambda it: records.stopped(it, Wanted.ON, verdict(StoppedBy.CRASH), NOW),
+    "taking down": lambda it: records.taking_down(it, NOW),
+    "seen down": records.seen_down,
+    "went down": lambda it: records.went_down(it, verdict(StoppedBy.HOST)),
+    "operator's word": records.operators_word,
+    "begins to settle": lambda it: records.begins_to_settle(it, BOOT),
+    "settled": records.settled,
+    "host's doing": records.hosts_doing,
+    "somebody's doing": lambda it: records.somebodys_doing(it, verdict(StoppedBy.USER)),
+    "somebody's doing, unknown whose": lambda it: records.somebodys_doing(it, None),
+    "held": lambda it: records.held(it, "disk"),
+    "held for its save": lambda it: records.held(it, "stale", for_save=True),
+    "released": records.released,
+    "released for its save": records.released_for_save,
+    "put back": lambda it: records.put_back(it, NEW),
+}
+HOLDS = {"held", "held for its save", "released", "released for its save"}
+
+orders = st.lists(st.sampled_from(sorted(CHANGES)), max_size=12)
+
+
+def after(names: list[str], record: GuestRecord = NEW) -> GuestRecord:
+    """The record after these changes."""
+    for name in names:
+        record = CHANGES[name](record)
+    return record
+
+
+def hold(record: GuestRecord) -> tuple[str | None, bool]:
+    """What is said of its hold."""
+    return record.hold, record.held_for_save
+
+
+def is_sound(record: GuestRecord) -> bool:
+    """The rules that hold in every state."""
+    off_and_owed = record.wanted is Wanted.OFF and record.taken_down
+    off_and_up = record.wanted is Wanted.OFF and record.up_boot is not None
+    undecided_stop = record.wanted is None and record.stopped_by is not None
+    held_for_nothing = record.held_for_save and record.hold is None
+    return not (off_and_owed or off_and_up or undecided_stop or held_for_nothing)
+
+
+def test_every_change_is_here() -> None:
+    """Who adds an arrow draws it, and tests it."""
+    functions = {
+        name
+        for name, function in inspect.getmembers(records, inspect.isfunction)
+        if function.__module__ == records.__name__
+    }
+    used = {change.__name__ for change in CHANGES.values()}
+    used |= {name for change in CHANGES.values() for name in change.__code__.co_names}
+    assert functions <= used
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_every_order_of_a_few_is_sound(length: int) -> None:
+    for names in itertools.product(CHANGES, repeat=length):
+        record = after(list(names))
+        assert is_sound(record), names
+
+
+@given(orders)
+def test_every_order_is_sound(names: list[str]) -> None:
+    assert is_sound(after(names))
+
+
+@given(orders, st.sampled_from(sorted(set(CHANGES) - HOLDS)))
+def test_nothing_but_a_person_or_its_save_changes_a_hold(names: list[str], last: str) -> None:
+    record = after(names)
+    assert hold(CHANGES[last](record)) == hold(record)
+
+
+@given(orders, st.sampled_from(sorted(HOLDS)))
+def test_a_hold_changes_nothing_else(names: list[str], last: str) -> None:
+    record = after(names)
+    changed = CHANGES[last](record)
+    same = replace(changed, hold=record.hold, held_for_save=record.held_for_save)
+    assert same == record
+
+
+@given(orders)
+def test_seen_up_ends_all_that_was_said_of_a_stop(names: list[str]) -> None:
+    record = after([*names, "seen up"])
+    stop = (record.stopped_by, record.stopped_at, record.how, record.certainty, record.settling)
+    assert stop == (None,) * 5
+    assert (record.wanted, record.up_boot, record.taken_down) == (Wanted.ON, BOOT, False)
+
+
+@given(orders)
+def test_the_newest_word_wins(names: list[str]) -> None:
+    assert after([*names, "turned off"]).wanted is Wanted.OFF
+    assert after([*names, "asked for"]).wanted is Wanted.ON
+    assert after([*names, "undecided"]).wanted is None
+
+
+@given(orders)
+def test_a_guest_that_a_run_takes_down_is_owed_a_start_until_somebody_says_otherwise(
+    names: list[str],
+) -> None:
+    record = after([*names, "seen up", "taking down", "seen down", "went down"])
+    owed = (record.wanted, record.taken_down, record.up_boot, record.stopped_by)
+    assert owed == (Wanted.ON, True, None, StoppedBy.HOST)
+    assert not CHANGES["operator's word"](record).taken_down
+
+
+@given(orders)
+def test_a_cancelled_shutdown_leaves_a_stop_as_it_was(names: list[str]) -> None:
+    stopped = after([*names, "seen up", "stopped by its user", "begins to settle"])
+    back = after(["host's doing", "somebody's doing"], stopped)
+    assert back == stopped
+
+
+def test_what_is_put_back_is_what_was_known_before_but_for_holds() -> None:
+    before = after(["seen up"])
+    now = after(["turned off", "held"], before)
+    assert records.put_back(now, before) == replace(before, hold="disk")
