@@ -54,6 +54,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCK_TIMEOUT)
     try:
         is_of_today = _version(db) == schema.VERSION
+        _keep_off_disk(db)
         _check(db)
     except BaseException:
         db.close()
@@ -96,9 +97,15 @@ def _prepare(db: sqlite3.Connection) -> None:
     # The same as FULL for WAL; what a file system without shared memory gets instead needs it.
     db.execute("PRAGMA synchronous = EXTRA")
     db.execute("PRAGMA foreign_keys = ON")
+    _keep_off_disk(db)
     _check(db)
     with transaction(db):  # asked again: somebody else may be beginning the same ledger
         schema.prepare(db, _version(db))
+
+
+def _keep_off_disk(db: sqlite3.Connection) -> None:
+    """What SQLite sorts and sets aside: the units' sandbox has no folder for temporary files."""
+    db.execute("PRAGMA temp_store = MEMORY")
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
@@ -145,7 +152,9 @@ class transaction:
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._db.execute("COMMIT")
-        elif self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:  # a commit that failed can leave it open
+                self._db.execute("ROLLBACK")

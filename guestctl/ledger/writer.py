@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -150,35 +149,37 @@ def _look_at(future: asyncio.Future[Any]) -> None:
 
 
 def _carry_out(ledger: Ledger, batch: list[_Request]) -> bool:
-    """All requests in one transaction, each in a savepoint; answers once it is durable.
+    """All requests in one transaction; answers once it is durable.
 
+    Where one of them fails, each has a transaction of its own.  Not a savepoint for each: what
+    SQLite needs for that can go to a temporary file, and the units' sandbox has no folder for
+    one (seen as "unable to open database file" once some 16 pages were changed twice).
     False when the file turned out to be damaged.
     """
-    if not batch:
-        return True
-    answers: list[tuple[_Request, Any, BaseException | None]] = []
+    works = [request.work for request in batch if request.work is not None]
+    answers = _together(ledger, works) or [_alone(ledger, work) for work in works]
+    for request, (result, failure) in zip(batch, answers, strict=True):
+        hand_over(request.loop, request.future, result, failure)
+    return not any(is_damage(failure) for _, failure in answers)
+
+
+_Answer = tuple[Any, BaseException | None]
+
+
+def _together(ledger: Ledger, works: list[Callable[[Ledger], Any]]) -> list[_Answer]:
+    """Nothing where one of them fails, or where there is but one."""
+    if len(works) < 2:
+        return []
     try:
         with transaction(ledger.db):
-            for request in batch:
-                assert request.work is not None
-                answers.append((request, *_in_savepoint(ledger, request.work)))
-    except sqlite3.Error as error:
-        answers = [(request, None, error) for request in batch]
-    for request, result, failure in answers:
-        hand_over(request.loop, request.future, result, failure)
-    return not any(map(is_damage, (failure for _, _, failure in answers)))
+            return [(work(ledger), None) for work in works]
+    except Exception:  # noqa: BLE001 - nothing is done: it shows again when each is alone
+        return []
 
 
-def _in_savepoint(
-    ledger: Ledger, work: Callable[[Ledger], Any]
-) -> tuple[Any, BaseException | None]:
-    ledger.db.execute("SAVEPOINT request")
+def _alone(ledger: Ledger, work: Callable[[Ledger], Any]) -> _Answer:
     try:
-        return work(ledger), None
+        with transaction(ledger.db):
+            return work(ledger), None
     except Exception as error:  # noqa: BLE001 - handed to whoever asked
-        if ledger.db.in_transaction:
-            ledger.db.execute("ROLLBACK TO request")
         return None, error
-    finally:
-        if ledger.db.in_transaction:
-            ledger.db.execute("RELEASE request")

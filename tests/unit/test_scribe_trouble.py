@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -208,3 +210,55 @@ async def see_it_come(tmp_path: Path) -> None:
     scribe.close()
     assert (folder / "ledger.db").exists()
     assert len(said) == 2
+
+
+# A sandbox without a folder for temporary files, as the units have it
+
+PROJECT = Path(__file__).parents[2]
+_IN_A_SANDBOX = """
+import asyncio, sys, time
+from pathlib import Path
+from guestctl.ledger.writer import LedgerWriter
+from guestctl.model.plan import RunKind
+from guestctl.model.result import Trigger
+from tests.ledgers import seen_up, taking_down
+from tests.unit.makers import BOOT, guest
+
+GUESTS = [guest(f"guest {number}", number) for number in range(60)]
+
+def notice(ledger):
+    for one in GUESTS:
+        seen_up(ledger, one, BOOT)
+
+def begin(ledger):
+    run = ledger.runs.begin(RunKind.PRESERVE, Trigger.HOST_STOP, BOOT)
+    for one in GUESTS:
+        seen_up(ledger, one, BOOT)
+        taking_down(ledger, one)
+        ledger.runs.begin_guest(run, one)
+        ledger.trail.add(one.id, "guestctl", "a line")
+    return run
+
+async def main(writer):
+    print(await asyncio.gather(*(writer(work, "lost") for work in (notice, begin, begin))))
+
+writer = LedgerWriter(Path(sys.argv[1]) / "ledger.db", time.time_ns, print)
+asyncio.run(main(writer))
+writer.close()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide the folders of others")
+def test_many_that_write_at_a_time_need_no_temporary_file(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        hidden = "".join(f"mount -t tmpfs -o ro none {place}; " for place in ("/tmp", "/var/tmp"))
+        script = f'{hidden} cd /proc && exec {sys.executable} -c "$0" {folder}'
+        environment = {"PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", script, _IN_A_SANDBOX],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.stdout, done.stderr) == ("[None, 1, 2]\n", "")
