@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.cli.arguments import _parser
+from guestctl.cli.arguments import _UNITS, _parser
 from guestctl.config.settings import SETTINGS
 from tools.manual import _entry, manual
 
@@ -38,17 +38,28 @@ def test_roff_has_no_complaint(page: str) -> None:
     assert done.stderr == ""
 
 
-def test_every_verb_and_option_stands_in_the_page() -> None:
-    text = printed("guestctl.1")
-    parsers = verbs()
-    options = {
+def options() -> set[str]:
+    return {
         option
-        for parser in (_parser(), *parsers.values())
+        for parser in (_parser(), *verbs().values())
         for action in parser._actions
         for option in action.option_strings
     }
-    assert {name for name in parsers if not re.search(rf"\b{name}\b", text)} == set()
-    assert {name for name in options if not re.search(rf"(?<![^\s\[]){name}\b", text)} == set()
+
+
+def test_every_verb_and_option_stands_in_the_page() -> None:
+    text = printed("guestctl.1")
+    assert {name for name in verbs() if not re.search(rf"\b{name}\b", text)} == set()
+    assert {name for name in options() if not re.search(rf"(?<![^\s\[]){name}\b", text)} == set()
+
+
+def test_the_page_has_no_option_that_there_is_not() -> None:
+    assert set(re.findall(r"(?<!\S)--[a-z][a-z-]*", printed("guestctl.1"))) <= options()
+
+
+def test_what_units_call_stands_in_the_page_of_the_service() -> None:
+    text = printed("guestctl-daemon.8")
+    assert {name for name in _UNITS if f"guestctl unit {name}" not in text} == set()
 
 
 def test_the_page_of_the_configuration_is_made_from_the_settings() -> None:
