@@ -118,8 +118,8 @@ class Storm:
         if is_ours(event.name):
             self._heard[event.kind] += 1
 
-    def _hear_stop(self, known: GuestRecord) -> None:
-        self._told += is_ours(known.name)
+    def _hear_stop(self, record: GuestRecord) -> None:
+        self._told += is_ours(record.name)
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(LIMIT):
@@ -147,11 +147,11 @@ class Storm:
     async def _verdicts(self) -> Counter[bool]:
         """Whether each guest's verdict is what was replayed, in the ledger as it is on the disk."""
         nothing: dict[GuestId, GuestRecord] = {}
-        known = await self._ledger(Ledger.guests, nothing)
-        stormy = [says for says in known.values() if is_ours(says.name)]
+        records = await self._ledger(Ledger.guests, nothing)
+        stormy = [record for record in records.values() if is_ours(record.name)]
         return Counter(
-            says.wanted is Wanted.OFF and (says.stopped_by, says.how) == sort_of(says.name)
-            for says in stormy
+            record.wanted is Wanted.OFF and (record.stopped_by, record.how) == sort_of(record.name)
+            for record in stormy
         )
 
     def _figures(

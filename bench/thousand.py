@@ -115,8 +115,8 @@ async def run(ledger: LedgerWriter, config: Config) -> RunResult:
     """Read the guests and preserve them."""
     hypervisors = {URI: LibvirtHypervisor(URI)}
     context = Context(hypervisors, HostStorage(), ledger, Display(), time.time_ns, "this boot")
-    seen = await read_all(hypervisors)
-    return await preserve(context, config, RunKind.PRESERVE, Trigger.COMMAND, seen)
+    inventory = await read_all(hypervisors)
+    return await preserve(context, config, RunKind.PRESERVE, Trigger.COMMAND, inventory)
 
 
 if __name__ == "__main__":

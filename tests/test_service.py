@@ -15,7 +15,7 @@ from guestctl.model.guest import State
 from guestctl.model.options import Scope
 from guestctl.model.record import Wanted
 from guestctl.model.stop import StoppedBy
-from guestctl.runs import take_down as ladder
+from guestctl.runs import take_down as take_down
 from guestctl.service.stop_timeout import EXTENSION, INTERVAL
 
 from .sim.behaviour import IGNORED_BUTTON, Abort, Behaviour, Button, GuestSpec, Save, Start
@@ -134,7 +134,7 @@ def test_a_shutdown_is_cancelled(seconds: float) -> None:
         await host.serve(5)
         host.announce()
         await asyncio.sleep(seconds)
-        host.call_off()
+        host.cancel_shutdown()
         await asyncio.sleep(60)
         assert host.up == "a b"
         assert host.life.login.held
@@ -156,7 +156,7 @@ def test_cancelled_after_a_guest_was_asked_to_shut_down(disconnected: bool) -> N
         await host.serve(5)
         host.announce()
         await asyncio.sleep(3)
-        host.call_off()
+        host.cancel_shutdown()
         await asyncio.sleep(60)
         assert host.up == "a b c"
         assert host.began("b") == (0 if disconnected else 1)
@@ -174,7 +174,7 @@ def test_cancelled_during_a_save_that_cannot_be_aborted() -> None:
         await host.serve(5)
         host.announce()
         await asyncio.sleep(3)
-        host.call_off()
+        host.cancel_shutdown()
         await asyncio.sleep(300)
         assert host.up == "a b"
         assert host.began("a") == 1
@@ -186,7 +186,7 @@ def test_cancelled_before_the_first_step_nothing_is_done() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)
         host.announce()
-        host.call_off()
+        host.cancel_shutdown()
         await asyncio.sleep(60)
         assert host.touched == []
 
@@ -199,7 +199,7 @@ def test_cancelled_and_announced_again() -> None:
         for _ in range(3):
             host.announce()
             await asyncio.sleep(3)
-            host.call_off()
+            host.cancel_shutdown()
             await asyncio.sleep(2)
         host.announce()
         await asyncio.sleep(3)
@@ -213,7 +213,7 @@ def test_cancelled_and_announced_again() -> None:
 
 @pytest.mark.parametrize("preparing", [None, True])
 @pytest.mark.parametrize("stopping", [None, False])
-def test_no_answer_does_not_call_off_a_shutdown(
+def test_no_answer_does_not_cancel_a_shutdown(
     preparing: bool | None, stopping: bool | None
 ) -> None:
     async def story(host: ServedHost) -> None:
@@ -245,7 +245,7 @@ def test_a_flag_is_not_followed_when_a_shutdown_was_cancelled() -> None:
         host.guest("new").autostart = True
         host.announce()
         await host.until_idle()
-        host.call_off()
+        host.cancel_shutdown()
         await asyncio.sleep(60)
         assert host.up == "a b"
 
@@ -476,7 +476,7 @@ def test_an_operator_who_shuts_a_guest_down_means_it() -> None:
         await host.serve(5)
         assert (await host.shut_down("a")).ok
         await asyncio.sleep(5)
-        assert host.known("a").stopped_by is StoppedBy.OPERATOR
+        assert host.record("a").stopped_by is StoppedBy.OPERATOR
         await host.stop_units()
         await host.boot()
         assert host.up == "b"
@@ -538,8 +538,7 @@ def test_guests_are_followed_all_the_time() -> None:
         for deed, wanted in steps:
             host.happen(deed)
             await asyncio.sleep(10)
-            known = host.sim.ledger.guests().values()
-            assert " ".join(sorted(k.name for k in known if k.wanted is Wanted.ON)) == wanted, deed
+            assert host.wanted == wanted, deed
         assert host.life.login.held is bool(host.up)
 
     tell(story, [*AB, off("c"), replace(guest("d"), defined=False)])
@@ -568,7 +567,7 @@ def test_many_guests_at_once() -> None:
         host.happen("g03 is undefined")
         await asyncio.sleep(5)
         assert host.wanted == ""
-        assert host.known_as("g03").wanted is None
+        assert host.record_named("g03").wanted is None
         assert not host.life.login.held
 
     tell(story, [guest(name) for name in names])
@@ -604,17 +603,17 @@ def test_a_run_of_somebody_else(verb: str) -> None:
         await asyncio.sleep(2)
         host.happen("c powers itself off")
         await asyncio.sleep(2)
-        assert host.known("c").wanted is Wanted.OFF
+        assert host.record("c").wanted is Wanted.OFF
         assert not running.done()
         await running
         await asyncio.sleep(5)
         by = StoppedBy.HOST if verb == "preserve" else StoppedBy.OPERATOR
-        assert host.known("a").stopped_by is host.known("b").stopped_by is by
-        assert host.known("a").settling is None
+        assert host.record("a").stopped_by is host.record("b").stopped_by is by
+        assert host.record("a").settling is None
         assert host.wanted == ("a b" if verb == "preserve" else "")
         host.happen("b is started")
         await asyncio.sleep(5)
-        assert host.known("b").wanted is Wanted.ON
+        assert host.record("b").wanted is Wanted.ON
 
     slow = Button(8.0)
     guests = [guest("a", save=Save(8.0), button=slow), guest("b", State.PMSUSPENDED, button=slow)]
@@ -703,7 +702,7 @@ def test_a_restore_that_was_killed_is_still_owed(cancelled: bool) -> None:
         host.announce()
         await host.until_idle()
         if cancelled:
-            host.call_off()
+            host.cancel_shutdown()
             await host.until_idle("bringing guests back")
             await asyncio.sleep(1)
         else:
@@ -766,7 +765,7 @@ def test_a_reload_in_mid_run() -> None:
     tell(story, AB)
 
 
-# -- systemd's patience ----------------------------------------------------------------------------
+# -- systemd is asked for time ---------------------------------------------------------------------
 
 
 def _asked_until(host: ServedHost) -> float:
@@ -814,7 +813,7 @@ def test_systemd_is_not_asked_any_more_once_all_steps_are_past_their_time() -> N
     async def story(host: ServedHost) -> None:
         await host.serve(5)
         host.stopping = True
-        with patch.dict(ladder._DOING, _NEVER):
+        with patch.dict(take_down._DOING, _NEVER):
             host.life.triggers.terminate()
             await asyncio.sleep(3000)
             assert not host.life.is_over
@@ -828,7 +827,7 @@ async def _never(*_: object) -> str:
     return ""
 
 
-_NEVER = dict.fromkeys(ladder._DOING, _never)
+_NEVER = dict.fromkeys(take_down._DOING, _never)
 
 
 # -- the guard -------------------------------------------------------------------------------------

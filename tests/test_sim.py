@@ -99,13 +99,13 @@ _BRISK = Config(shutdown=Shutdown(shutdown_timeout=20.0, save_timeout=60.0, job_
 
 
 async def _preserve(process: Process, config: Config = _BRISK) -> RunResult:
-    seen = await read_all(process.connections)
-    return await preserve(process.context, config, RunKind.PRESERVE, Trigger.COMMAND, seen)
+    inventory = await read_all(process.connections)
+    return await preserve(process.context, config, RunKind.PRESERVE, Trigger.COMMAND, inventory)
 
 
 async def _restore(process: Process) -> RunResult:
-    seen = await read_all(process.connections)
-    return await restore(process.context, Config(), Trigger.BOOT, seen)
+    inventory = await read_all(process.connections)
+    return await restore(process.context, Config(), Trigger.BOOT, inventory)
 
 
 def _on_host(specs: list[GuestSpec], story: Callable[[SimHost], Coroutine[Any, Any, T]]) -> T:

@@ -56,10 +56,10 @@ def test_verdicts_are_written_down(deed: str, who: StoppedBy, how: How) -> None:
         await host.serve(LONG)
         host.happen(f"a {deed}")
         await asyncio.sleep(10)
-        known = host.known("a")
-        assert (known.stopped_by, known.how, known.certainty) == (who, how, Certainty.OBSERVED)
-        assert known.wanted is (Wanted.ON if who is StoppedBy.CRASH else Wanted.OFF)
-        (line,) = host.sim.ledger.trail.of(known.id)
+        record = host.record("a")
+        assert (record.stopped_by, record.how, record.certainty) == (who, how, Certainty.OBSERVED)
+        assert record.wanted is (Wanted.ON if who is StoppedBy.CRASH else Wanted.OFF)
+        (line,) = host.sim.ledger.trail.of(record.id)
         assert (line.source, line.reason.split(" (")[1][:8]) == ("guestctl:watch", "observed")
 
     tell(story, A)
@@ -71,7 +71,7 @@ def test_a_driver_without_monitor() -> None:
         host.happen("a powers itself off")
         host.happen("b is destroyed")
         await asyncio.sleep(10)
-        user, admin = host.known("a"), host.known("b")
+        user, admin = host.record("a"), host.record("b")
         assert (user.stopped_by, user.certainty) == (StoppedBy.USER, Certainty.LIKELY)
         assert (admin.stopped_by, admin.certainty) == (StoppedBy.ADMINISTRATOR, Certainty.LIKELY)
 
@@ -85,7 +85,7 @@ def test_the_first_minutes_leave_a_doubt() -> None:
         host.happen("a powers itself off")
         host.happen("b is asked to shut down")
         await asyncio.sleep(10)
-        user, admin = host.known("a"), host.known("b")
+        user, admin = host.record("a"), host.record("b")
         assert (user.stopped_by, user.certainty) == (StoppedBy.USER, Certainty.LIKELY)
         assert (admin.stopped_by, admin.certainty) == (StoppedBy.ADMINISTRATOR, Certainty.OBSERVED)
 
@@ -101,8 +101,8 @@ def test_an_outage_of_libvirt_forgets_what_was_asked() -> None:
         await asyncio.sleep(10)
         host.happen("a powers itself off")
         await asyncio.sleep(10)
-        known = host.known("a")
-        assert (known.stopped_by, known.certainty) == (StoppedBy.USER, Certainty.LIKELY)
+        record = host.record("a")
+        assert (record.stopped_by, record.certainty) == (StoppedBy.USER, Certainty.LIKELY)
 
     tell(story, [guest("a", button=IGNORED_BUTTON)])
 
@@ -115,9 +115,9 @@ def test_a_command_that_looks_first_can_only_guess_and_the_service_knows_better(
         host.happen("a powers itself off")
         await host.preserve("b")  # in the same moment: the service has not looked yet
         await asyncio.sleep(10)
-        known = host.known("a")
-        assert (known.stopped_by, known.certainty) == (StoppedBy.USER, Certainty.OBSERVED)
-        assert (known.wanted, known.settling) == (Wanted.OFF, host.sim.boot_id)
+        record = host.record("a")
+        assert (record.stopped_by, record.certainty) == (StoppedBy.USER, Certainty.OBSERVED)
+        assert (record.wanted, record.settling) == (Wanted.OFF, host.sim.boot_id)
 
     tell(story, A)
 
@@ -129,8 +129,8 @@ def test_a_rename_is_seen_at_once() -> None:
         await asyncio.sleep(SETTLED)
         host.happen("a is renamed to z")
         await asyncio.sleep(5)
-        known = host.known_as("z")
-        assert (known.wanted, known.stopped_by) == (Wanted.OFF, StoppedBy.USER)
+        record = host.record_named("z")
+        assert (record.wanted, record.stopped_by) == (Wanted.OFF, StoppedBy.USER)
 
     tell(story, A)
 
@@ -145,7 +145,7 @@ def test_a_stop_that_the_hosts_end_follows_comes_back(deed: str, who: StoppedBy,
         host.happen(f"a {deed}")
         await asyncio.sleep(20)
         await host.stop_units()
-        assert host.known("a").wanted is Wanted.ON
+        assert host.record("a").wanted is Wanted.ON
         await host.boot()
         assert host.up == "a b"
 
@@ -159,12 +159,12 @@ def test_cancelled_whoever_stopped_it_has_stopped_it_again() -> None:
         await asyncio.sleep(10)
         host.announce()
         await host.until_idle()
-        assert host.known("a").stopped_by is StoppedBy.HOST
-        host.call_off()
+        assert host.record("a").stopped_by is StoppedBy.HOST
+        host.cancel_shutdown()
         await asyncio.sleep(60)
-        known = host.known("a")
-        assert (known.wanted, known.stopped_by) == (Wanted.OFF, StoppedBy.USER)
-        assert known.certainty is Certainty.OBSERVED
+        record = host.record("a")
+        assert (record.wanted, record.stopped_by) == (Wanted.OFF, StoppedBy.USER)
+        assert record.certainty is Certainty.OBSERVED
         assert host.up == "b"
 
     tell(story, A)
@@ -179,9 +179,9 @@ def test_the_settle_time_ends_while_a_cancelled_run_is_ended() -> None:
         await asyncio.sleep(112)
         host.announce()
         await asyncio.sleep(5)
-        host.call_off()
+        host.cancel_shutdown()
         await asyncio.sleep(120)
-        assert (host.known("a").wanted, host.up) == (Wanted.OFF, "b")
+        assert (host.record("a").wanted, host.up) == (Wanted.OFF, "b")
 
     tell(story, [guest("a"), guest("b", save=Save(90.0, abort=Abort.REFUSED))])
 
@@ -198,8 +198,8 @@ def test_a_request_that_was_cut_off_long_ago_is_nobodys() -> None:
         await asyncio.sleep(3 * 86400)
         host.happen("a powers itself off")
         await asyncio.sleep(SETTLED)
-        known = host.known("a")
-        assert (known.wanted, known.stopped_by) == (Wanted.OFF, StoppedBy.USER)
+        record = host.record("a")
+        assert (record.wanted, record.stopped_by) == (Wanted.OFF, StoppedBy.USER)
 
     tell(
         story, [guest("a", button=IGNORED_BUTTON, save=Save(5.0, fails="no")), guest("b")], most=1e6
@@ -217,10 +217,10 @@ def test_a_stop_while_the_service_is_away(away: float) -> None:
         host.happen("b crashes")
         await asyncio.sleep(away)
         await host.serve(5)
-        known = host.known("a")
-        assert (known.stopped_by, known.certainty) == (StoppedBy.UNKNOWN, Certainty.INFERRED)
-        assert (known.settling is not None) is (away < 60)
-        assert host.known("b").wanted is Wanted.ON
+        record = host.record("a")
+        assert (record.stopped_by, record.certainty) == (StoppedBy.UNKNOWN, Certainty.INFERRED)
+        assert (record.settling is not None) is (away < 60)
+        assert host.record("b").wanted is Wanted.ON
         await host.stop_units()
         await host.boot()
         assert host.up == ("a b" if away < 60 else "b")
@@ -322,7 +322,7 @@ def test_a_kiosk_that_an_operator_shuts_down_meanwhile_stays_down() -> None:
         await host.shut_down("a")
         await asyncio.sleep(60)
         assert host.up == "b"
-        assert host.known("a").stopped_by is StoppedBy.OPERATOR
+        assert host.record("a").stopped_by is StoppedBy.OPERATOR
 
     tell(story, A, RESTARTED)
 
@@ -375,8 +375,8 @@ def test_through_the_agent_it_looks_like_the_users() -> None:
         await asyncio.sleep(10)
         host.happen("a is asked through its agent")
         await asyncio.sleep(10)
-        known = host.known("a")
-        assert (known.stopped_by, known.certainty) == (StoppedBy.USER, Certainty.LIKELY)
+        record = host.record("a")
+        assert (record.stopped_by, record.certainty) == (StoppedBy.USER, Certainty.LIKELY)
 
     off = GuestSpec("a", state=State.SHUT_OFF, behaviour=Behaviour(agent=Agent.WORKS))
     tell(story, [off])
@@ -391,8 +391,8 @@ def test_an_agent_that_was_connected_before_the_service_began_counts_as_well() -
         await host.serve(LONG)
         host.happen("a powers itself off")
         await asyncio.sleep(10)
-        known = host.known("a")
-        assert (known.stopped_by, known.certainty) == (StoppedBy.USER, Certainty.LIKELY)
+        record = host.record("a")
+        assert (record.stopped_by, record.certainty) == (StoppedBy.USER, Certainty.LIKELY)
 
     tell(story, [replace(guest("a"), xml=CONNECTED)])
 
@@ -412,8 +412,8 @@ def test_an_operators_shutdown_that_the_hosts_end_overtakes_stays_one() -> None:
         await host.until_idle()
         await host.stop_units()
         assert host.up == ""
-        assert (host.known("a").wanted, host.known("b").wanted) == (Wanted.OFF, Wanted.ON)
-        assert host.known("a").stopped_by is StoppedBy.OPERATOR
+        assert (host.record("a").wanted, host.record("b").wanted) == (Wanted.OFF, Wanted.ON)
+        assert host.record("a").stopped_by is StoppedBy.OPERATOR
         await host.boot()
         assert host.up == "b"
 
@@ -428,7 +428,7 @@ def test_an_operators_request_that_is_followed_late_was_the_operators() -> None:
         operators.cancel()
         await asyncio.wait([operators])
         await asyncio.sleep(LONG)
-        known = host.known("a")
-        assert (known.wanted, known.stopped_by) == (Wanted.OFF, StoppedBy.OPERATOR)
+        record = host.record("a")
+        assert (record.wanted, record.stopped_by) == (Wanted.OFF, StoppedBy.OPERATOR)
 
     tell(story, [guest("a", button=Button(60.0)), guest("b")])

@@ -115,8 +115,8 @@ async def _begun(
         refuse_unreachable(inventory, local.uris)
         for reason in inventory.lost_reasons.values():
             local.complain(reason)
-        known = [Named(guest.id, guest.name) for guest in inventory.guests]
-        yield inventory, find(names, known) if names else None
+        listed = [Named(guest.id, guest.name) for guest in inventory.guests]
+        yield inventory, find(names, listed) if names else None
 
 
 # What only writes to the ledger

@@ -55,19 +55,19 @@ async def _follow_connection(
 
 async def _follow_ledger(local: Local, on_trail: Callable[[TrailEvent], None]) -> None:
     """The trails of all guests, from now on; the service writes its verdicts there."""
-    seen = local.ask_ledger(lambda ledger: ledger.trail.newest(), 0)
+    newest = local.ask_ledger(lambda ledger: ledger.trail.newest(), 0)
     state = _state(local)
     while True:
         await asyncio.sleep(LOOK)
         before, state = state, _state(local)
-        for event in _since(local, seen) if state != before else ():
-            seen = event.number
+        for event in _since(local, newest) if state != before else ():
+            newest = event.number
             on_trail(event)
 
 
-def _since(local: Local, seen: int) -> list[TrailEvent]:
+def _since(local: Local, newest: int) -> list[TrailEvent]:
     nothing: list[TrailEvent] = []
-    return local.ask_ledger(lambda ledger: ledger.trail.since(seen), nothing)
+    return local.ask_ledger(lambda ledger: ledger.trail.since(newest), nothing)
 
 
 def _state(local: Local) -> list[tuple[int, int]]:

@@ -45,9 +45,9 @@ async def _guests(local: Local) -> tuple[list[Row], Failure | None]:
     nothing: dict[GuestId, GuestRecord] = {}
     moment = Moment(local.boot, local.now())
     records = local.ask_ledger(lambda ledger: ledger.guests(moment.boot), nothing)
-    seen = await _with_images_of_held(local, inventory.guests, records)
+    listed = await _with_images_of_held(local, inventory.guests, records)
     policies, owned = partial(resolve, local.config), local.owns_next_boot
-    rows = overview.rows(seen, records, policies, moment, owned=owned)
+    rows = overview.rows(listed, records, policies, moment, owned=owned)
     rows += overview.unreadable(records.values(), inventory.lost, policies, moment)
     if not inventory.lost:
         return rows, None
@@ -86,8 +86,8 @@ def trail(local: Local, name: str) -> Trail:
     nothing: Trail = []
 
     def read(ledger: Ledger) -> Trail:
-        known = ledger.known_as(name)
-        entries = [(guest, entry) for guest in known for entry in ledger.trail.of(guest)]
+        named = ledger.known_as(name)
+        entries = [(guest, entry) for guest in named for entry in ledger.trail.of(guest)]
         return sorted(entries, key=lambda pair: pair[1].at)
 
     return local.ask_ledger(read, nothing)

@@ -83,14 +83,14 @@ def next_boot(
     facts = _left_by_host_stop(guest, policy)
     if guest.autostart and not owned:  # libvirt starts it, whatever guestctl thinks of it
         return NextBoot.RESUME if facts.saved else NextBoot.START
-    known = _known_after_host_stop(record, guest, policy, moment)
+    after = _record_after_host_stop(record, guest, policy, moment)
     flags = (guest.id.uri,) if owned else ()
-    plan = plan_restore([facts], {guest.id: known}, lambda _: policy, _NEXT, autostart=flags)
+    plan = plan_restore([facts], {guest.id: after}, lambda _: policy, _NEXT, autostart=flags)
     for planned in plan.guests:
         if planned.outcome is None:
             resumed = planned.steps[0].step is Step.RESUME
             return NextBoot.RESUME if resumed else NextBoot.START
-    return NextBoot.HELD if known.hold is not None else NextBoot.STAY_DOWN
+    return NextBoot.HELD if after.hold is not None else NextBoot.STAY_DOWN
 
 
 def _left_by_host_stop(guest: GuestFacts, policy: Policy) -> GuestFacts:
@@ -101,7 +101,7 @@ def _left_by_host_stop(guest: GuestFacts, policy: Policy) -> GuestFacts:
     return replace(guest, state=State.SHUT_OFF, reason="unknown", saved=saved)
 
 
-def _known_after_host_stop(
+def _record_after_host_stop(
     record: GuestRecord | None, guest: GuestFacts, policy: Policy, moment: Moment
 ) -> GuestRecord:
     """What the ledger says of the guest then: the same changes, in the same order."""

@@ -92,7 +92,7 @@ def _why_no_save(kind: RunKind, guest: GuestFacts, policy: Policy) -> str:
 
 def plan_restore(
     guests: Iterable[GuestFacts],
-    known: Mapping[GuestId, GuestRecord],
+    records: Mapping[GuestId, GuestRecord],
     policies: Policies,
     boot: str,
     named: Collection[GuestId] | None = None,
@@ -107,34 +107,34 @@ def plan_restore(
     ordered = sorted(guests, key=lambda g: (g.name, g.id))
     if named is not None:
         chosen = [g for g in ordered if g.id in named]
-        plans = [_plan_start(g, known.get(g.id), policies(g), decision) for g in chosen]
+        plans = [_plan_start(g, records.get(g.id), policies(g), decision) for g in chosen]
         return Plan(RunKind.RESTORE, tuple(plans))
-    owed = []
+    plans = []
     for guest in ordered:
         flagged = guest.autostart and guest.id.uri in autostart
-        says = known.get(guest.id)
+        record = records.get(guest.id)
         policy = policies(guest)
         desired = desired_at_boot(
-            says, guest, boot, autostart=flagged, action=policy.user_shutdown.action
+            record, guest, boot, autostart=flagged, action=policy.user_shutdown.action
         )
         if not guest.started and desired.wanted is Wanted.ON:
-            owed.append(_plan_wanted(guest, says, policy, flagged))
-    return Plan(RunKind.RESTORE, tuple(owed))
+            plans.append(_plan_wanted(guest, record, policy, flagged))
+    return Plan(RunKind.RESTORE, tuple(plans))
 
 
 def plan_missing(
-    guests: Iterable[GuestFacts], known: Iterable[GuestRecord], lost: Collection[str]
+    guests: Iterable[GuestFacts], records: Iterable[GuestRecord], lost: Collection[str]
 ) -> tuple[GuestPlan, ...]:
     """Guests that are wanted on and that libvirt knows no more, though it could be asked."""
     listed = {guest.id for guest in guests}
     return tuple(
         GuestPlan(
-            GuestFacts(guest.id, guest.name, State.UNKNOWN),
+            GuestFacts(record.id, record.name, State.UNKNOWN),
             outcome=Outcome.GONE,
             reason="libvirt knows no guest with its UUID any more; it is not wanted any more",
         )
-        for guest in known
-        if guest.wanted is Wanted.ON and guest.id not in listed and guest.id.uri not in lost
+        for record in records
+        if record.wanted is Wanted.ON and record.id not in listed and record.id.uri not in lost
     )
 
 
@@ -144,17 +144,17 @@ def belongs_to(guest: GuestFacts, policy: Policy) -> str:
 
 
 def _plan_wanted(
-    guest: GuestFacts, known: GuestRecord | None, policy: Policy, flagged: bool
+    guest: GuestFacts, record: GuestRecord | None, policy: Policy, flagged: bool
 ) -> GuestPlan:
     """flagged: libvirt's autostart, which is ours to do, would start it whatever policy says."""
     if not (policy.boot.restore or flagged):
         return GuestPlan(guest, outcome=Outcome.SKIPPED, reason="policy: restore = false")
-    return _plan_start(guest, known, policy)
+    return _plan_start(guest, record, policy)
 
 
 def _plan_start(
     guest: GuestFacts,
-    known: GuestRecord | None,
+    record: GuestRecord | None,
     policy: Policy,
     decision: SaveDecision | None = None,
 ) -> GuestPlan:
@@ -164,7 +164,7 @@ def _plan_start(
         return GuestPlan(guest, outcome=Outcome.UNKNOWN, reason=STATE_UNKNOWN)
     if owner := belongs_to(guest, policy):
         return GuestPlan(guest, outcome=Outcome.SKIPPED, reason=f"{owner} starts it, not guestctl")
-    if known and known.hold is not None and not (decision and known.held_for_save):
-        return GuestPlan(guest, outcome=Outcome.HELD, reason=known.hold)
+    if record and record.hold is not None and not (decision and record.held_for_save):
+        return GuestPlan(guest, outcome=Outcome.HELD, reason=record.hold)
     step = Step.RESUME if guest.saved and decision is not SaveDecision.DISCARD_SAVE else Step.START
     return GuestPlan(guest, (StepPlan(step, policy.boot.start_timeout),))

@@ -58,7 +58,7 @@ class LedgerWriter:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._requests.put(_Request(work, loop, future))
-        future.add_done_callback(_look_at)
+        future.add_done_callback(_take_error)
         if self._stuck is not None and not self._stuck.done():
             return default  # it will be written all the same, if the disk ever answers
         try:
@@ -81,7 +81,7 @@ class LedgerWriter:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         self._requests.put(_Request(None, loop, future))
-        future.add_done_callback(_look_at)
+        future.add_done_callback(_take_error)
         try:
             async with asyncio.timeout(LEDGER_LIMIT):
                 return await asyncio.shield(future)
@@ -142,7 +142,7 @@ class LedgerWriter:
         return batch
 
 
-def _look_at(future: asyncio.Future[Any]) -> None:
+def _take_error(future: asyncio.Future[Any]) -> None:
     """asyncio logs errors that nobody looked at; nobody may have waited for this one."""
     if not future.cancelled():
         future.exception()

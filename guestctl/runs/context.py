@@ -107,14 +107,14 @@ async def read_all_retrying(
     loop = asyncio.get_running_loop()
     end = loop.time() + retry_for
     awaited = hypervisors.keys() if only is None else only
-    seen = await read_all(hypervisors)
+    inventory = await read_all(hypervisors)
     while loop.time() < end and any(
-        error.kind in _PASSING for uri, error in seen.lost.items() if uri in awaited
+        error.kind in _PASSING for uri, error in inventory.lost.items() if uri in awaited
     ):
         await asyncio.sleep(READ_AGAIN)
-        again = await read_all({uri: hypervisors[uri] for uri in seen.lost})
-        seen = Inventory(seen.guests + again.guests, again.lost)
-    return seen
+        again = await read_all({uri: hypervisors[uri] for uri in inventory.lost})
+        inventory = Inventory(inventory.guests + again.guests, again.lost)
+    return inventory
 
 
 async def with_domain_info(

@@ -44,14 +44,14 @@ class LiveGuest:
         self.on_lost: Callable[[HypervisorError], None] = lambda _: None
         self._ends, self._retry_for = ends, retry_for
         self._lost_since: float | None = None
-        self._news = asyncio.Event()
+        self._told = asyncio.Event()
 
     @property
     def uuid(self) -> str:
         """What the hypervisor's calls name the guest by."""
         return self.facts.id.uuid
 
-    def hear(self, event: GuestEvent) -> None:
+    def on_event(self, event: GuestEvent) -> None:
         """Take an event of this guest: whoever waits re-reads the state."""
         if event.kind in (EventKind.MONITOR, EventKind.AGENT):
             return  # libvirt's own follow
@@ -59,7 +59,7 @@ class LiveGuest:
             self.stopped = event.detail
         elif event.kind is EventKind.STARTED:
             self.stopped = ""
-        self._news.set()
+        self._told.set()
 
     async def observe(self) -> GuestFacts | None:
         """The guest's facts now, or None when it exists no more.
@@ -69,7 +69,7 @@ class LiveGuest:
         """
         while True:
             try:
-                return await self._look()
+                return await self._read()
             except HypervisorError as error:
                 if error.kind is not ErrorKind.UNREACHABLE or self._give_up(error):
                     raise
@@ -89,7 +89,7 @@ class LiveGuest:
         self.given_up = now >= min(self._lost_since + self._retry_for, self._ends)
         return self.given_up
 
-    async def _look(self) -> GuestFacts | None:
+    async def _read(self) -> GuestFacts | None:
         left = self._ends - asyncio.get_running_loop().time()
         limit = min(READ_LIMIT, max(LEAST_READ, left))
         facts = await within(limit, self.hypervisor.observe(self.uuid))
@@ -119,9 +119,9 @@ class LiveGuest:
         end = loop.time() + limit
         while True:
             # Cleared before reading: an event that comes while reading is not missed.
-            self._news.clear()
+            self._told.clear()
             try:
-                if holds(await self._look()):
+                if holds(await self._read()):
                     return True
             except HypervisorError as error:
                 if error.kind is ErrorKind.UNREACHABLE and self._give_up(error):
@@ -134,7 +134,7 @@ class LiveGuest:
     async def _next_event(self, limit: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit):
-                await self._news.wait()
+                await self._told.wait()
 
 
 def is_down(facts: GuestFacts | None) -> bool:

@@ -62,14 +62,14 @@ class Opened:
     remembers: bool
 
 
-async def open_run(request: Request, seen: Iterable[GuestFacts]) -> Opened:
+async def open_run(request: Request, found: Iterable[GuestFacts]) -> Opened:
     """Begin the run with these guests.
 
     Where the ledger cannot be written the run goes on with what can be read of it, or with
     nothing.
     """
     context = request.context
-    guests = await _with_xml(context, seen)
+    guests = await _with_xml(context, found)
     room = await room_for_saves(context.storage, context.hypervisors)
     # The deadline is on the loop's clock, which the ledger's thread has not.
     run = request.run(None)
@@ -81,8 +81,8 @@ async def open_run(request: Request, seen: Iterable[GuestFacts]) -> Opened:
     return opened
 
 
-async def _with_xml(context: Context, seen: Iterable[GuestFacts]) -> list[GuestFacts]:
-    guests = list(seen)
+async def _with_xml(context: Context, found: Iterable[GuestFacts]) -> list[GuestFacts]:
+    guests = list(found)
     up = await with_domain_info(context.hypervisors, [g for g in guests if not g.down])
     return [*up, *(guest for guest in guests if guest.down)]
 
@@ -138,14 +138,14 @@ def _record_intents(ledger: Ledger, run: Run, plan: Plan) -> None:
 
 
 async def add_guests(
-    run: Run, seen: Collection[GuestFacts], taken: Callable[[str], int]
+    run: Run, found: Collection[GuestFacts], taken: Callable[[str], int]
 ) -> tuple[Plan, Records]:
     """Plans for guests that turned up in mid-run, their intents written down; what was known.
 
     taken: the bytes that other guests' saves can still need, by URI.
     """
     context = run.context
-    guests = await with_domain_info(context.hypervisors, seen)
+    guests = await with_domain_info(context.hypervisors, found)
     free = await room_for_saves(context.storage, context.hypervisors)
     room = {uri: bytes_free - taken(uri) for uri, bytes_free in free.items()}
     nothing: tuple[Plan, Records] = _plan(run, None, guests, _forecast((), run, room)), {}

@@ -128,7 +128,7 @@ class _Preserve:
     def _on_event(self, event: GuestEvent) -> None:
         """An event, of a guest that is being taken down or of one that has just started."""
         if live := self._live.get(event.guest):
-            live.hear(event)
+            live.on_event(event)
         elif event.kind is EventKind.STARTED and self._named is None and self._group:
             newcomer = self._add(event, self._group)
             try:

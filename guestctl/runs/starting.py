@@ -52,7 +52,7 @@ async def start(live: LiveGuest, planned: StepPlan, retries: int) -> Start:
             await asyncio.sleep(RETRY_PAUSE)
         end = asyncio.get_running_loop().time() + planned.timeout
         error = await _try_once(live, planned.timeout)
-        facts = await _look(live, end)
+        facts = await _once_started(live, end)
         if facts is not None and facts.started:
             return Start(StepEnd.DONE, f"up all the same: {error}" if error else "", None, False)
         if error is not None and is_refused_image(error):
@@ -71,7 +71,7 @@ async def _try_once(live: LiveGuest, timeout: float) -> HypervisorError | None:
     return None
 
 
-async def _look(live: LiveGuest, end: float) -> GuestFacts | None:
+async def _once_started(live: LiveGuest, end: float) -> GuestFacts | None:
     """The guest, once libvirt is not at it any more: until then it shows it as paused.
 
     None where that cannot be read, or where it exists no more.

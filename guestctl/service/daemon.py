@@ -159,7 +159,7 @@ class _Daemon:
             watching = self._service.state.activity is Activity.WATCHING
             if watching and await self._ledger.renew():
                 for watch in self._service.connections.watches.values():
-                    watch.look_at_all()
+                    watch.read_all_again()
 
     async def _be_watched(self) -> None:
         interval = self._notifier.watchdog_interval

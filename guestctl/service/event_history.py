@@ -28,7 +28,7 @@ class EventHistory:
         self._events.clear()
         self._started.clear()
 
-    def hear(self, event: GuestEvent) -> None:
+    def add(self, event: GuestEvent) -> None:
         """One more event."""
         if is_start(event):
             self._started.add(event.guest)

@@ -152,14 +152,14 @@ async def finish(
 
     None when nothing is left to do.
     """
-    earlier = await context.ledger(lambda ledger: _look(ledger, context.boot, config), None)
+    earlier = await context.ledger(lambda ledger: _earlier_run(ledger, context.boot, config), None)
     if earlier and earlier.ended and await _everybody_is_down(context):
         await context.ledger(lambda ledger: host_goes_down(ledger, context.boot), None)
         return None
     return await host_stop(context, config, stop_timeout, lock)
 
 
-def _look(ledger: Ledger, boot: str, config: Config) -> PastRun | None:
+def _earlier_run(ledger: Ledger, boot: str, config: Config) -> PastRun | None:
     """The run of before for the host's stop; stops that nobody was there to settle are settled."""
     earlier = ledger.runs.host_stop(boot)
     # Those that had settled when it began have been dealt with.

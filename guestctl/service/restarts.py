@@ -82,7 +82,7 @@ class Restarts:
         self.connections: Connections | None = None
         self.host_goes_down = False
 
-    def owe(self, record: GuestRecord) -> None:
+    def add(self, record: GuestRecord) -> None:
         """The guest's user shut it down just now."""
         if not self.host_goes_down:
             pause = self._schedule.add(record.id)

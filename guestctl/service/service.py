@@ -70,7 +70,7 @@ class Service:
         self.state = ServiceState(context, config, it.lock, self._on_change)
         self._settling = Settling(self.state)
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)
-        told = Told(self._on_change, self._settling.begin, self._restarts.owe)
+        told = Told(self._on_change, self._settling.begin, self._restarts.add)
         self.connections = Connections(self.state, it.connect, told, it.away)
         self._restarts.connections = self.connections
         self._restores = Restores(

@@ -12,26 +12,23 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from ..decisions.policy import Policy, resolve
+from ..decisions.policy import resolve
 from ..decisions.wanted import Watched
 from ..ledger.ledger import Ledger
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestFacts, GuestId
 from ..model.ports import READ_LIMIT, ErrorKind, Hypervisor, HypervisorError, within
 from ..model.record import GuestRecord
-from ..model.stop import StoppedBy
 from ..runs.context import LOOK_LIMIT
 from .event_history import EventHistory
 from .state import ServiceState
 from .waiting import first
-from .watch_pass import InHand, Noticed, WatchPass
+from .watch_pass import MANY, InHand, Noticed, WatchPass
 
 logger = logging.getLogger(__name__)
 
 #: Between attempts to reach a hypervisor that is not there: at first, and at most.
 PAUSE, MOST_PAUSE = 1.0, 30.0
-#: From so many guests on they are read in one go.
-MANY = 8
 #: Without any event all are looked at so often: one that was lost must not be lost for good.
 ANYWAY = 300.0
 #: How often guests that a run has in hand are looked at, until it lets go of them.
@@ -41,23 +38,20 @@ WRITE_AGAIN = 30.0
 #: An outage of libvirt, or of the service, that is no longer does not hide when guests stopped.
 JUST_NOW = 90.0
 NOT_YET = "not connected yet"
-#: Stops that were not somebody's act on this host do not settle.
-_NOBODY = frozenset({StoppedBy.HOST, StoppedBy.MOVED, StoppedBy.CRASH})
 #: What says nothing of a guest's state; libvirt's own events follow.
 _ASIDE = (EventKind.MONITOR, EventKind.AGENT)
-Policies = Callable[[GuestFacts], Policy]
 
 
 class Told(NamedTuple):
     """Who is told what a Watch sees.
 
     on_change: guests came up or went down, or the connection did.  on_stop: somebody stopped a
-    guest, and its settle time begins.  on_owed: its user did, and policy is to start it again.
+    guest, and its settle time begins.  on_restart: its user did, and policy is to start it again.
     """
 
     on_change: Callable[[], None]
     on_stop: Callable[[GuestRecord], None]
-    on_owed: Callable[[GuestRecord], None]
+    on_restart: Callable[[GuestRecord], None]
 
 
 class Watch:
@@ -83,12 +77,12 @@ class Watch:
         self._all = False
         self._untold = False
         self._later: asyncio.TimerHandle | None = None
-        self._news: dict[GuestId, None] = {}
+        self._due: dict[GuestId, None] = {}
         self._wake = asyncio.Event()
 
     async def follow(self) -> None:
         """Connect, read everything, then whatever there is news of; again when it breaks."""
-        unsubscribe = self._hypervisor.listen(self._hear)
+        unsubscribe = self._hypervisor.listen(self._on_event)
         pause = PAUSE
         try:
             while True:
@@ -105,15 +99,15 @@ class Watch:
         finally:
             unsubscribe()
 
-    def look_at_all(self) -> None:
+    def read_all_again(self) -> None:
         """What was noticed may not be in the ledger: everybody is read anew."""
         self._all = True
         self._wake.set()
 
-    def _hear(self, event: GuestEvent) -> None:
-        self._history.hear(event)
+    def _on_event(self, event: GuestEvent) -> None:
+        self._history.add(event)
         if event.kind not in _ASIDE:
-            self._news[event.guest] = None
+            self._due[event.guest] = None
             self._wake.set()
 
     def _lost(self, why: str, *, disconnected: bool) -> None:
@@ -145,7 +139,7 @@ class Watch:
         while not disconnected.is_set():
             await first(self._wake.wait(), disconnected.wait(), asyncio.sleep(ANYWAY))
             self._wake.clear()
-            await self._look()
+            await self._read_due()
         text = f"{self._hypervisor.uri}: the connection broke"
         raise HypervisorError(ErrorKind.UNREACHABLE, text)
 
@@ -158,17 +152,17 @@ class Watch:
             domain_info = await within(LOOK_LIMIT, self._hypervisor.domain_info(uuids))
             for guest, name in self.up.items():
                 if guest.uuid in domain_info and domain_info[guest.uuid].has_agent:
-                    self._history.hear(GuestEvent(guest, name, EventKind.AGENT, "connected"))
+                    self._history.add(GuestEvent(guest, name, EventKind.AGENT, "connected"))
 
-    async def _look(self) -> None:
-        news, self._news = list(self._news), {}
-        if self._all or not news or len(news) >= MANY:
+    async def _read_due(self) -> None:
+        due, self._due = list(self._due), {}
+        if self._all or not due or len(due) >= MANY:
             self._all = False
-            await self._read_all(live=True, news=news)
+            await self._read_all(live=True, due=due)
         else:
-            await self._look_at(news)
+            await self._read_some(due)
 
-    async def _look_at(self, guests: Collection[GuestId]) -> None:
+    async def _read_some(self, guests: Collection[GuestId]) -> None:
         in_hand = await self._in_hand()
         looks = [self._observe(guest) for guest in guests]
         found = [look for look in await asyncio.gather(*looks) if look is not None]
@@ -186,18 +180,18 @@ class Watch:
         except HypervisorError as error:
             if error.kind is ErrorKind.UNREACHABLE:
                 raise
-            self._look_again({guest}, WRITE_AGAIN)
+            self._read_later({guest}, WRITE_AGAIN)
             return None
 
     async def _read_all(
-        self, *, live: bool, news: Collection[GuestId] = (), first: bool = False
+        self, *, live: bool, due: Collection[GuestId] = (), first: bool = False
     ) -> None:
-        """news: who is known to have been there; those that are not any more are gone."""
+        """due: who is known to have been there; those that are not any more are gone."""
         in_hand = await self._in_hand()
         seen = await within(READ_LIMIT, self._hypervisor.guests())
         listed = {facts.id for facts in seen}
         self._count([], [guest for guest in self.up if guest not in listed])
-        gone = [guest for guest in news if guest not in listed]
+        gone = [guest for guest in due if guest not in listed]
         await self._take_notice(in_hand, seen, gone, live=live, first=first)
 
     async def _in_hand(self) -> InHand:
@@ -229,7 +223,7 @@ class Watch:
         # It may be written all the same, when the disk answers: nobody is told of it then.
         self._untold = noticed is None
         if noticed is None:
-            self._look_again({*watched, *gone}, WRITE_AGAIN)
+            self._read_later({*watched, *gone}, WRITE_AGAIN)
         else:
             self._tell(noticed, watched, gone)
 
@@ -238,15 +232,15 @@ class Watch:
     ) -> None:
         for record in noticed.stopped:
             self._told.on_stop(record)
-        for record in noticed.owed:
-            self._told.on_owed(record)
+        for record in noticed.to_restart:
+            self._told.on_restart(record)
         for guest in gone:
             self._history.forget(guest)
         for guest, stop in watched.items():
             if stop.heard and guest not in noticed.in_hand:
                 self._history.dealt_with(guest, stop.heard)
         if noticed.in_hand:
-            self._look_again(noticed.in_hand, HANDS_OFF)
+            self._read_later(noticed.in_hand, HANDS_OFF)
 
     def _watched(self, facts: GuestFacts) -> Watched:
         policy = resolve(self._state.config, facts).user_shutdown
@@ -257,8 +251,8 @@ class Watch:
         window, action = policy.request_window, policy.action
         return Watched(heard, None, window, action, was_started)
 
-    def _look_again(self, guests: Iterable[GuestId], later: float) -> None:
-        self._news.update(dict.fromkeys(guests))
+    def _read_later(self, guests: Iterable[GuestId], later: float) -> None:
+        self._due.update(dict.fromkeys(guests))
         loop = asyncio.get_running_loop()
         if self._later and loop.time() < self._later.when() <= loop.time() + later:
             return  # they are looked at before

@@ -14,7 +14,7 @@ from ..model.guest import GuestFacts, GuestId
 from ..model.record import GuestRecord, Wanted, undecided
 from ..model.stop import StoppedBy
 
-#: From so many guests on all records are read in one go.
+#: From so many guests on all of a connection are read in one go, and all records.
 MANY = 8
 
 
@@ -31,7 +31,7 @@ class Noticed:
 
     in_hand: set[GuestId]
     stopped: list[GuestRecord] = field(default_factory=list)
-    owed: list[GuestRecord] = field(default_factory=list)
+    to_restart: list[GuestRecord] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,6 @@ class WatchPass:
         if not (restarts or settles or self.untold) or (after := ledger.guest(facts.id)) is None:
             return
         if restarts and (desired.verdict or self.first or self.untold):
-            noticed.owed.append(after)
+            noticed.to_restart.append(after)
         elif settles or (self.untold and after.settling == self.boot):
             noticed.stopped.append(after)

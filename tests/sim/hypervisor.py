@@ -244,7 +244,7 @@ class SimHypervisor:
             if not any(guest.behaviour.wedged for guest in found):
                 reply.ok({guest.uuid: guest.info for guest in found})
 
-        domain_info: dict[str, DomainInfo] = await self._call("natures", "", read)
+        domain_info: dict[str, DomainInfo] = await self._call("domain_info", "", read)
         return domain_info
 
     async def discard_save(self, uuid: str) -> None:

@@ -130,13 +130,13 @@ def _state_is(story: Story, name: str, state: str) -> bool:
 def _wanted_is(story: Story, name: str, wanted: str) -> bool:
     facts = _facts(story, name)
     assert facts is not None
-    return desired(story.known.get(facts.id), facts, story.boot).wanted == wanted
+    return desired(story.records.get(facts.id), facts, story.boot).wanted == wanted
 
 
 def _held_is(story: Story, name: str, words: str | None) -> bool:
     facts = _facts(story, name)
-    known = story.known.get(facts.id) if facts else None
-    return known is not None and known.hold is not None and (words or "") in known.hold
+    record = story.records.get(facts.id) if facts else None
+    return record is not None and record.hold is not None and (words or "") in record.hold
 
 
 def _is_not_held(story: Story, name: str) -> bool:

@@ -29,7 +29,7 @@ from .scenario import Story
 from .telling import Became, Commanded, CommandEnded, Happened, Moment
 
 #: Calls that only read are no news.
-_READS = ("guests", "observe", "job", "natures")
+_READS = ("guests", "observe", "job", "domain_info")
 #: Who does what events.txt says of a guest.
 _IN_EVENTS = (By.SOMEBODY, By.ITSELF)
 
@@ -151,7 +151,7 @@ def _state(story: Story) -> str:
     facts = {guest.id: guest for guest in story.facts}
     made = overview.rows(
         story.facts,
-        story.known,
+        story.records,
         lambda g: resolve(story.config, g),
         overview.Moment(story.boot, story.now),
         owned=False,

@@ -61,7 +61,7 @@ class Story:
     config: Config = field(default_factory=Config)
     facts: list[GuestFacts] = field(default_factory=list)
     now: int = 0
-    known: dict[GuestId, GuestRecord] = field(default_factory=dict)
+    records: dict[GuestId, GuestRecord] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     most_saves: int = 0
     chronicle: list[Entry] = field(default_factory=list)
@@ -255,16 +255,18 @@ class _Teller:
 
     async def _run(self, process: Process, command: Command) -> RunResult | str:
         """As the command line does it: read, find who is meant, run; a task of its own."""
-        seen = await read_all(process.context.hypervisors)
+        inventory = await read_all(process.context.hypervisors)
         if process.ledger.closed:
             return "killed"
-        if len(seen.lost) == len(process.connections):
+        if len(inventory.lost) == len(process.connections):
             return "no hypervisor could be reached"
-        found = {guest.name: guest.id for guest in seen.guests}
+        found = {guest.name: guest.id for guest in inventory.guests}
         if missing := [name for name in command.names if name not in found]:
             return f"no guest is named {missing[0]}"
         named = frozenset(found[name] for name in command.names) or None
-        self._task = asyncio.create_task(self._start(process, command, seen, named), name="run")
+        self._task = asyncio.create_task(
+            self._start(process, command, inventory, named), name="run"
+        )
         try:
             return await self._task
         except asyncio.CancelledError:
@@ -273,16 +275,20 @@ class _Teller:
             self._task = None
 
     def _start(
-        self, process: Process, command: Command, seen: Inventory, named: frozenset[GuestId] | None
+        self,
+        process: Process,
+        command: Command,
+        inventory: Inventory,
+        named: frozenset[GuestId] | None,
     ) -> Coroutine[Any, Any, RunResult]:
         trigger = {"host stops": Trigger.HOST_STOP, "boot": Trigger.BOOT}.get(
             command.verb, Trigger.COMMAND
         )
         config = _within(self._config, command.within)
         if command.verb in ("start", "boot"):
-            return restore(process.context, config, trigger, seen, named, command.decision)
+            return restore(process.context, config, trigger, inventory, named, command.decision)
         kind = RunKind.SHUTDOWN if command.verb == "shutdown" else RunKind.PRESERVE
-        return preserve(process.context, config, kind, trigger, seen, named)
+        return preserve(process.context, config, kind, trigger, inventory, named)
 
     def _mark(self, verb: str, names: tuple[str, ...]) -> str:
         reason = "held by the operator" if verb == "hold" else None
@@ -299,7 +305,7 @@ class _Teller:
         story = self._story
         story.ended, story.boot = self._loop.time(), self._host.boot_id
         story.facts = sorted(map(_with_image, self._host.guests()), key=lambda g: g.name)
-        story.known = self._host.ledger.guests(story.boot)
+        story.records = self._host.ledger.guests(story.boot)
         story.now = self._host.wall_clock()
         story.chronicle = self._host.chronicle()
         self._chronicler.listen()

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from guestctl.config.config import Config
-from guestctl.host import locks as runlock
+from guestctl.host import locks
 from guestctl.host.locks import HostRunLock
 from guestctl.model.plan import RunKind
 from guestctl.model.record import GuestRecord
@@ -245,7 +245,7 @@ class ServedHost:
         if self.lives and not self.life.is_over:
             self.life.triggers.announce(kind)
 
-    def call_off(self) -> None:
+    def cancel_shutdown(self) -> None:
         """Of which nothing but logind's property tells."""
         self.preparing = False
 
@@ -319,10 +319,12 @@ class ServedHost:
 
     async def _command(self, kind: RunKind, names: tuple[str, ...]) -> RunResult:
         life = self.operators = Life(self)
-        seen = await read_all(life.context.hypervisors)
-        named = frozenset(guest.id for guest in seen.guests if guest.name in names)
+        inventory = await read_all(life.context.hypervisors)
+        named = frozenset(guest.id for guest in inventory.guests if guest.name in names)
         with self.operator():
-            result = await preserve(life.context, self.config, kind, Trigger.COMMAND, seen, named)
+            result = await preserve(
+                life.context, self.config, kind, Trigger.COMMAND, inventory, named
+            )
         for connection in life.process.connections.values():
             await connection.close()
         return result
@@ -333,13 +335,13 @@ class ServedHost:
         """The guest of this name."""
         return next(guest for guest in self.sim.guests() if guest.name == name)
 
-    def known(self, name: str) -> GuestRecord:
+    def record(self, name: str) -> GuestRecord:
         """What the ledger says of it."""
         return self.sim.ledger.guests()[self.guest(name).id]
 
-    def known_as(self, name: str) -> GuestRecord:
+    def record_named(self, name: str) -> GuestRecord:
         """What the ledger says of the guest that it has under this name."""
-        return next(known for known in self.sim.ledger.guests().values() if known.name == name)
+        return next(record for record in self.sim.ledger.guests().values() if record.name == name)
 
     @property
     def up(self) -> str:
@@ -349,8 +351,8 @@ class ServedHost:
     @property
     def wanted(self) -> str:
         """Names of the guests that the ledger wants on."""
-        known = self.sim.ledger.guests().values()
-        return " ".join(sorted(guest.name for guest in known if guest.wanted == "on"))
+        records = self.sim.ledger.guests().values()
+        return " ".join(sorted(record.name for record in records if record.wanted == "on"))
 
     def calls(self, *names: str) -> list[str]:
         """The calls of these kinds that were made, as "save a"."""
@@ -415,7 +417,7 @@ def _around(host: ServedHost) -> Iterator[None]:
     def tell_to_end(_: Path) -> None:
         host.told_to_end.set()
 
-    with _noting(host), patch.object(runlock, "_tell_to_end", tell_to_end):
+    with _noting(host), patch.object(locks, "_tell_to_end", tell_to_end):
         yield
 
 

@@ -26,7 +26,7 @@ class Before:
     """A host as it was when a command began."""
 
     facts: dict[GuestId, GuestFacts]
-    known: dict[GuestId, GuestRecord]
+    records: dict[GuestId, GuestRecord]
     reachable: frozenset[str]
     entries: int
     calls: dict[str, int]
@@ -45,7 +45,7 @@ def look(host: SimHost) -> Before:
     daemons = host.daemons
     return Before(
         facts={guest.id: guest.facts for guest in host.guests()},
-        known=host.ledger.guests(),
+        records=host.ledger.guests(),
         reachable=frozenset(uri for uri, daemon in daemons.items() if daemon.reachable),
         entries=len(host.chronicle()),
         calls={uri: len(daemon.calls) for uri, daemon in daemons.items()},
@@ -140,7 +140,7 @@ class Case:
         assert found is not None
         return found
 
-    def known(self, guest: GuestId) -> GuestRecord | None:
+    def record(self, guest: GuestId) -> GuestRecord | None:
         """What the ledger says of it now."""
         return self.host.ledger.guests().get(guest)
 

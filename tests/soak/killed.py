@@ -39,7 +39,7 @@ ENDINGS = {
 #: Those to be tried at every point; the others just before each change.
 AT_EVERY_POINT = ("killed, then start", "interrupted, then reboot", "power cut")
 #: Calls that change nothing: one cut off there is cut off between two that do.
-READS = frozenset({"guests", "observe", "natures"})
+READS = frozenset({"guests", "observe", "domain_info"})
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,9 @@ def nobody_is_started_against_their_will(case: Case) -> Iterator[str]:
 
 
 def _why_not_to_start(case: Case, guest: GuestId, *, named: bool) -> Iterator[str]:
-    known = case.was.known.get(guest)
-    if known and known.hold is not None and not known.held_for_save:
-        yield f"it is held: {known.hold}"
+    record = case.was.records.get(guest)
+    if record and record.hold is not None and not record.held_for_save:
+        yield f"it is held: {record.hold}"
     sim = case.host.find(guest)
     if sim is None:
         return
@@ -140,7 +140,7 @@ def unknown_is_not_off(case: Case) -> Iterator[str]:
         facts = case.was.facts.get(result.guest)
         if result.outcome is not Outcome.UNKNOWN or facts is None or not facts.persistent:
             continue
-        before, now = case.was.known.get(result.guest), case.known(result.guest)
+        before, now = case.was.records.get(result.guest), case.record(result.guest)
         wanted = Wanted.ON if facts.up else before and before.wanted
         if wanted and (now is None or now.wanted is not wanted):
             yield f"{result.name} is unknown, and wanted {now and now.wanted}, not {wanted}"
@@ -181,13 +181,13 @@ def _somebody_else(case: Case, guest: GuestId) -> bool:
 
 
 def _judge(case: Case, guest: GuestId, result: GuestResult | None) -> Iterator[str]:
-    name, known = case.guest(guest).name, case.known(guest)
+    name, record = case.guest(guest).name, case.record(guest)
     if result is None:
         yield f"{name} does not come back, without a word"
         return
     if not result.reason:
         yield f"{name} is {result.outcome} for no reason"
-    if case.ledger_worked and (known is None or known.wanted is not Wanted.ON):
+    if case.ledger_worked and (record is None or record.wanted is not Wanted.ON):
         yield f"{name} did not come up, and is not wanted any more"
     if case.calm and not _is_excused(case, case.guest(guest), result):
         yield f"{name} is {result.outcome}, though it could be up: {result.reason}"
@@ -207,7 +207,7 @@ def _is_excused(case: Case, guest: SimGuest, result: GuestResult) -> bool:
 
 def _may_be_held(case: Case, guest: SimGuest, policy: Policy) -> bool:
     """By a person, as before, or since its save may not be true."""
-    before = case.was.known.get(guest.id)
+    before = case.was.records.get(guest.id)
     if before and before.hold is not None:
         return True
     if guest.image is Image.NONE:

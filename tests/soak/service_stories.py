@@ -121,7 +121,7 @@ class _Story:
             host.kill()
             await host.serve(self._dice.choice((0.0, 2.0)))
         self._tell("it is cancelled")
-        host.call_off()
+        host.cancel_shutdown()
         await asyncio.sleep(QUIET)
         assert self._missing(host, before) == []
         assert set(host.up.split()) <= set(before.split()) | crashed
@@ -169,11 +169,13 @@ class _Story:
 
     def _missing(self, host: ServedHost, before: str) -> list[str]:
         """Who was up, and is neither up now nor held with a reason."""
-        known = host.sim.ledger.guests()
-        held = {g.name for g in host.sim.guests() if g.id in known and known[g.id].hold is not None}
+        records = host.sim.ledger.guests()
+        held = {
+            g.name for g in host.sim.guests() if g.id in records and records[g.id].hold is not None
+        }
         return sorted(set(before.split()) - set(host.up.split()) - held)
 
     def _crashed(self, host: ServedHost) -> set[str]:
         """A guest that crashed, or whose start failed, is wanted on, and may come back."""
-        known = host.sim.ledger.guests().values()
-        return {guest.name for guest in known if guest.stopped_by is StoppedBy.CRASH}
+        records = host.sim.ledger.guests().values()
+        return {record.name for record in records if record.stopped_by is StoppedBy.CRASH}

@@ -40,7 +40,7 @@ def _problem(up: str, script: Script) -> str:
         story = check(script)
     except BrokenPromise as broken:
         return str(broken)
-    held = {guest for guest, known in story.known.items() if known.hold is not None}
+    held = {guest for guest, record in story.records.items() if record.hold is not None}
     lost = [f.name for f in story.facts if f.name in up and not (f.up or f.id in held)]
     return f"lost: {', '.join(lost)}" if lost else ""
 

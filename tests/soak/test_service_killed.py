@@ -62,7 +62,7 @@ class Cut:
 
 
 def _everybody_is_back(host: ServedHost) -> None:
-    held = {id for id, known in host.sim.ledger.guests().items() if known.hold is not None}
+    held = {id for id, record in host.sim.ledger.guests().items() if record.hold is not None}
     lost = [g.name for g in host.sim.guests() if g.name != "z" and not (g.up or g.id in held)]
     wrong = [e for e in host.sim.chronicle() if e.wrong and e.by is By.GUESTCTL]
     assert (lost, wrong) == ([], [])
@@ -165,7 +165,7 @@ def test_the_service_is_killed_as_a_shutdown_is_cancelled(name: str) -> None:
         await host.serve(5)
         host.announce()
         await asyncio.sleep(3)
-        host.call_off()
+        host.cancel_shutdown()
         await asyncio.sleep(40)
         if host.life.is_over:
             await host.serve(90)

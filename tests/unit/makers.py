@@ -38,7 +38,7 @@ def off(name: str = "web", number: int = 1, **differs: Any) -> GuestFacts:
     return guest(name, number, **{"state": State.SHUT_OFF, "reason": "shutdown", **differs})
 
 
-def known(number: int = 1, name: str = "web", **differs: Any) -> GuestRecord:
+def recorded(number: int = 1, name: str = "web", **differs: Any) -> GuestRecord:
     """What the ledger says of a guest that was up in this boot, but for what differs."""
     says = {"wanted": Wanted.ON, "up_boot": BOOT, **differs}
     return GuestRecord(guest_id(number), name, **says)
@@ -86,7 +86,7 @@ policies = st.builds(
 )
 
 
-def knowledge_of(facts: GuestFacts) -> st.SearchStrategy[GuestRecord | None]:
+def records_of(facts: GuestFacts) -> st.SearchStrategy[GuestRecord | None]:
     """Whatever a ledger may say of this guest."""
     return st.none() | st.builds(
         GuestRecord,
@@ -101,4 +101,4 @@ def knowledge_of(facts: GuestFacts) -> st.SearchStrategy[GuestRecord | None]:
     )
 
 
-guests_and_knowledge = guests.flatmap(lambda facts: st.tuples(st.just(facts), knowledge_of(facts)))
+guests_and_records = guests.flatmap(lambda facts: st.tuples(st.just(facts), records_of(facts)))

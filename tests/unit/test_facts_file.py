@@ -47,8 +47,8 @@ def _as_read(text: str) -> dict[str, GuestFacts]:
         guests, room = parse_facts(text)
         with SimHost(guests, room=room) as host:
             hypervisors = host.process().context.hypervisors
-            seen = await read_all(hypervisors)
-            return {g.name: g for g in await with_domain_info(hypervisors, seen.guests)}
+            inventory = await read_all(hypervisors)
+            return {g.name: g for g in await with_domain_info(hypervisors, inventory.guests)}
 
     return virtual.run(story())
 

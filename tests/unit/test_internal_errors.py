@@ -58,9 +58,9 @@ def test_the_others_are_taken_to_safety() -> None:
     async def main() -> None:
         with SimHost([GuestSpec(name) for name in NAMES]) as host:
             process = host.process()
-            seen = await read_all(process.connections)
+            inventory = await read_all(process.connections)
             trigger = Trigger.HOST_STOP
-            result = await preserve(process.context, Config(), RunKind.PRESERVE, trigger, seen)
+            result = await preserve(process.context, Config(), RunKind.PRESERVE, trigger, inventory)
             _check(result, Outcome.SAVED)
 
     run(main())
@@ -72,9 +72,9 @@ def test_the_others_are_brought_back() -> None:
         specs = [GuestSpec(n, state=State.SHUT_OFF, autostart=True) for n in NAMES]
         with SimHost(specs) as host:
             process = host.process()
-            seen = await read_all(process.connections)
-            named = frozenset(guest.id for guest in seen.guests)
-            result = await restore(process.context, Config(), Trigger.COMMAND, seen, named)
+            inventory = await read_all(process.connections)
+            named = frozenset(guest.id for guest in inventory.guests)
+            result = await restore(process.context, Config(), Trigger.COMMAND, inventory, named)
             _check(result, Outcome.STARTED)
 
     run(main())

@@ -48,7 +48,7 @@ def version(path: Path) -> int:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def known(ledger: Ledger, boot: str = "") -> dict[str, GuestRecord]:
+def records_by_name(ledger: Ledger, boot: str = "") -> dict[str, GuestRecord]:
     """What is known of guests, by name."""
     return {record.name: record for record in ledger.guests(boot).values()}
 
@@ -66,7 +66,7 @@ def test_a_writer_brings_the_file_up_to_date_and_a_reader_leaves_it(path: Path) 
 
 
 def test_what_is_wanted_and_held_is_as_before(ledger: Ledger) -> None:
-    found = known(ledger)
+    found = records_by_name(ledger)
     user, held, settles = found["user"], found["held"], found["settles"]
     stop = (user.wanted, user.stopped_by, user.how, user.certainty, user.settling)
     assert stop == (Wanted.OFF, StoppedBy.USER, How.SHUT_DOWN, Certainty.OBSERVED, None)
@@ -99,7 +99,7 @@ def test_runs_and_what_became_of_guests_are_as_before(ledger: Ledger) -> None:
 
 
 def test_a_run_that_was_cut_off_is_picked_up(ledger: Ledger) -> None:
-    found = known(ledger, "boot-2")
+    found = records_by_name(ledger, "boot-2")
     web = found["web"]
     assert [attempt.step for attempt in web.attempts] == [Step.RESUME, Step.SAVE]
     assert may_be_under_way(web.attempts, web.attempts[-1].begun)

@@ -32,7 +32,7 @@ T = TypeVar("T")
 NEXT_BOOT = "boot-after"
 
 
-class DirectScribe:
+class DirectLedger:
     """Does the work at once, in memory."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -51,14 +51,14 @@ def ledger() -> Iterator[Ledger]:
 
 
 def context(ledger: Ledger, boot: str, hypervisors: Any = None) -> Context:
-    """A world without a hypervisor to act on, unless one is given."""
-    scribe = DirectScribe(ledger)
-    return Context(cast(Any, hypervisors or {}), HostStorage(), scribe, Display(), lambda: 1, boot)
+    """A context without a hypervisor to act on, unless one is given."""
+    access = DirectLedger(ledger)
+    return Context(cast(Any, hypervisors or {}), HostStorage(), access, Display(), lambda: 1, boot)
 
 
-def go_down(ledger: Ledger, *seen: GuestFacts) -> RunResult:
+def go_down(ledger: Ledger, *guests: GuestFacts) -> RunResult:
     """A preserve of guests none of which is up."""
-    looked = Inventory(seen, {})
+    looked = Inventory(guests, {})
     return run_async(
         preserve(context(ledger, BOOT), Config(), RunKind.PRESERVE, Trigger.HOST_STOP, looked)
     )

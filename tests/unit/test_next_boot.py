@@ -13,16 +13,16 @@ from guestctl.model.options import Scope
 from guestctl.model.overview import NextBoot
 from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.stop import StoppedBy
-from tests.unit.makers import BOOT, EARLIER_BOOT, guest, guests_and_knowledge, known, off, policy
+from tests.unit.makers import BOOT, EARLIER_BOOT, guest, guests_and_records, off, policy, recorded
 
 OFF = Wanted.OFF
 NOW = 1_000 * 10**9
-by_host = known(taken_down=True, stopped_by=StoppedBy.HOST, up_boot=None)
-by_user = known(wanted=OFF, stopped_by=StoppedBy.USER)
+by_host = recorded(taken_down=True, stopped_by=StoppedBy.HOST, up_boot=None)
+by_user = recorded(wanted=OFF, stopped_by=StoppedBy.USER)
 
 
 def next_boot_of(
-    says: GuestRecord | None,
+    record: GuestRecord | None,
     facts: GuestFacts,
     *,
     restore: bool = True,
@@ -31,7 +31,7 @@ def next_boot_of(
 ) -> NextBoot:
     """Under a policy that brings guests back or not, and saves them or not."""
     chosen = policy(Boot(restore=restore), save=Scope.PERSISTENT if saves else Scope.NONE)
-    return next_boot(says, facts, chosen, Moment(BOOT, NOW), owned=owned)
+    return next_boot(record, facts, chosen, Moment(BOOT, NOW), owned=owned)
 
 
 STAY, HELD = NextBoot.STAY_DOWN, NextBoot.HELD
@@ -44,8 +44,8 @@ NEXT: list[tuple[GuestFacts, GuestRecord | None, bool, bool, NextBoot]] = [
     (guest(), None, False, True, STAY),
     (guest(autostart=True), None, False, True, RESUME),
     (guest(persistent=False), None, True, True, STAY),
-    (guest(), known(hold="disk"), True, True, HELD),
-    (guest(), known(hold=""), True, True, HELD),
+    (guest(), recorded(hold="disk"), True, True, HELD),
+    (guest(), recorded(hold=""), True, True, HELD),
     (off(), by_host, True, True, START),
     (off(saved=True), by_host, True, False, RESUME),
     (off(saved=True), by_host, False, True, STAY),
@@ -54,16 +54,16 @@ NEXT: list[tuple[GuestFacts, GuestRecord | None, bool, bool, NextBoot]] = [
     (off(autostart=True), by_user, True, True, START),
     (off(autostart=True, saved=True), None, True, True, RESUME),
     (off(), None, True, True, STAY),
-    (off(), known(wanted=OFF, hold="disk"), True, True, HELD),
-    (off(persistent=False), known(hold="disk"), True, True, STAY),
+    (off(), recorded(wanted=OFF, hold="disk"), True, True, HELD),
+    (off(persistent=False), recorded(hold="disk"), True, True, STAY),
 ]
 
 
-@pytest.mark.parametrize(("facts", "says", "restore", "saves", "expected"), NEXT)
+@pytest.mark.parametrize(("facts", "record", "restore", "saves", "expected"), NEXT)
 def test_the_next_boot(
-    facts: GuestFacts, says: GuestRecord | None, restore: bool, saves: bool, expected: NextBoot
+    facts: GuestFacts, record: GuestRecord | None, restore: bool, saves: bool, expected: NextBoot
 ) -> None:
-    found = next_boot_of(says, facts, restore=restore, saves=saves)
+    found = next_boot_of(record, facts, restore=restore, saves=saves)
     assert found is expected
 
 
@@ -72,39 +72,39 @@ OWNED: list[tuple[GuestFacts, GuestRecord | None, NextBoot]] = [
     (off(autostart=True, saved=True), None, RESUME),
     (off(autostart=True), by_user, STAY),
     (off(autostart=True), by_host, START),
-    (off(autostart=True), known(hold="disk"), HELD),
+    (off(autostart=True), recorded(hold="disk"), HELD),
     (off(), None, STAY),
     (off(), by_host, STAY),
     (guest(), None, STAY),
 ]
 
 
-@pytest.mark.parametrize(("facts", "says", "expected"), OWNED)
+@pytest.mark.parametrize(("facts", "record", "expected"), OWNED)
 def test_an_autostart_flag_is_followed_whatever_policy_says(
-    facts: GuestFacts, says: GuestRecord | None, expected: NextBoot
+    facts: GuestFacts, record: GuestRecord | None, expected: NextBoot
 ) -> None:
-    found = next_boot_of(says, facts, restore=False, owned=True)
+    found = next_boot_of(record, facts, restore=False, owned=True)
     assert found is expected
 
 
-@pytest.mark.parametrize(("facts", "says", "expected"), OWNED[:-2])
+@pytest.mark.parametrize(("facts", "record", "expected"), OWNED[:-2])
 def test_the_next_boot_where_guestctl_owns_autostart(
-    facts: GuestFacts, says: GuestRecord | None, expected: NextBoot
+    facts: GuestFacts, record: GuestRecord | None, expected: NextBoot
 ) -> None:
-    assert next_boot_of(says, facts, owned=True) is expected
+    assert next_boot_of(record, facts, owned=True) is expected
 
 
-@given(guests_and_knowledge, st.booleans(), st.booleans(), st.booleans())
+@given(guests_and_records, st.booleans(), st.booleans(), st.booleans())
 def test_a_held_or_transient_guest_does_not_come_back(
     pair: tuple[GuestFacts, GuestRecord | None], restore: bool, saves: bool, owned: bool
 ) -> None:
-    facts, says = pair
-    found = next_boot_of(says, facts, restore=restore, saves=saves, owned=owned)
+    facts, record = pair
+    found = next_boot_of(record, facts, restore=restore, saves=saves, owned=owned)
     if not facts.persistent:
         assert found is STAY
     elif facts.autostart and not owned:
         assert found in (START, RESUME)  # libvirt knows nothing of holds
-    elif says is not None and says.hold is not None:
+    elif record is not None and record.hold is not None:
         assert found is HELD
     else:
         assert found is not HELD
@@ -113,22 +113,24 @@ def test_a_held_or_transient_guest_does_not_come_back(
 def settling(seconds_ago: float, boot: str = BOOT) -> GuestRecord:
     """Its user turned it off so long ago."""
     at = NOW - round(seconds_ago * 1e9)
-    return known(wanted=OFF, stopped_by=StoppedBy.USER, stopped_at=at, up_boot=None, settling=boot)
+    return recorded(
+        wanted=OFF, stopped_by=StoppedBy.USER, stopped_at=at, up_boot=None, settling=boot
+    )
 
 
 @pytest.mark.parametrize(
-    ("says", "expected"),
+    ("record", "expected"),
     [
         (settling(10), START),  # a host that goes down now explains its stop
         (settling(1000), STAY),  # nobody was there to say that it has settled
         (settling(10, EARLIER_BOOT), START),  # the power went just after
     ],
 )
-def test_a_stop_that_has_not_settled_yet(says: GuestRecord, expected: NextBoot) -> None:
-    assert next_boot_of(says, off()) is expected
+def test_a_stop_that_has_not_settled_yet(record: GuestRecord, expected: NextBoot) -> None:
+    assert next_boot_of(record, off()) is expected
 
 
 def test_libvirt_starts_a_held_guest_whose_autostart_is_its_own() -> None:
-    says = known(hold="disk")
-    assert next_boot_of(says, off(autostart=True), owned=False) is START
-    assert next_boot_of(says, off(autostart=True), owned=True) is HELD
+    record = recorded(hold="disk")
+    assert next_boot_of(record, off(autostart=True), owned=False) is START
+    assert next_boot_of(record, off(autostart=True), owned=True) is HELD

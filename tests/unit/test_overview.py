@@ -16,19 +16,19 @@ from tests.unit.makers import (
     always,
     guest,
     guest_id,
-    guests_and_knowledge,
-    known,
+    guests_and_records,
     off,
     policy,
+    recorded,
 )
 
 MOMENT = Moment(BOOT, 10**9)
 
 
-def row(facts: GuestFacts, says: GuestRecord | None = None) -> Row:
+def row(facts: GuestFacts, record: GuestRecord | None = None) -> Row:
     """The row of one guest under the default policy."""
-    says_of = {facts.id: says} if says else {}
-    (made,) = rows([facts], says_of, always(policy()), MOMENT, owned=False)
+    records = {facts.id: record} if record else {}
+    (made,) = rows([facts], records, always(policy()), MOMENT, owned=False)
     return made
 
 
@@ -52,14 +52,14 @@ def test_a_running_guest() -> None:
 
 
 def test_a_guest_that_a_run_saved() -> None:
-    says = known(taken_down=True, up_boot=None, stopped_by=StoppedBy.HOST, stopped_at=123)
-    found = row(off(saved=True), says)
+    record = recorded(taken_down=True, up_boot=None, stopped_by=StoppedBy.HOST, stopped_at=123)
+    found = row(off(saved=True), record)
     assert (found.stopped_by, found.stopped_at) == (StoppedBy.HOST, 123)
     assert (found.wanted, found.next_boot) == (Wanted.ON, NextBoot.RESUME)
 
 
 def test_a_running_guest_was_stopped_by_nobody_whatever_the_ledger_remembers() -> None:
-    found = row(guest(), known(stopped_by=StoppedBy.USER, stopped_at=123, hold="disk"))
+    found = row(guest(), recorded(stopped_by=StoppedBy.USER, stopped_at=123, hold="disk"))
     assert (found.stopped_by, found.stopped_at) == (None, None)
     assert (found.held, found.next_boot) == ("disk", NextBoot.HELD)
 
@@ -81,32 +81,32 @@ def test_rows_are_sorted_by_name_and_then_by_what_tells_them_apart() -> None:
     ]
 
 
-@given(guests_and_knowledge)
+@given(guests_and_records)
 def test_every_guest_has_a_row_that_fits_the_contract(
     pair: tuple[GuestFacts, GuestRecord | None],
 ) -> None:
-    facts, says = pair
-    found = row(facts, says)
+    facts, record = pair
+    found = row(facts, record)
     assert (found.name, found.uuid, found.uri) == (facts.name, facts.id.uuid, facts.id.uri)
-    assert found.held == (says.hold if says else None)
+    assert found.held == (record.hold if record else None)
     assert found.reason
     if facts.up:
         assert found.stopped_by is None
 
 
 def test_an_unknown_state_does_not_show_as_turned_off() -> None:
-    found = row(guest(state=State.UNKNOWN, reason="unknown"), known())
+    found = row(guest(state=State.UNKNOWN, reason="unknown"), recorded())
     assert (found.state, found.wanted) == (State.UNKNOWN, Wanted.ON)
 
 
 def test_guests_behind_a_lost_connection_are_unknown_and_not_off() -> None:
-    says = [
-        known(1, "on"),
-        known(2, "off", wanted=Wanted.OFF, stopped_by=StoppedBy.USER, stopped_at=5),
-        known(3, "held", hold="disk"),
+    records = [
+        recorded(1, "on"),
+        recorded(2, "off", wanted=Wanted.OFF, stopped_by=StoppedBy.USER, stopped_at=5),
+        recorded(3, "held", hold="disk"),
         GuestRecord(guest_id(4, "other:///"), "elsewhere", Wanted.ON),
     ]
-    found = unreadable(says, [guest_id().uri], always(policy()), MOMENT)
+    found = unreadable(records, [guest_id().uri], always(policy()), MOMENT)
     assert [(r.name, r.state, r.wanted, r.next_boot) for r in found] == [
         ("on", State.UNKNOWN, Wanted.ON, NextBoot.START),
         ("off", State.UNKNOWN, Wanted.OFF, NextBoot.STAY_DOWN),
@@ -117,11 +117,11 @@ def test_guests_behind_a_lost_connection_are_unknown_and_not_off() -> None:
 
 
 def test_a_hold_shows_even_if_nothing_else_is_known_of_the_guest() -> None:
-    says = [known(1, "held", wanted=None, hold="disk")]
-    (found,) = unreadable(says, [guest_id().uri], always(policy()), MOMENT)
+    records = [recorded(1, "held", wanted=None, hold="disk")]
+    (found,) = unreadable(records, [guest_id().uri], always(policy()), MOMENT)
     assert (found.held, found.next_boot) == ("disk", NextBoot.HELD)
 
 
 def test_an_empty_hold_is_a_hold() -> None:
-    (found,) = unreadable([known(hold="")], [guest_id().uri], always(policy()), MOMENT)
+    (found,) = unreadable([recorded(hold="")], [guest_id().uri], always(policy()), MOMENT)
     assert found.next_boot is NextBoot.HELD

@@ -28,11 +28,11 @@ from tests.unit.makers import (
     guest,
     guest_id,
     guests,
-    guests_and_knowledge,
-    known,
+    guests_and_records,
     off,
     policies,
     policy,
+    recorded,
 )
 
 DOWN = (Step.SAVE, Step.SHUTDOWN, Step.POWEROFF)
@@ -48,7 +48,7 @@ def steps_of(plan: GuestPlan) -> tuple[Step, ...]:
 
 # Down: the guest, the policy, the steps, and words of the reason for each that is left out
 
-LADDERS: list[tuple[GuestFacts, Policy, tuple[Step, ...], dict[Step, str]]] = [
+WAYS_DOWN: list[tuple[GuestFacts, Policy, tuple[Step, ...], dict[Step, str]]] = [
     (guest(), policy(), DOWN, {}),
     (guest(state=State.PAUSED), policy(), DOWN, {}),
     (guest(state=State.PMSUSPENDED), policy(), DOWN, {}),
@@ -80,8 +80,8 @@ LADDERS: list[tuple[GuestFacts, Policy, tuple[Step, ...], dict[Step, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("facts", "chosen", "steps", "reasons"), LADDERS)
-def test_the_ladder_of_a_preserve(
+@pytest.mark.parametrize(("facts", "chosen", "steps", "reasons"), WAYS_DOWN)
+def test_the_steps_of_a_preserve(
     facts: GuestFacts, chosen: Policy, steps: tuple[Step, ...], reasons: dict[Step, str]
 ) -> None:
     plan = plan_guest_down(PRESERVE, facts, chosen)
@@ -137,7 +137,7 @@ def test_naming_none_is_not_the_same_as_naming_nothing() -> None:
 
 
 @given(down_kinds, guests, policies)
-def test_invariants_of_the_ladder(kind: RunKind, facts: GuestFacts, chosen: Policy) -> None:
+def test_invariants_of_the_steps(kind: RunKind, facts: GuestFacts, chosen: Policy) -> None:
     plan = plan_guest_down(kind, facts, chosen)
     steps, left_out = steps_of(plan), tuple(step for step, _ in plan.left_out)
     assert (plan.outcome is None) == bool(steps)
@@ -190,93 +190,95 @@ def test_a_guest_of_unknown_state_is_no_guest_that_is_off(kind: RunKind, named: 
 
 
 def test_a_guest_of_unknown_state_is_not_started_on_suspicion() -> None:
-    says = {UNKNOWN.id: known(taken_down=True, up_boot=None)}
-    (plan,) = plan_restore([UNKNOWN], says, always(policy()), BOOT).guests
+    records = {UNKNOWN.id: recorded(taken_down=True, up_boot=None)}
+    (plan,) = plan_restore([UNKNOWN], records, always(policy()), BOOT).guests
     assert (plan.steps, plan.outcome) == ((), Outcome.UNKNOWN)
 
 
 # Up: the guest, what is known of it, and what an unnamed restore does
 
-ASCENTS: list[tuple[GuestFacts, GuestRecord | None, Step | Outcome | None]] = [
-    (off(), known(taken_down=True, up_boot=None), Step.START),
-    (off(saved=True), known(taken_down=True, up_boot=None), Step.RESUME),
-    (off(), known(up_boot=EARLIER_BOOT), Step.START),
-    (off(saved=True), known(up_boot=EARLIER_BOOT), Step.RESUME),
-    (off(), known(up_boot=None), Step.START),
-    (off(reason="crashed"), known(), Step.START),
-    (off(), known(taken_down=True, up_boot=None, hold="its disk changed"), Outcome.HELD),
-    (off(), known(wanted=Wanted.OFF), None),
-    (off(saved=True), known(wanted=Wanted.OFF, taken_down=True, up_boot=None), None),
-    (off(), known(wanted=None), None),
+WAYS_UP: list[tuple[GuestFacts, GuestRecord | None, Step | Outcome | None]] = [
+    (off(), recorded(taken_down=True, up_boot=None), Step.START),
+    (off(saved=True), recorded(taken_down=True, up_boot=None), Step.RESUME),
+    (off(), recorded(up_boot=EARLIER_BOOT), Step.START),
+    (off(saved=True), recorded(up_boot=EARLIER_BOOT), Step.RESUME),
+    (off(), recorded(up_boot=None), Step.START),
+    (off(reason="crashed"), recorded(), Step.START),
+    (off(), recorded(taken_down=True, up_boot=None, hold="its disk changed"), Outcome.HELD),
+    (off(), recorded(wanted=Wanted.OFF), None),
+    (off(saved=True), recorded(wanted=Wanted.OFF, taken_down=True, up_boot=None), None),
+    (off(), recorded(wanted=None), None),
     (off(autostart=True), None, None),
-    (off(reason="shutdown"), known(), None),
-    (off(reason="destroyed"), known(), None),
-    (off(reason="migrated"), known(), None),
-    (guest(), known(), None),
+    (off(reason="shutdown"), recorded(), None),
+    (off(reason="destroyed"), recorded(), None),
+    (off(reason="migrated"), recorded(), None),
+    (guest(), recorded(), None),
     (guest(), None, None),
 ]
 
 
-@pytest.mark.parametrize(("facts", "says", "expected"), ASCENTS)
+@pytest.mark.parametrize(("facts", "record", "expected"), WAYS_UP)
 def test_a_restore(
-    facts: GuestFacts, says: GuestRecord | None, expected: Step | Outcome | None
+    facts: GuestFacts, record: GuestRecord | None, expected: Step | Outcome | None
 ) -> None:
-    plan = plan_restore([facts], {facts.id: says} if says else {}, always(policy()), BOOT)
+    plan = plan_restore([facts], {facts.id: record} if record else {}, always(policy()), BOOT)
     found = [step.step for guest_plan in plan.guests for step in guest_plan.steps]
     found_verdicts = [guest_plan.outcome for guest_plan in plan.guests if guest_plan.outcome]
     assert [*found, *found_verdicts] == ([] if expected is None else [expected])
 
 
 def test_a_restore_says_why_a_guest_is_held() -> None:
-    says = {guest_id(): known(taken_down=True, up_boot=None, hold="its disk changed")}
-    (plan,) = plan_restore([off()], says, always(policy()), BOOT).guests
+    records = {guest_id(): recorded(taken_down=True, up_boot=None, hold="its disk changed")}
+    (plan,) = plan_restore([off()], records, always(policy()), BOOT).guests
     assert describe(plan) == "held: its disk changed"
 
 
 def test_a_guest_that_policy_does_not_bring_back_is_named_as_skipped() -> None:
-    says = {guest_id(): known(taken_down=True, up_boot=None)}
-    (plan,) = plan_restore([off()], says, always(policy(Boot(restore=False))), BOOT).guests
+    records = {guest_id(): recorded(taken_down=True, up_boot=None)}
+    (plan,) = plan_restore([off()], records, always(policy(Boot(restore=False))), BOOT).guests
     assert (plan.outcome, plan.reason) == (Outcome.SKIPPED, "policy: restore = false")
 
 
 NAMED: list[tuple[GuestFacts, GuestRecord | None, Step | Outcome]] = [
     (off(), None, Step.START),
     (off(saved=True), None, Step.RESUME),
-    (off(), known(wanted=Wanted.OFF), Step.START),
-    (off(), known(hold="disk"), Outcome.HELD),
-    (off(), known(hold=""), Outcome.HELD),
-    (guest(), known(), Outcome.SKIPPED),
-    (guest(), known(hold="disk"), Outcome.SKIPPED),
+    (off(), recorded(wanted=Wanted.OFF), Step.START),
+    (off(), recorded(hold="disk"), Outcome.HELD),
+    (off(), recorded(hold=""), Outcome.HELD),
+    (guest(), recorded(), Outcome.SKIPPED),
+    (guest(), recorded(hold="disk"), Outcome.SKIPPED),
 ]
 
 
-@pytest.mark.parametrize(("facts", "says", "expected"), NAMED)
+@pytest.mark.parametrize(("facts", "record", "expected"), NAMED)
 def test_a_restore_of_a_named_guest(
-    facts: GuestFacts, says: GuestRecord | None, expected: Step | Outcome
+    facts: GuestFacts, record: GuestRecord | None, expected: Step | Outcome
 ) -> None:
     """Policy's restore = false is about what happens by itself, not about what is asked for."""
     chosen = policy(Boot(restore=False, start_timeout=77))
-    knowledge = {facts.id: says} if says else {}
-    (plan,) = plan_restore([facts, off("b", 2)], knowledge, always(chosen), BOOT, {facts.id}).guests
+    records = {facts.id: record} if record else {}
+    (plan,) = plan_restore([facts, off("b", 2)], records, always(chosen), BOOT, {facts.id}).guests
     if isinstance(expected, Step):
         assert plan.steps == (StepPlan(expected, 77),)
     else:
         assert (plan.steps, plan.outcome) == ((), expected)
 
 
-@given(guests_and_knowledge, policies, st.booleans())
+@given(guests_and_records, policies, st.booleans())
 def test_invariants_of_a_restore(
     pair: tuple[GuestFacts, GuestRecord | None], chosen: Policy, is_named: bool
 ) -> None:
-    facts, says = pair
+    facts, record = pair
     named = {facts.id} if is_named else None
-    knowledge = {facts.id: says} if says else {}
-    plan = plan_restore([facts], knowledge, always(chosen), BOOT, named)
+    records = {facts.id: record} if record else {}
+    plan = plan_restore([facts], records, always(chosen), BOOT, named)
     starts = [step for guest_plan in plan.guests for step in guest_plan.steps]
     assert len(plan.guests) == 1 or not is_named
-    if facts.up or (says is not None and says.hold is not None):
+    if facts.up or (record is not None and record.hold is not None):
         assert starts == []
-    if not is_named and (says is None or says.wanted is not Wanted.ON or not chosen.boot.restore):
+    if not is_named and (
+        record is None or record.wanted is not Wanted.ON or not chosen.boot.restore
+    ):
         assert starts == []
     expected = Step.RESUME if facts.saved else Step.START
     assert all(step.step is expected for step in starts)
@@ -284,13 +286,13 @@ def test_invariants_of_a_restore(
 
 
 def test_guests_that_libvirt_lost_are_named_unless_it_could_not_be_asked() -> None:
-    says = [
-        known(1, "there"),
-        known(2, "lost"),
-        known(3, "off", wanted=Wanted.OFF),
-        known(4, "undecided", wanted=None),
+    records = [
+        recorded(1, "there"),
+        recorded(2, "lost"),
+        recorded(3, "off", wanted=Wanted.OFF),
+        recorded(4, "undecided", wanted=None),
     ]
-    (plan,) = plan_missing([off("there", 1)], says, ())
+    (plan,) = plan_missing([off("there", 1)], records, ())
     assert (plan.guest.name, plan.outcome, plan.steps) == ("lost", Outcome.GONE, ())
     assert plan.guest.state is State.UNKNOWN
-    assert plan_missing([], says, [guest_id().uri]) == ()
+    assert plan_missing([], records, [guest_id().uri]) == ()

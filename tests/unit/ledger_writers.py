@@ -21,23 +21,23 @@ Trouble = list[str]
 
 
 @contextmanager
-def open_scribe(path: Path) -> Iterator[tuple[LedgerWriter, Trouble]]:
-    """A scribe, closed in the end, and what it complained of."""
+def open_writer(path: Path) -> Iterator[tuple[LedgerWriter, Trouble]]:
+    """A writer, closed in the end, and what it complained of."""
     trouble: Trouble = []
-    scribe = LedgerWriter(path, itertools.count(1).__next__, trouble.append)
+    writer = LedgerWriter(path, itertools.count(1).__next__, trouble.append)
     try:
-        yield scribe, trouble
+        yield writer, trouble
     finally:
-        scribe.close()
+        writer.close()
 
 
 def using(path: Path, use: Callable[[LedgerWriter], Awaitable[T]]) -> tuple[T, Trouble]:
-    """What a coroutine makes of a scribe, and what was complained of."""
+    """What a coroutine makes of a writer, and what was complained of."""
 
     async def main() -> T:
-        return await use(scribe)
+        return await use(writer)
 
-    with open_scribe(path) as (scribe, trouble):
+    with open_writer(path) as (writer, trouble):
         result = run_async(main())
     return result, trouble
 

@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.ledger import writer as scribes
+from guestctl.ledger import writer as writer_module
 from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.opening import set_aside
 from guestctl.ledger.writer import LedgerWriter
 from tests.ledgers import seen_up
-from tests.unit.makers import BOOT, guest, guest_id
-from tests.unit.running import run_async
-from tests.unit.scribing import (
+from tests.unit.ledger_writers import (
     LIMIT,
     Gate,
     adding,
-    open_scribe,
+    open_writer,
     reasons_in,
     using,
 )
+from tests.unit.makers import BOOT, guest, guest_id
+from tests.unit.running import run_async
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_disk_that_hangs_is_done_without(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scribes, "LEDGER_LIMIT", 0.05)
+    monkeypatch.setattr(writer_module, "LEDGER_LIMIT", 0.05)
     gate = Gate()
 
-    async def use(scribe: LedgerWriter) -> list[str]:
-        waited = await asyncio.gather(scribe(gate.work, "one"), scribe(adding("x"), "two"))
+    async def use(writer: LedgerWriter) -> list[str]:
+        waited = await asyncio.gather(writer(gate.work, "one"), writer(adding("x"), "two"))
         # From here on nobody waits any more.
-        monkeypatch.setattr(scribes, "LEDGER_LIMIT", 3600.0)
-        later = [await scribe(adding("y"), "three") for _ in range(3)]
+        monkeypatch.setattr(writer_module, "LEDGER_LIMIT", 3600.0)
+        later = [await writer(adding("y"), "three") for _ in range(3)]
         gate.open()
         return [*waited, *later]
 
@@ -58,18 +58,18 @@ def test_a_disk_that_hangs_is_done_without(path: Path, monkeypatch: pytest.Monke
 def test_a_disk_that_answers_again_is_used_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scribes, "LEDGER_LIMIT", 0.05)
+    monkeypatch.setattr(writer_module, "LEDGER_LIMIT", 0.05)
     gate = Gate()
 
-    async def use(scribe: LedgerWriter) -> list[str]:
-        hung = await scribe(gate.work, "hung")
-        monkeypatch.setattr(scribes, "LEDGER_LIMIT", LIMIT)
-        meanwhile = await scribe(adding("meanwhile"), "not waited for")
-        stuck = scribe._stuck
+    async def use(writer: LedgerWriter) -> list[str]:
+        hung = await writer(gate.work, "hung")
+        monkeypatch.setattr(writer_module, "LEDGER_LIMIT", LIMIT)
+        meanwhile = await writer(adding("meanwhile"), "not waited for")
+        stuck = writer._stuck
         assert stuck is not None
         gate.open()
         await stuck
-        return [hung, meanwhile, await scribe(adding("later"), "given up")]
+        return [hung, meanwhile, await writer(adding("later"), "given up")]
 
     results, trouble = using(path, use)
     assert results == ["hung", "not waited for", "wrote later"]
@@ -80,23 +80,23 @@ def test_a_disk_that_answers_again_is_used_again(
 def test_closing_does_not_wait_for_a_disk_that_hangs(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scribes, "LEDGER_LIMIT", 0.05)
+    monkeypatch.setattr(writer_module, "LEDGER_LIMIT", 0.05)
     gate = Gate()
-    with open_scribe(path) as (scribe, _):
+    with open_writer(path) as (writer, _):
 
         async def use() -> str:
-            return await scribe(gate.work, "default")
+            return await writer(gate.work, "default")
 
         assert run_async(use()) == "default"
-        scribe.close()
-        assert scribe._thread.is_alive()
+        writer.close()
+        assert writer._thread.is_alive()
         gate.open()
-        scribe._thread.join(LIMIT)
+        writer._thread.join(LIMIT)
 
 
 def test_without_a_place_for_it_a_ledger_is_kept_in_memory(tmp_path: Path) -> None:
-    async def use(scribe: LedgerWriter) -> str:
-        return await scribe(adding("x"), "default")
+    async def use(writer: LedgerWriter) -> str:
+        return await writer(adding("x"), "default")
 
     result, trouble = using(tmp_path / "absent" / "ledger.db", use)
     assert result == "wrote x"
@@ -111,14 +111,14 @@ def shrink(ledger: Ledger) -> None:
 
 
 def test_a_full_disk_is_told_once_and_what_was_there_can_still_be_read(path: Path) -> None:
-    async def use(scribe: LedgerWriter) -> tuple[set[str], int, bool]:
-        await scribe(adding("before"), "")
-        await scribe(shrink, None)
-        calls = (scribe(adding("x" * 5000), "default") for _ in range(20))
+    async def use(writer: LedgerWriter) -> tuple[set[str], int, bool]:
+        await writer(adding("before"), "")
+        await writer(shrink, None)
+        calls = (writer(adding("x" * 5000), "default") for _ in range(20))
         results = set(await asyncio.gather(*calls))
-        count = await scribe(lambda ledger: len(ledger.trail.of(guest_id())), -1)
+        count = await writer(lambda ledger: len(ledger.trail.of(guest_id())), -1)
         # Transactions are begun and ended as ever.
-        transactional = await scribe(lambda ledger: ledger.db.in_transaction, False)
+        transactional = await writer(lambda ledger: ledger.db.in_transaction, False)
         return results, count, transactional
 
     (results, count, transactional), trouble = using(path, use)
@@ -137,14 +137,14 @@ from guestctl.model.plan import RunKind
 from guestctl.model.result import Trigger
 from guestctl.ledger.writer import LedgerWriter
 
-async def main(scribe):
+async def main(writer):
     begin = lambda ledger: ledger.runs.begin(RunKind.PRESERVE, Trigger.HOST_STOP, "boot")
-    print([await scribe(begin, "default") for _ in range(3)])
+    print([await writer(begin, "default") for _ in range(3)])
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-scribe = LedgerWriter(Path(sys.argv[1]), lambda: 1, lambda text: print("trouble:", text))
-asyncio.run(main(scribe))
-scribe.close()
+writer = LedgerWriter(Path(sys.argv[1]), lambda: 1, lambda text: print("trouble:", text))
+asyncio.run(main(writer))
+writer.close()
 """
 
 
@@ -152,7 +152,7 @@ scribe.close()
 @pytest.mark.parametrize("exists", [True, False])
 def test_files_that_cannot_grow_do_not_stop_a_run(path: Path, exists: bool, room: int) -> None:
     if exists:
-        using(path, lambda scribe: scribe(adding("x" * 30_000), ""))
+        using(path, lambda writer: writer(adding("x" * 30_000), ""))
     result = subprocess.run(
         [sys.executable, "-c", _ON_A_FULL_DISK, str(path), str(room)],
         check=True,
@@ -170,8 +170,8 @@ def test_files_that_cannot_grow_do_not_stop_a_run(path: Path, exists: bool, room
 # A file that is there again
 
 
-async def wanted_there(scribe: LedgerWriter) -> int:
-    return await scribe(lambda ledger: len(ledger.guests()), -1)
+async def wanted_there(writer: LedgerWriter) -> int:
+    return await writer(lambda ledger: len(ledger.guests()), -1)
 
 
 def test_a_file_that_was_set_aside_by_another_is_opened_anew(tmp_path: Path) -> None:
@@ -180,19 +180,19 @@ def test_a_file_that_was_set_aside_by_another_is_opened_anew(tmp_path: Path) -> 
 
 async def see_it_set_aside(tmp_path: Path) -> None:
     path, said = tmp_path / "ledger.db", list[str]()
-    scribe = LedgerWriter(path, lambda: 1, said.append)
-    await scribe(lambda ledger: seen_up(ledger, guest(), BOOT), None)
-    assert not await scribe.renew()
+    writer = LedgerWriter(path, lambda: 1, said.append)
+    await writer(lambda ledger: seen_up(ledger, guest(), BOOT), None)
+    assert not await writer.renew()
     set_aside(path)
     other = LedgerWriter(path, lambda: 1, said.append)
     await other(lambda ledger: seen_up(ledger, guest("db", 2), BOOT), None)
     await other(lambda ledger: seen_up(ledger, guest("mail", 3), BOOT), None)
     other.close()
-    assert await wanted_there(scribe) == 1
-    assert await scribe.renew()
-    assert await wanted_there(scribe) == 2
+    assert await wanted_there(writer) == 1
+    assert await writer.renew()
+    assert await wanted_there(writer) == 2
     assert said == [f"the ledger {path} is in use again"]
-    scribe.close()
+    writer.close()
 
 
 def test_a_folder_that_was_not_there_is_used_once_it_is(tmp_path: Path) -> None:
@@ -201,13 +201,13 @@ def test_a_folder_that_was_not_there_is_used_once_it_is(tmp_path: Path) -> None:
 
 async def see_it_come(tmp_path: Path) -> None:
     folder, said = tmp_path / "state", list[str]()
-    scribe = LedgerWriter(folder / "ledger.db", lambda: 1, said.append)
-    await scribe(lambda ledger: seen_up(ledger, guest(), BOOT), None)
-    assert not await scribe.renew()
+    writer = LedgerWriter(folder / "ledger.db", lambda: 1, said.append)
+    await writer(lambda ledger: seen_up(ledger, guest(), BOOT), None)
+    assert not await writer.renew()
     folder.mkdir()
-    assert await scribe.renew()
-    await scribe(lambda ledger: seen_up(ledger, guest("db", 2), BOOT), None)
-    scribe.close()
+    assert await writer.renew()
+    await writer(lambda ledger: seen_up(ledger, guest("db", 2), BOOT), None)
+    writer.close()
     assert (folder / "ledger.db").exists()
     assert len(said) == 2
 

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from guestctl.ledger import writer as scribes
+from guestctl.ledger import writer as writer_module
 from guestctl.ledger.writer import LedgerWriter
 from guestctl.model.guest import GuestId
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.record import GuestRecord
 from guestctl.model.result import Trigger
 from tests.ledgers import seen_up, taking_down
-from tests.unit.makers import BOOT, guest, guest_id
-from tests.unit.scribing import (
+from tests.unit.ledger_writers import (
     adding,
     using,
 )
+from tests.unit.makers import BOOT, guest, guest_id
 
 
 @pytest.fixture
@@ -30,20 +30,20 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-async def use_all(scribe: LedgerWriter) -> None:
+async def use_all(writer: LedgerWriter) -> None:
     """What a run and the verbs do with a ledger."""
     nothing: dict[GuestId, GuestRecord] = {}
-    await scribe(lambda ledger: ledger.guests(), nothing)
-    number = await scribe(
+    await writer(lambda ledger: ledger.guests(), nothing)
+    number = await writer(
         lambda ledger: ledger.runs.begin(RunKind.PRESERVE, Trigger.BOOT, BOOT), None
     )
-    await scribe(lambda ledger: seen_up(ledger, guest(), BOOT), None)
-    await scribe(lambda ledger: taking_down(ledger, guest()), None)
-    await scribe(lambda ledger: ledger.runs.begin_step(number, guest(), Step.SAVE), None)
-    await scribe(adding("x"), "")
-    await scribe(lambda ledger: ledger.runs.restored_since_preserve(BOOT), None)
-    await scribe(lambda ledger: len(ledger.runs.newest()), 0)
-    await scribe(lambda ledger: len(ledger.trail.of(guest_id())), 0)
+    await writer(lambda ledger: seen_up(ledger, guest(), BOOT), None)
+    await writer(lambda ledger: taking_down(ledger, guest()), None)
+    await writer(lambda ledger: ledger.runs.begin_step(number, guest(), Step.SAVE), None)
+    await writer(adding("x"), "")
+    await writer(lambda ledger: ledger.runs.restored_since_preserve(BOOT), None)
+    await writer(lambda ledger: len(ledger.runs.newest()), 0)
+    await writer(lambda ledger: len(ledger.trail.of(guest_id())), 0)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def _use_damaged(scratch: Path, content: bytes) -> None:
     for file in scratch.glob("ledger.db*"):
         file.unlink()
     path.write_bytes(content)
-    with mock.patch.object(scribes, "LEDGER_LIMIT", 3.0):
+    with mock.patch.object(writer_module, "LEDGER_LIMIT", 3.0):
         _, trouble = using(path, use_all)
     assert not any("did not answer" in text for text in trouble)
     # Loudly: nothing is set aside without a word.
@@ -115,9 +115,9 @@ def test_words_that_make_no_sense_never_stop_a_run(path: Path, change: str) -> N
     db.commit()
     db.close()
 
-    async def use(scribe: LedgerWriter) -> str:
-        await use_all(scribe)
-        return await scribe(adding("y"), "")
+    async def use(writer: LedgerWriter) -> str:
+        await use_all(writer)
+        return await writer(adding("y"), "")
 
     result, _ = using(path, use)
     assert result == "wrote y"

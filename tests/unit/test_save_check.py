@@ -21,7 +21,7 @@ IMAGE = Stamp(Disk(DiskKind.FILE, "/web.save"), Found.PRESENT, 1, 10, 100)
 SEEN = (Stamp(A, Found.PRESENT, 2, 20, 200), Stamp(B, Found.PRESENT, 3, 30, 300))
 FOLDER = Stamp(Disk(DiskKind.FILE, "/save"), Found.PRESENT, 9)
 WEB = off(saved=True, info=DomainInfo(disks=(A, B)))
-PATIENCE = 60.0
+WAIT = 60.0
 
 Change = Callable[["FakeStorage"], None]
 
@@ -68,11 +68,11 @@ def past(state: SaveState = SaveState.DONE, **differs: str | None) -> PastSave:
     return PastSave(state, says["image"], says["stamps"], says["boot"])
 
 
-def look(storage: FakeStorage, *saves: PastSave, patience: float = 0.0) -> tuple[Comparison, float]:
+def look(storage: FakeStorage, *saves: PastSave, wait: float = 0.0) -> tuple[Comparison, float]:
     """What examining brings of these saves, newest first, and how long that took."""
 
     async def main() -> tuple[Comparison, float]:
-        found = await examine(storage, WEB, saves, BOOT, patience)
+        found = await examine(storage, WEB, saves, BOOT, wait)
         return found, asyncio.get_running_loop().time()
 
     return run(main())
@@ -284,16 +284,16 @@ def test_an_older_save_does_not_hide_what_speaks_against_the_newest(
 def test_what_is_not_there_is_waited_for_so_long_and_no_longer(change: Change) -> None:
     storage = FakeStorage()
     change(storage)
-    found, seconds = look(storage, past(), patience=PATIENCE)
+    found, seconds = look(storage, past(), wait=WAIT)
     assert found.truth is Truth.NOT_THERE
-    assert PATIENCE <= seconds <= PATIENCE + 5
+    assert WAIT <= seconds <= WAIT + 5
 
 
 def test_a_disk_that_comes_is_seen() -> None:
     storage = FakeStorage()
     losing(A)(storage)
     storage.later[4] = lambda later: later.files.update({A: SEEN[0]})
-    found, seconds = look(storage, past(), patience=PATIENCE)
+    found, seconds = look(storage, past(), wait=WAIT)
     assert found.truth is Truth.SAME
     assert seconds < 10
 
@@ -302,7 +302,7 @@ def test_a_disk_that_comes_back_changed_is_held() -> None:
     storage = FakeStorage()
     losing(A)(storage)
     storage.later[4] = setting(B, size=1)
-    found, seconds = look(storage, past(), patience=PATIENCE)
+    found, seconds = look(storage, past(), wait=WAIT)
     assert found.truth is Truth.CHANGED
     assert seconds < 10
 
@@ -313,7 +313,7 @@ def test_nothing_else_is_waited_for(
 ) -> None:
     storage = FakeStorage()
     change(storage)
-    found, seconds = look(storage, *saves, patience=PATIENCE)
+    found, seconds = look(storage, *saves, wait=WAIT)
     assert said in found.reason
     assert (seconds > 0) == (truth is Truth.NOT_THERE)
 
@@ -322,9 +322,9 @@ def test_nothing_else_is_waited_for(
 def test_files_that_hang_cost_one_look_more_than_patience(what: str) -> None:
     storage = FakeStorage()
     storage.hangs.add(what)
-    found, seconds = look(storage, past(), patience=PATIENCE)
+    found, seconds = look(storage, past(), wait=WAIT)
     assert found.truth is Truth.NOT_THERE
-    assert seconds <= PATIENCE + 2 * LOOK_LIMIT + 5
+    assert seconds <= WAIT + 2 * LOOK_LIMIT + 5
 
 
 # Taking evidence
@@ -364,7 +364,7 @@ def test_disks_that_are_not_known_are_not_stamped() -> None:
 
 def search(storage: FakeStorage, *saves: PastSave) -> Found | None:
     """How looking for the save of a guest without one ends, in virtual time."""
-    return run(look_for_save(storage, WEB, saves, PATIENCE))
+    return run(look_for_save(storage, WEB, saves, WAIT))
 
 
 LOST = past(image=to_text([IMAGE, FOLDER]))

@@ -13,14 +13,14 @@ from guestctl.model.save import SaveRecord, SaveState
 from tests.unit.makers import URI, guest, guest_id
 
 GIB = 2**30
-LADDER = (StepPlan(Step.SAVE, 600), StepPlan(Step.SHUTDOWN, 90), StepPlan(Step.POWEROFF, 30))
+STEPS = (StepPlan(Step.SAVE, 600), StepPlan(Step.SHUTDOWN, 90), StepPlan(Step.POWEROFF, 30))
 FINISHED = [SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED, SaveState.DISCARDED]
 UNFINISHED = [state for state in SaveState if state not in FINISHED]
 
 
 def plan(number: int, memory: int, *steps: StepPlan) -> GuestPlan:
-    """A plan for a guest of that size: the whole ladder, but for other steps."""
-    return GuestPlan(guest(f"g{number}", number, memory=memory), steps or LADDER)
+    """A plan for a guest of that size: all three steps, but for other steps."""
+    return GuestPlan(guest(f"g{number}", number, memory=memory), steps or STEPS)
 
 
 def saving(plans: tuple[GuestPlan, ...]) -> list[str]:
@@ -40,7 +40,7 @@ def record(
 plans = st.lists(
     st.tuples(
         st.integers(0, 8 * GIB),
-        st.sampled_from([LADDER, LADDER[:1], LADDER[1:], ()]),
+        st.sampled_from([STEPS, STEPS[:1], STEPS[1:], ()]),
     ),
     max_size=8,
 ).map(
@@ -85,7 +85,7 @@ def test_a_guest_that_does_not_fit_goes_on_to_its_next_step() -> None:
     big, small = plan(1, 3 * GIB), plan(2, GIB)
     shared = share_room([big, small], SaveForecast(room={URI: 4 * GIB}, reserve=GIB))
     assert saving(shared) == ["g2"]
-    assert shared[0].steps == LADDER[1:]
+    assert shared[0].steps == STEPS[1:]
     (left_out,) = shared[0].left_out
     assert left_out[1] == (
         "no room: it can take 3GiB, and 2GiB are left beside the reserve of 1GiB"
@@ -98,7 +98,7 @@ def test_what_just_fits_is_saved() -> None:
 
 
 def test_earlier_reasons_stay() -> None:
-    before = GuestPlan(guest(memory=GIB), LADDER[:2], ((Step.POWEROFF, "policy"),))
+    before = GuestPlan(guest(memory=GIB), STEPS[:2], ((Step.POWEROFF, "policy"),))
     (after,) = share_room([before], SaveForecast(room={URI: 0}))
     assert [step for step, _ in after.left_out] == [Step.SAVE, Step.POWEROFF]
 

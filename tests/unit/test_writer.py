@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.ledger import writer as scribes
+from guestctl.ledger import writer as writer_module
 from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.writer import LedgerWriter
 from guestctl.model.guest import GuestId
 from guestctl.model.record import GuestRecord, Wanted
 from tests.ledgers import seen_up
-from tests.unit.makers import BOOT, guest, guest_id
-from tests.unit.scribing import (
+from tests.unit.ledger_writers import (
     LIMIT,
     Gate,
     adding,
@@ -24,6 +23,7 @@ from tests.unit.scribing import (
     reasons_in,
     using,
 )
+from tests.unit.makers import BOOT, guest, guest_id
 
 
 @pytest.fixture
@@ -36,14 +36,14 @@ def path(tmp_path: Path) -> Path:
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement that SQLite carries out in ledgers opened from now on."""
     seen: list[str] = []
-    original = scribes.open_ledger  # type: ignore[attr-defined]  # as the writer finds it
+    original = writer_module.open_ledger  # type: ignore[attr-defined]  # as the writer finds it
 
     def open_traced(*arguments: object) -> Ledger:
         ledger: Ledger = original(*arguments)  # type: ignore[arg-type]  # handed on as they came
         ledger.db.set_trace_callback(seen.append)
         return ledger
 
-    monkeypatch.setattr(scribes, "open_ledger", open_traced)
+    monkeypatch.setattr(writer_module, "open_ledger", open_traced)
     return seen
 
 
@@ -51,18 +51,18 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_what_was_awaited_is_durable(path: Path) -> None:
-    async def use(scribe: LedgerWriter) -> list[str]:
-        await scribe(adding("first"), "")
+    async def use(writer: LedgerWriter) -> list[str]:
+        await writer(adding("first"), "")
         return reasons_in(path)
 
     assert using(path, use) == (["first"], [])
 
 
 def test_the_result_of_the_work_comes_back(path: Path) -> None:
-    async def use(scribe: LedgerWriter) -> tuple[str, dict[GuestId, GuestRecord]]:
+    async def use(writer: LedgerWriter) -> tuple[str, dict[GuestId, GuestRecord]]:
         nothing: dict[GuestId, GuestRecord] = {}
-        await scribe(lambda ledger: seen_up(ledger, guest(), BOOT), None)
-        return await scribe(adding("x"), ""), await scribe(lambda ledger: ledger.guests(), nothing)
+        await writer(lambda ledger: seen_up(ledger, guest(), BOOT), None)
+        return await writer(adding("x"), ""), await writer(lambda ledger: ledger.guests(), nothing)
 
     (said, guests), trouble = using(path, use)
     assert said == "wrote x"
@@ -71,8 +71,8 @@ def test_the_result_of_the_work_comes_back(path: Path) -> None:
 
 
 def test_work_is_done_in_the_order_in_which_it_was_asked_for(path: Path) -> None:
-    async def use(scribe: LedgerWriter) -> None:
-        await asyncio.gather(*(scribe(adding(str(n)), "") for n in range(100)))
+    async def use(writer: LedgerWriter) -> None:
+        await asyncio.gather(*(writer(adding(str(n)), "") for n in range(100)))
 
     using(path, use)
     assert reasons_in(path) == [str(n) for n in range(100)]
@@ -84,11 +84,11 @@ def test_work_is_done_in_the_order_in_which_it_was_asked_for(path: Path) -> None
 def test_a_thousand_writers_share_a_few_transactions(path: Path, statements: list[str]) -> None:
     gate = Gate()
 
-    async def use(scribe: LedgerWriter) -> list[str]:
-        busy = asyncio.ensure_future(scribe(gate.work, ""))
+    async def use(writer: LedgerWriter) -> list[str]:
+        busy = asyncio.ensure_future(writer(gate.work, ""))
         await asyncio.to_thread(gate.reached.wait, LIMIT)
         statements.clear()
-        writers = [asyncio.ensure_future(scribe(adding(str(n)), "")) for n in range(1000)]
+        writers = [asyncio.ensure_future(writer(adding(str(n)), "")) for n in range(1000)]
         await asyncio.sleep(0)
         gate.open()
         await busy
@@ -110,9 +110,9 @@ def test_a_thousand_writers_share_a_few_transactions(path: Path, statements: lis
 def test_work_that_fails_in_sqlite_gives_its_default_and_harms_no_other(
     path: Path, error: sqlite3.Error
 ) -> None:
-    async def use(scribe: LedgerWriter) -> list[str]:
+    async def use(writer: LedgerWriter) -> list[str]:
         work = [adding("before"), failing(error), adding("after")]
-        return await asyncio.gather(*(scribe(one, "the default") for one in work))
+        return await asyncio.gather(*(writer(one, "the default") for one in work))
 
     results, trouble = using(path, use)
     assert results == ["wrote before", "the default", "wrote after"]
@@ -124,9 +124,9 @@ def test_work_that_fails_in_sqlite_gives_its_default_and_harms_no_other(
 def test_any_other_failure_gives_its_default_and_harms_no_other(
     path: Path, error: Exception
 ) -> None:
-    async def use(scribe: LedgerWriter) -> list[str]:
+    async def use(writer: LedgerWriter) -> list[str]:
         work = [adding("before"), failing(error), adding("after"), failing(error)]
-        return await asyncio.gather(*(scribe(one, "the default") for one in work))
+        return await asyncio.gather(*(writer(one, "the default") for one in work))
 
     results, trouble = using(path, use)
     assert results == ["wrote before", "the default", "wrote after", "the default"]
@@ -135,9 +135,9 @@ def test_any_other_failure_gives_its_default_and_harms_no_other(
 
 
 def test_a_lasting_failure_is_told_once(path: Path) -> None:
-    async def use(scribe: LedgerWriter) -> None:
+    async def use(writer: LedgerWriter) -> None:
         for _ in range(10):
-            await scribe(failing(sqlite3.OperationalError("disk I/O error")), "")
+            await writer(failing(sqlite3.OperationalError("disk I/O error")), "")
 
     _, trouble = using(path, use)
     assert len(trouble) == 1
@@ -148,8 +148,8 @@ def test_a_lasting_failure_is_told_once(path: Path) -> None:
 def test_text_that_cannot_be_stored_does_not_stop_a_run(path: Path) -> None:
     """Half a surrogate pair, as Python makes of bytes that are not UTF-8."""
 
-    async def use(scribe: LedgerWriter) -> list[str]:
-        return [await scribe(adding("g\udcffst"), "default"), await scribe(adding("next"), "")]
+    async def use(writer: LedgerWriter) -> list[str]:
+        return [await writer(adding("g\udcffst"), "default"), await writer(adding("next"), "")]
 
     (first, after), _ = using(path, use)
     assert first in ("default", "wrote g\udcffst")
@@ -160,10 +160,10 @@ def test_text_that_cannot_be_stored_does_not_stop_a_run(path: Path) -> None:
 
 
 def test_closing_finishes_what_was_asked_for(path: Path) -> None:
-    async def use(scribe: LedgerWriter) -> list[str]:
-        writers = [asyncio.ensure_future(scribe(adding(str(n)), "")) for n in range(100)]
+    async def use(writer: LedgerWriter) -> list[str]:
+        writers = [asyncio.ensure_future(writer(adding(str(n)), "")) for n in range(100)]
         await asyncio.sleep(0)
-        scribe.close()
+        writer.close()
         return await asyncio.gather(*writers)
 
     results, trouble = using(path, use)
@@ -173,8 +173,8 @@ def test_closing_finishes_what_was_asked_for(path: Path) -> None:
 
 
 def test_closing_leaves_one_file_and_no_thread(path: Path) -> None:
-    async def use(scribe: LedgerWriter) -> None:
-        await scribe(adding("x"), "")
+    async def use(writer: LedgerWriter) -> None:
+        await writer(adding("x"), "")
 
     using(path, use)
     assert [file.name for file in path.parent.iterdir()] == ["ledger.db"]
@@ -184,9 +184,9 @@ def test_closing_leaves_one_file_and_no_thread(path: Path) -> None:
 def test_work_whose_asker_gave_up_is_done_all_the_same(path: Path) -> None:
     gate = Gate()
 
-    async def use(scribe: LedgerWriter) -> None:
-        busy = asyncio.ensure_future(scribe(gate.work, ""))
-        given_up = asyncio.ensure_future(scribe(adding("of a run that was interrupted"), ""))
+    async def use(writer: LedgerWriter) -> None:
+        busy = asyncio.ensure_future(writer(gate.work, ""))
+        given_up = asyncio.ensure_future(writer(adding("of a run that was interrupted"), ""))
         await asyncio.sleep(0)
         given_up.cancel()
         gate.open()

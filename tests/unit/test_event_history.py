@@ -12,7 +12,7 @@ STARTED = GuestEvent(GUEST, "web", EventKind.STARTED, "booted")
 AGENT = GuestEvent(GUEST, "web", EventKind.AGENT, "connected")
 
 
-def hearing() -> EventHistory:
+def listening() -> EventHistory:
     """One that listens."""
     made = EventHistory()
     made.begin(7.0, monitored=True)
@@ -20,41 +20,41 @@ def hearing() -> EventHistory:
 
 
 def test_a_stop_is_told_until_it_was_dealt_with() -> None:
-    ear = hearing()
-    assert ear.of_stop(GUEST) is None
-    ear.hear(STOPPED)
-    heard = ear.of_stop(GUEST)
+    history = listening()
+    assert history.of_stop(GUEST) is None
+    history.add(STOPPED)
+    heard = history.of_stop(GUEST)
     assert heard is not None
     assert (heard.events, heard.since, heard.monitored) == ((STOPPED,), 7.0, True)
-    ear.dealt_with(GUEST, heard)
-    assert ear.of_stop(GUEST) is None
+    history.dealt_with(GUEST, heard)
+    assert history.of_stop(GUEST) is None
 
 
 def test_what_came_while_a_stop_was_dealt_with_is_kept() -> None:
-    ear = hearing()
-    ear.hear(STOPPED)
-    heard = ear.of_stop(GUEST)
+    history = listening()
+    history.add(STOPPED)
+    heard = history.of_stop(GUEST)
     assert heard is not None
     for event in (STARTED, AGENT):
-        ear.hear(event)
-    ear.dealt_with(GUEST, heard)
-    ear.hear(STOPPED)
-    later = ear.of_stop(GUEST)
+        history.add(event)
+    history.dealt_with(GUEST, heard)
+    history.add(STOPPED)
+    later = history.of_stop(GUEST)
     assert later is not None
     assert later.events == (AGENT, STOPPED)
 
 
 def test_an_outage_forgets_everything() -> None:
-    ear = hearing()
-    ear.hear(STOPPED)
-    ear.end()
-    assert ear.of_stop(GUEST) is None
-    ear.begin(9.0, monitored=False)
-    assert ear.of_stop(GUEST) is None
+    history = listening()
+    history.add(STOPPED)
+    history.end()
+    assert history.of_stop(GUEST) is None
+    history.begin(9.0, monitored=False)
+    assert history.of_stop(GUEST) is None
 
 
 def test_a_guest_that_is_gone_is_forgotten() -> None:
-    ear = hearing()
-    ear.hear(STOPPED)
-    ear.forget(GUEST)
-    assert ear.of_stop(GUEST) is None
+    history = listening()
+    history.add(STOPPED)
+    history.forget(GUEST)
+    assert history.of_stop(GUEST) is None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.host import locks as runlock
+from guestctl.host import locks
 from guestctl.host.locks import HostRunLock
 from guestctl.model.ports import LockHeld
 from tests.sim import loop as virtual
@@ -114,7 +114,7 @@ def test_children_do_not_inherit_the_lock(tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each refusal waits for two looks at the lock."""
-    monkeypatch.setattr(runlock, "_POLL", 0.01)
+    monkeypatch.setattr(locks, "_POLL", 0.01)
 
 
 def wait_for(folder: Path, limit: float, happens: dict[float, Callable[[], None]]) -> float:
