@@ -9,12 +9,6 @@ from guestctl.model.record import Update, Wanted
 from guestctl.model.stop import StoppedBy, Verdict
 
 
-def seen_up(ledger: Ledger, guest: GuestFacts, boot: str) -> None:
-    """The guest is up now."""
-    ledger.note(guest, lambda record: records.seen_up(record, boot))
-    ledger.saves.resumed(guest.id)
-
-
 def want(ledger: Ledger, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None = None) -> None:
     """Somebody decided whether it should run; by: whose word, or whose stop, made it off."""
     if wanted is Wanted.ON:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..model.guest import GuestFacts, GuestId
-from ..model.record import Change, GuestRecord, Update, Wanted
+from ..model.record import Change, GuestRecord, Update, Wanted, seen_up
 from ..model.stop import Certainty, How, StoppedBy
 from .runs import Runs
 from .saves import Saves
@@ -96,6 +96,11 @@ class Ledger:
         """The same, also to a guest of which nothing was known yet, under the name seen now."""
         record = self.guest(guest.id) or GuestRecord(guest.id, guest.name)
         self.put(change(replace(record, name=guest.name)))
+
+    def note_up(self, guest: GuestFacts, boot: str) -> None:
+        """The guest is up, for good: whatever save it had is used up."""
+        self.note(guest, lambda record: seen_up(record, boot))
+        self.saves.resumed(guest.id)
 
     def apply(self, update: Update) -> None:
         """What a pass over a guest has found, in the transaction in which its record was read."""

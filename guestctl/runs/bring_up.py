@@ -10,7 +10,7 @@ from ..model.guest import GuestFacts, State
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Step, StepPlan
 from ..model.ports import HypervisorError
-from ..model.record import GuestRecord, Wanted, asked_for, released_for_save, seen_up
+from ..model.record import GuestRecord, Wanted, asked_for, released_for_save
 from ..model.report import StepBegan, StepEnded
 from ..model.result import GuestResult, StepEnd, StepResult
 from . import save_check
@@ -62,12 +62,8 @@ class BringUp:
     def _look_up(self, ledger: Ledger, facts: GuestFacts | None) -> GuestRecord | None:
         """What is known of it; one that somebody started is not owed a start any more."""
         if facts is not None and facts.started:
-            self._record_up(ledger, facts)
+            ledger.note_up(facts, self._context.boot)
         return ledger.guest(self._guest.id)
-
-    def _record_up(self, ledger: Ledger, facts: GuestFacts) -> None:
-        ledger.note(facts, lambda record: seen_up(record, self._context.boot))
-        ledger.saves.resumed(facts.id)
 
     def _changed(self, facts: GuestFacts | None, record: GuestRecord | None) -> End | None:
         if facts is None:
@@ -122,7 +118,7 @@ class BringUp:
     ) -> None:
         self._run.record_step(ledger, row, self._guest.id, step)
         if step.end is StepEnd.DONE:
-            self._record_up(ledger, self._live.facts)
+            ledger.note_up(self._live.facts, self._context.boot)
             ledger.change(self._guest.id, released_for_save)
         elif step.step is Step.RESUME and started.is_down:
             ledger.saves.not_resumed(self._guest.id)

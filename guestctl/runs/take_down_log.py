@@ -153,7 +153,7 @@ class TakeDownLog:
             ledger.change(self._guest.id, lambda record: put_back(record, before))
 
     def _settle(self, ledger: Ledger, facts: GuestFacts | None, result: GuestResult) -> None:
-        guest, boot = self._guest.id, self._context.boot
+        guest = self._guest.id
         if facts is None:
             ledger.forget(guest)
         elif result.outcome is Outcome.GONE:
@@ -163,8 +163,7 @@ class TakeDownLog:
         elif facts.down:
             self._settle_down(ledger, result)
         elif self.run.kind is RunKind.PRESERVE and self._stays_up(facts):
-            ledger.note(facts, lambda record: seen_up(record, boot))
-            ledger.saves.resumed(guest)
+            ledger.note_up(facts, self._context.boot)
 
     def _settle_down(self, ledger: Ledger, result: GuestResult) -> None:
         guest = self._guest.id

@@ -12,7 +12,6 @@ from ..decisions import attempts
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
 from ..model.ports import LockHeld, RunLock
-from ..model.record import seen_up
 from ..model.report import Trouble
 from ..model.result import RunResult, Trigger
 from ..runs.context import Context, read_all, read_all_retrying
@@ -157,8 +156,7 @@ class Restores:
 
         def write(ledger: Ledger) -> None:
             for guest in stay:
-                ledger.note(guest, lambda record: seen_up(record, boot))
-                ledger.saves.resumed(guest.id)
+                ledger.note_up(guest, boot)
 
         await self._state.context.ledger(write, None)
 

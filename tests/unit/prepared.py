@@ -7,7 +7,6 @@ import os
 from guestctl.ledger.file import connect, transaction
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, GuestId, State
-from tests.ledgers import seen_up
 from tests.unit.command import TEST, TEST_UUID, Command
 
 ODD_NODE = """
@@ -39,7 +38,7 @@ def prepare(command: Command, *reasons: str) -> None:
     db = connect(command.ledger)
     ledger = Ledger(db, iter(range(1, 1000)).__next__)
     with transaction(db):
-        seen_up(ledger, RUNNING, "another boot")
+        ledger.note_up(RUNNING, "another boot")
         for reason in reasons:
             ledger.trail.add(RUNNING.id, "source", reason)
     db.close()

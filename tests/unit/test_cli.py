@@ -13,7 +13,7 @@ from guestctl.cli.arguments import parse
 from guestctl.ledger.file import connect, transaction
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, GuestId, State
-from tests.ledgers import seen_up, taking_down
+from tests.ledgers import taking_down
 from tests.unit.command import LIMIT, TEST, TEST_UUID, Command
 from tests.unit.prepared import ODD_NAME, give, prepare
 
@@ -206,7 +206,7 @@ def test_shutdown_of_a_guest_that_is_down_is_wanted_off(command: Command, node: 
     taken = GuestFacts(there, ODD_NAME, State.RUNNING)
     db = connect(command.ledger)
     with transaction(db):
-        seen_up(Ledger(db, lambda: 1), taken, "boot")
+        Ledger(db, lambda: 1).note_up(taken, "boot")
         taking_down(Ledger(db, lambda: 2), taken)
     db.close()
     give(command)

@@ -36,7 +36,7 @@ from guestctl.model.plan import Outcome, RunKind, Step
 from guestctl.model.record import GuestRecord, Wanted, seen_down, undecided
 from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from guestctl.model.stop import Certainty, How, StoppedBy, Verdict
-from tests.ledgers import begins_to_settle, hold, judge, seen_up, taking_down, want
+from tests.ledgers import begins_to_settle, hold, judge, taking_down, want
 from tests.unit.makers import BOOT, guest, guest_id, off, texts
 
 DONE = StepResult(Step.SAVE, StepEnd.DONE, 1.0)
@@ -78,12 +78,12 @@ def end(ledger: Ledger, run: int, *guests: GuestResult) -> None:
 
 def test_a_guest_seen_up_is_wanted_on(ledger: Ledger) -> None:
     want(ledger, guest(), Wanted.OFF, StoppedBy.USER)
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     assert known_of(ledger, guest()) == GuestRecord(guest_id(), "web", Wanted.ON, up_boot=BOOT)
 
 
 def test_a_guest_that_is_taken_down_is_owed_a_start(ledger: Ledger) -> None:
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     taking_down(ledger, guest())
     assert known_of(ledger, guest()) == GuestRecord(
         guest_id(), "web", Wanted.ON, StoppedBy.HOST, 1, up_boot=BOOT, taken_down=True
@@ -97,7 +97,7 @@ def test_taking_down_a_guest_that_was_never_noted_notes_nothing(ledger: Ledger) 
 
 
 def test_a_guest_that_somebody_wants_off_is_owed_nothing(ledger: Ledger) -> None:
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     taking_down(ledger, guest())
     want(ledger, guest(), Wanted.OFF, StoppedBy.OPERATOR)
     found = known_of(ledger, guest())
@@ -132,7 +132,7 @@ def test_what_is_inferred_is_known_afterwards(ledger: Ledger, wanted: Wanted) ->
 
 def test_a_hold_outlives_everything_but_its_release(ledger: Ledger) -> None:
     hold(ledger, off(), "its disk changed")
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     taking_down(ledger, guest())
     want(ledger, guest(), Wanted.OFF, StoppedBy.USER)
     assert known_of(ledger, guest()).hold == "its disk changed"
@@ -147,21 +147,21 @@ def test_a_hold_alone_decides_nothing(ledger: Ledger) -> None:
 
 def test_a_renamed_guest_is_the_same_guest(ledger: Ledger) -> None:
     hold(ledger, guest("old"), "disk")
-    seen_up(ledger, guest("new"), BOOT)
+    ledger.note_up(guest("new"), BOOT)
     assert ledger.guests().keys() == {guest_id()}
     assert (known_of(ledger, guest()).name, known_of(ledger, guest()).hold) == ("new", "disk")
 
 
 def test_the_same_uuid_on_another_connection_is_another_guest(ledger: Ledger) -> None:
     here, there = guest(), guest(id=guest_id(1, "other:///"))
-    seen_up(ledger, here, BOOT)
+    ledger.note_up(here, BOOT)
     want(ledger, there, Wanted.OFF)
     assert known_of(ledger, here).wanted is Wanted.ON
     assert known_of(ledger, there).wanted is Wanted.OFF
 
 
 def test_a_guest_that_is_forgotten_leaves_its_trail(ledger: Ledger) -> None:
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     ledger.trail.add(guest_id(), "guestctl", "gone")
     ledger.forget(guest_id())
     assert ledger.guests() == {}
@@ -172,8 +172,8 @@ def test_a_guest_that_is_forgotten_leaves_its_trail(ledger: Ledger) -> None:
 
 
 def test_a_guest_is_found_by_its_name(ledger: Ledger) -> None:
-    seen_up(ledger, guest("a", 1), BOOT)
-    seen_up(ledger, guest("b", 2), BOOT)
+    ledger.note_up(guest("a", 1), BOOT)
+    ledger.note_up(guest("b", 2), BOOT)
     assert list(ledger.known_as("a")) == [guest_id(1)]
     assert list(ledger.known_as("c")) == []
     assert list(ledger.known_as("%")) == []
@@ -181,7 +181,7 @@ def test_a_guest_is_found_by_its_name(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("change", [str, str.upper])
 def test_a_guest_is_found_by_its_uuid(ledger: Ledger, change: Callable[[str], str]) -> None:
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     ledger.trail.add(guest_id(), "guestctl", "x")
     assert list(ledger.known_as(change(guest_id().uuid))) == [guest_id()]
 
@@ -204,8 +204,8 @@ def test_a_forgotten_guest_is_found_by_name_and_by_uuid(ledger: Ledger) -> None:
 
 def test_a_name_finds_all_that_bore_it(ledger: Ledger) -> None:
     ledger.runs.begin_step(a_run(ledger), guest("web", 1), Step.SAVE)
-    seen_up(ledger, guest("other", 1), BOOT)
-    seen_up(ledger, guest("web", 2), BOOT)
+    ledger.note_up(guest("other", 1), BOOT)
+    ledger.note_up(guest("web", 2), BOOT)
     assert sorted(ledger.known_as("web")) == [guest_id(1), guest_id(2)]
 
 
@@ -452,14 +452,14 @@ def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
 
     def half() -> None:
         with transaction(ledger.db):
-            seen_up(ledger, guest(), BOOT)
+            ledger.note_up(guest(), BOOT)
             raise ValueError("half-way")
 
     with pytest.raises(ValueError, match="half-way"):
         half()
     assert ledger.guests() == {}
     with transaction(ledger.db):
-        seen_up(ledger, guest(), BOOT)
+        ledger.note_up(guest(), BOOT)
     assert len(ledger.guests()) == 1
     assert not ledger.db.in_transaction
 
@@ -479,7 +479,7 @@ def make(path: Path, *reasons: str) -> None:
     db = connect(path)
     ledger = Ledger(db, clock())
     with transaction(db):
-        seen_up(ledger, guest(), BOOT)
+        ledger.note_up(guest(), BOOT)
         for reason in reasons:
             ledger.trail.add(guest_id(), "source", reason)
     db.close()
@@ -838,7 +838,7 @@ def test_the_schema_is_what_the_version_says() -> None:
 
 
 def test_what_runs_have_begun_with_a_guest_in_a_boot_is_known(ledger: Ledger) -> None:
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     taking_down(ledger, guest())
     run = ledger.runs.begin(RunKind.PRESERVE, Trigger.COMMAND, BOOT)
     ledger.runs.begin_step(run, guest(), Step.SAVE)

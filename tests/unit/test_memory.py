@@ -24,7 +24,7 @@ from guestctl.model.result import RunResult, Trigger
 from guestctl.runs.context import Context, Inventory
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
-from tests.ledgers import judge, seen_up, taking_down, want
+from tests.ledgers import judge, taking_down, want
 from tests.unit.makers import BOOT, URI, guest, off
 from tests.unit.running import run_async
 
@@ -77,19 +77,19 @@ def test_a_guest_turned_off_before_the_host_goes_down_stays_off(
     ledger: Ledger, reason: str
 ) -> None:
     """Nobody watched: it is the last run of this boot that can still tell."""
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     go_down(ledger, off(reason=reason))
     assert not comes_back(ledger, off(reason="unknown"))
 
 
 def test_a_guest_that_crashed_before_the_host_goes_down_comes_back(ledger: Ledger) -> None:
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     go_down(ledger, off(reason="crashed"))
     assert comes_back(ledger, off(reason="unknown"))
 
 
 def test_a_power_cut_loses_no_knowledge(ledger: Ledger) -> None:
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     assert comes_back(ledger, off(reason="unknown"))
 
 
@@ -97,7 +97,7 @@ def test_a_power_cut_loses_no_knowledge(ledger: Ledger) -> None:
 def test_a_guest_whose_first_start_fails_is_still_owed_one(ledger: Ledger, reason: str) -> None:
     """What a restore writes before its start must not look like a stop by somebody else."""
     facts = off(reason=reason, saved=reason == "saved")
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     taking_down(ledger, guest())
     want(ledger, facts, Wanted.ON)
     assert desired(ledger.guests()[facts.id], facts, BOOT).wanted is Wanted.ON
@@ -105,7 +105,7 @@ def test_a_guest_whose_first_start_fails_is_still_owed_one(ledger: Ledger, reaso
 
 def test_an_operators_start_that_fails_is_not_taken_for_a_stop(ledger: Ledger) -> None:
     facts = off(reason="shutdown")
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     judge(ledger, facts, Wanted.OFF, verdict(Stop("shutdown")))
     want(ledger, facts, Wanted.ON)
     assert desired(ledger.guests()[facts.id], facts, BOOT).wanted is Wanted.ON
@@ -121,7 +121,7 @@ def test_a_transient_guest_that_ended_is_not_missed_for_ever(ledger: Ledger) -> 
 
 def test_nothing_is_inferred_from_a_state_that_could_not_be_read(ledger: Ledger) -> None:
     here = context(ledger, BOOT, {URI: None})
-    seen_up(ledger, guest(), BOOT)
+    ledger.note_up(guest(), BOOT)
     unknown = guest(state=State.UNKNOWN, reason="unknown")
     named_none: frozenset[Any] = frozenset()
     run_async(restore(here, Config(), Trigger.COMMAND, Inventory((unknown,), {}), named_none))

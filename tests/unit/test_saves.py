@@ -17,7 +17,6 @@ from guestctl.model.guest import DomainInfo
 from guestctl.model.plan import Step
 from guestctl.model.result import StepEnd, StepResult
 from guestctl.model.save import PastSave, SaveRecord, SaveState
-from tests.ledgers import seen_up
 from tests.unit.makers import BOOT, guest, guest_id
 
 WEB = guest_id()
@@ -176,7 +175,7 @@ def test_being_seen_up_uses_up_nothing_else(saves: Saves, state: SaveState) -> N
 def test_the_ledger_uses_it_up_when_the_guest_is_seen_up(saves: Saves) -> None:
     make(saves)
     saves.resuming(WEB, BOOT, "image")
-    seen_up(Ledger(saves._db, itertools.count().__next__), guest(), BOOT)
+    Ledger(saves._db, itertools.count().__next__).note_up(guest(), BOOT)
     assert saves.all()[0].state is SaveState.RESUMED
 
 

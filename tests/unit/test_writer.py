@@ -14,7 +14,6 @@ from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.writer import LedgerWriter
 from guestctl.model.guest import GuestId
 from guestctl.model.record import GuestRecord, Wanted
-from tests.ledgers import seen_up
 from tests.unit.ledger_writers import (
     LIMIT,
     Gate,
@@ -61,7 +60,7 @@ def test_what_was_awaited_is_durable(path: Path) -> None:
 def test_the_result_of_the_work_comes_back(path: Path) -> None:
     async def use(writer: LedgerWriter) -> tuple[str, dict[GuestId, GuestRecord]]:
         nothing: dict[GuestId, GuestRecord] = {}
-        await writer(lambda ledger: seen_up(ledger, guest(), BOOT), None)
+        await writer(lambda ledger: ledger.note_up(guest(), BOOT), None)
         return await writer(adding("x"), ""), await writer(lambda ledger: ledger.guests(), nothing)
 
     (said, guests), trouble = using(path, use)

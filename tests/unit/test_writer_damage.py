@@ -16,7 +16,7 @@ from guestctl.model.guest import GuestId
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.record import GuestRecord
 from guestctl.model.result import Trigger
-from tests.ledgers import seen_up, taking_down
+from tests.ledgers import taking_down
 from tests.unit.ledger_writers import (
     adding,
     using,
@@ -37,7 +37,7 @@ async def use_all(writer: LedgerWriter) -> None:
     number = await writer(
         lambda ledger: ledger.runs.begin(RunKind.PRESERVE, Trigger.BOOT, BOOT), None
     )
-    await writer(lambda ledger: seen_up(ledger, guest(), BOOT), None)
+    await writer(lambda ledger: ledger.note_up(guest(), BOOT), None)
     await writer(lambda ledger: taking_down(ledger, guest()), None)
     await writer(lambda ledger: ledger.runs.begin_step(number, guest(), Step.SAVE), None)
     await writer(adding("x"), "")

@@ -15,7 +15,6 @@ from guestctl.ledger import writer as writer_module
 from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.opening import set_aside
 from guestctl.ledger.writer import LedgerWriter
-from tests.ledgers import seen_up
 from tests.unit.ledger_writers import (
     LIMIT,
     Gate,
@@ -181,12 +180,12 @@ def test_a_file_that_was_set_aside_by_another_is_opened_anew(tmp_path: Path) -> 
 async def see_it_set_aside(tmp_path: Path) -> None:
     path, said = tmp_path / "ledger.db", list[str]()
     writer = LedgerWriter(path, lambda: 1, said.append)
-    await writer(lambda ledger: seen_up(ledger, guest(), BOOT), None)
+    await writer(lambda ledger: ledger.note_up(guest(), BOOT), None)
     assert not await writer.renew()
     set_aside(path)
     other = LedgerWriter(path, lambda: 1, said.append)
-    await other(lambda ledger: seen_up(ledger, guest("db", 2), BOOT), None)
-    await other(lambda ledger: seen_up(ledger, guest("mail", 3), BOOT), None)
+    await other(lambda ledger: ledger.note_up(guest("db", 2), BOOT), None)
+    await other(lambda ledger: ledger.note_up(guest("mail", 3), BOOT), None)
     other.close()
     assert await wanted_there(writer) == 1
     assert await writer.renew()
@@ -202,11 +201,11 @@ def test_a_folder_that_was_not_there_is_used_once_it_is(tmp_path: Path) -> None:
 async def see_it_come(tmp_path: Path) -> None:
     folder, said = tmp_path / "state", list[str]()
     writer = LedgerWriter(folder / "ledger.db", lambda: 1, said.append)
-    await writer(lambda ledger: seen_up(ledger, guest(), BOOT), None)
+    await writer(lambda ledger: ledger.note_up(guest(), BOOT), None)
     assert not await writer.renew()
     folder.mkdir()
     assert await writer.renew()
-    await writer(lambda ledger: seen_up(ledger, guest("db", 2), BOOT), None)
+    await writer(lambda ledger: ledger.note_up(guest("db", 2), BOOT), None)
     writer.close()
     assert (folder / "ledger.db").exists()
     assert len(said) == 2
