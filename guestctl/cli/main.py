@@ -34,9 +34,18 @@ _VERBS = {
 }
 
 
+#: What the units of guestctl 0.1 call: systemd can hold one of those still, as when guestctl is
+#: upgraded while the host goes down.
+_OF_OLD_UNITS = {
+    "shutdown --preserve --if-host-stops": ["unit", "guard"],
+    "start --boot": ["unit", "fallback"],
+    "daemon --claim-autostart": ["unit", "autostart"],
+}
+
+
 def main(argv: list[str]) -> int:
     """Run one command; the exit status."""
-    arguments = parse(argv)
+    arguments = parse(_OF_OLD_UNITS.get(" ".join(argv), argv))
     module = importlib.import_module(f".{_VERBS[arguments.verb]}", __package__)
     verb: Callable[[Namespace], int] = getattr(module, f"{arguments.verb}_verb")
     try:

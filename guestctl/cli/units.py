@@ -40,6 +40,8 @@ def unit_verb(arguments: Namespace) -> int:
             result = _JOBS[arguments.job](local, display)
         if result is None:
             return Exit.OK
+        for uri, reason in result.lost.items():
+            complain(f"cannot read the guests of {uri}: {reason}; they stay wanted as they were")
         print_result(result, arguments)
         return Exit.OK if result.ok else Exit.NOT_ALL_WELL
 

@@ -51,6 +51,13 @@ def may_be_under_way(attempts: Sequence[Attempt], now: int) -> bool:
     return last.ended is None and last.step in _DOWN and last.begun >= now - CARRIED_OUT
 
 
+def explain(attempts: Sequence[Attempt], reason: str) -> bool:
+    """Whether the last of them took the guest down, and libvirt says that it went down so."""
+    if not attempts or not attempts[-1].worked or attempts[-1].step not in _DOWN:
+        return False
+    return Intent(StoppedBy.HOST, frozenset({attempts[-1].step})).explains(reason)
+
+
 def in_vain(attempts: Sequence[Attempt]) -> bool:
     """Whether the last of them was to take the guest down as the host went down, and did not.
 

@@ -53,7 +53,8 @@ def _as_heard(
     """What was known before the stop that was heard of."""
     if not watched.heard:
         return record
-    if watched.was_started and guest.down and guest.persistent:
+    lived = watched.was_started and guest.down and guest.persistent
+    if lived and not attempts.explain(record.attempts if record else (), guest.reason):
         return seen_up(record or GuestRecord(guest.id, guest.name), boot)
     if record and record.certainty is Certainty.INFERRED:
         # A command looked first, and could only guess.

@@ -145,10 +145,10 @@ def _judged(found: Verdict, watched: Watched) -> Desired:
 def hold_of(record: GuestRecord | None, guest: GuestFacts) -> str | None:
     """Why the guest is held, if it is.
 
-    A hold because of its save is over when the guest is up or the save is gone: whoever brought
-    that about has decided.
+    A hold because of its save is over when the guest was started or the save is gone: whoever
+    brought that about has decided.
     """
     if record is None or record.hold is None:
         return None
-    decided = guest.up or (guest.down and not guest.saved)
+    decided = guest.started or (guest.down and not guest.saved)
     return None if record.held_for_save and decided else record.hold

@@ -7,6 +7,7 @@ those be.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -146,11 +147,13 @@ class Runs:
         self, boot: str, guests: Collection[GuestId] | None = None
     ) -> dict[GuestId, tuple[Attempt, ...]]:
         """What the runs of this boot have begun with these guests, or with all, oldest first."""
-        found: dict[GuestId, tuple[Attempt, ...]] = {}
+        found: dict[GuestId, list[Attempt]] = {}
         for uri, uuid, *row in self._attempt_rows(boot, guests):
-            guest = GuestId(uri, uuid)
-            found[guest] = (*found.get(guest, ()), _attempt(*row))
-        return found
+            with contextlib.suppress(
+                ValueError
+            ):  # a flipped bit has made a word that means nothing
+                found.setdefault(GuestId(uri, uuid), []).append(_attempt(*row))
+        return {guest: tuple(attempts) for guest, attempts in found.items()}
 
     def _attempt_rows(
         self, boot: str, guests: Collection[GuestId] | None

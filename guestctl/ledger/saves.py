@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 from ..model.guest import GuestFacts, GuestId
@@ -123,10 +124,14 @@ class Saves:
         rows = self._db.execute(
             "SELECT uri, uuid, memory, digest, seconds, state, refusal FROM save ORDER BY id"
         )
-        return [
-            SaveRecord(GuestId(uri, uuid), memory, digest, seconds, SaveState(state), refusal)
-            for uri, uuid, memory, digest, seconds, state, refusal in rows
-        ]
+        found = []
+        for uri, uuid, memory, digest, seconds, state, refusal in rows:
+            with contextlib.suppress(
+                ValueError
+            ):  # a flipped bit has made a word that means nothing
+                of_save = (memory, digest, seconds, SaveState(state), refusal)
+                found.append(SaveRecord(GuestId(uri, uuid), *of_save))
+        return found
 
     def prune(self) -> None:
         """Forget all but the newest of each guest."""

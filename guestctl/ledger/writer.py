@@ -99,15 +99,19 @@ class LedgerWriter:
             self._trouble(f"{message}; going on without: what happens now may not be remembered")
 
     def _work(self) -> None:
-        ledger = self._open(self._trouble)
+        # Not before something is asked for: a command that is refused the run lock leaves the
+        # ledger alone.
+        ledger: Ledger | None = None
         while batch := self._next_batch():
+            ledger = ledger or self._open(self._trouble)
             looks = [request for request in batch if request.work is None]
             if not _carry_out(ledger, [r for r in batch if r.work is not None]):
                 self._file = None
             for look in looks:
                 ledger, renewed = self._renewed(ledger)
                 hand_over(look.loop, look.future, renewed)
-        ledger.db.close()
+        if ledger is not None:
+            ledger.db.close()
 
     def _open(self, trouble: Callable[[str], None]) -> Ledger:
         ledger = open_ledger(self._path, self._clock, trouble)

@@ -7,6 +7,7 @@ each sync of the ledger costs the guests time that their host may not have.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,9 +20,9 @@ from ..decisions.wanted import desired
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note
-from ..model.plan import Plan, RunKind
-from ..model.record import GuestRecord, Wanted
-from ..model.result import Trigger
+from ..model.plan import Outcome, Plan, RunKind
+from ..model.record import GuestRecord, Wanted, put_back
+from ..model.result import GuestResult, RunResult, Trigger
 from ..model.save import SaveRecord
 from .context import Context, room_for_saves, with_domain_info
 from .reconcile import Records, reconcile_all
@@ -79,6 +80,33 @@ async def open_run(request: Request, found: Iterable[GuestFacts]) -> Opened:
         reading = partial(_open_unwritten, request, run, guests, room)
         opened = await context.ledger(reading, nothing)
     return opened
+
+
+async def open_or_abandon(request: Request, found: Iterable[GuestFacts]) -> Opened:
+    """The same; when cancelled meanwhile, what was written of intents is taken back.
+
+    Nothing was done to any guest yet, and nobody would conclude what became of it.
+    """
+    beginning = asyncio.create_task(open_run(request, found))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        opened = await beginning
+        await request.context.ledger(partial(_abandon, opened), None)
+        raise
+
+
+def _abandon(opened: Opened, ledger: Ledger) -> None:
+    run, results = opened.run, []
+    for plan in opened.plan.guests:
+        guest, before = plan.guest, opened.records.get(plan.guest.id)
+        if plan.outcome is None and before is not None:
+            ledger.change(guest.id, lambda record, before=before: put_back(record, before))  # type: ignore[misc]  # bound now
+        reason = "the run was interrupted before it began"
+        results.append(GuestResult(guest.id, guest.name, Outcome.SKIPPED, reason=reason))
+    for result in results:
+        run.record_end(ledger, result)
+    ledger.runs.end(RunResult(run.kind, run.number, tuple(results), interrupted=True))
 
 
 async def _with_xml(context: Context, found: Iterable[GuestFacts]) -> list[GuestFacts]:
@@ -150,10 +178,14 @@ async def add_guests(
     room = {uri: bytes_free - taken(uri) for uri, bytes_free in free.items()}
     nothing: tuple[Plan, Records] = _plan(run, None, guests, _forecast((), run, room)), {}
 
-    def add(ledger: Ledger) -> tuple[Plan, Records]:
+    def read(ledger: Ledger) -> tuple[Plan, Records]:
         records = ledger.records([guest.id for guest in guests], context.boot)
-        plan = _plan(run, None, guests, _forecast(ledger.saves.all(), run, room))
+        return _plan(run, None, guests, _forecast(ledger.saves.all(), run, room)), records
+
+    def add(ledger: Ledger) -> tuple[Plan, Records] | None:
+        plan, records = read(ledger)
         _record_intents(ledger, run, plan)
         return plan, records
 
-    return await context.ledger(add, nothing)
+    added = await context.ledger(add, None)
+    return added if added is not None else await context.ledger(read, nothing)

@@ -52,7 +52,7 @@ async def preserve(
     Cancelling it ends the run early; the result says so.
     """
     request = opening.Request(context, config, kind, trigger, named, begun, note, up)
-    opened = await opening.open_run(request, inventory.guests)
+    opened = await opening.open_or_abandon(request, inventory.guests)
     if not opened.remembers:
         inventory = knows_nothing(inventory)
     context.tell(RunBegan(opened.plan, trigger, opened.run.number))
@@ -74,6 +74,8 @@ class _Preserve:
         self._plans: dict[GuestId, GuestPlan] = {}
         self._results: dict[GuestId, GuestResult] = {}
         self._attempts: Counter[GuestId] = Counter()
+        #: Who has just started, and is being looked at: what it is told twice is done once.
+        self._adding: set[GuestId] = set()
         self._group: asyncio.TaskGroup | None = None
 
     async def carry_out(self, opened: Opened) -> RunResult:
@@ -137,15 +139,24 @@ class _Preserve:
                 newcomer.close()  # the group is ending: the look after the round will find it
 
     async def _add(self, event: GuestEvent, group: asyncio.TaskGroup) -> None:
+        if event.guest in self._adding or self._dealt_with(event.guest):
+            return
+        self._adding.add(event.guest)
+        try:
+            for plan in await self._plan(await self._up(event)):
+                self._begin(plan, group)
+        finally:
+            self._adding.discard(event.guest)
+
+    async def _up(self, event: GuestEvent) -> list[GuestFacts]:
+        """The guest that has just started, if it is up by now."""
         hypervisor = self._context.hypervisors[event.guest.uri]
         live = LiveGuest(GuestFacts(event.guest, event.name, State.UNKNOWN), hypervisor)
         try:
             facts = await live.observe()
         except HypervisorError:
-            return  # the look at the end of the round will find it
-        for plan in await self._plan([facts] if facts is not None and facts.up else []):
-            if not self._dealt_with(event.guest):
-                self._begin(plan, group)
+            return []  # the look at the end of the round will find it
+        return [facts] if facts is not None and facts.up else []
 
     def _dealt_with(self, guest: GuestId) -> bool:
         if guest in self._live or self._attempts[guest] >= MAX_ATTEMPTS:

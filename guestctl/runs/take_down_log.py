@@ -75,10 +75,11 @@ class TakeDownLog:
 
     async def step_begins(self, step: Step) -> int | None:
         """Before its first call; the row to end it in."""
-        self._asking = step is not Step.SAVE
-        return await self._context.ledger(
+        row = await self._context.ledger(
             lambda ledger: ledger.runs.begin_step(self.run.number, self._guest, step), None
         )
+        self._asking = step is not Step.SAVE
+        return row
 
     async def step_ends(
         self, row: int | None, result: StepResult, stamps: SaveStamps | None = None

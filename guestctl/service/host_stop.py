@@ -81,14 +81,19 @@ async def _begin(context: Context, lock: RunLock, up: Collection[GuestId]) -> Si
     operator_is_at_work = lock.is_held()
     everywhere = frozenset(context.hypervisors)
 
-    def begin(ledger: Ledger) -> Situation:
-        host_goes_down(ledger, context.boot)
+    def look(ledger: Ledger) -> Situation:
         shutdown = RunKind.SHUTDOWN
         doomed = ledger.runs.in_hand(context.boot, shutdown) if operator_is_at_work else ()
         return _situation(ledger, context, frozenset(doomed))
 
+    def begin(ledger: Ledger) -> Situation | None:
+        host_goes_down(ledger, context.boot)
+        return look(ledger)
+
     nothing = Situation(everywhere, 0.0, frozenset())
-    found = await context.ledger(begin, nothing)
+    found = await context.ledger(begin, None)
+    if found is None:  # a ledger on a full disk can still be read
+        found = await context.ledger(look, nothing)
     return found._replace(awaited=found.awaited | {guest.uri for guest in up})
 
 

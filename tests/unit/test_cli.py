@@ -6,10 +6,13 @@ import json
 import os
 import sqlite3
 import subprocess
+from argparse import Namespace
 
 import pytest
 
+from guestctl.cli import units
 from guestctl.cli.arguments import parse
+from guestctl.cli.main import main
 from guestctl.ledger.file import connect, transaction
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, GuestId, State
@@ -312,3 +315,22 @@ def test_the_plan_of_the_next_boot(command: Command) -> None:
     (guest,) = command.json("plan", "--boot")
     assert guest.keys() == {"name", "uuid", "uri", "state", "next_boot", "reason"}
     assert (guest["next_boot"], guest["reason"]) == ("resume", "it is running")
+
+
+# What the units of 0.1 call: systemd may hold one of them still
+
+OLD_UNITS = {
+    "shutdown --preserve --if-host-stops": "unit guard",
+    "start --boot": "unit fallback",
+    "daemon --claim-autostart": "unit autostart",
+}
+
+
+@pytest.mark.parametrize(("old", "new"), OLD_UNITS.items())
+def test_units_of_the_last_version_still_work(
+    monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    done: list[Namespace] = []
+    monkeypatch.setattr(units, "unit_verb", done.append)
+    main(old.split())
+    assert [f"unit {asked.job}" for asked in done] == [new]

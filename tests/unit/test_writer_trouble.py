@@ -220,19 +220,19 @@ from pathlib import Path
 from guestctl.ledger.writer import LedgerWriter
 from guestctl.model.plan import RunKind
 from guestctl.model.result import Trigger
-from tests.ledgers import seen_up, taking_down
+from tests.ledgers import taking_down
 from tests.unit.makers import BOOT, guest
 
 GUESTS = [guest(f"guest {number}", number) for number in range(60)]
 
 def notice(ledger):
     for one in GUESTS:
-        seen_up(ledger, one, BOOT)
+        ledger.note_up(one, BOOT)
 
 def begin(ledger):
     run = ledger.runs.begin(RunKind.PRESERVE, Trigger.HOST_STOP, BOOT)
     for one in GUESTS:
-        seen_up(ledger, one, BOOT)
+        ledger.note_up(one, BOOT)
         taking_down(ledger, one)
         ledger.runs.begin_guest(run, one)
         ledger.trail.add(one.id, "guestctl", "a line")
@@ -247,11 +247,14 @@ writer.close()
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide the folders of others")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can close folders to writing")
 def test_many_that_write_at_a_time_need_no_temporary_file(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        hidden = "".join(f"mount -t tmpfs -o ro none {place}; " for place in ("/tmp", "/var/tmp"))
-        script = f'{hidden} cd /proc && exec {sys.executable} -c "$0" {folder}'
+        closed = "".join(
+            f"mount --bind {place} {place} && mount -o remount,bind,ro {place} && "
+            for place in ("/tmp", "/var/tmp")
+        )
+        script = f'{closed} cd /proc && exec {sys.executable} -c "$0" {folder}'
         environment = {"PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
             ["unshare", "-m", "sh", "-c", script, _IN_A_SANDBOX],
