@@ -26,3 +26,13 @@ class Config:
     boot: Boot = field(default_factory=Boot)
     guests: tuple[GuestOverride, ...] = ()
     user_shutdown: UserShutdown = field(default_factory=UserShutdown)
+
+    @property
+    def sections(self) -> Mapping[str, object]:
+        """The settings by section; "" is what stands outside any."""
+        return {
+            "": self.general,
+            "shutdown": self.shutdown,
+            "boot": self.boot,
+            "user-shutdown": self.user_shutdown,
+        }

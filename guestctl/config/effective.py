@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .config import Config, GuestOverride
+from .config import GuestOverride
 from .problems import Place
 from .reading import GuestOrigin, Reading
 from .settings import GUEST_SETTINGS, SECTIONS, SETTINGS, Setting
@@ -49,18 +49,9 @@ def tables(found: Reading) -> Iterator[Table]:
 
 
 def _entry(found: Reading, row: Setting) -> Entry:
-    values = _by_section(found.config)[row.section]
+    values = found.config.sections[row.section]
     place = found.origins.get((row.section, row.name))
     return Entry(row.key, row.kind.show(getattr(values, row.name)), place)
-
-
-def _by_section(config: Config) -> Mapping[str, object]:
-    return {
-        "": config.general,
-        "shutdown": config.shutdown,
-        "boot": config.boot,
-        "user-shutdown": config.user_shutdown,
-    }
 
 
 def _guest_entries(override: GuestOverride, origin: GuestOrigin) -> Iterator[Entry]:

@@ -7,6 +7,8 @@ import tomllib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from .toml import quoted
+
 #: From the root to a key: names of tables and keys, and places in arrays, from 0.
 KeyPath = tuple[str | int, ...]
 
@@ -24,6 +26,23 @@ def lines_of_keys(text: str) -> dict[KeyPath, int]:
     scanner = _Scanner(text)
     scanner.scan()
     return scanner.lines
+
+
+def shown(path: KeyPath) -> str:
+    """The path as a person writes it: guest[1].match."""
+    steps = (f"[{step + 1}]" if isinstance(step, int) else f".{_written(step)}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def _written(key: str) -> str:
+    """A key as TOML has it: it may hold anything."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else quoted(key)
+
+
+def line_of_error(error: tomllib.TOMLDecodeError) -> int | None:
+    """Where a text stops being TOML, which tomllib says in words alone before Python 3.14."""
+    found = re.search(r"at line (\d+)", str(error))
+    return int(found[1]) if found else None
 
 
 class _Token(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import reprlib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 from ..model.units import BadValue
 from . import files
 from .config import Config, GuestOverride
-from .lines import KeyPath, lines_of_keys
+from .lines import KeyPath, line_of_error, lines_of_keys, shown
 from .names import Names, Vocabulary
 from .problems import ConfigError, Message, Notice, Place, Problem
 from .settings import SECTIONS, SETTINGS, Boot, General, Setting, Shutdown, UserShutdown
@@ -132,7 +131,7 @@ class _Reader:
         except UnicodeDecodeError as error:
             self._unreadable(path, f"is not UTF-8 (byte {error.start})")
         except tomllib.TOMLDecodeError as error:
-            self._unreadable(path, f"is not TOML: {error}", _error_line(error))
+            self._unreadable(path, f"is not TOML: {error}", line_of_error(error))
         except RecursionError:
             self._unreadable(path, "is not TOML: nested too deeply")
         except ValueError as error:  # a number of thousands of digits
@@ -206,7 +205,7 @@ class _File:
         if isinstance(match, str) and match:
             return _Value(match, place)
         message = 'expected a name, a pattern such as "db-*", or a UUID'
-        self.problems.append(Problem(place, _written(own), message))
+        self.problems.append(Problem(place, shown(own), message))
         return None
 
     def _values(
@@ -230,7 +229,7 @@ class _File:
             beside = self._place((*path[:-1], spelling))
             self._problem(path, f'is now called "{name}", but "{spelling}" is set too: {beside}')
         elif key != name:
-            notice = Notice(self._place(path), _written(path), f'is now called "{name}"')
+            notice = Notice(self._place(path), shown(path), f'is now called "{name}"')
             self.notices.append(notice)
         return key == spelling
 
@@ -246,7 +245,7 @@ class _File:
         return Place(self._path, self._lines.get(path))
 
     def _problem(self, path: KeyPath, message: str) -> None:
-        self.problems.append(Problem(self._place(path), _written(path), message))
+        self.problems.append(Problem(self._place(path), shown(path), message))
 
 
 def _by_line(message: Message) -> int:
@@ -255,12 +254,6 @@ def _by_line(message: Message) -> int:
 
 def _plain(values: Mapping[str, _Value]) -> dict[str, Any]:
     return {name: value.value for name, value in values.items()}
-
-
-def _written(path: KeyPath) -> str:
-    """The path as a person writes it: guest[1].match."""
-    steps = (f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in path)
-    return "".join(steps).removeprefix(".")
 
 
 def _unfit(setting: Setting, value: Any, error: BadValue) -> str:
@@ -274,8 +267,3 @@ def _show(value: Any) -> str:
     except ValueError:  # a number of thousands of digits
         return "this"
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _error_line(error: tomllib.TOMLDecodeError) -> int | None:
-    found = re.search(r"at line (\d+)", str(error))
-    return int(found[1]) if found else None
