@@ -29,8 +29,13 @@ def exit_of(failure: Failure | None) -> Exit:
     return Exit[failure.name] if failure else Exit.OK
 
 
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: a guest's name may hold anything."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def complain(message: str) -> None:
     """Say what is wrong on stderr, each line as guestctl's; nothing fails for want of a reader."""
     with contextlib.suppress(OSError, ValueError):
         for line in message.splitlines():
-            print(f"guestctl: {line}", file=sys.stderr)
+            print(f"guestctl: {printable(line)}", file=sys.stderr)

@@ -15,14 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from .exits import OutputLost
+from .exits import printable as printable
 
 #: Wide enough that nothing is cut for a reader that is a program.
 _UNLIMITED = 100_000
-
-
-def printable(text: str) -> str:
-    """The text without what a terminal would obey: a guest's name may hold anything."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def when(nanoseconds: int) -> str:
