@@ -23,7 +23,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
         _check_shutdown(parser, arguments)
     if arguments.verb == "start" and arguments.decision and not arguments.guests:
         parser.error(f"start: --{arguments.decision} needs guests by name")
+    if arguments.verb == "plan" and arguments.facts:
+        _check_facts(parser, arguments)
     return arguments
+
+
+def _check_facts(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if "connect" in arguments or "config" in arguments:
+        parser.error("plan: --facts goes with neither --connect nor --config: both are in the file")
 
 
 def _check_shutdown(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -168,9 +175,7 @@ def _add_marking_verbs(verbs: _Verbs) -> None:
 def _add_reading_verbs(verbs: _Verbs) -> None:
     _json(verbs.add("list", "show every guest, what is wanted of it, and what the next boot does"))
     _json(verbs.add("status", "show the service, its triggers, connections and runs"))
-    plan = verbs.add("plan", "show what `shutdown --preserve` would do now; touches nothing")
-    plan.add_argument("--boot", action="store_true", help="what the next boot would do instead")
-    _json(plan)
+    _add_planning_verbs(verbs)
     why = verbs.add("why", "show a guest's reason trail")
     why.add_argument("guest", metavar="GUEST", help="name or UUID")
     _json(why)
@@ -186,6 +191,24 @@ def _add_reading_verbs(verbs: _Verbs) -> None:
         help="print every value in effect, and the file and line that set it, as TOML",
     )
     _json(check)
+
+
+def _add_planning_verbs(verbs: _Verbs) -> None:
+    plan = verbs.add("plan", "show what `shutdown --preserve` would do now; touches nothing")
+    plan.add_argument("--boot", action="store_true", help="what the next boot would do instead")
+    plan.add_argument(
+        "--facts",
+        metavar="FILE",
+        type=Path,
+        help="from what `guestctl facts` recorded, on whatever host; nothing else is looked at",
+    )
+    _json(plan)
+    facts = verbs.add("facts", "record all that plans go by, as TOML: for reports of bugs")
+    facts.add_argument(
+        "--mask",
+        action="store_true",
+        help="with other names, UUIDs, paths and addresses, for eyes of others",
+    )
 
 
 def _count(text: str) -> int:

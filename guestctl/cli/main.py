@@ -24,6 +24,7 @@ _VERBS = {
     "release": "act",
     "list": "show",
     "plan": "show",
+    "facts": "show",
     "why": "show",
     "history": "show",
     "watch": "watch",

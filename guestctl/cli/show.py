@@ -1,4 +1,4 @@
-"""The verbs that only show: list, plan, why, history."""
+"""The verbs that only show: list, plan, facts, why, history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ..control import queries
+from ..control.facts import HostFacts, gather, load
+from ..control.facts_text import to_text
 from ..control.local import Local
+from ..control.masking import masked
 from ..control.queries import PastRunInFull
 from ..control.requests import Failure, RequestError
 from ..model.overview import Row
@@ -19,7 +22,7 @@ from .text import emit, print_json, print_table, printable, when
 
 def list_verb(arguments: Namespace) -> int:
     """`list`."""
-    rows, status = _rows(arguments)
+    rows, status = _rows(_facts(arguments, forecast=False))
     if arguments.json:
         print_json([_list_json(row) for row in rows])
     else:
@@ -58,20 +61,36 @@ def _list_json(row: Row) -> dict[str, Any]:
     return fields
 
 
-def _rows(arguments: Namespace) -> tuple[list[Row], Exit]:
-    local = local_of(arguments)
-    complain_of_blindness(local)
-    rows, failure = queries.guests(local)
+def _rows(facts: HostFacts) -> tuple[list[Row], Exit]:
+    rows, failure = queries.guests(facts)
     return rows, exit_of(failure)
 
 
-def plan_verb(arguments: Namespace) -> int:
-    """`plan` and `plan --boot`."""
-    if arguments.boot:
-        return _boot_plan(arguments)
+def _facts(arguments: Namespace, *, forecast: bool) -> HostFacts:
+    """Those of this host, now; forecast: with what plans go by."""
     local = local_of(arguments)
     complain_of_blindness(local)
-    plan, failure = queries.plan(local)
+    return gather(local, forecast=forecast)
+
+
+def facts_verb(arguments: Namespace) -> int:
+    """`facts`."""
+    facts = _facts(arguments, forecast=True)
+    emit(to_text(masked(facts) if arguments.mask else facts))
+    return exit_of(queries.incomplete(facts))
+
+
+def plan_verb(arguments: Namespace) -> int:
+    """`plan` and `plan --boot`, of this host or of recorded facts."""
+    if arguments.facts:
+        facts = load(arguments.facts, complain)
+    else:
+        facts = _facts(arguments, forecast=not arguments.boot)
+    return _boot_plan(facts, arguments) if arguments.boot else _plan(facts, arguments)
+
+
+def _plan(facts: HostFacts, arguments: Namespace) -> int:
+    plan, failure = queries.plan(facts)
     if arguments.json:
         print_json([_plan_json(guest) for guest in plan.guests])
     else:
@@ -96,8 +115,8 @@ def _plan_json(plan: GuestPlan) -> dict[str, Any]:
     }
 
 
-def _boot_plan(arguments: Namespace) -> int:
-    rows, status = _rows(arguments)
+def _boot_plan(facts: HostFacts, arguments: Namespace) -> int:
+    rows, status = _rows(facts)
     if arguments.json:
         fields = ("name", "uuid", "uri", "state", "next_boot", "reason")
         print_json([{key: getattr(row, key) for key in fields} for row in rows])

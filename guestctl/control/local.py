@@ -30,7 +30,13 @@ from ..model.ports import ErrorKind, RunLock, Storage
 from ..model.report import Listener
 from ..model.uris import canonical, is_system
 from ..runs.context import Context, Inventory, read_all, with_domain_info
-from .requests import Failure, RequestError, refuse_remote, refuse_unprivileged
+from .requests import (
+    Failure,
+    RequestError,
+    refuse_remote,
+    refuse_unprivileged,
+    unreachable,
+)
 
 LEDGER_NAME = "ledger.db"
 
@@ -209,12 +215,6 @@ def open_local(config: Config, connect: str | None, complain: Callable[[str], No
 def refuse_unreachable(inventory: Inventory, uris: Collection[str]) -> None:
     """RequestError when not one connection could be read."""
     if len(inventory.lost) == len(uris):
-        reasons = "\n".join(inventory.lost_reasons.values())
-        raise RequestError(unreachable(inventory), reasons)
-
-
-def unreachable(inventory: Inventory) -> Failure:
-    """The failure when no connection could be read."""
-    kinds = {error.kind for error in inventory.lost.values()}
-    only_refused = kinds == {ErrorKind.NOT_PERMITTED}
-    return Failure.NOT_PERMITTED if only_refused else Failure.NO_HYPERVISOR
+        kinds = {error.kind for error in inventory.lost.values()}
+        failure = unreachable(refused=kinds == {ErrorKind.NOT_PERMITTED})
+        raise RequestError(failure, "\n".join(inventory.lost_reasons.values()))

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import NamedTuple
 
-from ..decisions import overview
-from ..decisions.forecast import SaveForecast
-from ..decisions.overview import Moment
-from ..decisions.plan import plan_down
-from ..decisions.policy import resolve
+from ..decisions.host_facts import HostFacts, plan_of, rows_of
 from ..ledger.ledger import Ledger
-from ..model.guest import GuestFacts, GuestId
+from ..model.guest import GuestId
 from ..model.history import PastGuest, PastRun, PastStep, TrailEntry
 from ..model.overview import Row
-from ..model.plan import Plan, RunKind
-from ..model.record import GuestRecord
-from ..model.save import SaveRecord
-from ..runs.context import room_for_saves
-from ..runs.save_check import with_image
-from .local import Local, refuse_unreachable, unreachable
-from .requests import Failure
+from ..model.plan import Plan
+from .local import Local
+from .requests import Failure, RequestError, unreachable
 
 Trail = list[tuple[GuestId, TrailEntry]]
 
@@ -35,50 +24,28 @@ class PastRunInFull(NamedTuple):
     steps: list[PastStep]
 
 
-def guests(local: Local) -> tuple[list[Row], Failure | None]:
+def guests(facts: HostFacts) -> tuple[list[Row], Failure | None]:
     """Every guest that is known of; the failure says how incomplete that is."""
-    return asyncio.run(_guests(local))
+    return rows_of(facts), incomplete(facts)
 
 
-async def _guests(local: Local) -> tuple[list[Row], Failure | None]:
-    inventory = await local.read(domain_info=True)
-    nothing: dict[GuestId, GuestRecord] = {}
-    moment = Moment(local.boot, local.now())
-    records = local.ask_ledger(lambda ledger: ledger.guests(moment.boot), nothing)
-    listed = await _with_images_of_held(local, inventory.guests, records)
-    policies, owned = partial(resolve, local.config), local.owns_next_boot
-    rows = overview.rows(listed, records, policies, moment, owned=owned)
-    rows += overview.unreadable(records.values(), inventory.lost, policies, moment)
-    if not inventory.lost:
-        return rows, None
-    none = len(inventory.lost) == len(local.uris)
-    return rows, unreachable(inventory) if none else Failure.NOT_ALL_WELL
+def plan(facts: HostFacts) -> tuple[Plan, Failure | None]:
+    """What a preserve would do.  RequestError when no connection could be read."""
+    if facts.nothing_read:
+        reasons = "\n".join(lost.reason for lost in facts.lost)
+        raise RequestError(_unreachable(facts), reasons)
+    return plan_of(facts), incomplete(facts)
 
 
-async def _with_images_of_held(
-    local: Local, guests: Iterable[GuestFacts], records: Mapping[GuestId, GuestRecord]
-) -> list[GuestFacts]:
-    """As a restore sees them: libvirt can know nothing of an image that was put back."""
-    held = {record.id for record in records.values() if record.held_for_save}
-    storage = local.storage
-    return [await with_image(storage, guest) if guest.id in held else guest for guest in guests]
+def incomplete(facts: HostFacts) -> Failure | None:
+    """How incomplete the facts are, for want of connections."""
+    if facts.nothing_read:
+        return _unreachable(facts)
+    return Failure.NOT_ALL_WELL if facts.lost else None
 
 
-def plan(local: Local) -> tuple[Plan, Failure | None]:
-    """What a preserve would do now.  RequestError when no connection could be read."""
-    return asyncio.run(_plan(local))
-
-
-async def _plan(local: Local) -> tuple[Plan, Failure | None]:
-    inventory = await local.read(domain_info=True)
-    refuse_unreachable(inventory, local.uris)
-    room = await room_for_saves(local.storage, local.uris)
-    nothing: list[SaveRecord] = []
-    saves = local.ask_ledger(lambda ledger: ledger.saves.all(), nothing)
-    forecast = SaveForecast(tuple(saves), room, local.config.shutdown.save_reserve)
-    policies = partial(resolve, local.config)
-    made = plan_down(RunKind.PRESERVE, inventory.guests, policies, forecast=forecast)
-    return made, Failure.NOT_ALL_WELL if inventory.lost else None
+def _unreachable(facts: HostFacts) -> Failure:
+    return unreachable(refused=all(lost.refused for lost in facts.lost))
 
 
 def trail(local: Local, name: str) -> Trail:

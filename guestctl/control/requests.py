@@ -28,6 +28,11 @@ class RequestError(Exception):
         super().__init__(message)
 
 
+def unreachable(*, refused: bool) -> Failure:
+    """The failure when no connection could be read; refused: each for want of permission."""
+    return Failure.NOT_PERMITTED if refused else Failure.NO_HYPERVISOR
+
+
 class Named(NamedTuple):
     """A guest and its name, from libvirt or from the ledger."""
 

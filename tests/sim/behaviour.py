@@ -165,4 +165,6 @@ class GuestSpec(Observed):
             unsavable=self.unsavable or info.unsavable,
             manager=self.manager or info.manager,
             disks=info.disks if self.disks == () else self.disks,
+            digest=self.digest or info.digest,
+            has_agent=self.has_agent or info.has_agent,
         )

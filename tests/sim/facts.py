@@ -1,5 +1,8 @@
 """`facts.toml` of a scenario: guests as observed, and how they behave, to GuestSpecs.
 
+What `guestctl facts` records is one, too: the rest of such a file is passed over, since a story
+begins with an empty ledger and has a configuration of its own.
+
 Keys are the fields of observed.py and behaviour.py with "-" for "_"; durations are written as
 in guestctl's own configuration, as sizes are.  "never" is a time that does not come, "unknown"
 what could not be read.
@@ -29,8 +32,8 @@ class FactsError(ValueError):
 def parse_facts(text: str) -> tuple[list[GuestSpec], dict[str, int]]:
     """The guests, in their order, and the room for saves by URI, from a table named room."""
     tables = tomllib.loads(text)
-    room = {uri: parse_size(size) for uri, size in tables.get("room", {}).items()}
-    return [_guest(table) for table in tables["guest"]], room
+    room = {uri: _value(int, size) for uri, size in tables.get("room", {}).items()}
+    return [_guest(table) for table in tables.get("guest", [])], room
 
 
 def _guest(table: dict[str, Any]) -> GuestSpec:

@@ -20,7 +20,10 @@ from tests.ledgers import taking_down
 from tests.unit.command import LIMIT, TEST, TEST_UUID, Command
 from tests.unit.prepared import ODD_NAME, give, prepare
 
-VERBS = ["list", "plan", "why", "history", "shutdown", "start", "hold", "release", "check"]
+VERBS = [
+    *("list", "plan", "facts", "why", "history", "check"),
+    *("shutdown", "start", "hold", "release"),
+]
 
 
 # Usage

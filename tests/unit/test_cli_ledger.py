@@ -70,7 +70,7 @@ def test_only_the_newest_run_can_be_under_way(command: Command) -> None:
 
 
 def test_looking_touches_nothing(command: Command) -> None:
-    for verb in ("list", "plan", "history"):
+    for verb in ("list", "plan", "facts", "history"):
         command.run(verb, "-c", TEST)
     assert [file.name for file in command.home.rglob("*") if "guestctl" in str(file)] == []
 

@@ -1,0 +1,99 @@
+"""The facts that decisions go by: gathered on this host, or loaded from a file of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from ..decisions.host_facts import HostFacts as HostFacts
+from ..decisions.host_facts import LostConnection
+from ..ledger.ledger import Ledger
+from ..model.guest import GuestFacts, GuestId
+from ..model.ports import ErrorKind, HypervisorError
+from ..model.record import GuestRecord
+from ..model.save import SaveRecord
+from ..runs.context import room_for_saves
+from ..runs.save_check import with_image
+from .facts_text import FactsError, from_text
+from .local import Local
+from .requests import Failure, RequestError
+
+Remembered = tuple[dict[GuestId, GuestRecord], list[SaveRecord]]
+
+
+def gather(local: Local, *, forecast: bool = True) -> HostFacts:
+    """What is seen and known now; forecast: also room and earlier saves, which only plans need.
+
+    Looking for room takes its time where saves go to a network that is gone.
+    """
+    return asyncio.run(_gather(local, forecast))
+
+
+async def _gather(local: Local, forecast: bool) -> HostFacts:
+    inventory = await local.read(domain_info=True)
+    boot, at = local.boot, local.now()
+    records, saves = _remembered(local, boot, forecast)
+    room = await room_for_saves(local.storage, local.uris) if forecast else {}
+    return HostFacts(
+        boot,
+        at,
+        local.uris,
+        local.owns_next_boot,
+        local.sees_all,
+        local.config,
+        tuple(map(_lost, inventory.lost.items())),
+        room,
+        await _with_images_of_held(local, inventory.guests, records),
+        tuple(records.values()),
+        tuple(saves),
+    )
+
+
+def _remembered(local: Local, boot: str, forecast: bool) -> Remembered:
+    nothing: Remembered = ({}, [])
+
+    def read(ledger: Ledger) -> Remembered:
+        return ledger.guests(boot), ledger.saves.all() if forecast else []
+
+    return local.ask_ledger(read, nothing)
+
+
+def _lost(connection: tuple[str, HypervisorError]) -> LostConnection:
+    uri, error = connection
+    return LostConnection(uri, str(error), error.kind is ErrorKind.NOT_PERMITTED)
+
+
+async def _with_images_of_held(
+    local: Local, guests: Iterable[GuestFacts], records: Mapping[GuestId, GuestRecord]
+) -> tuple[GuestFacts, ...]:
+    """As a restore sees them: libvirt can know nothing of an image that was put back."""
+    held = {record.id for record in records.values() if record.held_for_save}
+    storage = local.storage
+    return tuple([await with_image(storage, g) if g.id in held else g for g in guests])
+
+
+def load(file: Path, complain: Callable[[str], None]) -> HostFacts:
+    """The facts of a file; what was missing as they were recorded is told.
+
+    RequestError for a file that is not one of facts.
+    """
+    try:
+        facts = from_text(file.read_bytes().decode())
+    except FactsError as error:
+        place = f"{file}:{error.line}" if error.line else str(file)
+        raise _unusable(f"cannot read facts: {place}: {error}") from error
+    except OSError as error:
+        raise _unusable(f"cannot read facts: {file}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        text = f"cannot read facts: {file}: is not UTF-8 (byte {error.start})"
+        raise _unusable(text) from error
+    for lost in facts.lost:
+        complain(lost.reason)
+    if not facts.sees_all:
+        complain(f"{file} has nothing of what is wanted of the guests: no root recorded it")
+    return facts
+
+
+def _unusable(text: str) -> RequestError:
+    return RequestError(Failure.WRONG_REQUEST, text)

@@ -1,0 +1,72 @@
+"""All that plans go by as one value, seen just now or recorded, and the plans.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from ..config.config import Config
+from ..model.guest import GuestFacts, GuestId
+from ..model.overview import Row
+from ..model.plan import Plan, RunKind
+from ..model.record import GuestRecord
+from ..model.save import SaveRecord
+from . import overview
+from .forecast import SaveForecast
+from .overview import Moment
+from .plan import plan_down
+from .policy import resolve
+
+
+@dataclass(frozen=True)
+class LostConnection:
+    """A connection that could not be read, and why; refused: for want of permission."""
+
+    uri: str
+    reason: str
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What was seen and known of a host's guests at one moment.
+
+    boot: the id of the host's boot.  at: the time, in nanoseconds since the epoch.
+    uris: the connections that were asked.  owns_next_boot: whether guestctl does libvirt's
+    autostart at the next boot.  sees_all: whether the ledger is that of these guests.
+    room: bytes free where saves go, by URI, where that is known.  saves: oldest first.
+    """
+
+    boot: str
+    at: int
+    uris: tuple[str, ...]
+    owns_next_boot: bool
+    sees_all: bool
+    config: Config
+    lost: tuple[LostConnection, ...] = ()
+    room: Mapping[str, int] = field(default_factory=dict)
+    guests: tuple[GuestFacts, ...] = ()
+    records: tuple[GuestRecord, ...] = ()
+    saves: tuple[SaveRecord, ...] = ()
+
+    @property
+    def nothing_read(self) -> bool:
+        """Whether not one connection could be read."""
+        return bool(self.lost) and len(self.lost) >= len(self.uris)
+
+
+def plan_of(facts: HostFacts) -> Plan:
+    """What a preserve would do."""
+    forecast = SaveForecast(facts.saves, facts.room, facts.config.shutdown.save_reserve)
+    policies = partial(resolve, facts.config)
+    return plan_down(RunKind.PRESERVE, facts.guests, policies, forecast=forecast)
+
+
+def rows_of(facts: HostFacts) -> list[Row]:
+    """Every guest that is known of, with what the next boot does."""
+    records: dict[GuestId, GuestRecord] = {record.id: record for record in facts.records}
+    policies, moment = partial(resolve, facts.config), Moment(facts.boot, facts.at)
+    rows = overview.rows(facts.guests, records, policies, moment, owned=facts.owns_next_boot)
+    lost = [connection.uri for connection in facts.lost]
+    return rows + overview.unreadable(facts.records, lost, policies, moment)
