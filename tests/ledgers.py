@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 from guestctl.ledger.ledger import Ledger
 from guestctl.model import record as records
 from guestctl.model.guest import GuestFacts, GuestId
-from guestctl.model.record import Update, Wanted
+from guestctl.model.plan import RunKind, Step
+from guestctl.model.record import GuestRecord, Update, Wanted
+from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from guestctl.model.stop import StoppedBy, Verdict
+from tests.unit.makers import BOOT
+
+DONE = StepResult(Step.SAVE, StepEnd.DONE, 1.0)
+
+
+def clock() -> Callable[[], int]:
+    """A clock that ticks each time it is read."""
+    return itertools.count(1).__next__
+
+
+def record_of(ledger: Ledger, facts: GuestFacts) -> GuestRecord:
+    """What the ledger says of the guest."""
+    return ledger.guests()[facts.id]
+
+
+def a_run(
+    ledger: Ledger, kind: RunKind = RunKind.PRESERVE, trigger: Trigger = Trigger.COMMAND
+) -> int:
+    """A run that was begun."""
+    return ledger.runs.begin(kind, trigger, BOOT)
+
+
+def end(ledger: Ledger, run: int, *guests: GuestResult) -> None:
+    """The run is over."""
+    ledger.runs.end(RunResult(RunKind.PRESERVE, run, guests))
+    ledger.prune()
 
 
 def want(ledger: Ledger, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None = None) -> None:

@@ -14,15 +14,29 @@ import pytest
 from tests.host.cases import (
     CASES,
     FLAGGED,
-    IMAGES,
     LATER,
     PRESS,
-    SOON,
     USER,
-    WINDOW,
     Case,
     make_snapshot,
     virsh,
+)
+from tests.host.cast import (
+    AGAIN,
+    AT_A_TIME,
+    AWAY,
+    BEFORE,
+    CONFIG,
+    DURING,
+    IGNORED,
+    KIOSK,
+    OUTAGE,
+    PULLED,
+    RENAMED,
+    REVERTED,
+    SECOND,
+    SETTLE,
+    UNDEFINED,
 )
 from tests.host.conftest import NewHost
 from tests.host.service import status, wait_watching
@@ -34,57 +48,6 @@ from tests.testbed.triggers import POWEROFF, leave_by
 from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts
-
-SETTLE = 6
-#: Guests that are started at once: some power themselves off a few seconds later.
-AT_A_TIME = 4
-CONFIG = f"""
-[shutdown]
-settle = "{SETTLE}s"
-[user-shutdown]
-request-window = "{WINDOW}s"
-
-[[guest]]
-match = "kiosk*"
-user-shutdown = "restart"
-
-[[guest]]
-match = "as libvirt does*"
-user-shutdown = "ignore"
-
-[[guest]]                    # it goes down by itself while the host waits for it
-match = "during*"
-save = "none"
-shutdown-timeout = "60s"
-"""
-#: Ticks that a boot of the host leaves to guests that power themselves off at the right moment.
-IN_A_MOMENT = 12
-SECOND = 10**9
-
-
-def both(*specs: GuestSpec) -> list[GuestSpec]:
-    """Each without the flag and with it."""
-    return [spec for plain in specs for spec in (plain, flagged(plain))]
-
-
-def flagged(spec: GuestSpec) -> GuestSpec:
-    return GuestSpec(**{**vars(spec), "name": spec.name + FLAGGED})
-
-
-REVERTED = [
-    GuestSpec(name, disk=IMAGES / f"{name.replace(' ', '-')}.qcow2")
-    for name in ("reverted", "reverted" + FLAGGED)
-]
-KIOSK = both(GuestSpec("kiosk", poweroff_after=SOON))
-IGNORED = both(GuestSpec("as libvirt does", poweroff_after=SOON))
-AWAY = both(GuestSpec("off while guestctl is away", poweroff_after=IN_A_MOMENT))
-PULLED = both(GuestSpec("pulled while guestctl is away"))
-OUTAGE = both(GuestSpec("off while libvirtd is away", poweroff_after=IN_A_MOMENT))
-UNDEFINED = both(GuestSpec("undefined", poweroff_after=SOON))
-RENAMED = both(GuestSpec("renamed", poweroff_after=SOON))
-AGAIN = both(GuestSpec("made again", poweroff_after=SOON))
-BEFORE = both(GuestSpec("just before", poweroff_after=2))
-DURING = both(GuestSpec("during", button="ignore", poweroff_after=IN_A_MOMENT))
 
 
 def test_who_stopped_the_guest(new_host: NewHost, suite: str) -> None:

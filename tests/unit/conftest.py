@@ -1,4 +1,4 @@
-"""A folder for property tests, the command line as an unprivileged user, a private bus."""
+"""A folder for property tests, a ledger, the command line as another user, a private bus."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from guestctl.ledger.file import connect
+from guestctl.ledger.ledger import Ledger
+from tests.ledgers import clock
 from tests.unit.command import Command
 from tests.unit.prepared import ODD_NODE
 from tests.unit.private_bus import PrivateBus, private_bus
@@ -24,6 +27,14 @@ PROJECT = Path(__file__).parent.parent.parent
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for property tests, which cannot have one for each example."""
     return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    """A ledger in memory."""
+    db = connect(None)
+    yield Ledger(db, clock())
+    db.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -15,7 +14,6 @@ from guestctl.decisions.plan import plan_restore
 from guestctl.decisions.policy import resolve
 from guestctl.decisions.wanted import desired
 from guestctl.host.storage import HostStorage
-from guestctl.ledger.file import connect
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, State
 from guestctl.model.plan import RunKind
@@ -40,14 +38,6 @@ class DirectLedger:
 
     async def __call__(self, work: Callable[[Ledger], T], default: T) -> T:
         return work(self._ledger)
-
-
-@pytest.fixture
-def ledger() -> Iterator[Ledger]:
-    """A ledger in memory."""
-    db = connect(None)
-    yield Ledger(db, itertools.count(1).__next__)
-    db.close()
 
 
 def context(ledger: Ledger, boot: str, hypervisors: Any = None) -> Context:
