@@ -75,7 +75,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 class _Scanner:
-    """Goes through the tokens of one text, statement by statement."""
+    """Goes through the tokens of one text, statement by statement: a method for each kind."""
 
     def __init__(self, text: str) -> None:
         self.lines: dict[KeyPath, int] = {}

@@ -61,6 +61,8 @@ class Local:
 
     uris: connections to use; those of the configuration, unless one was named.
     complain: told of what goes wrong and ends nothing.
+    Half of the methods are facts of this machine, of a line each: what a client over D-Bus would
+    ask the service for.
     """
 
     config: Config

@@ -87,7 +87,10 @@ class _Signals:
 
 
 class SystemBus:
-    """One connection to the bus; once it is lost it stays lost."""
+    """One connection to the bus; once it is lost it stays lost.
+
+    In one piece: calls, properties and signals share the one connection, and what ends it.
+    """
 
     def __init__(self, library: Library) -> None:
         """Use `connect`."""

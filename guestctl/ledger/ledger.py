@@ -30,7 +30,10 @@ CREATE TABLE guest (
 
 
 class Ledger:
-    """Reads and writes of one open ledger; see GuestRecord and the schemas for the meanings."""
+    """Reads and writes of one open ledger; see GuestRecord and the schemas for the meanings.
+
+    A method is a statement or two; runs, saves and trails have objects of their own.
+    """
 
     def __init__(
         self, db: sqlite3.Connection, clock: Callable[[], int], *, remembers: bool = True

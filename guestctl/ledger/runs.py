@@ -42,7 +42,10 @@ CREATE TABLE run_guest (
 
 
 class Runs:
-    """The tables; every method raises sqlite3.Error."""
+    """The tables; every method raises sqlite3.Error.
+
+    A method is a statement or two: there are as many as there are questions about runs.
+    """
 
     def __init__(self, db: sqlite3.Connection, clock: Callable[[], int], saves: Saves) -> None:
         self._db = db

@@ -28,7 +28,10 @@ _OVER = (SaveState.FAILED, SaveState.DISCARDED, SaveState.RESUMED)
 
 
 class Saves:
-    """The ledger's table of saves; each method raises sqlite3.Error, as Ledger's do."""
+    """The ledger's table of saves; each method raises sqlite3.Error, as Ledger's do.
+
+    A method for each thing that can happen to a save, most of them one statement.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db

@@ -57,7 +57,8 @@ async def within(seconds: float, call: Awaitable[T]) -> T:
 class Hypervisor(Protocol):
     """One libvirt connection.  Every method but `listen` raises HypervisorError.
 
-    None of the calls has a time limit of its own: callers bound them (`within`).
+    None of the calls has a time limit of its own: callers bound them (`within`).  There is a
+    method for each thing that guestctl asks of libvirt, and no other.
     """
 
     @property
@@ -141,6 +142,16 @@ class WallClock(Protocol):
 
     def __call__(self) -> int:
         """Nanoseconds since the epoch."""
+
+
+class Login(Protocol):
+    """What the service needs of logind."""
+
+    async def preparing(self) -> bool | None:
+        """Whether a shutdown is announced; None where that cannot be read."""
+
+    def inhibit(self, wanted: bool) -> None:
+        """Have an inhibitor that delays the host's shutdown held, or let go of."""
 
 
 class LockHeld(Exception):

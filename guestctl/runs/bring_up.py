@@ -44,7 +44,7 @@ class BringUp:
             async with turn:
                 end = await self._why_not_any_more() or await self._start()
         if end.outcome is Outcome.RESUMED and self._clock_is_ours():
-            await self._run_remark(await set_clock(self._live, self._context.clock))
+            await self._set_clock()
         return await self._finish(end)
 
     async def _why_not_any_more(self) -> End | None:
@@ -136,9 +136,9 @@ class BringUp:
     def _clock_is_ours(self) -> bool:
         return self._policy.sync_time and self._live.facts.state is State.RUNNING
 
-    async def _run_remark(self, text: str) -> None:
-        if text:
-            await self._run.remark(self._guest, text)
+    async def _set_clock(self) -> None:
+        if remark := await set_clock(self._live, self._context.clock):
+            await self._run.remark(self._guest, remark)
 
     async def _finish(self, end: End) -> GuestResult:
         seconds = asyncio.get_running_loop().time() - self._begun

@@ -60,6 +60,8 @@ async def preserve(
 
 
 class _Preserve:
+    """One such run.  In one piece: who turns up meanwhile depends on who is at work by then."""
+
     def __init__(self, run: Run, inventory: Inventory, named: frozenset[GuestId] | None) -> None:
         self._run = run
         self._context = run.context

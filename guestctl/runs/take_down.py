@@ -33,7 +33,11 @@ class Slots(NamedTuple):
 
 
 class TakeDown:
-    """Takes one guest down by its plan, whose intent is in the ledger already."""
+    """Takes one guest down by its plan, whose intent is in the ledger already.
+
+    In one piece, and in the order in which it happens: get ready, try step after step, see to
+    the save.
+    """
 
     def __init__(self, log: TakeDownLog, live: LiveGuest, plan: GuestPlan, slots: Slots) -> None:
         self._log = log

@@ -55,6 +55,7 @@ class TakeDownLog:
     """Steps of the run so far, and all that is written of them.
 
     result is there once all is concluded, also where that was cut short.
+    In one piece: what is concluded depends on all the steps before.
     """
 
     def __init__(

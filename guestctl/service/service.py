@@ -11,10 +11,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ..config.config import Config
-from ..model.ports import Hypervisor, RunLock
+from ..model.ports import Hypervisor, Login, RunLock
 from ..runs.context import Context
 from .boot import Restores
 from .connections import Connections
@@ -23,18 +22,11 @@ from .restarts import Restarts
 from .settling import Settling
 from .state import Activity, ServiceState
 from .stop_timeout import StopTimeout
-from .triggers import Announcer, Triggers
+from .triggers import Triggers
 from .waiting import end_all, first, give_way
 from .watch import Told
 
 logger = logging.getLogger(__name__)
-
-
-class Login(Announcer, Protocol):
-    """What the service needs of logind."""
-
-    def inhibit(self, wanted: bool) -> None:
-        """Have an inhibitor that delays the host's shutdown held, or let go of."""
 
 
 @dataclass(frozen=True)

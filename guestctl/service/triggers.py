@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
+from ..model.ports import Login
 from .waiting import first
 
 logger = logging.getLogger(__name__)
@@ -18,22 +18,14 @@ CANCEL_POLL = 1.0
 LOGIND_LIMIT, LOGIND_POLL = 5.0, 0.2
 
 
-class Announcer(Protocol):
-    """What is needed of logind."""
-
-    async def preparing(self) -> bool | None:
-        """Whether a shutdown is announced; None where that cannot be read."""
-
-
 class Triggers:
     """What has triggered the host's end so far.
 
     is_stopping: whether systemd is taking the host down, None when nobody answers.
+    Announced, terminated, cancelled: the methods ask for, or wait for, one of these each.
     """
 
-    def __init__(
-        self, logind: Announcer, is_stopping: Callable[[], Awaitable[bool | None]]
-    ) -> None:
+    def __init__(self, logind: Login, is_stopping: Callable[[], Awaitable[bool | None]]) -> None:
         self._logind = logind
         self._is_stopping = is_stopping
         self._announced = asyncio.Event()

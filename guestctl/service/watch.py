@@ -20,17 +20,15 @@ from ..model.guest import GuestFacts, GuestId
 from ..model.ports import READ_LIMIT, ErrorKind, Hypervisor, HypervisorError, within
 from ..model.record import GuestRecord
 from ..runs.context import LOOK_LIMIT
+from .due import Due
 from .event_history import EventHistory
 from .state import ServiceState
-from .waiting import first
 from .watch_pass import MANY, InHand, Noticed, WatchPass
 
 logger = logging.getLogger(__name__)
 
 #: Between attempts to reach a hypervisor that is not there: at first, and at most.
 PAUSE, MOST_PAUSE = 1.0, 30.0
-#: Without any event all are looked at so often: one that was lost must not be lost for good.
-ANYWAY = 300.0
 #: How often guests that a run has in hand are looked at, until it lets go of them.
 HANDS_OFF = 1.0
 #: Until what could not be written down is looked at again.
@@ -59,6 +57,7 @@ class Watch:
 
     up: guests that would lose their memory with the host, by name.  trouble: why the connection
     cannot be used, empty while it can.
+    Connecting, reading and telling stay together: an outage in any of them begins all anew.
     """
 
     def __init__(
@@ -74,11 +73,8 @@ class Watch:
         #: Whether the last attempt to connect worked, and since when nobody watches.
         self._reached = False
         self._away_since = asyncio.get_running_loop().time() - away
-        self._all = False
         self._untold = False
-        self._later: asyncio.TimerHandle | None = None
-        self._due: dict[GuestId, None] = {}
-        self._wake = asyncio.Event()
+        self._due = Due()
 
     async def follow(self) -> None:
         """Connect, read everything, then whatever there is news of; again when it breaks."""
@@ -101,14 +97,12 @@ class Watch:
 
     def read_all_again(self) -> None:
         """What was noticed may not be in the ledger: everybody is read anew."""
-        self._all = True
-        self._wake.set()
+        self._due.add_all()
 
     def _on_event(self, event: GuestEvent) -> None:
         self._history.add(event)
         if event.kind not in _ASIDE:
-            self._due[event.guest] = None
-            self._wake.set()
+            self._due.add(event.guest)
 
     def _lost(self, why: str, *, disconnected: bool) -> None:
         if not self.trouble or self.trouble == NOT_YET:
@@ -137,8 +131,7 @@ class Watch:
         logger.info(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
         await self._find_agents()
         while not disconnected.is_set():
-            await first(self._wake.wait(), disconnected.wait(), asyncio.sleep(ANYWAY))
-            self._wake.clear()
+            await self._due.wait(disconnected)
             await self._read_due()
         text = f"{self._hypervisor.uri}: the connection broke"
         raise HypervisorError(ErrorKind.UNREACHABLE, text)
@@ -155,17 +148,16 @@ class Watch:
                     self._history.add(GuestEvent(guest, name, EventKind.AGENT, "connected"))
 
     async def _read_due(self) -> None:
-        due, self._due = list(self._due), {}
-        if self._all or not due or len(due) >= MANY:
-            self._all = False
+        due, everybody = self._due.take()
+        if everybody or len(due) >= MANY:
             await self._read_all(live=True, due=due)
         else:
             await self._read_some(due)
 
     async def _read_some(self, guests: Collection[GuestId]) -> None:
         in_hand = await self._in_hand()
-        looks = [self._observe(guest) for guest in guests]
-        found = [look for look in await asyncio.gather(*looks) if look is not None]
+        reads = [self._observe(guest) for guest in guests]
+        found = [read for read in await asyncio.gather(*reads) if read is not None]
         seen = [facts for _, facts in found if facts is not None]
         gone = [guest for guest, facts in found if facts is None]
         await self._take_notice(in_hand, seen, gone, live=True)
@@ -180,7 +172,7 @@ class Watch:
         except HypervisorError as error:
             if error.kind is ErrorKind.UNREACHABLE:
                 raise
-            self._read_later({guest}, WRITE_AGAIN)
+            self._due.add_later({guest}, WRITE_AGAIN)
             return None
 
     async def _read_all(
@@ -216,14 +208,14 @@ class Watch:
         """live: what is seen has happened just now, as events told; first: since the start."""
         self._count(seen, gone)
         watched = {facts.id: self._watched(facts) for facts in seen}
-        look = WatchPass(self._state.boot, seen, gone, watched, in_hand, live, first, self._untold)
+        made = WatchPass(self._state.boot, seen, gone, watched, in_hand, live, first, self._untold)
         noticed = await self._state.context.ledger(
-            lambda ledger: look.write(ledger, self._in_hand_now(ledger)), None
+            lambda ledger: made.write(ledger, self._in_hand_now(ledger)), None
         )
         # It may be written all the same, when the disk answers: nobody is told of it then.
         self._untold = noticed is None
         if noticed is None:
-            self._read_later({*watched, *gone}, WRITE_AGAIN)
+            self._due.add_later({*watched, *gone}, WRITE_AGAIN)
         else:
             self._tell(noticed, watched, gone)
 
@@ -240,7 +232,7 @@ class Watch:
             if stop.heard and guest not in noticed.in_hand:
                 self._history.dealt_with(guest, stop.heard)
         if noticed.in_hand:
-            self._read_later(noticed.in_hand, HANDS_OFF)
+            self._due.add_later(noticed.in_hand, HANDS_OFF)
 
     def _watched(self, facts: GuestFacts) -> Watched:
         policy = resolve(self._state.config, facts).user_shutdown
@@ -250,15 +242,6 @@ class Watch:
             self._history.seen_up(facts.id)
         window, action = policy.request_window, policy.action
         return Watched(heard, None, window, action, was_started)
-
-    def _read_later(self, guests: Iterable[GuestId], later: float) -> None:
-        self._due.update(dict.fromkeys(guests))
-        loop = asyncio.get_running_loop()
-        if self._later and loop.time() < self._later.when() <= loop.time() + later:
-            return  # they are looked at before
-        if self._later:
-            self._later.cancel()
-        self._later = loop.call_later(later, self._wake.set)
 
     def _count(self, seen: Iterable[GuestFacts], gone: Iterable[GuestId]) -> None:
         before = dict(self.up)
