@@ -43,7 +43,7 @@ class BringUp:
         if end is None:
             async with turn:
                 end = await self._why_not_any_more() or await self._start()
-        if end.outcome is Outcome.RESUMED and self._clock_is_ours():
+        if end.outcome is Outcome.RESUMED:
             await self._set_clock()
         return await self._finish(end)
 
@@ -133,10 +133,9 @@ class BringUp:
             return End(Outcome.STARTED, reason)
         return End(Outcome.RESUMED, step.reason)
 
-    def _clock_is_ours(self) -> bool:
-        return self._policy.sync_time and self._live.facts.state is State.RUNNING
-
     async def _set_clock(self) -> None:
+        if not self._policy.sync_time or self._live.facts.state is not State.RUNNING:
+            return
         if remark := await set_clock(self._live, self._context.clock):
             await self._run.remark(self._guest, remark)
 
