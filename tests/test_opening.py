@@ -23,7 +23,8 @@ from guestctl.runs.restore import restore
 from tests.sim import loop as virtual
 from tests.sim.behaviour import Behaviour, GuestSpec, Save, Start
 from tests.sim.events import happen
-from tests.sim.service import Life, ServedHost, tell
+from tests.sim.life import Life
+from tests.sim.service import ServedHost, tell
 from tests.sim.world import InlineLedger, Process, SimHost
 
 T = TypeVar("T")
