@@ -74,9 +74,9 @@ def hand_over(
     result: T | None = None,
     error: BaseException | None = None,
 ) -> None:
-    """Settle a future from another thread, if anybody still waits for it."""
+    """Resolve a future from another thread, if anybody still waits for it."""
 
-    def settle() -> None:
+    def resolve() -> None:
         if future.done():
             return
         if error is not None:
@@ -84,7 +84,7 @@ def hand_over(
         else:
             future.set_result(result)  # type: ignore[arg-type]  # a result, where no error
 
-    call_soon(loop, settle)
+    call_soon(loop, resolve)
 
 
 def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:

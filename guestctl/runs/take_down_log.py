@@ -121,14 +121,14 @@ class TakeDownLog:
         result = self._result(outcome, interruption or reason)
         found, stale = await self._found_save(facts), await self._stale_image(facts)
 
-        def settle(ledger: Ledger) -> None:
+        def record(ledger: Ledger) -> None:
             if stale is not None:
                 ledger.saves.used(self._guest.id, stale)
             if found is not None:
                 ledger.saves.found(self._guest.id, found.image, found.disks)
-            self._settle(ledger, facts, result)
+            self._record_fate(ledger, facts, result)
 
-        await self._end(result, settle)
+        await self._end(result, record)
 
     async def _found_save(self, facts: GuestFacts | None) -> SaveStamps | None:
         """A save that ended in this run without being a step of it: its client had died, or its
@@ -154,7 +154,7 @@ class TakeDownLog:
         if self.run.kind is RunKind.SHUTDOWN and before is not None:
             ledger.change(self._guest.id, lambda record: put_back(record, before))
 
-    def _settle(self, ledger: Ledger, facts: GuestFacts | None, result: GuestResult) -> None:
+    def _record_fate(self, ledger: Ledger, facts: GuestFacts | None, result: GuestResult) -> None:
         guest = self._guest.id
         if facts is None:
             ledger.forget(guest)
@@ -163,11 +163,11 @@ class TakeDownLog:
             ledger.note(facts, lambda it: stopped(it, Wanted.OFF, gone, ledger.now()))
             ledger.apply(Update(guest, verdict=gone))
         elif facts.down:
-            self._settle_down(ledger, result)
+            self._record_down(ledger, result)
         elif self.run.kind is RunKind.PRESERVE and self._stays_up(facts):
             ledger.note_up(facts, self._context.boot)
 
-    def _settle_down(self, ledger: Ledger, result: GuestResult) -> None:
+    def _record_down(self, ledger: Ledger, result: GuestResult) -> None:
         guest = self._guest.id
         if self.run.kind is RunKind.PRESERVE:
             ledger.change(guest, seen_down)
@@ -185,12 +185,12 @@ class TakeDownLog:
         asked = any(step.step is not Step.SAVE and step.end in _TRIED for step in self._steps)
         return facts.up and facts.persistent and not (saving or asked or self._asking)
 
-    async def _end(self, result: GuestResult, settle: Callable[[Ledger], object]) -> None:
+    async def _end(self, result: GuestResult, record: Callable[[Ledger], object]) -> None:
         self.result = result
 
         def write(ledger: Ledger) -> None:
             self.run.record_end(ledger, result)
-            settle(ledger)
+            record(ledger)
 
         await self._context.ledger(write, None)
 

@@ -41,7 +41,7 @@ from .guest import SimGuest
 from .life import Life, noting
 from .world import SimHost
 
-#: How long systemd is asked again while nobody answers (systemd.PATIENCE and its limits).
+#: How long systemd is asked again while nobody answers (the limits of host/systemd.py).
 NO_ANSWER = 12.0
 
 

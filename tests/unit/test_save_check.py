@@ -234,7 +234,7 @@ def test_nothing_else_is_waited_for(
 
 
 @pytest.mark.parametrize("what", ["stamps", "image"])
-def test_files_that_hang_cost_one_look_more_than_patience(what: str) -> None:
+def test_files_that_hang_cost_one_look_more_than_the_wait(what: str) -> None:
     storage = FakeStorage()
     storage.hangs.add(what)
     found, seconds = look(storage, past(), wait=WAIT)
