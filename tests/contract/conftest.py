@@ -18,13 +18,13 @@ from .benches import (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def simulated() -> Bench:
     """The simulation."""
     return SimulatedBench()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def test_driver() -> Iterator[Bench]:
     """libvirt's test driver, in this process."""
     bench = TestDriverBench()
@@ -32,7 +32,7 @@ def test_driver() -> Iterator[Bench]:
     bench.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def qemu(daemon: SessionDaemon) -> Iterator[Bench]:
     """One real guest for all tests: booting is what takes time."""
     yield QemuBench(daemon)
