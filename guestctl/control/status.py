@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -58,10 +58,9 @@ def _recorded(ledger: Ledger) -> _Recorded:
     return ledger.runs.newest(2), _wanted(ledger.guests().values())
 
 
-def _wanted(records: Iterable[GuestRecord]) -> dict[str, int]:
-    known = list(records)
-    count = Counter(str(record.wanted) for record in known if record.wanted is not None)
-    held = sum(record.hold is not None for record in known)
+def _wanted(records: Collection[GuestRecord]) -> dict[str, int]:
+    count = Counter(str(record.wanted) for record in records if record.wanted is not None)
+    held = sum(record.hold is not None for record in records)
     return {"on": count["on"], "off": count["off"], "held": held}
 
 
