@@ -22,7 +22,8 @@ class Triggers:
     """What has triggered the host's end so far.
 
     is_stopping: whether systemd is taking the host down, None when nobody answers.
-    Announced, terminated, cancelled: the methods ask for, or wait for, one of these each.
+    Announced, terminated, cancelled: the methods ask for, or wait for, one of these each, and each
+    waits for more than one.
     """
 
     def __init__(self, logind: Login, is_stopping: Callable[[], Awaitable[bool | None]]) -> None:
