@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from statistics import median
 
 from ..model.guest import GuestFacts, GuestId
@@ -26,21 +27,40 @@ class SaveForecast:
     def estimate(self, guest: GuestFacts) -> float | None:
         """Seconds that a save will take, by the slowest of the guest's last ones, else by the
         host's usual speed; None without any."""
-        timed = [(r, r.seconds) for r in self.records if r.state in _FINISHED and r.seconds]
-        own = [seconds for r, seconds in timed if r.guest == guest.id and r.memory == guest.memory]
+        timed = _timed(self._of.get(guest.id, ()))
+        own = [seconds for record, seconds in timed if record.memory == guest.memory]
         if own:
             return max(own[-OWN_SAVES:])
-        speeds = [r.memory / seconds for r, seconds in timed[-HOST_SAVES:] if r.memory]
-        return guest.memory / median(speeds) if speeds else None
+        return guest.memory / self._usual_speed if self._usual_speed else None
 
     def refusal(self, guest: GuestFacts) -> str:
         """Why libvirt refused the last save of this guest, unless its XML changed since."""
-        own = [r for r in self.records if r.guest == guest.id]
+        own = self._of.get(guest.id, ())
         if not guest.info.digest:
             return ""
         if own and own[-1].refusal and own[-1].digest == guest.info.digest:
             return f"libvirt refused the last one: {own[-1].refusal}"
         return ""
+
+    # Each is asked for every guest, and a host of many guests has many times as many saves.
+
+    @cached_property
+    def _of(self) -> Mapping[GuestId, Sequence[SaveRecord]]:
+        of: dict[GuestId, list[SaveRecord]] = {}
+        for record in self.records:
+            of.setdefault(record.guest, []).append(record)
+        return of
+
+    @cached_property
+    def _usual_speed(self) -> float | None:
+        """Bytes in a second."""
+        newest = _timed(self.records)[-HOST_SAVES:]
+        speeds = [record.memory / seconds for record, seconds in newest if record.memory]
+        return median(speeds) if speeds else None
+
+
+def _timed(records: Iterable[SaveRecord]) -> list[tuple[SaveRecord, float]]:
+    return [(r, r.seconds) for r in records if r.state in _FINISHED and r.seconds]
 
 
 NO_FORECAST = SaveForecast()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -187,3 +189,25 @@ def test_only_the_last_save_counts() -> None:
 
 def test_xml_that_is_not_known_is_never_the_same() -> None:
     assert SaveForecast((refused(""),)).refusal(facts(digest="")) == ""
+
+
+# A host of many guests
+
+
+class Counted(tuple[SaveRecord, ...]):
+    """Records that know how often somebody went over all of them."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[SaveRecord]:
+        self.passes += 1
+        return super().__iter__()
+
+
+def test_all_saves_are_gone_over_twice_however_many_guests_there_are() -> None:
+    guests = [guest(f"g{number}", number, memory=GIB) for number in range(1, 101)]
+    records = Counted(record(10.0, number=number) for number in range(1, 51))
+    forecast = SaveForecast(records)
+    assert [forecast.estimate(one) for one in guests] == [10.0] * 100
+    assert [forecast.refusal(one) for one in guests] == [""] * 100
+    assert records.passes == 2
