@@ -15,7 +15,7 @@ from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import State
 from guestctl.model.options import Scope
 from guestctl.model.plan import Outcome, RunKind
-from guestctl.model.record import Wanted
+from guestctl.model.record import GuestRecord, Wanted, seen_up
 from guestctl.model.result import RunResult, Trigger
 from guestctl.runs.context import Context, read_all
 from guestctl.runs.preserve import preserve
@@ -85,6 +85,52 @@ def test_cancelled_while_its_intents_are_written_a_run_takes_them_back(kind: Run
         assert all(guest.facts.state is State.RUNNING for guest in host.guests())
 
     on_host([GuestSpec("a"), GuestSpec("b")], story)
+
+
+def test_cancelled_while_guests_are_looked_at_a_run_ends_at_once() -> None:
+    """Nothing is written yet: an operator's run is given 20 s to end as the host goes down."""
+
+    async def story(host: SimHost) -> None:
+        process = host.process()
+        (connection,) = process.connections.values()
+
+        async def hang(_: Any) -> Any:
+            await asyncio.sleep(1000)
+
+        connection.domain_info = hang  # type: ignore[method-assign,assignment]  # libvirtd does
+        task = asyncio.create_task(run(process, RunKind.PRESERVE))
+        await asyncio.sleep(5)
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+        assert task.cancelled()
+        assert host.ledger.runs.newest() == []
+
+    on_host([GuestSpec("a")], story)
+
+
+@pytest.mark.parametrize("kind", [RunKind.PRESERVE, RunKind.SHUTDOWN])
+def test_cancelled_while_a_newcomers_intent_is_written_a_run_takes_it_back(kind: RunKind) -> None:
+    specs = [
+        GuestSpec("a", behaviour=SLOW_SAVE),
+        GuestSpec("b", state=State.SHUT_OFF, behaviour=Behaviour(start=Start(0.0))),
+    ]
+
+    async def story(host: SimHost) -> None:
+        process = host.process()
+        (b,) = (guest for guest in host.guests() if guest.name == "b")
+        context = replace(process.context, ledger=SlowToAnswer(process.ledger, 3.0))
+        task = asyncio.create_task(run(process, kind, context=context))
+        await asyncio.sleep(6.5)
+        happen(host, "b is started")
+        await asyncio.sleep(2)
+        task.cancel()
+        result = await task
+        assert host.ledger.guest(b.id) == seen_up(GuestRecord(b.id, "b"), host.boot_id)
+        ended = {guest.name: guest.outcome for guest in host.ledger.runs.guests(result.run or 0)}
+        assert ended["b"] == "skipped"
+        assert b.facts.state is State.RUNNING
+
+    on_host(specs, story)
 
 
 def test_cancelled_before_a_guest_is_asked_its_own_shutdown_is_its_users() -> None:

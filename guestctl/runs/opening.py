@@ -8,9 +8,10 @@ each sync of the ledger costs the guests time that their host may not have.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from ..config.config import Config
 from ..decisions.forecast import SaveForecast
@@ -67,11 +68,16 @@ async def open_run(request: Request, found: Iterable[GuestFacts]) -> Opened:
     """Begin the run with these guests.
 
     Where the ledger cannot be written the run goes on with what can be read of it, or with
-    nothing.
+    nothing.  When cancelled while that is written, it is taken back; before, nothing is.
     """
     context = request.context
     guests = await _with_xml(context, found)
     room = await room_for_saves(context.storage, context.hypervisors)
+    return await _or_taken_back(context, _begin(request, guests, room), _abandon_run)
+
+
+async def _begin(request: Request, guests: list[GuestFacts], room: Mapping[str, int]) -> Opened:
+    context = request.context
     # The deadline is on the loop's clock, which the ledger's thread has not.
     run = request.run(None)
     nothing = Opened(run, _plan(run, request.named, guests, _forecast((), run, room)), {}, False)
@@ -82,31 +88,41 @@ async def open_run(request: Request, found: Iterable[GuestFacts]) -> Opened:
     return opened
 
 
-async def open_or_abandon(request: Request, found: Iterable[GuestFacts]) -> Opened:
-    """The same; when cancelled meanwhile, what was written of intents is taken back.
+async def _or_taken_back(
+    context: Context,
+    writing: Coroutine[Any, Any, Opened],
+    abandon: Callable[[Opened, Ledger], object],
+) -> Opened:
+    """Have intents written; when cancelled meanwhile, they are taken back.
 
-    Nothing was done to any guest yet, and nobody would conclude what became of it.
+    Nothing was done to any of these guests yet, and nobody would conclude what became of them.
     """
-    beginning = asyncio.create_task(open_run(request, found))
+    task = asyncio.create_task(writing)
     try:
-        return await asyncio.shield(beginning)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
-        opened = await beginning
-        await request.context.ledger(partial(_abandon, opened), None)
+        opened = await task
+        await context.ledger(partial(abandon, opened), None)
         raise
 
 
-def _abandon(opened: Opened, ledger: Ledger) -> None:
-    run, results = opened.run, []
+def _abandon_run(opened: Opened, ledger: Ledger) -> None:
+    run, results = opened.run, _abandon(opened, ledger)
+    ledger.runs.end(RunResult(run.kind, run.number, results, interrupted=True))
+
+
+def _abandon(opened: Opened, ledger: Ledger) -> tuple[GuestResult, ...]:
+    results = []
     for plan in opened.plan.guests:
-        guest, before = plan.guest, opened.records.get(plan.guest.id)
-        if plan.outcome is None and before is not None:
+        guest = plan.guest
+        if plan.outcome is None and opened.remembers:
+            before = opened.records.get(guest.id, GuestRecord(guest.id, guest.name))
             ledger.change(guest.id, lambda record, before=before: put_back(record, before))  # type: ignore[misc]  # bound now
         reason = "the run was interrupted before it began"
         results.append(GuestResult(guest.id, guest.name, Outcome.SKIPPED, reason=reason))
     for result in results:
-        run.record_end(ledger, result)
-    ledger.runs.end(RunResult(run.kind, run.number, tuple(results), interrupted=True))
+        opened.run.record_end(ledger, result)
+    return tuple(results)
 
 
 async def _with_xml(context: Context, found: Iterable[GuestFacts]) -> list[GuestFacts]:
@@ -167,25 +183,33 @@ def _record_intents(ledger: Ledger, run: Run, plan: Plan) -> None:
 
 async def add_guests(
     run: Run, found: Collection[GuestFacts], taken: Callable[[str], int]
-) -> tuple[Plan, Records]:
+) -> Opened:
     """Plans for guests that turned up in mid-run, their intents written down; what was known.
 
     taken: the bytes that other guests' saves can still need, by URI.
+    When cancelled while that is written, it is taken back.
     """
     context = run.context
     guests = await with_domain_info(context.hypervisors, found)
     free = await room_for_saves(context.storage, context.hypervisors)
     room = {uri: bytes_free - taken(uri) for uri, bytes_free in free.items()}
-    nothing: tuple[Plan, Records] = _plan(run, None, guests, _forecast((), run, room)), {}
+    return await _or_taken_back(context, _add(run, guests, room), _abandon)
 
-    def read(ledger: Ledger) -> tuple[Plan, Records]:
-        records = ledger.records([guest.id for guest in guests], context.boot)
-        return _plan(run, None, guests, _forecast(ledger.saves.all(), run, room)), records
 
-    def add(ledger: Ledger) -> tuple[Plan, Records] | None:
-        plan, records = read(ledger)
-        _record_intents(ledger, run, plan)
-        return plan, records
+async def _add(run: Run, guests: Collection[GuestFacts], room: Mapping[str, int]) -> Opened:
+    context = run.context
+    nothing = Opened(run, _plan(run, None, guests, _forecast((), run, room)), {}, False)
+
+    def read(ledger: Ledger, records: Records | None = None) -> Opened:
+        if records is None:
+            records = ledger.records([guest.id for guest in guests], context.boot)
+        plan = _plan(run, None, guests, _forecast(ledger.saves.all(), run, room))
+        return Opened(run, plan, records, ledger.remembers)
+
+    def add(ledger: Ledger) -> Opened | None:
+        opened = read(ledger, reconcile_all(ledger, guests, context.boot))
+        _record_intents(ledger, run, opened.plan)
+        return opened
 
     added = await context.ledger(add, None)
     return added if added is not None else await context.ledger(read, nothing)

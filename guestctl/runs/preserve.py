@@ -52,7 +52,7 @@ async def preserve(
     Cancelling it ends the run early; the result says so.
     """
     request = opening.Request(context, config, kind, trigger, named, begun, note, up)
-    opened = await opening.open_or_abandon(request, inventory.guests)
+    opened = await opening.open_run(request, inventory.guests)
     if not opened.remembers:
         inventory = knows_nothing(inventory)
     context.tell(RunBegan(opened.plan, trigger, opened.run.number))
@@ -170,11 +170,11 @@ class _Preserve:
         """Plans for guests that turned up, with the room that others leave them."""
         if not guests:
             return ()
-        plan, records = await opening.add_guests(self._run, guests, self._taken)
-        self._before |= records
-        for guest_plan in plan.guests:
+        added = await opening.add_guests(self._run, guests, self._taken)
+        self._before |= added.records
+        for guest_plan in added.plan.guests:
             self._context.tell(GuestAdded(guest_plan))
-        return plan.guests
+        return added.plan.guests
 
     def _taken(self, uri: str) -> int:
         """Bytes that saves under way, or still to come, can need."""
