@@ -133,6 +133,24 @@ def test_cancelled_while_a_newcomers_intent_is_written_a_run_takes_it_back(kind:
     on_host(specs, story)
 
 
+@pytest.mark.parametrize("column", ["wanted", "stopped_by", "how", "certainty"])
+def test_a_word_that_makes_no_sense_costs_nobody_else_what_is_wanted_of_it(column: str) -> None:
+    """A flipped bit in what is known of a; a run begins with one transaction for all."""
+
+    async def story(host: SimHost) -> None:
+        process = host.process()
+        inventory = await read_all(process.context.hypervisors)
+        await restore(process.context, Config(), Trigger.BOOT, inventory)  # they are known
+        host.ledger.db.execute(f"UPDATE guest SET {column} = 'om' WHERE name = 'a'")
+        named = frozenset(guest.id for guest in inventory.guests if guest.name == "b")
+        kind, trigger = RunKind.SHUTDOWN, Trigger.COMMAND
+        result = await preserve(process.context, Config(), kind, trigger, inventory, named)
+        assert result.ok
+        assert {r.name: r.wanted for r in host.ledger.guests().values()}["b"] is Wanted.OFF
+
+    on_host([GuestSpec("a"), GuestSpec("b")], story)
+
+
 def test_cancelled_before_a_guest_is_asked_its_own_shutdown_is_its_users() -> None:
     async def story(host: SimHost) -> None:
         process = host.process()

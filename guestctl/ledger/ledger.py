@@ -10,7 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from ..model.guest import GuestFacts, GuestId
 from ..model.record import Change, GuestRecord, Update, Wanted, seen_up
@@ -18,6 +19,8 @@ from ..model.stop import Certainty, How, StoppedBy
 from .runs import Runs
 from .saves import Saves
 from .trail import Trail
+
+E = TypeVar("E", bound=StrEnum)
 
 SCHEMA = """
 CREATE TABLE guest (
@@ -162,14 +165,22 @@ def _record(row: tuple[Any, ...]) -> GuestRecord:
     return GuestRecord(
         GuestId(uri, uuid),
         name,
-        Wanted(wanted) if wanted else None,
-        StoppedBy(by) if by else None,
+        Wanted.ON if down else _word(Wanted, wanted),
+        _word(StoppedBy, by),
         at,
-        How(how) if how else None,
-        Certainty(certainty) if certainty else None,
+        _word(How, how),
+        _word(Certainty, certainty),
         up_boot,
         bool(down),
         hold,
         bool(for_save),
         settling,
     )
+
+
+def _word(kind: type[E], text: str | None) -> E | None:
+    """One that a flipped bit has made mean nothing is none: the other guests are not to miss it."""
+    try:
+        return None if text is None else kind(text)
+    except ValueError:
+        return None
