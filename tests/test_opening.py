@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -198,6 +199,43 @@ def test_a_guest_that_starts_twice_in_mid_run_is_taken_down_once(late: float) ->
         assert {g.name: g.outcome for g in result.guests} == dict.fromkeys("ab", Outcome.RESUMED)
 
     on_host(specs, story)
+
+
+def test_cancelled_before_its_task_has_begun_a_newcomer_is_concluded() -> None:
+    """asyncio never runs a task that is cancelled at once; its guest's intent is written."""
+    specs = [
+        GuestSpec("a", behaviour=SLOW_SAVE),
+        GuestSpec("b", state=State.SHUT_OFF, behaviour=Behaviour(start=Start(0.0))),
+    ]
+
+    async def story(host: SimHost, turns: int) -> None:
+        process = host.process()
+        loop, b = asyncio.get_running_loop(), next(g for g in host.guests() if g.name == "b")
+
+        def cancel_after(turns: int) -> None:
+            if turns:
+                loop.call_soon(cancel_after, turns - 1)
+            else:
+                task.cancel()
+
+        async def cancelled(work: Callable[[Ledger], T], default: T) -> T:
+            answer = process.ledger._carry_out(work)
+            if b.id in host.ledger.runs.in_hand(host.boot_id):
+                loop.call_soon(cancel_after, turns)
+            return answer
+
+        task = asyncio.create_task(
+            run(process, RunKind.PRESERVE, context=replace(process.context, ledger=cancelled))
+        )
+        await asyncio.sleep(5)
+        happen(host, "b is started")
+        result = await task
+        assert result.interrupted
+        assert host.ledger.guest(b.id) == seen_up(GuestRecord(b.id, "b"), host.boot_id)
+        assert "cut off" not in {g.outcome for g in host.ledger.runs.guests(result.run or 0)}
+
+    for turns in range(5):
+        on_host(specs, partial(story, turns=turns))
 
 
 def test_a_guest_started_once_too_often_is_not_in_hand() -> None:

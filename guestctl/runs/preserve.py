@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from functools import partial
 
 from ..config.config import Config
 from ..model.event import EventKind, GuestEvent
@@ -73,6 +74,8 @@ class _Preserve:
         #: What was known of guests before the run's intents were written down.
         self._before: dict[GuestId, GuestRecord] = {}
         self._live: dict[GuestId, LiveGuest] = {}
+        #: Whose task is there, and has not begun.
+        self._unbegun: dict[GuestId, TakeDownLog] = {}
         self._plans: dict[GuestId, GuestPlan] = {}
         self._results: dict[GuestId, GuestResult] = {}
         self._attempts: Counter[GuestId] = Counter()
@@ -85,6 +88,7 @@ class _Preserve:
         unsubscribe = [h.listen(self._on_event) for h in self._context.hypervisors.values()]
         try:
             interrupted = await interruptible(self._rounds(opened.plan.guests))
+            await self._conclude_unbegun()
         finally:
             for stop_listening in unsubscribe:
                 stop_listening()
@@ -112,12 +116,21 @@ class _Preserve:
         self._plans[guest.id] = plan
         self._attempts[guest.id] += 1
         log = TakeDownLog(self._run, live, plan, self._before.get(guest.id))
-        take_down = TakeDown(log, live, plan, self._slots)
-        group.create_task(self._take_down(take_down, log, guest.id), name=f"guest {guest.name}")
+        self._unbegun[guest.id] = log
+        work = TakeDown(log, live, plan, self._slots).carry_out
+        group.create_task(self._take_down(work, log, guest.id), name=f"guest {guest.name}")
 
-    async def _take_down(self, take_down: TakeDown, log: TakeDownLog, guest: GuestId) -> None:
+    async def _conclude_unbegun(self) -> None:
+        """A task that is cancelled before it has begun never does; intents are written by then."""
+        for guest, log in list(self._unbegun.items()):
+            await self._take_down(partial(log.conclude, "the run was interrupted"), log, guest)
+
+    async def _take_down(
+        self, work: Callable[[], Awaitable[None]], log: TakeDownLog, guest: GuestId
+    ) -> None:
+        del self._unbegun[guest]
         try:
-            await take_down.carry_out()
+            await work()
         except Exception as error:  # noqa: BLE001 - a fault with one guest must not end the others
             self._context.tell(Trouble(f"internal error: {error!r}"))
             log.internal_error(error)
