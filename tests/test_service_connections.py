@@ -141,3 +141,19 @@ def test_a_reload_in_mid_run() -> None:
         assert host.up == ""
 
     tell(story, AB)
+
+
+def test_a_reload_while_a_restore_waits_for_another_run() -> None:
+    """A connection that is not configured any more keeps nobody else's guests down."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        with host.operator():
+            await host.boot(100)
+            host.reload(Config())
+            await asyncio.sleep(5)
+        await asyncio.sleep(60)
+        assert host.up == "a"
+
+    tell(story, [guest("a"), replace(guest("c"), uri=OTHER)], TWO_URIS)

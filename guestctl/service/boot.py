@@ -106,7 +106,9 @@ class Restores:
     async def _restore(self, trigger: Trigger, uris: set[str]) -> set[str]:
         """Connections that were lost.  A cancelled restore returns, with a result to tell."""
         state = self._state
-        hypervisors = {uri: state.context.hypervisors[uri] for uri in uris}
+        # Another configuration may have come while the run lock was waited for.
+        configured = state.context.hypervisors
+        hypervisors = {uri: configured[uri] for uri in uris & configured.keys()}
         context = replace(state.context, hypervisors=hypervisors)
         inventory = await read_all(hypervisors)
         # Flags are for boots: after a shutdown that was cancelled, those come back who ran.
