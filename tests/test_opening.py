@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from guestctl.model.options import Scope
 from guestctl.model.plan import Outcome, RunKind
 from guestctl.model.record import GuestRecord, Wanted, seen_up
 from guestctl.model.result import RunResult, Trigger
+from guestctl.model.stop import StoppedBy
 from guestctl.runs.context import Context, read_all
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
@@ -150,6 +152,32 @@ def test_a_word_that_makes_no_sense_costs_nobody_else_what_is_wanted_of_it(colum
         assert {r.name: r.wanted for r in host.ledger.guests().values()}["b"] is Wanted.OFF
 
     on_host([GuestSpec("a"), GuestSpec("b")], story)
+
+
+def test_who_is_shut_down_stays_off_though_the_runs_beginning_could_not_be_written() -> None:
+    """Another process had the ledger locked for too long, and then no more."""
+
+    async def story(host: SimHost) -> None:
+        process = host.process()
+        inventory = await read_all(process.context.hypervisors)
+        await restore(process.context, Config(), Trigger.BOOT, inventory)  # they are known
+        faults = iter([sqlite3.OperationalError("database is locked")])
+
+        def fault() -> None:
+            for error in faults:
+                raise error
+
+        process.ledger.fault = fault
+        result = await run(process, RunKind.SHUTDOWN)
+        assert result.run is None
+        (record,) = host.ledger.guests().values()
+        assert (record.wanted, record.stopped_by) == (Wanted.OFF, StoppedBy.OPERATOR)
+        host.reboot()
+        after = host.process()
+        inventory = await read_all(after.context.hypervisors)
+        assert (await restore(after.context, Config(), Trigger.BOOT, inventory)).guests == ()
+
+    on_host([GuestSpec("a")], story)
 
 
 def test_cancelled_before_a_guest_is_asked_its_own_shutdown_is_its_users() -> None:

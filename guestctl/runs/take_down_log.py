@@ -171,6 +171,8 @@ class TakeDownLog:
         guest = self._guest.id
         if self.run.kind is RunKind.PRESERVE:
             ledger.change(guest, seen_down)
+        elif self.run.number is None and self._guest.persistent:
+            want_off(ledger, self._guest)  # its beginning could not be recorded, nor intents
         if self._guest.persistent:
             found = verdict_of_run(self.run.kind, result)
             ledger.change(guest, lambda record: went_down(record, found))
