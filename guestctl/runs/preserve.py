@@ -160,6 +160,8 @@ class _Preserve:
         try:
             for plan in await self._plan(await self._up(event)):
                 self._begin(plan, group)
+        except Exception as error:  # noqa: BLE001 - it must not end the others
+            self._context.tell(Trouble(f"internal error: {error!r}"))
         finally:
             self._adding.discard(event.guest)
 

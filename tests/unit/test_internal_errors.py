@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from guestctl.config.config import Config
@@ -14,7 +17,8 @@ from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
 from guestctl.runs.saved_guest import End, SavedGuest
 from guestctl.runs.take_down import TakeDown
-from tests.sim.behaviour import GuestSpec
+from tests.sim.behaviour import Behaviour, GuestSpec, Save
+from tests.sim.events import happen
 from tests.sim.loop import run
 from tests.sim.world import SimHost
 
@@ -76,5 +80,37 @@ def test_the_others_are_brought_back() -> None:
             named = frozenset(guest.id for guest in inventory.guests)
             result = await restore(process.context, Config(), Trigger.COMMAND, inventory, named)
             _check(result, Outcome.STARTED)
+
+    run(main())
+
+
+def test_a_fault_with_a_guest_that_turns_up_does_not_end_the_others() -> None:
+    """It is found once more by the look after them."""
+
+    async def main() -> None:
+        slow = Behaviour(save=Save(60.0))
+        specs = [GuestSpec("a", behaviour=slow), GuestSpec("b", state=State.SHUT_OFF)]
+        with SimHost(specs) as host:
+            process = host.process()
+            (connection,) = process.connections.values()
+            real, errors = connection.domain_info, iter([None, RuntimeError("a bug")])
+
+            async def domain_info(uuids: Any) -> Any:
+                if error := next(errors, None):
+                    raise error
+                return await real(uuids)
+
+            connection.domain_info = domain_info  # type: ignore[method-assign]
+            inventory = await read_all(process.context.hypervisors)
+            kind, trigger = RunKind.PRESERVE, Trigger.COMMAND
+            task = asyncio.create_task(
+                preserve(process.context, Config(), kind, trigger, inventory)
+            )
+            await asyncio.sleep(10)
+            happen(host, "b is started")
+            result = await task
+            assert _outcomes(result) == {"a": Outcome.SAVED, "b": Outcome.SAVED}
+            ((_, trouble),) = process.report.troubles
+            assert "a bug" in trouble
 
     run(main())
