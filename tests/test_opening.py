@@ -19,7 +19,6 @@ from guestctl.model.options import Scope
 from guestctl.model.plan import Outcome, RunKind
 from guestctl.model.record import GuestRecord, Wanted, seen_up
 from guestctl.model.result import RunResult, Trigger
-from guestctl.model.stop import StoppedBy
 from guestctl.runs.context import Context, read_all
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
@@ -154,30 +153,44 @@ def test_a_word_that_makes_no_sense_costs_nobody_else_what_is_wanted_of_it(colum
     on_host([GuestSpec("a"), GuestSpec("b")], story)
 
 
-def test_who_is_shut_down_stays_off_though_the_runs_beginning_could_not_be_written() -> None:
-    """Another process had the ledger locked for too long, and then no more."""
+@pytest.mark.parametrize("kind", [RunKind.PRESERVE, RunKind.SHUTDOWN])
+@pytest.mark.parametrize("fails", range(1, 5))
+def test_what_is_wanted_is_written_with_the_end_where_the_intent_could_not_be(
+    kind: RunKind, fails: int
+) -> None:
+    """Another process has the ledger locked for too long, and then no more."""
+    specs = [
+        GuestSpec("a", behaviour=SLOW_SAVE),
+        GuestSpec("b", state=State.SHUT_OFF, behaviour=Behaviour(start=Start(0.0))),
+    ]
 
     async def story(host: SimHost) -> None:
         process = host.process()
-        inventory = await read_all(process.context.hypervisors)
-        await restore(process.context, Config(), Trigger.BOOT, inventory)  # they are known
-        faults = iter([sqlite3.OperationalError("database is locked")])
+        works = iter(range(1, 100))
 
         def fault() -> None:
-            for error in faults:
-                raise error
+            if next(works) == fails:
+                raise sqlite3.OperationalError("database is locked")
 
         process.ledger.fault = fault
-        result = await run(process, RunKind.SHUTDOWN)
-        assert result.run is None
-        (record,) = host.ledger.guests().values()
-        assert (record.wanted, record.stopped_by) == (Wanted.OFF, StoppedBy.OPERATOR)
+        task = asyncio.create_task(run(process, kind))
+        await asyncio.sleep(1)
+        happen(host, "b is started")
+        await task
+        wanted = Wanted.ON if kind is RunKind.PRESERVE else Wanted.OFF
+        assert {r.name: r.wanted for r in host.ledger.guests().values()} == {
+            "a": wanted,
+            "b": wanted,
+        }
         host.reboot()
         after = host.process()
         inventory = await read_all(after.context.hypervisors)
-        assert (await restore(after.context, Config(), Trigger.BOOT, inventory)).guests == ()
+        result = await restore(after.context, Config(), Trigger.BOOT, inventory)
+        back = {guest.name: guest.outcome for guest in result.guests}
+        comes_back = dict.fromkeys("ab", Outcome.RESUMED)
+        assert back == (comes_back if kind is RunKind.PRESERVE else {})
 
-    on_host([GuestSpec("a")], story)
+    on_host(specs, story)
 
 
 def test_cancelled_before_a_guest_is_asked_its_own_shutdown_is_its_users() -> None:

@@ -55,13 +55,14 @@ class Opened:
     """A run that has begun.
 
     records: what was known of guests before its intents were written.  remembers: whether there
-    is a ledger that knows anything.
+    is a ledger that knows anything.  written: whether the intents are in it.
     """
 
     run: Run
     plan: Plan
     records: Mapping[GuestId, GuestRecord]
     remembers: bool
+    written: bool = False
 
 
 async def open_run(request: Request, found: Iterable[GuestFacts]) -> Opened:
@@ -142,7 +143,7 @@ def _open(
     run = replace(run, number=number)
     record_note(ledger, request.note, plan)
     _record_intents(ledger, run, plan)
-    return Opened(run, plan, records, ledger.remembers)
+    return Opened(run, plan, records, ledger.remembers, written=True)
 
 
 def _open_unwritten(
@@ -209,7 +210,7 @@ async def _add(run: Run, guests: Collection[GuestFacts], room: Mapping[str, int]
     def add(ledger: Ledger) -> Opened | None:
         opened = read(ledger, reconcile_all(ledger, guests, context.boot))
         _record_intents(ledger, run, opened.plan)
-        return opened
+        return replace(opened, written=True)
 
     added = await context.ledger(add, None)
     return added if added is not None else await context.ledger(read, nothing)

@@ -73,6 +73,8 @@ class _Preserve:
         )
         #: What was known of guests before the run's intents were written down.
         self._before: dict[GuestId, GuestRecord] = {}
+        #: Whose intents could not be.
+        self._unwritten: set[GuestId] = set()
         self._live: dict[GuestId, LiveGuest] = {}
         #: Whose task is there, and has not begun.
         self._unbegun: dict[GuestId, TakeDownLog] = {}
@@ -84,7 +86,7 @@ class _Preserve:
         self._group: asyncio.TaskGroup | None = None
 
     async def carry_out(self, opened: Opened) -> RunResult:
-        self._before = dict(opened.records)
+        self._take_in(opened)
         unsubscribe = [h.listen(self._on_event) for h in self._context.hypervisors.values()]
         try:
             interrupted = await interruptible(self._rounds(opened.plan.guests))
@@ -93,6 +95,11 @@ class _Preserve:
             for stop_listening in unsubscribe:
                 stop_listening()
         return await self._run.end(self._results.values(), self._lost, interrupted=interrupted)
+
+    def _take_in(self, opened: Opened) -> None:
+        self._before |= opened.records
+        guests = {plan.guest.id for plan in opened.plan.guests}
+        self._unwritten = self._unwritten - guests if opened.written else self._unwritten | guests
 
     async def _rounds(self, plans: tuple[GuestPlan, ...]) -> None:
         """Take guests down until none is left that can be."""
@@ -115,7 +122,8 @@ class _Preserve:
         self._live[guest.id] = live
         self._plans[guest.id] = plan
         self._attempts[guest.id] += 1
-        log = TakeDownLog(self._run, live, plan, self._before.get(guest.id))
+        intended = guest.id not in self._unwritten
+        log = TakeDownLog(self._run, live, plan, self._before.get(guest.id), intended=intended)
         self._unbegun[guest.id] = log
         work = TakeDown(log, live, plan, self._slots).carry_out
         group.create_task(self._take_down(work, log, guest.id), name=f"guest {guest.name}")
@@ -186,7 +194,7 @@ class _Preserve:
         if not guests:
             return ()
         added = await opening.add_guests(self._run, guests, self._taken)
-        self._before |= added.records
+        self._take_in(added)
         for guest_plan in added.plan.guests:
             self._context.tell(GuestAdded(guest_plan))
         return added.plan.guests

@@ -38,12 +38,18 @@ _TRIED = (StepEnd.FAILED, StepEnd.TIMED_OUT)
 def record_intent(run: Run, ledger: Ledger, plan: GuestPlan) -> None:
     """What must be known of the guest before the first call that changes it."""
     guest = plan.guest
+    want(run, ledger, guest)
+    if run.kind is RunKind.PRESERVE and guest.persistent:
+        ledger.saves.resumed(guest.id)
+    run.record_plan(ledger, plan)
+
+
+def want(run: Run, ledger: Ledger, guest: GuestFacts) -> None:
+    """What is wanted of a guest that the run takes down."""
     if run.kind is RunKind.SHUTDOWN:
         want_off(ledger, guest)
     elif guest.persistent:
         ledger.note(guest, lambda it: taking_down(seen_up(it, run.context.boot), ledger.now()))
-        ledger.saves.resumed(guest.id)
-    run.record_plan(ledger, plan)
 
 
 def want_off(ledger: Ledger, guest: GuestFacts) -> None:
@@ -59,15 +65,25 @@ class TakeDownLog:
     """
 
     def __init__(
-        self, run: Run, live: LiveGuest, plan: GuestPlan, before: GuestRecord | None
+        self,
+        run: Run,
+        live: LiveGuest,
+        plan: GuestPlan,
+        before: GuestRecord | None,
+        *,
+        intended: bool,
     ) -> None:
-        """before: what was known of the guest before the run's intent was recorded."""
+        """before: what was known of the guest before the run's intent was recorded.
+
+        intended: whether that was recorded.
+        """
         self.result: GuestResult | None = None
         self.run = run
         self._context = run.context
         self._live = live
         self._guest = plan.guest
         self._before = before
+        self._intended = intended
         self._steps: list[StepResult] = []
         self._stamped = False
         #: A request to go down is under way, or was cut off.
@@ -169,10 +185,10 @@ class TakeDownLog:
 
     def _record_down(self, ledger: Ledger, result: GuestResult) -> None:
         guest = self._guest.id
+        if not self._intended and self._guest.persistent:
+            want(self.run, ledger, self._guest)
         if self.run.kind is RunKind.PRESERVE:
             ledger.change(guest, seen_down)
-        elif self.run.number is None and self._guest.persistent:
-            want_off(ledger, self._guest)  # its beginning could not be recorded, nor intents
         if self._guest.persistent:
             found = verdict_of_run(self.run.kind, result)
             ledger.change(guest, lambda record: went_down(record, found))
