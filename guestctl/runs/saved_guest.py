@@ -55,7 +55,9 @@ class SavedGuest:
             return await self._discard() if self._guest.saved else None
         if not self._guest.saved and (end := await self._look_for()):
             return end
-        if self._guest.saved and decision is None:
+        if self._guest.saved and decision is SaveDecision.RESUME_ANYWAY:
+            await self._run.remark(self._guest, "its save is resumed unexamined, as was asked for")
+        elif self._guest.saved:
             return await self._examine()
         return None
 
