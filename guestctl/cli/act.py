@@ -53,8 +53,9 @@ def take_signals() -> None:
 
 def hold_verb(arguments: Namespace) -> int:
     """`hold GUEST…`."""
-    reason: str = arguments.reason or "held by the operator"
-    for guest in actions.hold(local_of(arguments), arguments.guests, reason):
+    local = local_of(arguments)
+    reason: str = arguments.reason or actions.HELD
+    for guest in actions.hold(local, arguments.guests, note_of(arguments, local)):
         emit(f"{printable(guest.name)}: held: {printable(reason)}\n")
     return Exit.OK
 

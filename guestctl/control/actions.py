@@ -25,6 +25,8 @@ from .requests import Failure, Named, RequestError, find
 
 #: Whoever looks whether there is a run has the lock for a moment.
 A_GLANCE = 1.0
+#: The reason of a hold for which nobody gave one, and what its trail says of every hold.
+HELD = "held by the operator"
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,15 @@ async def _begun(
 Marked = list[GuestFacts]
 
 
-def hold(local: Local, names: Sequence[str], reason: str) -> Marked:
+def hold(local: Local, names: Sequence[str], note: Note | None) -> Marked:
     """Never have guests started by guestctl until they are released."""
+    reason = note.text if note else HELD
 
     def mark(ledger: Ledger, guest: GuestFacts) -> None:
         ledger.note(guest, lambda record: held(record, reason))
-        ledger.trail.add(guest.id, "guestctl:hold", reason)
+        if note:
+            ledger.trail.add(guest.id, *note)
+        ledger.trail.add(guest.id, "guestctl:hold", HELD)
 
     return _mark(local, names, mark)
 
