@@ -16,7 +16,7 @@ from ..control.requests import Failure, RequestError
 from ..model.overview import Row
 from ..model.plan import GuestPlan, describe
 from .exits import Exit, complain, exit_of
-from .options import complain_of_blindness, local_of
+from .options import complain_of_blindness, connect, local_of
 from .text import emit, print_json, print_table, printable, when
 
 
@@ -129,7 +129,7 @@ def _boot_plan(facts: HostFacts, arguments: Namespace) -> int:
 def why_verb(arguments: Namespace) -> int:
     """`why GUEST`."""
     local = local_of(arguments)
-    entries = queries.trail(local, arguments.guest)
+    entries = queries.trail(local, arguments.guest, local.uris if connect(arguments) else None)
     if not entries:
         text = f'cannot say why: nothing is recorded of "{arguments.guest}"'
         raise RequestError(Failure.WRONG_REQUEST, text + _whose(local))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from ..decisions.host_facts import HostFacts, plan_of, rows_of
@@ -48,12 +49,16 @@ def _unreachable(facts: HostFacts) -> Failure:
     return unreachable(refused=all(lost.refused for lost in facts.lost))
 
 
-def trail(local: Local, name: str) -> Trail:
-    """What is recorded of guests of this name or UUID, oldest first."""
+def trail(local: Local, name: str, uris: Collection[str] | None) -> Trail:
+    """What is recorded of guests of this name or UUID, oldest first.
+
+    uris: of guests on these connections alone.
+    """
     nothing: Trail = []
 
     def read(ledger: Ledger) -> Trail:
-        named = ledger.known_as(name)
+        known = ledger.known_as(name)
+        named = [guest for guest in known if uris is None or guest.uri in uris]
         entries = [(guest, entry) for guest in named for entry in ledger.trail.of(guest)]
         return sorted(entries, key=lambda pair: pair[1].at)
 

@@ -146,6 +146,12 @@ def test_nothing_recorded_is_nothing_to_say(command: Command) -> None:
     assert 'nothing is recorded of "test"' in result.stderr
 
 
+def test_the_trail_of_a_guest_on_one_connection(command: Command, node: str) -> None:
+    command.run("hold", "-c", TEST, "test")
+    assert command.run("why", "-c", TEST, "test").stdout == command.run("why", "test").stdout
+    command.run("why", "-c", node, "test", status=2)
+
+
 @pytest.mark.parametrize("verb", ["hold", "start"])
 def test_names_with_a_leading_dash_come_after_two_dashes(
     command: Command, node: str, verb: str
@@ -289,6 +295,10 @@ def test_a_held_guest_is_preserved_and_stays_held_until_it_is_released(command: 
     assert command.json("shutdown", "--preserve")["guests"][0]["outcome"] == "saved"
     (row,) = command.json("list")
     assert (row["held"], row["next_boot"]) == ("its disk\x1b[2J changed", "held")
+    words, hold = command.json("why", "test")[:2]
+    assert words[0].startswith("operator:")
+    assert words[1] == "its disk\x1b[2J changed"
+    assert hold[0] == "guestctl:hold"
     command.run("release", "-c", TEST, "--reason", "it was the cable", "test")
     assert command.json("list")[0]["held"] is None
     words, release = command.json("why", "test")[-2:]
