@@ -141,9 +141,9 @@ def seen_down(record: GuestRecord) -> GuestRecord:
     return replace(record, up_boot=None)
 
 
-def went_down(record: GuestRecord, verdict: Verdict) -> GuestRecord:
-    """In which way a run took it down, as that has seen itself."""
-    return replace(record, how=verdict.how, certainty=verdict.certainty)
+def went_down(record: GuestRecord, verdict: Verdict, now: int) -> GuestRecord:
+    """In which way a run took it down, as that has seen itself, and when."""
+    return replace(record, stopped_at=now, how=verdict.how, certainty=verdict.certainty)
 
 
 def operators_word(record: GuestRecord) -> GuestRecord:

@@ -191,7 +191,7 @@ class TakeDownLog:
             ledger.change(guest, seen_down)
         if self._guest.persistent:
             found = verdict_of_run(self.run.kind, result)
-            ledger.change(guest, lambda record: went_down(record, found))
+            ledger.change(guest, lambda record: went_down(record, found, ledger.now()))
             ledger.trail.add_verdict(guest, self.run.source, found)
 
     def _stays_up(self, facts: GuestFacts) -> bool:

@@ -42,7 +42,7 @@ CHANGES: dict[str, Change] = {
     "crashed": lambda it: records.stopped(it, Wanted.ON, verdict(StoppedBy.CRASH), NOW),
     "taking down": lambda it: records.taking_down(it, NOW),
     "seen down": records.seen_down,
-    "went down": lambda it: records.went_down(it, verdict(StoppedBy.HOST)),
+    "went down": lambda it: records.went_down(it, verdict(StoppedBy.HOST), NOW),
     "operator's word": records.operators_word,
     "begins to settle": lambda it: records.begins_to_settle(it, BOOT),
     "settled": records.settled,
@@ -155,3 +155,9 @@ def test_what_is_put_back_is_what_was_known_before_but_for_holds() -> None:
     before = after(["seen up"])
     now = after(["turned off", "held"], before)
     assert records.put_back(now, before) == replace(before, hold="disk")
+
+
+def test_a_guest_went_down_when_it_did_and_not_when_its_run_began() -> None:
+    begun = records.taking_down(after(["seen up"]), NOW)
+    down = records.went_down(begun, verdict(StoppedBy.HOST), NOW + 500)
+    assert (down.stopped_by, down.stopped_at) == (StoppedBy.HOST, NOW + 500)
