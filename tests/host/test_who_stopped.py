@@ -153,6 +153,8 @@ def restart_and_ignore(host: Host) -> None:
     for spec in IGNORED:
         assert_row(host, spec.name, "user", "shut down", "observed")
     for spec in KIOSK:
+        # It powers itself off again and again, and may be down for a moment.
+        wait_until(lambda name=spec.name: listed(host)[name]["state"] == "running", 60, spec.name)  # type: ignore[misc]  # bound now
         host.run(["guestctl", "shutdown", "--reason", "the exhibition is over", spec.name])
         assert_row(host, spec.name, "operator", None, "observed")
         assert "the exhibition is over" in trail(host, spec.name)
