@@ -26,8 +26,8 @@ def when(nanoseconds: int) -> str:
     return datetime.fromtimestamp(nanoseconds / 1e9).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def emit(text: str) -> None:
-    """Write to stdout, whole.
+def emit(text: str) -> bool:
+    """Write to stdout, whole; whether somebody reads it.
 
     A reader that has had enough (`guestctl list | head -1`) is no failure.  OutputLost
     when it is lost otherwise, as on a full disk.
@@ -37,10 +37,12 @@ def emit(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+        return False
     except OSError as error:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
         reason = f"cannot write the output: {error.strerror}"
         raise OutputLost(reason) from error
+    return True
 
 
 def print_json(value: Any) -> None:

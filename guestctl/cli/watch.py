@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from argparse import Namespace
@@ -11,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..control.following import follow
+from ..control.local import Local
 from ..model.event import EventKind, GuestEvent
 from ..model.history import TrailEvent
 from .exits import Exit
@@ -19,12 +21,24 @@ from .text import emit, printable, when
 
 
 def watch_verb(arguments: Namespace) -> int:
-    """`watch`, until Ctrl-C."""
+    """`watch`, until Ctrl-C, or until nobody reads it any more."""
     local = local_of(arguments)
     complain_of_blindness(local)
-    show: Callable[[dict[str, Any]], None] = _as_json if arguments.json else _as_text
-    asyncio.run(follow(local, lambda event: show(_event(event)), lambda it: show(_trail(it))))
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_follow(local, _as_json if arguments.json else _as_text))
     return Exit.OK
+
+
+async def _follow(local: Local, as_line: Callable[[dict[str, Any]], str]) -> None:
+    following = asyncio.ensure_future(
+        follow(local, lambda event: show(_event(event)), lambda it: show(_trail(it)))
+    )
+
+    def show(line: dict[str, Any]) -> None:
+        if not emit(as_line(line)):
+            following.cancel()
+
+    await following
 
 
 def _event(event: GuestEvent) -> dict[str, Any]:
@@ -52,13 +66,13 @@ def _trail(event: TrailEvent) -> dict[str, Any]:
     }
 
 
-def _as_json(line: dict[str, Any]) -> None:
-    emit(json.dumps(line) + "\n")
+def _as_json(line: dict[str, Any]) -> str:
+    return json.dumps(line) + "\n"
 
 
-def _as_text(line: dict[str, Any]) -> None:
+def _as_text(line: dict[str, Any]) -> str:
     what = f"{line['source']}  {line['reason']}" if "source" in line else _words(line)
-    emit(f"{when(line['at'])}  {printable(line['name'])}  {printable(what)}\n")
+    return f"{when(line['at'])}  {printable(line['name'])}  {printable(what)}\n"
 
 
 def _words(line: dict[str, Any]) -> str:

@@ -39,6 +39,21 @@ def test_a_reader_that_has_had_enough_is_no_failure(command: Command, verb: list
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_watch_ends_when_nobody_reads_it_any_more(command: Command) -> None:
+    watch = command.argv("watch", "-c", TEST)
+    pipe, options = subprocess.PIPE, command.options()
+    with subprocess.Popen(watch, stdout=pipe, stderr=pipe, text=True, **options) as watching:
+        assert watching.stdout
+        assert watching.stderr
+        assert any("connected to" in line for line in watching.stderr)
+        watching.stdout.close()
+        command.run("hold", "-c", TEST, "test")
+        try:
+            assert watching.wait(LIMIT) == 0
+        finally:
+            watching.kill()
+
+
 @pytest.mark.parametrize("verb", OUTPUT[:2])
 def test_a_closed_stdout_is_no_failure(command: Command, verb: list[str]) -> None:
     result = _with_stdout(command, verb, ">&-")
