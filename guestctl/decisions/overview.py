@@ -53,6 +53,8 @@ def _row(
 ) -> Row:
     found = desired(record, guest, moment.boot)
     said = record if record and not guest.up else _NOTHING
+    held = hold_of(record, guest)
+    boots = next_boot(record, guest, policies(guest), moment, owned=owned)
     return Row(
         name=guest.name,
         uuid=guest.id.uuid,
@@ -65,9 +67,9 @@ def _row(
         stopped_how=found.verdict.how if found.verdict else said.how,
         certainty=found.verdict.certainty if found.verdict else said.certainty,
         autostart=guest.autostart,
-        held=hold_of(record, guest),
-        next_boot=next_boot(record, guest, policies(guest), moment, owned=owned),
-        reason=found.reason,
+        held=held,
+        next_boot=boots,
+        reason=held if held and boots is NextBoot.HELD else found.reason,
     )
 
 

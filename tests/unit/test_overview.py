@@ -64,6 +64,11 @@ def test_a_running_guest_was_stopped_by_nobody_whatever_the_ledger_remembers() -
     assert (found.held, found.next_boot) == ("disk", NextBoot.HELD)
 
 
+def test_a_guest_that_stays_held_says_why() -> None:
+    assert row(guest(), recorded(hold="disk")).reason == "disk"
+    assert row(guest(), recorded(hold=None)).reason == "it is running"
+
+
 def test_what_the_next_boot_does_follows_from_policy() -> None:
     unsaved, forgotten = policy(save=Scope.NONE), policy(Boot(restore=False))
     (started,) = rows([guest()], {}, always(unsaved), MOMENT, owned=False)
