@@ -30,6 +30,8 @@ from ..model.units import BadValue, parse_size, show_size
 
 #: Of the text; a higher one is not read by versions before it.
 FORMAT = 1
+#: The last table, which is empty: a text that was cut off between lines is TOML as well.
+_END = "end"
 
 T = TypeVar("T")
 
@@ -65,7 +67,7 @@ def to_text(facts: HostFacts) -> str:
     parts += _tables("guest", facts.guests)
     parts += _tables("record", facts.records)
     parts += _tables("save", facts.saves)
-    text = "\n".join([*parts, *_config(facts.config)])
+    text = "\n".join([*parts, *_config(facts.config), f"[{_END}]\n"])
     return "".join(c if c.isascii() else f"\\U{ord(c):08x}" for c in text)
 
 
@@ -169,15 +171,20 @@ def _facts(tables: Mapping[str, Any]) -> HostFacts:
     )
 
 
-_TABLES = {"config", "room", "unreadable", "guest", "record", "save"}
+_TABLES = {"config", "room", "unreadable", "guest", "record", "save", _END}
 
 
 def _check_format(tables: Mapping[str, Any]) -> None:
-    """Before anything else is looked at: another format may have other keys."""
+    """Before anything else is looked at: another format may have other keys.
+
+    What is left of a text that was cut off would be planned as if it were all.
+    """
     if "format" not in tables:
         raise TableError((), "it has no format, as if `guestctl facts` had not written it")
     if tables["format"] != FORMAT:
         raise TableError(("format",), f"this version of guestctl reads format {FORMAT} alone")
+    if tables.get(_END) != {}:
+        raise TableError((), f"it is cut off: its last line, [{_END}], is missing")
 
 
 def _table(tables: Mapping[str, Any], *path: str) -> dict[str, Any]:

@@ -104,16 +104,23 @@ def test_what_is_wrong_is_told_with_its_line(start: str, instead: str, message: 
     assert caught.value.line == line_of(start)
 
 
+def test_a_text_that_was_cut_off_between_lines_is_refused() -> None:
+    lines = TEXT.splitlines(keepends=True)
+    for number in range(1, len(lines)):
+        with pytest.raises(FactsError, match="it is cut off"):
+            from_text("".join(lines[:number]))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "it has no format"),
-        ("format = 1", "boot is missing|guestctl is missing"),
+        ("format = 1\n[end]", "boot is missing|guestctl is missing"),
         ("format = ", "is not TOML"),
         ("x = " + "[" * 5000, "is not TOML: nested too deeply"),
         ("x = " + "9" * 5000, "is not TOML"),
         (TEXT + "[[config.guest]]\n", r"config.guest\[1\].match: expected a text"),
-        (TEXT.replace("[[guest]]", "[guest]", 1).partition("[[guest]]")[0], "an array of tables"),
+        (TEXT.partition("[[guest]]")[0] + "[guest]\n[end]", "an array of tables"),
     ],
 )
 def test_what_is_missing_is_told(text: str, message: str) -> None:
