@@ -23,6 +23,9 @@ _DOING = {
     Step.SHUTDOWN: steps.shutdown,
     Step.POWEROFF: steps.poweroff,
 }
+#: Seconds in which what a killed libvirtd had begun comes to an end: until then its helper writes
+#: the image, and a new save fails ("O_DIRECT write needs empty seekable file", libvirt 11.3).
+HELPERS_END, AT_ONCE = 2.0, 5.0
 
 
 class Slots(NamedTuple):
@@ -131,17 +134,20 @@ class TakeDown:
     async def _attempt(self, step: Step, limit: float) -> tuple[StepEnd, str]:
         """One step, tried again when the connection broke under it and came back."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + limit
+        end, broke = loop.time() + limit, False
         while True:
+            begun = loop.time()
             left = steps.Limit(max(1.0, end - loop.time()), self._run.budget.ending)
             try:
                 remark = await _DOING[step](self._live, self._policy, left, self._progress)
             except steps.StepFailed as failure:
                 return await self._judge(step, failure.end, str(failure))
             except HypervisorError as error:
-                broken = error.kind is ErrorKind.UNREACHABLE and loop.time() < end
-                if not (broken and await self._is_still_up() and loop.time() < end):
+                at_once = broke and loop.time() < begun + AT_ONCE
+                again = loop.time() < end and await self._is_worth_another(error, at_once)
+                if not again or loop.time() >= end:
                     return await self._judge(step, StepEnd.FAILED, str(error))
+                broke = error.kind is ErrorKind.UNREACHABLE
             else:
                 return StepEnd.DONE, remark
 
@@ -152,6 +158,14 @@ class TakeDown:
         if step is Step.SAVE and not was_saved(self._live.facts, self._live.stopped):
             return StepEnd.FAILED, f"it went down without a save: {reason}"
         return StepEnd.DONE, f"it worked all the same: {reason}"
+
+    async def _is_worth_another(self, error: HypervisorError, at_once: bool) -> bool:
+        """at_once: whether it failed as soon as there was a connection again."""
+        if error.kind is not ErrorKind.UNREACHABLE:
+            if not at_once or steps.is_refusal(str(error)):
+                return False
+            await asyncio.sleep(HELPERS_END)
+        return await self._is_still_up()
 
     async def _is_still_up(self) -> bool:
         """After the connection broke: wait for it, and for a save that went on without us."""

@@ -82,12 +82,15 @@ class Save:
     """How a managed save goes: its seconds (inf: it hangs), the error it ends with, its abort.
 
     wreck: whether libvirt leaves the file when it comes to nothing.
+    helper: for how many seconds after a new libvirtd is there the helper of one that was killed in
+    mid-save writes on; nobody else can write the file meanwhile.
     """
 
     after: float = 5.0
     fails: str = ""
     abort: Abort = Abort.WORKS
     wreck: bool = False
+    helper: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -283,6 +283,7 @@ class SimGuest(BusyMachine):
         if not self.up:
             self._set(State.SHUT_OFF, "unknown")
         elif self.reason == "saving":
+            self._image_taken_until = self._loop.time() + self.behaviour.save.helper
             self._go_on_after_save("unpaused")
         elif self.reason == "starting up":
             self._life += 1

@@ -43,6 +43,7 @@ class BusyMachine(Machine):
     def __init__(self, owner: Owner, spec: GuestSpec) -> None:
         super().__init__(owner, spec)
         self._image_paused = False
+        self._image_taken_until = 0.0
         self._owed: list[Callable[[], None]] = []
         self._job: _Job | None = None
         self._lock = StateLock(self._is_locked, lambda: self.behaviour.frozen)
@@ -172,7 +173,10 @@ class BusyMachine(Machine):
             self._lock.take(reply, lambda: self._save_if_up(reply))
 
     def _save_if_up(self, reply: Reply) -> None:
-        if self.up:
+        if self.up and self._loop.time() < self._image_taken_until:
+            message = "failure with the image: O_DIRECT write needs empty seekable file"
+            reply.fail(ErrorKind.FAILED, f"operation failed: {message}")
+        elif self.up:
             wanted = self.behaviour.save
             self._begin_save(reply, wanted.after, wanted.abort)
         else:
