@@ -30,7 +30,7 @@ _VERBS = {
     "watch": "watch",
     "check": "check",
     "status": "status",
-    "daemon": "units",
+    "daemon": "daemon",
     "unit": "units",
 }
 

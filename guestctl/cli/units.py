@@ -1,6 +1,5 @@
-"""What units run: the service, and what stands beside it.
+"""What the units beside the service run.
 
-guestctl daemon            guestctl.service
 guestctl unit guard        guestctl-guard.service, as it stops
 guestctl unit fallback     guestctl-fallback.service
 guestctl unit autostart    guestctl-autostart.service
@@ -13,19 +12,12 @@ from argparse import Namespace
 from ..control.local import Local
 from ..model.result import RunResult
 from ..service import units
-from ..service.daemon import serve
 from .act import take_signals
 from .display import Display, choose_display
 from .exits import Exit, complain
 from .options import config_file, connect, local_of
 from .results import print_result
 from .text import emit
-
-
-def daemon_verb(arguments: Namespace) -> int:
-    """`daemon`."""
-    serve(config_file(arguments), connect(arguments))
-    return Exit.OK
 
 
 def unit_verb(arguments: Namespace) -> int:

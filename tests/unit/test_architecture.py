@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import io
 import re
+import subprocess
+import sys
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -283,3 +285,11 @@ def _undocumented(module: str) -> Iterator[str]:
 @every_module
 def test_what_is_public_is_described(module: str) -> None:
     assert list(_undocumented(module)) == []
+
+
+def test_the_service_has_no_memory_for_tables() -> None:
+    program = "import sys, guestctl.cli.daemon; print('rich' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
