@@ -40,7 +40,7 @@ from tests.host.cast import (
 )
 from tests.host.conftest import NewHost
 from tests.host.service import status, wait_watching
-from tests.host.support import listed, trail, wait_restored
+from tests.host.support import listed, runs, trail, wait_restored
 from tests.testbed.console import boots, presses, wait_for_tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
@@ -162,8 +162,7 @@ def restart_and_ignore(host: Host) -> None:
 
 def is_left_running(host: Host, name: str) -> bool:
     """It is up, and no run is at it any more."""
-    runs = json.loads(host.run(["guestctl", "history", "--json"]).stdout)
-    return listed(host)[name]["state"] == "running" and runs[0]["ended"] is not None
+    return listed(host)[name]["state"] == "running" and runs(host)[0]["ended"] is not None
 
 
 def while_guestctl_is_away(host: Host) -> None:
@@ -274,10 +273,15 @@ def said(row: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
 
 def assert_row(host: Host, name: str, who: str, how: str | None, certainty: str) -> None:
     # Before the service has judged, list infers on its own that it was stopped.
-    wait_until(lambda: listed(host)[name]["certainty"] == certainty, 30, f"verdict on {name}")
+    judged = ("off", certainty)
+    wait_until(lambda: wanted_and_certainty(host, name) == judged, 30, f"verdict on {name}")
     row = listed(host)[name]
-    assert row["wanted"] == "off", name
     assert said(row) == (who, how or row["stopped_how"], certainty), name
+
+
+def wanted_and_certainty(host: Host, name: str) -> tuple[str, str | None]:
+    row = listed(host)[name]
+    return row["wanted"], row["certainty"]
 
 
 def assert_watch_and_why_tell(host: Host) -> None:
