@@ -156,6 +156,7 @@ def test_the_service_is_killed_as_it_brings_guests_back(name: str, sequel: Seque
     _at_every_point(name, story)
 
 
+@pytest.mark.thorough
 @every_host
 def test_the_service_is_killed_as_a_shutdown_is_cancelled(name: str) -> None:
     async def story(host: ServedHost, cut: Cut) -> None:

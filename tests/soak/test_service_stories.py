@@ -10,7 +10,7 @@ from .service_stories import what_is_wrong
 SEEDS = 1_000
 
 
-@pytest.mark.parametrize("block", one_in(20, blocks(SEEDS, 25)), ids=seeds_of)
+@pytest.mark.parametrize("block", one_in(40, blocks(SEEDS, 25)), ids=seeds_of)
 def test_a_thousand_seeds(block: range) -> None:
     failures = [text for seed in block if (text := what_is_wrong(seed))]
     assert not failures, f"{len(failures)} of {len(block)} fail\n\n" + "\n\n".join(failures[:3])

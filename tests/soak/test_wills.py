@@ -51,6 +51,7 @@ plots = st.builds(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(plots)
 def test_longer_ones_with_trouble(plot: Plot) -> None:
