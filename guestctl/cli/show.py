@@ -22,7 +22,7 @@ from .text import emit, print_json, print_table, printable, when
 
 def list_verb(arguments: Namespace) -> int:
     """`list`."""
-    rows, status = _rows(_facts(arguments, forecast=False))
+    rows, status = _rows(_facts(arguments))
     if arguments.json:
         print_json([_list_json(row) for row in rows])
     else:
@@ -38,12 +38,16 @@ def _list_line(row: Row) -> tuple[str, ...]:
         row.name,
         row.state,
         row.wanted,
-        "yes" if row.saved else "no",
-        "yes" if row.autostart else "no",
+        _yes(row.saved),
+        _yes(row.autostart),
         _stopped(row),
-        row.next_boot,
+        row.next_boot or "-",
         row.held or "-",
     )
+
+
+def _yes(value: bool | None) -> str:
+    return "-" if value is None else "yes" if value else "no"
 
 
 def _stopped(row: Row) -> str:
@@ -56,9 +60,7 @@ def _stopped(row: Row) -> str:
 
 
 def _list_json(row: Row) -> dict[str, Any]:
-    fields = asdict(row)
-    del fields["reason"]
-    return fields
+    return asdict(row)
 
 
 def _rows(facts: HostFacts) -> tuple[list[Row], Exit]:
@@ -66,26 +68,23 @@ def _rows(facts: HostFacts) -> tuple[list[Row], Exit]:
     return rows, exit_of(failure)
 
 
-def _facts(arguments: Namespace, *, forecast: bool) -> HostFacts:
-    """Those of this host, now; forecast: with what plans go by."""
+def _facts(arguments: Namespace) -> HostFacts:
+    """Those of this host, now."""
     local = local_of(arguments)
     complain_of_blindness(local)
-    return gather(local, forecast=forecast)
+    return gather(local)
 
 
 def facts_verb(arguments: Namespace) -> int:
     """`facts`."""
-    facts = _facts(arguments, forecast=True)
+    facts = _facts(arguments)
     emit(to_text(masked(facts) if arguments.mask else facts))
     return exit_of(queries.incomplete(facts))
 
 
 def plan_verb(arguments: Namespace) -> int:
     """`plan` and `plan --boot`, of this host or of recorded facts."""
-    if arguments.facts:
-        facts = load(arguments.facts, complain)
-    else:
-        facts = _facts(arguments, forecast=not arguments.boot)
+    facts = load(arguments.facts, complain) if arguments.facts else _facts(arguments)
     return _boot_plan(facts, arguments) if arguments.boot else _plan(facts, arguments)
 
 
@@ -121,7 +120,7 @@ def _boot_plan(facts: HostFacts, arguments: Namespace) -> int:
         fields = ("name", "uuid", "uri", "state", "next_boot", "reason")
         print_json([{key: getattr(row, key) for key in fields} for row in rows])
     else:
-        lines = [(row.name, str(row.state), str(row.next_boot), row.reason) for row in rows]
+        lines = [(row.name, str(row.state), row.next_boot or "-", row.reason) for row in rows]
         print_table(("NAME", "STATE", "NEXT BOOT", "REASON"), lines)
     return status
 

@@ -22,19 +22,18 @@ from .requests import Failure, RequestError
 Remembered = tuple[dict[GuestId, GuestRecord], list[SaveRecord]]
 
 
-def gather(local: Local, *, forecast: bool = True) -> HostFacts:
-    """What is seen and known now; forecast: also room and earlier saves, which only plans need.
-
-    Looking for room takes its time where saves go to a network that is gone.
-    """
-    return asyncio.run(_gather(local, forecast))
+def gather(local: Local) -> HostFacts:
+    """What is seen and known now."""
+    return asyncio.run(_gather(local))
 
 
-async def _gather(local: Local, forecast: bool) -> HostFacts:
-    inventory = await local.read(domain_info=True)
+async def _gather(local: Local) -> HostFacts:
+    # At the same time: looking for room takes 10 s where saves go to a network that is gone.
+    inventory, room = await asyncio.gather(
+        local.read(domain_info=True), room_for_saves(local.storage, local.uris)
+    )
     boot, at = local.boot, local.now()
-    records, saves = _remembered(local, boot, forecast)
-    room = await room_for_saves(local.storage, local.uris) if forecast else {}
+    records, saves = _remembered(local, boot)
     return HostFacts(
         boot,
         at,
@@ -50,11 +49,11 @@ async def _gather(local: Local, forecast: bool) -> HostFacts:
     )
 
 
-def _remembered(local: Local, boot: str, forecast: bool) -> Remembered:
+def _remembered(local: Local, boot: str) -> Remembered:
     nothing: Remembered = ({}, [])
 
     def read(ledger: Ledger) -> Remembered:
-        return ledger.guests(boot), ledger.saves.all() if forecast else []
+        return ledger.guests(boot), ledger.saves.all()
 
     return local.ask_ledger(read, nothing)
 

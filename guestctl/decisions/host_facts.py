@@ -67,6 +67,8 @@ def rows_of(facts: HostFacts) -> list[Row]:
     """Every guest that is known of, with what the next boot does."""
     records: dict[GuestId, GuestRecord] = {record.id: record for record in facts.records}
     policies, moment = partial(resolve, facts.config), Moment(facts.boot, facts.at)
-    rows = overview.rows(facts.guests, records, policies, moment, owned=facts.owns_next_boot)
+    down = {plan.guest.id: plan for plan in plan_of(facts).guests}
+    owned = facts.owns_next_boot
+    rows = overview.rows(facts.guests, records, policies, moment, owned=owned, down=down)
     lost = [connection.uri for connection in facts.lost]
-    return rows + overview.unreadable(facts.records, lost, policies, moment)
+    return overview.in_order([*rows, *overview.unreadable(facts.records, lost)])

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from ..model.guest import GuestFacts, GuestId, State
 from ..model.overview import NextBoot, Row
-from ..model.plan import RunKind, Step
+from ..model.plan import GuestPlan, RunKind, Step
 from ..model.record import GuestRecord, Wanted, seen_down, seen_up, settled, taking_down
 from . import settling
 from .plan import Policies, plan_guest_down, plan_restore
 from .policy import Policy
 from .reconcile import reconcile
-from .wanted import desired, hold_of
+from .wanted import JUST_TURNED_OFF, desired, desired_at_boot, hold_of
 
 #: An id that no boot of a host has.
 _NEXT = "the next boot"
@@ -27,7 +27,16 @@ class Moment(NamedTuple):
     now: int
 
 
+class BootPlan(NamedTuple):
+    """What the next boot does with a guest, and why it does that."""
+
+    does: NextBoot
+    reason: str
+
+
+UNREAD = "its connection could not be read"
 _NOTHING = GuestRecord(GuestId("", ""), "")
+_NO_PLANS: Mapping[GuestId, GuestPlan] = {}
 
 
 def rows(
@@ -37,10 +46,23 @@ def rows(
     moment: Moment,
     *,
     owned: bool,
+    down: Mapping[GuestId, GuestPlan] = _NO_PLANS,
 ) -> list[Row]:
-    """The guests that could be read, by name; owned: whether guestctl does libvirt's autostart."""
-    made = [_row(guest, records.get(guest.id), policies, moment, owned=owned) for guest in guests]
-    return sorted(made, key=lambda row: (row.name, row.uri, row.uuid))
+    """The guests that could be read, by name; owned: whether guestctl does libvirt's autostart.
+
+    down: what a preserve would do, which knows of room for saves; by policy alone where a guest
+    is not in it.
+    """
+    made = [
+        _row(guest, records.get(guest.id), policies, moment, owned=owned, down=down.get(guest.id))
+        for guest in guests
+    ]
+    return in_order(made)
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """By name, and then by what tells guests of one name apart."""
+    return sorted(rows, key=lambda row: (row.name, row.uri, row.uuid))
 
 
 def _row(
@@ -50,11 +72,11 @@ def _row(
     moment: Moment,
     *,
     owned: bool,
+    down: GuestPlan | None = None,
 ) -> Row:
     found = desired(record, guest, moment.boot)
     said = record if record and not guest.up else _NOTHING
-    held = hold_of(record, guest)
-    boots = next_boot(record, guest, policies(guest), moment, owned=owned)
+    boots = next_boot(record, guest, policies(guest), moment, owned=owned, down=down)
     return Row(
         name=guest.name,
         uuid=guest.id.uuid,
@@ -67,39 +89,69 @@ def _row(
         stopped_how=found.verdict.how if found.verdict else said.how,
         certainty=found.verdict.certainty if found.verdict else said.certainty,
         autostart=guest.autostart,
-        held=held,
-        next_boot=boots,
-        reason=held if held and boots is NextBoot.HELD else found.reason,
+        held=hold_of(record, guest),
+        next_boot=boots.does,
+        reason=boots.reason,
+        why_wanted=found.reason,
     )
 
 
 def next_boot(
-    record: GuestRecord | None, guest: GuestFacts, policy: Policy, moment: Moment, *, owned: bool
-) -> NextBoot:
+    record: GuestRecord | None,
+    guest: GuestFacts,
+    policy: Policy,
+    moment: Moment,
+    *,
+    owned: bool,
+    down: GuestPlan | None = None,
+) -> BootPlan:
     """What the next boot of the host does with the guest, were the host to go down now.
 
     It is the plan of that restore.  owned: whether guestctl does libvirt's autostart then.
+    down: what a preserve would do with the guest; None: what policy says.
     """
     if not guest.persistent:
-        return NextBoot.STAY_DOWN
-    facts = _left_by_host_stop(guest, policy)
+        return BootPlan(NextBoot.STAY_DOWN, "it is transient: libvirt forgets it once it is down")
+    down = down or plan_guest_down(RunKind.PRESERVE, guest, policy)
+    facts = _left_by_host_stop(guest, down)
     if guest.autostart and not owned:  # libvirt starts it, whatever guestctl thinks of it
-        return NextBoot.RESUME if facts.saved else NextBoot.START
+        does = NextBoot.RESUME if facts.saved else NextBoot.START
+        return BootPlan(does, "libvirt's autostart flag is set, and libvirt goes by it itself")
     after = _record_after_host_stop(record, guest, policy, moment)
     flags = (guest.id.uri,) if owned else ()
     plan = plan_restore([facts], {guest.id: after}, lambda _: policy, _NEXT, autostart=flags)
     for planned in plan.guests:
-        if planned.outcome is None:
-            resumed = planned.steps[0].step is Step.RESUME
-            return NextBoot.RESUME if resumed else NextBoot.START
-    return NextBoot.HELD if after.hold is not None else NextBoot.STAY_DOWN
+        return _planned(planned, after, guest, down)
+    if after.hold is not None:
+        return BootPlan(NextBoot.HELD, after.hold)
+    return BootPlan(NextBoot.STAY_DOWN, desired(after, facts, _NEXT).reason)
 
 
-def _left_by_host_stop(guest: GuestFacts, policy: Policy) -> GuestFacts:
-    """The guest as a preserve that goes well leaves it."""
-    saved = guest.saved
+def _planned(
+    planned: GuestPlan, after: GuestRecord, guest: GuestFacts, down: GuestPlan
+) -> BootPlan:
+    """What a restore would do with a guest that is wanted on."""
+    if planned.outcome is not None:
+        does = NextBoot.HELD if after.hold is not None else NextBoot.STAY_DOWN
+        return BootPlan(does, planned.reason)
+    resumed = planned.steps[0].step is Step.RESUME
+    does = NextBoot.RESUME if resumed else NextBoot.START
+    return BootPlan(does, _why_started(after, planned.guest, guest, down))
+
+
+def _why_started(after: GuestRecord, left: GuestFacts, guest: GuestFacts, down: GuestPlan) -> str:
+    """left: the guest as the host's stop leaves it."""
     if guest.up:
-        saved = plan_guest_down(RunKind.PRESERVE, guest, policy).saves
+        no_save = down.reason or dict(down.left_out).get(Step.SAVE, "")
+        return "it is running" if left.saved else f"it is running; no save: {no_save}"
+    if after.settling is not None:
+        return JUST_TURNED_OFF
+    return desired_at_boot(after, left, _NEXT, autostart=left.autostart).reason
+
+
+def _left_by_host_stop(guest: GuestFacts, down: GuestPlan) -> GuestFacts:
+    """The guest as a preserve that goes well leaves it."""
+    saved = down.saves if guest.up else guest.saved
     return replace(guest, state=State.SHUT_OFF, reason="unknown", saved=saved)
 
 
@@ -120,28 +172,40 @@ def _record_after_host_stop(
     return (explained and explained.record) or after
 
 
-def unreadable(
-    records: Iterable[GuestRecord],
-    uris: Iterable[str],
-    policies: Policies,
-    moment: Moment,
-) -> list[Row]:
+def unreadable(records: Iterable[GuestRecord], uris: Iterable[str]) -> list[Row]:
     """Rows for what the ledger knows of connections that could not be read."""
     lost = set(uris)
     return [
-        _unread(record, policies, moment)
+        _unread(record)
         for record in records
         if record.id.uri in lost and (record.wanted is not None or record.hold is not None)
     ]
 
 
-def _unread(record: GuestRecord, policies: Policies, moment: Moment) -> Row:
-    guest = GuestFacts(record.id, record.name, State.UNKNOWN)
-    row = _row(guest, record, policies, moment, owned=True)
-    return replace(
-        row,
-        held=record.hold,
+def _unread(record: GuestRecord) -> Row:
+    wanted = record.wanted or Wanted.OFF
+    boots = _next_boot_unread(record, wanted)
+    return Row(
+        name=record.name,
+        uuid=record.id.uuid,
+        uri=record.id.uri,
+        state=State.UNKNOWN,
+        saved=None,
+        wanted=wanted,
         stopped_by=record.stopped_by,
-        wanted=record.wanted or Wanted.OFF,
-        reason="its connection could not be read",
+        stopped_at=record.stopped_at,
+        stopped_how=record.how,
+        certainty=record.certainty,
+        autostart=None,
+        held=record.hold,
+        next_boot=boots,
+        reason=record.hold if record.hold is not None else UNREAD,
+        why_wanted=UNREAD,
     )
+
+
+def _next_boot_unread(record: GuestRecord, wanted: Wanted) -> NextBoot | None:
+    """None: what libvirt says of it, and whether it has a save, makes the difference."""
+    if record.hold is not None:
+        return NextBoot.HELD
+    return NextBoot.STAY_DOWN if wanted is Wanted.OFF else None

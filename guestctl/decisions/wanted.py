@@ -11,6 +11,9 @@ from ..model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
 from .attempts import for_the_host
 from .attribution import Stop, verdict
 
+#: Of a guest whose stop settles ([shutdown] settle).
+JUST_TURNED_OFF = "it was turned off just now; if the host goes down soon, it comes back"
+
 
 @dataclass(frozen=True)
 class Desired:
@@ -96,8 +99,7 @@ def _turned_off(record: GuestRecord, boot: str) -> Desired:
     if record.settling not in (None, boot):
         return _power_went("the power went just after it stopped")
     if record.settling == boot:
-        reason = "it was turned off just now; if the host goes down soon, it comes back"
-        return Desired(Wanted.OFF, record.stopped_by, reason)
+        return Desired(Wanted.OFF, record.stopped_by, JUST_TURNED_OFF)
     return Desired(Wanted.OFF, record.stopped_by, "it was turned off on purpose")
 
 

@@ -12,22 +12,27 @@ from .stop import Certainty, How, StoppedBy
 
 @dataclass(frozen=True)
 class Row:
-    """One guest; see the command contract in docs/reference/commands.md for the fields."""
+    """One guest; see the command contract in docs/reference/commands.md for the fields.
+
+    saved, autostart, next_boot are None where its connection could not be read.
+    reason: why the next boot does what it does.  why_wanted: why it is wanted on, or off.
+    """
 
     name: str
     uuid: str
     uri: str
     state: State
-    saved: bool
+    saved: bool | None
     wanted: Wanted
     stopped_by: StoppedBy | None
     stopped_at: int | None
     stopped_how: How | None
     certainty: Certainty | None
-    autostart: bool
+    autostart: bool | None
     held: str | None
-    next_boot: NextBoot
+    next_boot: NextBoot | None
     reason: str
+    why_wanted: str
 
 
 class NextBoot(StrEnum):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guestctl.host.libvirt.connections import _cannot_connect
 from guestctl.host.libvirt.constants import event_detail, event_kind, job_kind, state_and_reason
 from guestctl.model.event import EventKind, JobKind
 from guestctl.model.guest import State
@@ -173,3 +174,25 @@ def test_remote_uris(uri: str, reason: str) -> None:
 def test_any_uri_is_answered(uri: str) -> None:
     reason = why_remote(uri)
     assert reason is None or "transport" in reason or "server" in reason
+
+
+# The daemon that does not answer
+
+
+@pytest.mark.parametrize(
+    ("socket", "unit"),
+    [
+        ("/var/run/libvirt/libvirt-sock", "libvirtd"),
+        ("/var/run/libvirt/virtqemud-sock-ro", "virtqemud"),
+        ("/run/user/1000/libvirt/libvirt-sock", None),
+        ("/tmp/other", None),
+    ],
+)
+def test_the_unit_of_a_daemon_of_the_system_is_named(socket: str, unit: str | None) -> None:
+    """As libvirt 9.0 and 11.3 say it."""
+    error = libvirt.libvirtError("")
+    text = f"Failed to connect socket to '{socket}': No such file or directory"
+    error.err = (libvirt.VIR_ERR_SYSTEM_ERROR, 7, text, 2, text, None, None, 2, -1)
+    error.args = (text,)
+    hint = f"; to start it: systemctl start {unit}" if unit else "directory"
+    assert str(_cannot_connect("qemu:///system", error)).endswith(hint)

@@ -12,7 +12,6 @@ from guestctl.control.masking import masked
 from guestctl.decisions.host_facts import HostFacts, LostConnection, plan_of, rows_of
 from guestctl.model.guest import Disk, DiskKind, DomainInfo
 from guestctl.model.options import Scope
-from guestctl.model.overview import NextBoot
 from guestctl.model.save import SaveRecord, SaveState
 from tests.unit.facts_values import MARK, host_facts
 from tests.unit.makers import BOOT, EARLIER_BOOT, URI, guest, guest_id, recorded
@@ -27,11 +26,8 @@ def plan_without_names(facts: HostFacts) -> list[Any]:
 
 
 def boot_without_names(facts: HostFacts) -> list[Any]:
-    """What the next boot does, in its order; why, where that is not a hold's own words."""
-    return [
-        (row.state, row.wanted, row.next_boot, row.next_boot is NextBoot.HELD or row.reason)
-        for row in rows_of(facts)
-    ]
+    """What the next boot does, in its order; reasons can have words of libvirt's."""
+    return [(row.state, row.wanted, row.next_boot, row.why_wanted) for row in rows_of(facts)]
 
 
 @given(host_facts)

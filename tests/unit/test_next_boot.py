@@ -6,14 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guestctl.config.config import Config
 from guestctl.config.settings import Boot
+from guestctl.decisions.host_facts import HostFacts, rows_of
 from guestctl.decisions.overview import Moment, next_boot
-from guestctl.model.guest import GuestFacts
+from guestctl.decisions.wanted import JUST_TURNED_OFF
+from guestctl.model.guest import DomainInfo, GuestFacts
 from guestctl.model.options import Scope
 from guestctl.model.overview import NextBoot
 from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.stop import StoppedBy
-from tests.unit.makers import BOOT, EARLIER_BOOT, guest, guests_and_records, off, policy, recorded
+from tests.unit.makers import (
+    BOOT,
+    EARLIER_BOOT,
+    URI,
+    guest,
+    guests_and_records,
+    off,
+    policy,
+    recorded,
+)
 
 OFF = Wanted.OFF
 NOW = 1_000 * 10**9
@@ -31,7 +43,7 @@ def next_boot_of(
 ) -> NextBoot:
     """Under a policy that brings guests back or not, and saves them or not."""
     chosen = policy(Boot(restore=restore), save=Scope.PERSISTENT if saves else Scope.NONE)
-    return next_boot(record, facts, chosen, Moment(BOOT, NOW), owned=owned)
+    return next_boot(record, facts, chosen, Moment(BOOT, NOW), owned=owned).does
 
 
 STAY, HELD = NextBoot.STAY_DOWN, NextBoot.HELD
@@ -134,3 +146,44 @@ def test_libvirt_starts_a_held_guest_whose_autostart_is_its_own() -> None:
     record = recorded(hold="disk")
     assert next_boot_of(record, off(autostart=True), owned=False) is START
     assert next_boot_of(record, off(autostart=True), owned=True) is HELD
+
+
+# Why
+
+
+def why(record: GuestRecord | None, facts: GuestFacts, **differs: bool) -> str:
+    """Under the default policy, but for what differs."""
+    chosen = policy(Boot(restore=differs.get("restore", True)))
+    return next_boot(record, facts, chosen, Moment(BOOT, NOW), owned=True).reason
+
+
+def test_the_reason_is_that_of_what_is_done_and_not_of_what_is_wanted() -> None:
+    assert why(recorded(hold="its disk changed"), guest()) == "its disk changed"
+    assert why(recorded(taken_down=True, hold="no"), off(saved=True)) == "no"
+    assert why(None, guest(), restore=False) == "policy: restore = false"
+    assert why(by_host, off(), restore=False) == "policy: restore = false"
+    nova = guest(info=DomainInfo(manager="OpenStack Nova"))
+    assert why(None, nova) == "OpenStack Nova starts it, not guestctl"
+    assert why(None, guest()) == "it is running"
+    assert why(by_host, off(saved=True)) == "a run took it down for the host's sake"
+    assert why(by_user, off()) == "it was turned off on purpose"
+    assert why(None, off(autostart=True)) == "libvirt's autostart flag is set"
+    assert why(None, guest(persistent=False)).startswith("it is transient")
+
+
+def test_a_stop_that_settles_comes_back_for_that_reason() -> None:
+    record = settling(1)
+    assert next_boot_of(record, off()) is START
+    assert why(record, off()) == JUST_TURNED_OFF
+
+
+def test_a_guest_without_room_for_its_save_is_started_and_not_resumed() -> None:
+    """`plan` knew, `plan --boot` and `list` said "resume"."""
+    big = guest(memory=8 * 2**30, info=DomainInfo(digest="x"))
+    facts = HostFacts(
+        BOOT, NOW, (URI,), True, True, Config(), room={URI: 2**30}, guests=(big, guest("small", 2))
+    )
+    small, found = rows_of(facts)
+    assert (found.next_boot, small.next_boot) == (START, RESUME)
+    assert found.reason.startswith("it is running; no save: no room: it can take 8GiB")
+    assert found.why_wanted == "it is running"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 
+from guestctl.config.config import Config
 from guestctl.config.settings import Boot
-from guestctl.decisions.overview import Moment, rows, unreadable
+from guestctl.decisions.host_facts import HostFacts, LostConnection, rows_of
+from guestctl.decisions.overview import UNREAD, Moment, rows, unreadable
 from guestctl.model.guest import GuestFacts, State
 from guestctl.model.options import Scope
 from guestctl.model.overview import NextBoot, Row
@@ -13,6 +15,7 @@ from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.stop import StoppedBy
 from tests.unit.makers import (
     BOOT,
+    URI,
     always,
     guest,
     guest_id,
@@ -47,7 +50,8 @@ def test_a_running_guest() -> None:
         autostart=True,
         held=None,
         next_boot=NextBoot.RESUME,
-        reason="it is running",
+        reason="libvirt's autostart flag is set, and libvirt goes by it itself",
+        why_wanted="it is running",
     )
 
 
@@ -111,22 +115,36 @@ def test_guests_behind_a_lost_connection_are_unknown_and_not_off() -> None:
         recorded(3, "held", hold="disk"),
         GuestRecord(guest_id(4, "other:///"), "elsewhere", Wanted.ON),
     ]
-    found = unreadable(records, [guest_id().uri], always(policy()), MOMENT)
+    found = unreadable(records, [guest_id().uri])
     assert [(r.name, r.state, r.wanted, r.next_boot) for r in found] == [
-        ("on", State.UNKNOWN, Wanted.ON, NextBoot.START),
+        ("on", State.UNKNOWN, Wanted.ON, None),
         ("off", State.UNKNOWN, Wanted.OFF, NextBoot.STAY_DOWN),
         ("held", State.UNKNOWN, Wanted.ON, NextBoot.HELD),
     ]
     assert found[1].stopped_by is StoppedBy.USER
-    assert all("could not be read" in r.reason for r in found)
+    assert [r.reason for r in found] == [UNREAD, UNREAD, "disk"]
+    assert {(r.saved, r.autostart) for r in found} == {(None, None)}
+
+
+def test_guests_that_could_not_be_read_stand_among_the_others() -> None:
+    lost = LostConnection("lxc:///", "no answer")
+    records = (
+        GuestRecord(guest_id(1, lost.uri), "b", Wanted.ON),
+        GuestRecord(guest_id(2, lost.uri), "a", Wanted.ON),
+    )
+    seen = (guest("c", 3), guest("aa", 4))
+    facts = HostFacts(
+        BOOT, 0, (URI, lost.uri), True, True, Config(), (lost,), guests=seen, records=records
+    )
+    assert [r.name for r in rows_of(facts)] == ["a", "aa", "b", "c"]
 
 
 def test_a_hold_shows_even_if_nothing_else_is_known_of_the_guest() -> None:
     records = [recorded(1, "held", wanted=None, hold="disk")]
-    (found,) = unreadable(records, [guest_id().uri], always(policy()), MOMENT)
+    (found,) = unreadable(records, [guest_id().uri])
     assert (found.held, found.next_boot) == ("disk", NextBoot.HELD)
 
 
 def test_an_empty_hold_is_a_hold() -> None:
-    (found,) = unreadable([recorded(hold="")], [guest_id().uri], always(policy()), MOMENT)
+    (found,) = unreadable([recorded(hold="")], [guest_id().uri])
     assert found.next_boot is NextBoot.HELD

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import re
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -265,4 +266,18 @@ def _cannot_connect(uri: str, error: libvirt.libvirtError) -> HypervisorError:
         # libvirt says EACCES on the socket only in words and in the system error number.
         refused = kind is ErrorKind.SYSTEM and error.get_int1() == errno.EACCES
         kind = ErrorKind.NOT_PERMITTED if refused else ErrorKind.UNREACHABLE
-    return HypervisorError(kind, f"cannot connect to {uri}: {error}")
+    hint = "" if kind is ErrorKind.NOT_PERMITTED else _how_to_start(str(error))
+    return HypervisorError(kind, f"cannot connect to {uri}: {error}{hint}")
+
+
+#: How libvirt names the socket that it did not get an answer from: the system's, by its daemon.
+_SYSTEM_SOCKET = re.compile(r"/run/libvirt/(libvirt|virt\w+d)-sock")
+
+
+def _how_to_start(message: str) -> str:
+    """What starts the daemon that did not answer."""
+    found = _SYSTEM_SOCKET.search(message)
+    if not found or "/user/" in message:
+        return ""
+    daemon = "libvirtd" if found[1] == "libvirt" else found[1]
+    return f"; to start it: systemctl start {daemon}"
