@@ -78,14 +78,15 @@ async def _ask_host() -> tuple[float | None, str]:
 
 async def _delay(bus: SystemBus) -> float | None:
     try:
-        return float(await bus.get_property(*_LOGIN, "InhibitDelayMaxUSec")) / 1e6
+        return float(await bus.get_property(*_LOGIN, "InhibitDelayMaxUSec", "t")) / 1e6
     except BusError:
         return None
 
 
 async def _guard(bus: SystemBus) -> str:
     try:
-        (units,) = await bus.call(*_SYSTEMD, "ListUnitsByNames", "as", ([GUARD],))
+        call = (*_SYSTEMD, "ListUnitsByNames", "as", ([GUARD],))
+        (units,) = await bus.call(*call, returns="a(ssssssouso)")
         return str(units[0][3])
     except (BusError, IndexError):
         return "unknown"

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import io
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+from .bus_messages import Header, MessageReader, Raw, close_all
 
 
 @contextlib.contextmanager
@@ -31,6 +33,7 @@ def _not_to_be_found(module: str) -> Iterator[None]:
 # megabyte for nothing, and time that the guard of a host that goes down does not have.
 with _not_to_be_found("gi"):
     from dbus_next import Message, MessageFlag, MessageType, Variant
+    from dbus_next._private.unmarshaller import Unmarshaller
     from dbus_next.aio import MessageBus
 
 #: A bus answers each step of the authentication in one short line.
@@ -40,9 +43,19 @@ _CONNECT_LIMIT = 5.0
 
 
 class Library(MessageBus):  # type: ignore[misc]  # the library has no types
-    """The library's bus, where it would block or spin the event loop."""
+    """The library's bus, where it would block or spin the event loop, or read too much."""
 
-    def __init__(self, address: str, *, negotiate_unix_fd: bool) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        negotiate_unix_fd: bool,
+        wants: Callable[[Header], bool] = lambda _: True,
+        on_unreadable: Callable[[Header, str], None] = lambda _, __: None,
+    ) -> None:
+        """wants: whether a message is to be read; on_unreadable: it was, and the body is wrong."""
+        self._wants, self._on_unreadable = wants, on_unreadable
+        self._messages: MessageReader | None = None
         # It connects in here, and blocks in it: with a bus that hangs, once its queue of
         # connections is full.  With a time limit Linux refuses at once (EAGAIN).
         before = socket.getdefaulttimeout()
@@ -69,8 +82,36 @@ class Library(MessageBus):  # type: ignore[misc]  # the library has no types
             line += piece
         return line[:-2].decode()
 
+    def _message_reader(self) -> None:
+        """Hand over what has come (the event loop calls this)."""
+        if self._messages is None:
+            self._messages = MessageReader(self._sock, self._is_wanted)
+        try:
+            for raw in self._messages.read():
+                self._take(raw)
+                if self._sock.fileno() < 0:  # whoever had it has closed the connection
+                    return
+        except Exception as error:  # noqa: BLE001 - as in the library: whatever it is, it is the end
+            self._finalize(error)
+
+    def _is_wanted(self, header: Header) -> bool:
+        # Nobody else can write to us before the bus has told us our name.
+        return self.unique_name is None or self._wants(header)
+
+    def _take(self, raw: Raw) -> None:
+        try:
+            message = _parsed(raw.data)
+        except Exception as error:  # noqa: BLE001 - it raises whatever it stumbles over
+            close_all(raw.fds)
+            self._on_unreadable(raw.header, str(error) or repr(error))
+            return
+        message.unix_fds = raw.fds
+        self._on_message(message)
+
     def release(self) -> None:
         """Close the socket, now: the library leaves that to the garbage collector."""
+        if self._messages is not None:
+            self._messages.close()
         sock, stream = getattr(self, "_sock", None), getattr(self, "_stream", None)
         if sock is not None and sock.fileno() >= 0:
             with contextlib.suppress(RuntimeError):  # outside of a loop nobody listens
@@ -80,6 +121,14 @@ class Library(MessageBus):  # type: ignore[misc]  # the library has no types
             if each is not None:
                 with contextlib.suppress(OSError, ValueError):
                     each.close()
+
+
+def _parsed(data: bytes) -> Any:
+    message = Unmarshaller(io.BytesIO(data)).unmarshall()
+    # Of an empty body the library makes no values, whatever values there should be.
+    if len(message.body) != len(message.signature_tree.types):
+        raise ValueError("it has no body")
+    return message
 
 
 def unwrap(value: Any) -> Any:
@@ -118,8 +167,6 @@ def is_error(message: Any) -> bool:
     return bool(message.message_type is MessageType.ERROR)
 
 
-def close_all(fds: Iterable[int]) -> None:
-    """Close what came with a message and nobody takes."""
-    for fd in fds:
-        with contextlib.suppress(OSError):
-            os.close(fd)
+def signature_of(value: Any) -> str:
+    """The signature of what a variant holds; empty for anything else."""
+    return str(value.signature) if isinstance(value, Variant) else ""

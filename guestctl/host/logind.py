@@ -12,12 +12,14 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from .bus import CALL_LIMIT, DRIVER, BusError, Rule, SystemBus
+from .bus import CALL_LIMIT, DRIVER, NO_OWNER, BusError, Rule, SystemBus
 
 NAME, PATH = "org.freedesktop.login1", "/org/freedesktop/login1"
 MANAGER = "org.freedesktop.login1.Manager"
 IN_PROGRESS = "org.freedesktop.login1.OperationInProgress"
-NO_OWNER = "org.freedesktop.DBus.Error.NameHasNoOwner"
+#: The signals that a shutdown begins, and their signatures; with metadata from 254 on, where that
+#: one comes first.
+_ANNOUNCEMENTS = (("PrepareForShutdownWithMetadata", "ba{sv}"), ("PrepareForShutdown", "b"))
 #: logind 257 does not come back to a bus that was restarted: tried on Debian 13.
 ABSENT = (
     "logind is not on the bus (where the bus was restarted without it,"
@@ -77,7 +79,7 @@ class Logind:
         A shutdown cancelled in the delay window is seen here alone: systemd 257 sends no signal.
         """
         try:
-            return bool(await self._property("PreparingForShutdown"))
+            return bool(await self._property("PreparingForShutdown", "b"))
         except BusError:
             return None
 
@@ -87,14 +89,14 @@ class Logind:
         From logind and not from its configuration, where drop-ins of other packages count too.
         """
         try:
-            return float(await self._property("InhibitDelayMaxUSec")) / 1e6
+            return float(await self._property("InhibitDelayMaxUSec", "t")) / 1e6
         except BusError:
             return None
 
-    async def _property(self, name: str) -> Any:
+    async def _property(self, name: str, signature: str) -> Any:
         if self._session is None:
             raise BusError("", "there is no connection to the bus")
-        return await self._session.read(name)
+        return await self._session.read(name, signature)
 
     def inhibit(self, wanted: bool) -> None:
         """Whether an inhibitor is to be held: dropped at once, taken as soon as logind lets us."""
@@ -246,17 +248,18 @@ class _Session:
         """There is something to bring up to date, or the connection has ended."""
         self._woken.set()
 
-    async def read(self, name: str) -> Any:
+    async def read(self, name: str, signature: str) -> Any:
         """A property of logind's; BusError."""
-        return await self._bus.get_property(NAME, PATH, MANAGER, name, timeout=CALL_LIMIT)
+        of = (NAME, PATH, MANAGER)
+        return await self._bus.get_property(*of, name, signature, timeout=CALL_LIMIT)
 
     async def subscribe(self) -> None:
         """Have logind's signals come; BusError."""
-        owner = Rule(DRIVER, DRIVER, "NameOwnerChanged", arg0=NAME)
+        owner = Rule(DRIVER, DRIVER, "NameOwnerChanged", "sss", arg0=NAME)
         await self._bus.subscribe(owner, self._on_owner)
-        # With metadata from 254 on, where it comes first.
-        for member in ("PrepareForShutdownWithMetadata", "PrepareForShutdown"):
-            await self._bus.subscribe(Rule(NAME, MANAGER, member, PATH), self._on_announcement)
+        for member, form in _ANNOUNCEMENTS:
+            rule = Rule(NAME, MANAGER, member, form, PATH)
+            await self._bus.subscribe(rule, self._on_announcement)
 
     def _on_announcement(self, body: list[Any]) -> None:
         """PrepareForShutdown: it begins, or it is off."""
@@ -299,7 +302,7 @@ class _Session:
     async def _read_announced(self) -> None:
         announcements = self._announcements
         try:
-            preparing = await self.read("PreparingForShutdown")
+            preparing = await self.read("PreparingForShutdown", "b")
         except BusError:
             self._state.connected = False
             raise

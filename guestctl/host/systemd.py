@@ -55,10 +55,10 @@ def is_stopping_now() -> bool | None:
 async def _ask_bus(address: str) -> bool:
     bus = await SystemBus.connect(address)
     try:
-        if await bus.get_property(NAME, PATH, MANAGER, "SystemState") == "stopping":
+        if await bus.get_property(NAME, PATH, MANAGER, "SystemState", "s") == "stopping":
             return True
         # A host that goes down before it was ever up is "starting" (manager_state in systemd).
-        (jobs,) = await bus.call(NAME, PATH, MANAGER, "ListJobs")
+        (jobs,) = await bus.call(NAME, PATH, MANAGER, "ListJobs", returns="a(usssoo)")
         return _has_stop_job((unit, kind) for _, unit, kind, *_ in jobs)
     finally:
         bus.close()

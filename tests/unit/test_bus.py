@@ -33,9 +33,14 @@ def test_where_the_systems_bus_is(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_call_a_property_and_variants(bus: PrivateBus) -> None:
     async def work() -> None:
         async with echo(bus), connected(bus) as client:
-            assert await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["ü"]) == ["ü"]
-            assert await client.get_property(NAME, PATH, INTERFACE, "Level") == 7
-            assert await client.call(NAME, PATH, INTERFACE, "Deep") == [{"a": 1}, ["x"]]
+            assert await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["ü"], returns="s") == [
+                "ü"
+            ]
+            assert await client.get_property(NAME, PATH, INTERFACE, "Level", "u") == 7
+            assert await client.call(NAME, PATH, INTERFACE, "Deep", returns="a{sv}v") == [
+                {"a": 1},
+                ["x"],
+            ]
 
     run_async(work())
 
@@ -44,7 +49,7 @@ def test_an_error_has_its_name(bus: PrivateBus) -> None:
     async def work() -> None:
         async with connected(bus) as client:
             with pytest.raises(BusError) as caught:
-                await client.call(DRIVER, DRIVER_PATH, DRIVER, "Nonsense")
+                await client.call(DRIVER, DRIVER_PATH, DRIVER, "Nonsense", returns="")
             assert caught.value.name == "org.freedesktop.DBus.Error.UnknownMethod"
 
     run_async(work())
@@ -57,10 +62,10 @@ def test_no_call_starts_a_service(bus: PrivateBus) -> None:
 
     async def work() -> None:
         async with connected(bus) as client:
-            await client.subscribe(Rule(NAME, INTERFACE, "Rang"), print)
+            await client.subscribe(Rule(NAME, INTERFACE, "Rang", "s"), print)
             for attempt in (
-                client.call(NAME, PATH, INTERFACE, "Echo"),
-                client.get_property(NAME, PATH, INTERFACE, "Level"),
+                client.call(NAME, PATH, INTERFACE, "Echo", returns="s"),
+                client.get_property(NAME, PATH, INTERFACE, "Level", "u"),
                 client.call_for_fd(NAME, PATH, INTERFACE, "Open"),
             ):
                 with pytest.raises(BusError) as caught:
@@ -70,9 +75,8 @@ def test_no_call_starts_a_service(bus: PrivateBus) -> None:
             # The counter-proof: this one may, and does.
             arguments = (NAME, 0)
             with contextlib.suppress(BusError):
-                await client.call(
-                    DRIVER, DRIVER_PATH, DRIVER, "StartServiceByName", "su", arguments, timeout=0.2
-                )
+                call = (DRIVER, DRIVER_PATH, DRIVER, "StartServiceByName", "su", arguments)
+                await client.call(*call, returns="u", timeout=0.2)
             await until(lambda: bus.activated)
 
     run_async(work())
@@ -82,9 +86,11 @@ def test_a_call_that_nobody_answers_ends(bus: PrivateBus) -> None:
     async def work() -> None:
         async with echo(bus), connected(bus) as client:
             with pytest.raises(BusError, match="no answer") as caught:
-                await client.call(NAME, PATH, INTERFACE, "Hang", timeout=0.05)
+                await client.call(NAME, PATH, INTERFACE, "Hang", returns="s", timeout=0.05)
             assert caught.value.name == ""
-            assert await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["on"]) == ["on"]
+            assert await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["on"], returns="s") == [
+                "on"
+            ]
 
     run_async(work())
 
@@ -92,7 +98,7 @@ def test_a_call_that_nobody_answers_ends(bus: PrivateBus) -> None:
 def test_the_bus_dies_under_a_call(bus: PrivateBus) -> None:
     async def work() -> None:
         async with echo(bus), connected(bus) as client:
-            call = asyncio.create_task(client.call(NAME, PATH, INTERFACE, "Hang"))
+            call = asyncio.create_task(client.call(NAME, PATH, INTERFACE, "Hang", returns="s"))
             await asyncio.sleep(0.05)
             bus.kill()
             with pytest.raises(BusError, match="has ended") as caught:
@@ -102,7 +108,7 @@ def test_the_bus_dies_under_a_call(bus: PrivateBus) -> None:
             assert client.closed
             began = time.monotonic()
             with pytest.raises(BusError):
-                await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["gone"])
+                await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["gone"], returns="s")
             assert time.monotonic() - began < 1
 
     run_async(work())
@@ -111,7 +117,7 @@ def test_the_bus_dies_under_a_call(bus: PrivateBus) -> None:
 def test_closing_ends_calls_and_waiting(bus: PrivateBus) -> None:
     async def work() -> None:
         async with echo(bus), connected(bus) as client:
-            call = asyncio.create_task(client.call(NAME, PATH, INTERFACE, "Hang"))
+            call = asyncio.create_task(client.call(NAME, PATH, INTERFACE, "Hang", returns="s"))
             waiting = asyncio.create_task(client.wait_closed())
             await asyncio.sleep(0.05)
             client.close()

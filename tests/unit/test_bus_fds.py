@@ -57,16 +57,16 @@ def test_file_descriptors_that_nobody_takes_are_closed(bus: PrivateBus) -> None:
         async with echo(bus) as service, connected(bus, negotiate_unix_fd=True) as client:
             opener(service)
             before = open_fds()
-            await client.call(NAME, PATH, INTERFACE, "Open")
+            await client.call(NAME, PATH, INTERFACE, "Open", returns="h")
             assert open_fds() == before
             heard: list[Any] = []
-            await client.subscribe(Rule(NAME, INTERFACE, "Rang"), heard.append)
+            await client.subscribe(Rule(NAME, INTERFACE, "Rang", "h"), heard.append)
             await send_fd(service, Message.new_signal(PATH, INTERFACE, "Rang", "h", [0]))
             await until(lambda: bool(heard))
             ours = client._library.unique_name
             call = Message(ours, PATH, INTERFACE, "Unknown", signature="h", body=[0])
             await send_fd(service, call)
-            await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["behind it"])
+            await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["behind it"], returns="s")
             assert open_fds() == before
 
     run_async(work())
@@ -96,7 +96,7 @@ def test_an_answer_too_late_is_let_go(bus: PrivateBus) -> None:
                 await client.call_for_fd(NAME, PATH, INTERFACE, "Late", timeout=0.05)
             before = open_fds()
             await send_fd(service, Message.new_method_return(late[0], "h", [0]))
-            await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["behind it"])
+            await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["behind it"], returns="s")
             assert open_fds() == before
 
     run_async(work())
@@ -107,7 +107,7 @@ def test_connections_leave_nothing_behind(bus: PrivateBus) -> None:
         before = open_fds()
         for _ in range(5):
             async with connected(bus) as client:
-                await client.call(DRIVER, DRIVER_PATH, DRIVER, "ListNames")
+                await client.call(DRIVER, DRIVER_PATH, DRIVER, "ListNames", returns="as")
         lost = await SystemBus.connect(bus.address)
         bus.kill()
         await lost.wait_closed()

@@ -20,8 +20,8 @@ def test_signals_from_the_owner_of_the_name_alone(bus: PrivateBus) -> None:
         impostor = FakeService("org.example.Impostor", PATH, INTERFACE)
         await impostor.connect(bus.address)
         async with echo(bus) as service, connected(bus) as client:
-            await client.subscribe(Rule(NAME, INTERFACE, "Rang", PATH), heard.append)
-            forged = Message.new_signal(PATH, INTERFACE, "Rang", "s", ["forged"])
+            await client.subscribe(Rule(NAME, INTERFACE, "Rang", "v", PATH), heard.append)
+            forged = Message.new_signal(PATH, INTERFACE, "Rang", "v", [Variant("s", "forged")])
             forged.destination = client._library.unique_name
             await impostor.connection.send(forged)
             service.emit("Sang", "s", "another signal")
@@ -37,7 +37,7 @@ def test_signals_of_a_sender_that_comes_back(bus: PrivateBus) -> None:
     async def work() -> None:
         heard: list[list[Any]] = []
         async with connected(bus) as client:
-            await client.subscribe(Rule(NAME, INTERFACE, "Rang"), heard.append)
+            await client.subscribe(Rule(NAME, INTERFACE, "Rang", "s"), heard.append)
             for text in ("first", "second"):
                 async with echo(bus) as service:
                     service.emit("Rang", "s", text)
@@ -50,7 +50,7 @@ def test_who_owns_a_name(bus: PrivateBus) -> None:
     async def work() -> None:
         heard: list[list[Any]] = []
         async with connected(bus) as client:
-            rule = Rule(DRIVER, DRIVER, "NameOwnerChanged", arg0=NAME)
+            rule = Rule(DRIVER, DRIVER, "NameOwnerChanged", "sss", arg0=NAME)
             await client.subscribe(rule, heard.append)
             other = FakeService("org.example.Other", PATH, INTERFACE)
             await other.connect(bus.address)
@@ -76,8 +76,8 @@ def test_a_handler_that_raises_costs_no_other_signal(
             raise ValueError("in the handler")
 
         async with echo(bus) as service, connected(bus) as client:
-            await client.subscribe(Rule(NAME, INTERFACE, "Bad"), fail)
-            await client.subscribe(Rule(NAME, INTERFACE, "Rang"), heard.append)
+            await client.subscribe(Rule(NAME, INTERFACE, "Bad", "s"), fail)
+            await client.subscribe(Rule(NAME, INTERFACE, "Rang", "s"), heard.append)
             service.emit("Bad", "s", "")
             service.emit("Rang", "s", "after")
             await until(lambda: bool(heard))

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from dbus_next import Variant
 
 from guestctl.host import systemd
 from guestctl.service import units
@@ -77,6 +78,23 @@ def test_a_systemd_silent_on_the_bus_is_asked_by_systemctl(
     silent = FakeSystemd()
     silent.methods.clear()
     assert run_async(ask(bus, silent)) is False
+
+
+def malformed(member: str) -> FakeSystemd:
+    fake = FakeSystemd("starting")
+    if member == "Get":
+        fake.properties["SystemState"] = Variant("as", ["running"])
+    else:
+        fake.methods[member] = lambda _: ("a(us)", [[[1, "shutdown.target"]]], [])
+    return fake
+
+
+@pytest.mark.parametrize("member", ["Get", "ListJobs"])
+def test_what_systemd_answers_in_another_form_is_asked_by_systemctl(
+    bus: PrivateBus, systemctl: Path, member: str
+) -> None:
+    answers(systemctl, "stopping")
+    assert run_async(ask(bus, malformed(member))) is True
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,118 @@
+"""A bus that passes on whatever it is told to, from whomever, as dbus-broker does with replies that
+nobody asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from dbus_next import Message, Variant
+from dbus_next._private.marshaller import Marshaller
+from dbus_next._private.unmarshaller import Unmarshaller
+
+from guestctl.host.bus import SystemBus
+from guestctl.host.bus_messages import DRIVER, METHOD_RETURN
+
+OURS = ":1.1"
+_CODES = {
+    "path": (1, "o"),
+    "interface": (2, "s"),
+    "member": (3, "s"),
+    "error_name": (4, "s"),
+    "reply_serial": (5, "u"),
+    "sender": (7, "s"),
+    "signature": (8, "g"),
+}
+
+
+def encode(kind: int, body: list[Any], **fields: Any) -> bytes:
+    """A message with these fields in its header."""
+    content = Marshaller(fields.get("signature", ""), body)
+    content.marshall()
+    return encode_raw(kind, bytes(content.buffer), **fields)
+
+
+def encode_raw(kind: int, body: bytes, **fields: Any) -> bytes:
+    """A message with a body that is taken as it is."""
+    header_fields = [
+        [code, Variant(form, fields[name])]
+        for name, (code, form) in _CODES.items()
+        if name in fields
+    ]
+    values = [ord("l"), kind, 0, 1, len(body), 1, header_fields]
+    header = Marshaller("yyyyuua(yv)", values)
+    header.marshall()
+    header.align(8)
+    return bytes(header.buffer) + body
+
+
+class LenientBus:
+    """Answers calls to itself; others are kept, for a test to answer."""
+
+    def __init__(self, folder: Path, owners: dict[str, str]) -> None:
+        self.path = f"{folder}/lenient"
+        self.owners = owners
+        self.calls: asyncio.Queue[Message] = asyncio.Queue()
+        self.ended = asyncio.Event()
+        self._writer: asyncio.StreamWriter | None = None
+
+    def send(self, kind: int, body: list[Any], **fields: Any) -> None:
+        """Have the client get this."""
+        self.send_bytes(encode(kind, body, **fields))
+
+    def send_bytes(self, data: bytes) -> None:
+        """The same, of bytes that may be no message."""
+        assert self._writer
+        self._writer.write(data)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One client, to its end."""
+        self._writer = writer
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while not (await reader.readuntil(b"\r\n")).startswith(b"BEGIN"):
+                writer.write(b"OK 0123456789abcdef0123456789abcdef\r\n")
+            while True:
+                self._take(await _message(reader))
+        writer.close()
+        self.ended.set()
+
+    def _take(self, message: Message) -> None:
+        if message.interface != DRIVER:
+            self.calls.put_nowait(message)
+            return
+        signature, body = "", []
+        if message.member == "Hello":
+            signature, body = "s", [OURS]
+        elif message.member == "GetNameOwner":
+            signature, body = "s", [self.owners[message.body[0]]]
+        fields = {"sender": DRIVER, "reply_serial": message.serial, "signature": signature}
+        self.send(METHOD_RETURN, body, **fields)
+
+
+async def _message(reader: asyncio.StreamReader) -> Message:
+    fixed = await reader.readexactly(16)
+    body, _, fields = struct.unpack_from("<III", fixed, 4)
+    rest = await reader.readexactly(-(-fields // 8) * 8 + body)
+    return Unmarshaller(io.BytesIO(fixed + rest)).unmarshall()
+
+
+@contextlib.asynccontextmanager
+async def lenient_bus(
+    folder: Path, owners: dict[str, str]
+) -> AsyncIterator[tuple[LenientBus, SystemBus]]:
+    """The bus, and a client's connection to it."""
+    bus = LenientBus(folder, owners)
+    server = await asyncio.start_unix_server(bus.serve, bus.path)
+    client = await SystemBus.connect(f"unix:path={bus.path}")
+    try:
+        yield bus, client
+    finally:
+        client.close()
+        server.close()
+        await bus.ended.wait()
