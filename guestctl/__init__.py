@@ -1,3 +1,3 @@
 """guestctl: takes the guests of a libvirt host to safety, and brings them back."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
