@@ -17,8 +17,15 @@ from .bus import BusError, SystemBus
 NAME, PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 MANAGER = "org.freedesktop.systemd1.Manager"
 #: Every way down queues one of these: systemd-soft-reboot.service and systemd-kexec.service
-#: require shutdown.target as poweroff.target's and reboot.target's services do.
-STOP_TARGETS = frozenset({"shutdown.target", "soft-reboot.target"})
+#: require shutdown.target as poweroff.target's and reboot.target's services do.  A host that is
+#: isolated to rescue or emergency loses libvirt's daemons and ours, and can be rebooted from there
+#: with nobody left to see to its guests.
+STOP_TARGETS = frozenset(
+    {"shutdown.target", "soft-reboot.target", "rescue.target", "emergency.target"}
+)
+#: SystemState while that goes on; "maintenance": rescue.target or emergency.target is reached,
+#: which is so before the other units have been stopped (seen on 257; manager_state in systemd).
+STOP_STATES = frozenset({"stopping", "maintenance"})
 #: Seconds for the bus to answer; for each question to systemctl, and for its end when killed.
 BUS_LIMIT, SYSTEMCTL_LIMIT, KILL_LIMIT = 3.0, 4.0, 1.0
 #: Seconds for which the answer is sought when nobody gives one, and between two attempts.
@@ -55,7 +62,8 @@ def is_stopping_now() -> bool | None:
 async def _ask_bus(address: str) -> bool:
     bus = await SystemBus.connect(address)
     try:
-        if await bus.get_property(NAME, PATH, MANAGER, "SystemState", "s") == "stopping":
+        state = await bus.get_property(NAME, PATH, MANAGER, "SystemState", "s")
+        if state in STOP_STATES:
             return True
         # A host that goes down before it was ever up is "starting" (manager_state in systemd).
         (jobs,) = await bus.call(NAME, PATH, MANAGER, "ListJobs", returns="a(usssoo)")
@@ -73,7 +81,7 @@ async def _ask_systemctl() -> bool | None:
     state = await _systemctl("show", "--property=SystemState", "--value")
     if state is None or not state.strip():
         return None
-    if state.strip() == "stopping":
+    if state.strip() in STOP_STATES:
         return True
     jobs = await _systemctl("list-jobs", "--no-legend", "--full", "--plain")
     if jobs is None:

@@ -53,8 +53,10 @@ def test_over_the_bus_a_host_that_stays_up(bus: PrivateBus, state: str) -> None:
     assert run_async(ask(bus, FakeSystemd(state, *jobs))) is False
 
 
-def test_over_the_bus_a_host_that_stops(bus: PrivateBus) -> None:
-    assert run_async(ask(bus, FakeSystemd("stopping"))) is True
+@pytest.mark.parametrize("state", sorted(systemd.STOP_STATES))
+def test_over_the_bus_a_host_that_stops(bus: PrivateBus, state: str) -> None:
+    """Rescue and emergency are reached before the other units have been stopped."""
+    assert run_async(ask(bus, FakeSystemd(state))) is True
 
 
 @pytest.mark.parametrize("target", sorted(systemd.STOP_TARGETS))
@@ -101,6 +103,7 @@ def test_what_systemd_answers_in_another_form_is_asked_by_systemctl(
     ("state", "jobs", "stops"),
     [
         ("stopping", "", True),
+        ("maintenance", "", True),
         ("running", "", False),
         ("degraded", "12 shutdown.target stop waiting\\n", False),
         ("starting", "1 a.service stop running\\n22 shutdown.target start waiting\\n", True),

@@ -70,8 +70,16 @@ def test_the_stop_is_short_unless_it_asks_for_time(name: str) -> None:
 
 def test_the_guard_stops_after_the_service_and_before_all_that_it_needs() -> None:
     service, guard = read("guestctl.service"), read("guestctl-guard.service")
-    assert service["After"] == ["guestctl-guard.service", *guard["After"]]
+    only_service = ["guestctl-guard.service", "time-sync.target"]
+    assert sorted(service["After"]) == sorted([*only_service, *guard["After"]])
     assert service["Requires"] == guard["Requires"]
+
+
+@pytest.mark.parametrize("name", ["guestctl.service", "guestctl-fallback.service"])
+def test_guests_are_started_once_the_clock_is_right(name: str) -> None:
+    """As by libvirt-guests.service.  The guard waits for no clock."""
+    assert "time-sync.target" in read(name)["After"]
+    assert "time-sync.target" not in read("guestctl-guard.service")["After"]
 
 
 def test_what_starts_in_an_emergency_starts_nothing_else() -> None:
