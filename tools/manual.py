@@ -29,7 +29,9 @@ checks it all,
 .B guestctl plan
 shows what it means.
 .PP
-Durations: ms, s, min, h, d, as in "90s" or "1h 30min".
+Durations are written as in
+.BR systemd.time (7):
+"90s", "3m", "1h 30min"; a number without a unit, 180 or "180", is one of seconds.
 Sizes: KiB, MiB, GiB, TiB.
 .SH SETTINGS
 """

@@ -17,7 +17,8 @@ _HEAD = """\
 # Every setting stands here with its default.  Drop-ins, /etc/guestctl/conf.d/*.toml, are
 # read after this file in the order of their names; a later value wins, [[guest]] tables
 # add up.  `guestctl check` checks it all, `guestctl plan` shows what it means.
-# Durations: ms, s, min, h, d, as in "90s" or "1h 30min".  Sizes: KiB, MiB, GiB, TiB.
+# Durations as in systemd.time(7): "90s", "3m", "1h 30min"; a number without a unit is one of
+# seconds.  Sizes: KiB, MiB, GiB, TiB.
 """
 
 _GUESTS = """\

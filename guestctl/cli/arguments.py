@@ -17,12 +17,15 @@ configuration; 3 not permitted; 4 no hypervisor reached; 5 another run has the l
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments; exits with 2 and a usage message when they are wrong."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments, unknown = _parser().parse_known_args(argv)
+    # The verb's own usage is shown, not that of all verbs.
+    parser: argparse.ArgumentParser = arguments.parser
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if arguments.verb == "shutdown":
         _check_shutdown(parser, arguments)
     if arguments.verb == "start" and arguments.decision and not arguments.guests:
-        parser.error(f"start: --{arguments.decision} needs guests by name")
+        parser.error(f"--{arguments.decision} needs guests by name")
     if arguments.verb == "plan" and arguments.facts:
         _check_facts(parser, arguments)
     return arguments
@@ -30,14 +33,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def _check_facts(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     if "connect" in arguments or "config" in arguments:
-        parser.error("plan: --facts goes with neither --connect nor --config: both are in the file")
+        parser.error("--facts goes with neither --connect nor --config: both are in the file")
 
 
 def _check_shutdown(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     if arguments.all and (arguments.preserve or arguments.guests):
-        parser.error("shutdown: --all goes with neither --preserve nor guests")
+        parser.error("--all goes with neither --preserve nor guests")
     if not (arguments.all or arguments.preserve or arguments.guests):
-        parser.error("shutdown: name guests, or say --all, or --preserve")
+        parser.error("name guests, or say --all, or --preserve")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,17 +109,21 @@ class _Verbs:
         self._verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
 
     def add(self, name: str, text: str) -> argparse.ArgumentParser:
-        return self._verbs.add_parser(
+        parser = self._verbs.add_parser(
             name,
             help=text,
             description=text[0].upper() + text[1:] + ".",
             parents=[self.common],
             allow_abbrev=False,
         )
+        parser.set_defaults(parser=parser)
+        return parser
 
     def add_hidden(self, name: str, text: str) -> argparse.ArgumentParser:
         """One that only units use: not among the verbs of --help."""
-        return self._verbs.add_parser(name, description=text, allow_abbrev=False)
+        parser = self._verbs.add_parser(name, description=text, allow_abbrev=False)
+        parser.set_defaults(parser=parser)
+        return parser
 
 
 def _add_shutdown(verbs: _Verbs) -> None:
@@ -226,10 +233,12 @@ def _uri(text: str) -> str:
 def _duration(text: str) -> float:
     try:
         seconds = parse_duration(text)
-    except BadValue:
-        seconds = 0.0
+    except BadValue as error:
+        detail = f" ({error})" if str(error) else ""
+        wanted = 'expected a duration such as "90s" or "5min"'
+        raise argparse.ArgumentTypeError(f'{wanted}, not "{text}"{detail}') from error
     if seconds <= 0:
-        raise argparse.ArgumentTypeError('expected a duration such as "90s" or "5min"')
+        raise argparse.ArgumentTypeError("expected a duration of more than 0s: nothing fits in it")
     return seconds
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from ..model.units import BadValue, parse_duration, parse_size, show_duration, show_size
+from ..model.units import BadValue, bounded, parse_duration, parse_size, show_duration, show_size
 from ..model.uris import canonical, why_remote
 from .toml import quoted
 
@@ -30,14 +30,21 @@ def duration(least: float = 0.0) -> Kind[float]:
     """A duration of at least so many seconds."""
 
     def parse(value: object) -> float:
-        if not isinstance(value, str):
-            raise BadValue('a number has no unit: write "90s"' if _is_number(value) else "")
-        seconds = parse_duration(value)
+        seconds = _seconds(value)
         if seconds < least:
             raise BadValue(f"less than {show_duration(least)}")
         return seconds
 
     return Kind('a duration such as "90s" or "10min"', parse, lambda s: quoted(show_duration(s)))
+
+
+def _seconds(value: object) -> float:
+    """Of text, or of a number of seconds."""
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return bounded(value)
+    raise BadValue("")
 
 
 def _is_number(value: object) -> bool:

@@ -47,23 +47,45 @@ class Vocabulary:
         old = {old: row.key for row in rows for old in row.old_names}
         return Names({row.key: row for row in rows}, old)
 
-    def unknown(self, key: str, section: str) -> str:
+    def unknown(self, key: str, is_table: bool, *, section: str) -> str:
         """What to say of a key that its section does not have; "" is outside any section."""
         for row in self._rows:
             if row.section != section and key in row.names:
                 return f"unknown here; it belongs {_where(row)}{_as(row, key)}"
+        if is_table:
+            return self._unknown_section(key, section)
         # Sections, and [[guest]], stand where keys outside sections do.
         others = () if section else ("guest", *filter(None, self.sections))
-        return _nearest(key, self.sections[section], others)
+        return _unknown_key(key, self.sections[section], others, section)
 
-    def unknown_for_guest(self, key: str) -> str:
+    def _unknown_section(self, key: str, inside: str) -> str:
+        if inside:
+            return f"unknown section; there is none inside [{inside}]"
+        there = [name for name in self.sections if name]
+        if near := difflib.get_close_matches(key, [*there, "guest"], 1):
+            return f"unknown section; did you mean {_header(near[0])}?"
+        return f"unknown section; there are {', '.join(map(_header, there))} and [[guest]]"
+
+    def unknown_for_guest(self, key: str, is_table: bool) -> str:
         """What to say of a key that a [[guest]] does not have."""
         for row in self._rows:
             if key in row.names and row.per_guest:
                 return f'unknown here; in a [[guest]] it is called "{row.guest_key}"'
             if key in row.names:
                 return "is for the whole run, and cannot differ from guest to guest"
-        return _nearest(key, self.guest, ("match",))
+        if key in _NAMES_OF_GUESTS:
+            return 'unknown key; a guest is chosen by "match": its name, a pattern, or its UUID'
+        if is_table:
+            return "unknown section; there is none inside a [[guest]]"
+        return _unknown_key(key, self.guest, ("match",), "[guest]")
+
+
+#: What people write for "match".
+_NAMES_OF_GUESTS = frozenset({"name", "names", "guest", "domain", "vm", "uuid", "id", "pattern"})
+
+
+def _header(section: str) -> str:
+    return "[[guest]]" if section == "guest" else f"[{section}]"
 
 
 def _where(row: Setting) -> str:
@@ -74,10 +96,22 @@ def _as(row: Setting, key: str) -> str:
     return "" if key == row.key else f', and is now called "{row.key}"'
 
 
-def _nearest(key: str, names: Names, others: Collection[str]) -> str:
-    near = difflib.get_close_matches(key, [*names.settings, *names.old, *others], 1)
+def _unknown_key(key: str, names: Names, others: Collection[str], section: str) -> str:
+    near = _nearest(key, names, others)
     if not near:
-        return "unknown key"
-    name = names.current(near[0])
-    once = f', once called "{near[0]}"' if name != near[0] else ""
-    return f'unknown key; did you mean "{name}"{once}?'
+        where = f"[{section}]" if section else "outside sections there"
+        known = ", ".join([*others, *names.settings] if section else names.settings)
+        return f"unknown key; {where} {'has' if section else 'is'} {known}"
+    *before, last = (f'"{names.current(name)}"' + _once(name, names) for name in near)
+    return f"unknown key; did you mean {' or '.join(filter(None, (', '.join(before), last)))}?"
+
+
+def _nearest(key: str, names: Names, others: Collection[str]) -> list[str]:
+    """The one that is spelt nearly so; where the key is a word of several names, all of these."""
+    word = [name for name in names.settings if key in name.split("-")]
+    known = [*names.settings, *names.old, *others]
+    return word if len(word) > 1 else difflib.get_close_matches(key, known, 1)
+
+
+def _once(name: str, names: Names) -> str:
+    return f', once called "{name}"' if names.current(name) != name else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..model.units import BadValue
-from . import files
+from . import files, slips
 from .config import Config, GuestOverride
 from .lines import KeyPath, line_of_error, lines_of_keys, shown
 from .names import Names, Vocabulary
 from .problems import ConfigError, Message, Notice, Place, Problem
 from .settings import SECTIONS, SETTINGS, Boot, General, Setting, Shutdown, UserShutdown
+from .toml import shortly
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class _Value(NamedTuple):
     place: Place
 
 
+#: What is said of a key that is unknown, and whether it is that of a table.
+Unknown = Callable[[str, bool], str]
 #: What is a table at the top of a file.
 _TABLES = {*filter(None, SECTIONS), "guest"}
 
@@ -131,13 +133,18 @@ class _Reader:
         except UnicodeDecodeError as error:
             self._unreadable(path, f"is not UTF-8 (byte {error.start})")
         except tomllib.TOMLDecodeError as error:
-            self._unreadable(path, f"is not TOML: {error}", line_of_error(error))
+            self._not_toml(path, text, error)
         except RecursionError:
             self._unreadable(path, "is not TOML: nested too deeply")
         except ValueError as error:  # a number of thousands of digits
             self._unreadable(path, f"is not TOML: {error}")
         else:
             self._take(_File(self, path, lines_of_keys(text)), table)
+
+    def _not_toml(self, path: Path, text: str, error: tomllib.TOMLDecodeError) -> None:
+        line = line_of_error(error)
+        meant = slips.hint(text, line)
+        self._unreadable(path, f"is not TOML: {error}{meant and '; '}{meant}", line)
 
     def _take(self, file: _File, table: Mapping[str, Any]) -> None:
         file.take(table)
@@ -209,7 +216,11 @@ class _File:
         return None
 
     def _values(
-        self, path: KeyPath, table: Mapping[str, Any], names: Names, unknown: Callable[[str], str]
+        self,
+        path: KeyPath,
+        table: Mapping[str, Any],
+        names: Names,
+        unknown: Unknown,
     ) -> dict[str, _Value]:
         """What one table sets, by the names of fields; the rest is told."""
         found: dict[str, _Value] = {}
@@ -217,7 +228,7 @@ class _File:
             own = (*path, key)
             setting = names.settings.get(names.current(key))
             if not setting:
-                self._problem(own, unknown(key))
+                self._problem(own, unknown(key, _is_table(value)))
             elif self._applies(own, names.current(key), names.spelling(key, table)):
                 found.update(self._value(own, setting, value))
         return found
@@ -258,12 +269,11 @@ def _plain(values: Mapping[str, _Value]) -> dict[str, Any]:
 
 def _unfit(setting: Setting, value: Any, error: BadValue) -> str:
     detail = f" ({error})" if str(error) else ""
-    return f"expected {setting.kind.expected}, not {_show(value)}{detail}"
+    return f"expected {setting.kind.expected}, not {shortly(value)}{detail}"
 
 
-def _show(value: Any) -> str:
-    try:
-        text = reprlib.repr(value)
-    except ValueError:  # a number of thousands of digits
-        return "this"
-    return text if len(text) <= 60 else text[:57] + "..."
+def _is_table(value: Any) -> bool:
+    """Whether it is a [table], or an array of them."""
+    return isinstance(value, dict) or bool(
+        value and isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    )

@@ -8,10 +8,22 @@ import re
 _UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
-_DURATION = re.compile(r"\s*(?:\d+(?:\.\d+)?\s*(?:ms|s|min|h|d)\s*)+")
+#: All spellings of systemd.time(7), and how long a month and a year are there.
+_MILLISECONDS = {
+    **dict.fromkeys(("usec", "us", "μs", "µs"), 0.001),
+    **dict.fromkeys(("msec", "ms"), _UNITS["ms"]),
+    **dict.fromkeys(("seconds", "second", "sec", "s", ""), _UNITS["s"]),
+    **dict.fromkeys(("minutes", "minute", "min", "m"), _UNITS["min"]),
+    **dict.fromkeys(("hours", "hour", "hr", "h"), _UNITS["h"]),
+    **dict.fromkeys(("days", "day", "d"), _UNITS["d"]),
+    **dict.fromkeys(("weeks", "week", "w"), 7 * _UNITS["d"]),
+    **dict.fromkeys(("months", "month", "M"), 365.25 / 12 * _UNITS["d"]),
+    **dict.fromkeys(("years", "year", "y"), 365.25 * _UNITS["d"]),
+}
 
 
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
+#: A number, and its unit; two numbers are parted by a unit or by space.
+_DURATION_PART = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)(?:\s*([a-zA-Zμµ]+)|\s|\Z)\s*")
 
 
 #: Beyond this a duration is a slip of the pen, and sums of durations would lose precision.
@@ -23,16 +35,27 @@ class BadValue(ValueError):
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a duration such as "90s", "10min" or "1h 30min", to the millisecond.
+    """Seconds of a duration such as "90s", "10min", "1h 30min" or "180", to the millisecond.
 
-    Raises BadValue for anything else. Units as in systemd.time(7), fewer of them.
+    As systemd.time(7) has it: its units, and seconds where there is none.  Raises BadValue for
+    anything else, and for one without an end.
     """
-    if not _DURATION.fullmatch(text):
-        raise BadValue("")
-    seconds = sum(float(n) * _UNITS[unit] for n, unit in _DURATION_PART.findall(text)) / 1000
+    parts, at = [], 0
+    while found := _DURATION_PART.match(text, at):
+        parts.append((found[1], found[2] or ""))
+        at = found.end()
+    if not parts or at < len(text) or not all(unit in _MILLISECONDS for _, unit in parts):
+        raise BadValue("it must have an end" if text.strip() == "infinity" else "")
+    return bounded(sum(float(n) * _MILLISECONDS[unit] for n, unit in parts) / 1000)
+
+
+def bounded(seconds: float) -> float:
+    """The seconds of a duration, to the millisecond.  Raises BadValue beyond a year, or below 0."""
+    if not seconds >= 0:
+        raise BadValue("less than nothing")
     if seconds > MAX_DURATION:
         raise BadValue("longer than a year")
-    return round(seconds, 3)
+    return round(float(seconds), 3)
 
 
 #: Up to so many of one unit read better than two units: "90s", but "2min 5s".
