@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..model.ports import LockHeld
+from .own_files import open_for_us, take_folder
 
 _SERVICE = "daemon.lock"
 _HOLDER = "run.json"
@@ -38,7 +39,9 @@ def take_service_lock(folder: Path) -> int:
     Raises AnotherService, OSError.
     """
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    descriptor = os.open(folder / _SERVICE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    take_folder(folder)
+    # Whoever may open it may lock it, and keep the service from starting.
+    descriptor = open_for_us(folder / _SERVICE)
     for attempt in range(_ATTEMPTS):
         if _try_lock(descriptor):
             return descriptor

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from .locks import is_service_running
+from .own_files import replace
 
 _STATUS = "status.json"
 
 
 def write(folder: Path, status: dict[str, Any]) -> None:
     """Replace what the service says of itself; not worth failing for."""
-    new = folder / f"{_STATUS}.new"
     with contextlib.suppress(OSError):
-        new.write_text(json.dumps(status))
-        new.chmod(0o644)
-        new.rename(folder / _STATUS)
+        replace(folder / _STATUS, json.dumps(status), 0o644)
 
 
 def read(folder: Path) -> dict[str, Any] | None:

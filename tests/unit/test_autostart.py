@@ -44,3 +44,17 @@ def test_half_a_claim_is_none(run: Path) -> None:
     autostart.claim([QEMU])
     (run / "guestctl/autostart.json.new").write_text('["qemu:/')
     assert autostart.claimed() == (QEMU,)
+
+
+def test_a_link_in_a_marker_s_place_is_replaced_and_not_followed(run: Path) -> None:
+    """The folder belongs to libvirt-qemu; seen: root made /run/nologin, and nobody could log in."""
+    aim, there = run / "nologin", run / "there"
+    there.touch()
+    for driver, target in (("qemu", aim), ("lxc", there)):
+        (run / "libvirt" / driver).mkdir(parents=True)
+        (run / "libvirt" / driver / "autostarted").symlink_to(target)
+        (run / "libvirt" / driver / "autostarted.new").symlink_to(target)
+    assert autostart.claim([QEMU, LXC]) == (LXC, QEMU)
+    assert not aim.exists()
+    markers = [run / f"libvirt/{driver}/autostarted" for driver in ("qemu", "lxc")]
+    assert [path.is_symlink() or not path.is_file() for path in markers] == [False, False]

@@ -13,6 +13,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from .. import own_files
+
 LIBVIRT_RUN = Path("/run/libvirt")
 #: Whose autostart was left to us in this boot; gone with the boot, as libvirt's own markers.
 CLAIM = Path("/run/guestctl/autostart.json")
@@ -37,16 +39,20 @@ def claim(uris: Iterable[str]) -> tuple[str, ...]:
     Raises OSError.
     """
     markers = {uri: marker for uri in uris if (marker := _marker(uri)) is not None}
-    ours = {uri for uri, marker in markers.items() if not marker.exists()} | set(claimed())
+    ours = {uri for uri, marker in markers.items() if not _is_there(marker)} | set(claimed())
     # The claim first: killed in between, guests are started by both, which does no harm.
     CLAIM.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    new = CLAIM.with_name(f"{CLAIM.name}.new")
-    new.write_text(json.dumps(sorted(ours)))
-    new.rename(CLAIM)  # half a claim, beside whole markers, would leave guests to nobody
+    # Whole: half a claim, beside whole markers, would leave guests to nobody.
+    own_files.replace(CLAIM, json.dumps(sorted(ours)), 0o644)
     for uri in ours & markers.keys():
         markers[uri].parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        markers[uri].touch()
+        own_files.replace(markers[uri], "", 0o644)
     return tuple(sorted(ours))
+
+
+def _is_there(marker: Path) -> bool:
+    """A link is not libvirt's: its run directory belongs to the user that QEMU runs as."""
+    return marker.exists() and not marker.is_symlink()
 
 
 def _marker(uri: str) -> Path | None:
