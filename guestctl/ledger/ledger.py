@@ -19,6 +19,7 @@ from ..model.stop import Certainty, How, StoppedBy
 from .runs import Runs
 from .saves import Saves
 from .trail import Trail
+from .watches import Watches
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -28,6 +29,7 @@ CREATE TABLE guest (
     wanted TEXT, stopped_by TEXT, stopped_at INTEGER, how TEXT, certainty TEXT,
     up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
     hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, settling TEXT,
+    flag INTEGER, flag_word INTEGER,
     PRIMARY KEY (uri, uuid)) STRICT;
 """
 
@@ -35,7 +37,7 @@ CREATE TABLE guest (
 class Ledger:
     """Reads and writes of one open ledger; see GuestRecord and the schemas for the meanings.
 
-    A method is a statement or two; runs, saves and trails have objects of their own.
+    A method is a statement or two; runs, saves, trails and watches have objects of their own.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Ledger:
         self.saves = Saves(db)
         self.runs = Runs(db, clock, self.saves)
         self.trail = Trail(db, clock)
+        self.watches = Watches(db, clock)
 
     # What is known of guests
 
@@ -87,7 +90,7 @@ class Ledger:
         To be put in the transaction in which it was read: others write, too.
         """
         self.db.execute(
-            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 10})",
+            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 12})",
             _values(record),
         )
 
@@ -149,7 +152,7 @@ class Ledger:
 #: In the order of GuestRecord's fields.
 _COLUMNS = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, how, certainty, up_boot, taken_down,"
-    " hold, held_for_save, settling"
+    " hold, held_for_save, settling, flag, flag_word"
 )
 
 
@@ -157,11 +160,12 @@ def _values(record: GuestRecord) -> tuple[Any, ...]:
     stop = (record.stopped_by, record.stopped_at, record.how, record.certainty)
     hold = (record.hold, record.held_for_save)
     kept = (*stop, record.up_boot, record.taken_down, *hold, record.settling)
-    return (*record.id, record.name, record.wanted, *kept)
+    return (*record.id, record.name, record.wanted, *kept, record.flag, record.flag_word)
 
 
 def _record(row: tuple[Any, ...]) -> GuestRecord:
-    uri, uuid, name, wanted, by, at, how, certainty, up_boot, down, hold, for_save, settling = row
+    uri, uuid, name, wanted, by, at, how, certainty, up_boot, down, hold, for_save, *rest = row
+    settling, flag, flag_word = rest
     return GuestRecord(
         GuestId(uri, uuid),
         name,
@@ -175,7 +179,13 @@ def _record(row: tuple[Any, ...]) -> GuestRecord:
         hold,
         bool(for_save),
         settling,
+        _maybe(flag),
+        _maybe(flag_word),
     )
+
+
+def _maybe(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def _word(kind: type[E], text: str | None) -> E | None:

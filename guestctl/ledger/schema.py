@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from . import ledger, runs, saves, trail
+from . import ledger, runs, saves, trail, watches
 
-VERSION = 2
-_TABLES = ledger.SCHEMA + runs.SCHEMA + saves.SCHEMA + trail.SCHEMA
+VERSION = 3
+_TABLES = ledger.SCHEMA + runs.SCHEMA + saves.SCHEMA + trail.SCHEMA + watches.SCHEMA
 
 #: To version 2, of guestctl 0.2: the field's words, and one table for what `hand` (guests in hand)
 #: and `outcome` (what became of them) had apart.  Of guests whose end was not written, what was
@@ -33,7 +33,16 @@ INSERT OR IGNORE INTO run_guest (run, uri, uuid, name, begun)
 DROP TABLE hand;
 DROP TABLE outcome;
 """
-_UPGRADES = {1: _FROM_1}
+
+#: To version 3, of guestctl 0.3: libvirt's autostart flag as last seen, and what was last said by
+#: changing it; boots that were watched.
+_FROM_2 = """
+ALTER TABLE guest ADD COLUMN flag INTEGER;
+ALTER TABLE guest ADD COLUMN flag_word INTEGER;
+CREATE TABLE watch (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL UNIQUE, ended INTEGER) STRICT
+"""
+_UPGRADES = {1: _FROM_1, 2: _FROM_2}
 
 
 def prepare(db: sqlite3.Connection, version: int) -> None:

@@ -8,6 +8,8 @@ taken down  a run owes it a start: it went down for the host's sake
 settling    it was turned off in this boot, and a host that goes down soon would explain that
 held        it is never started, until a person decides (or its save is gone)
 
+Beside them: libvirt's autostart flag as it was last seen, and what was last said by changing it.
+
 Each function below is one arrow of the drawing; nothing else makes a record another one.
 """
 
@@ -39,6 +41,8 @@ class GuestRecord:
     held_for_save: guestctl itself holds it, because of its managed save.
     settling: the boot in which it was turned off, as long as a host that goes down would make
     that the host's doing ([shutdown] settle).
+    flag: libvirt's autostart flag as last seen; None while it was not.  flag_word: to what it was
+    changed since the guest was last started or stopped, or a person spoke: a newer word.
     how, certainty: of its stop, as far as that is known; stopped_at in nanoseconds since the epoch.
     attempts: steps that runs have begun with it in the boot it was read for, oldest first; runs
     write them, see ledger/runs.py.
@@ -56,6 +60,8 @@ class GuestRecord:
     hold: str | None = None
     held_for_save: bool = False
     settling: str | None = None
+    flag: bool | None = None
+    flag_word: bool | None = None
     attempts: tuple[Attempt, ...] = ()
 
 
@@ -78,8 +84,13 @@ class Update:
 
 
 def seen_up(record: GuestRecord, boot: str) -> GuestRecord:
-    """It is up now: it is wanted on, and nobody stopped it."""
-    return replace(undecided(record), wanted=Wanted.ON, up_boot=boot)
+    """It is up now: it is wanted on, and nobody stopped it.
+
+    What was done to its flag before it was started is not the newest word any more.
+    """
+    same_life = record.wanted is Wanted.ON and record.up_boot == boot
+    word = record.flag_word if same_life else None
+    return replace(undecided(record), wanted=Wanted.ON, up_boot=boot, flag_word=word)
 
 
 def undecided(record: GuestRecord) -> GuestRecord:
@@ -94,7 +105,14 @@ def undecided(record: GuestRecord) -> GuestRecord:
         up_boot=None,
         taken_down=False,
         settling=None,
+        flag_word=None,
     )
+
+
+def flag_seen(record: GuestRecord, *, flag: bool) -> GuestRecord:
+    """libvirt's autostart flag is so now; a change of it is its owner's word."""
+    word = record.flag_word if record.flag in (None, flag) else flag
+    return replace(record, flag=flag, flag_word=word)
 
 
 def asked_for(record: GuestRecord) -> GuestRecord:

@@ -136,3 +136,8 @@ def test_what_is_written_next_goes_on_with_what_was_there(path: Path) -> None:
         web = next(r for r in ledger.guests().values() if r.name == "web")
         assert isinstance(web.id, GuestId)
         assert ledger.runs.begun_since(before) == set()
+
+
+def test_what_libvirts_flags_were_is_not_known_of_before(ledger: Ledger) -> None:
+    assert {(r.flag, r.flag_word) for r in ledger.guests().values()} == {(None, None)}
+    assert ledger.watches.ended() == frozenset()

@@ -53,6 +53,8 @@ CHANGES: dict[str, Change] = {
     "held for its save": lambda it: records.held(it, "stale", for_save=True),
     "released": records.released,
     "released for its save": records.released_for_save,
+    "flag seen set": lambda it: records.flag_seen(it, flag=True),
+    "flag seen not set": lambda it: records.flag_seen(it, flag=False),
     "put back": lambda it: records.put_back(it, NEW),
 }
 HOLDS = {"held", "held for its save", "released", "released for its save"}
@@ -78,7 +80,9 @@ def is_sound(record: GuestRecord) -> bool:
     off_and_up = record.wanted is Wanted.OFF and record.up_boot is not None
     undecided_stop = record.wanted is None and record.stopped_by is not None
     held_for_nothing = record.held_for_save and record.hold is None
-    return not (off_and_owed or off_and_up or undecided_stop or held_for_nothing)
+    word_of_another_flag = record.flag_word not in (None, record.flag)
+    unsound = (off_and_owed, off_and_up, undecided_stop, held_for_nothing, word_of_another_flag)
+    return not any(unsound)
 
 
 def test_every_change_is_here() -> None:
@@ -149,6 +153,25 @@ def test_a_cancelled_shutdown_leaves_a_stop_as_it_was(names: list[str]) -> None:
     stopped = after([*names, "seen up", "stopped by its user", "begins to settle"])
     back = after(["host's doing", "somebody's doing"], stopped)
     assert back == stopped
+
+
+@given(orders)
+def test_a_flag_that_changes_is_a_word_until_the_next_start_stop_or_word(names: list[str]) -> None:
+    record = after([*names, "stopped by its user", "flag seen not set"])
+    assert after(["flag seen not set"], record) == record
+    assert after(["flag seen set"], record).flag_word is True
+    assert after(["flag seen set", "flag seen not set"], record).flag_word is False
+    for word in ("seen up", "stopped by its user", "turned off", "asked for"):
+        assert after(["flag seen set", word], record).flag_word is None
+
+
+def test_a_flag_changed_in_its_life_is_a_word_however_often_it_is_seen_up() -> None:
+    record = after(["flag seen set", "seen up", "flag seen not set", "seen up", "taking down"])
+    assert record.flag_word is False
+
+
+def test_a_flag_that_was_never_seen_before_has_said_nothing() -> None:
+    assert after(["stopped by its user", "flag seen set"]).flag_word is None
 
 
 def test_what_is_put_back_is_what_was_known_before_but_for_holds() -> None:
