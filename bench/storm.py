@@ -99,7 +99,7 @@ class Storm:
         context = Context({}, HostStorage(), self._ledger, Display(), time.time_ns, "this boot")
         self._hypervisor.listen(self._count)
         state = ServiceState(context, Config(), HostRunLock(Path(self._folder), print), _nothing)
-        told = Told(_nothing, self._hear_stop, _nothing)
+        told = Told(_nothing, self._hear_stop, _nothing, _nothing)
         watch = Watch(state, self._hypervisor, told)
         following = asyncio.create_task(watch.follow())
         await self._until(lambda: not watch.trouble)

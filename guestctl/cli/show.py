@@ -30,7 +30,7 @@ def list_verb(arguments: Namespace) -> int:
     return status
 
 
-_LIST = ("NAME", "STATE", "WANTED", "SAVED", "AUTOSTART", "STOPPED BY", "NEXT BOOT", "HELD")
+_LIST = ("NAME", "STATE", "WANTED", "SAVED", "AUTOSTART", "STOPPED BY", "NEXT BOOT", "HELD, WAITS")
 
 
 def _list_line(row: Row) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def _list_line(row: Row) -> tuple[str, ...]:
         _yes(row.autostart),
         _stopped(row),
         row.next_boot or "-",
-        row.held or "-",
+        row.held or row.waiting or "-",
     )
 
 

@@ -36,6 +36,8 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     up, wanted = service.get("up"), found["wanted"]
     counted = f"{wanted['on']} wanted on, {wanted['off']} wanted off, {wanted['held']} held"
     lines.append(("guests", counted if up is None else f"{len(up)} up, {counted}"))
+    waits = service.get("waiting", [])
+    lines += [("waited for", f"{it['name']}: {it['for']}") for it in waits]
     lines.append(("current run", _run(found["current_run"])))
     lines.append(("last run", _run(found["last_run"])))
     return lines

@@ -117,6 +117,8 @@ class _Mask:
             name=self._names[record.id],
             up_boot=record.up_boot and self._boots(record.up_boot),
             settling=record.settling and self._boots(record.settling),
+            waits_for=record.waits_for and self._text(record.waits_for),
+            waits_in=record.waits_in and self._boots(record.waits_in),
             hold=record.hold and word(record.hold),
         )
 

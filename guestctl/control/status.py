@@ -47,11 +47,13 @@ def status(local: Local) -> dict[str, Any]:
 
 
 def is_well(found: dict[str, Any]) -> bool:
-    """Whether the service is there, sees every connection, and has no mistakes to complain of."""
+    """Whether the service is there, sees every connection, has no mistakes to complain of, and
+    waits for no guest that is to be up."""
     service = found["service"]
     connected = all(state == "connected" for state in service.get("connections", {}).values())
     mistakes = service.get("configuration", {}).get("problems")
-    return bool(service["running"] and connected and not mistakes)
+    waits = service.get("waiting")
+    return bool(service["running"] and connected and not mistakes and not waits)
 
 
 def _recorded(ledger: Ledger) -> _Recorded:

@@ -68,9 +68,10 @@ def desired(
     if _moved(record, guest, boot):
         return _judged(verdict(Stop("migrated", watched.heard)), watched)
     if record.taken_down and not _was_somebody_else(record, guest, boot):
-        return Desired(Wanted.ON, record.stopped_by, "a run took it down for the host's sake")
+        why = _waits(record, boot) or "a run took it down for the host's sake"
+        return Desired(Wanted.ON, record.stopped_by, why)
     if record.up_boot is None:
-        return Desired(Wanted.ON, record.stopped_by, _why_on(record))
+        return Desired(Wanted.ON, record.stopped_by, _waits(record, boot) or _why_on(record))
     if record.up_boot != boot:
         return _power_went("it was running when the host went down unannounced", How.POWERED_OFF)
     return _judged(verdict(watched.stop(guest.reason)), watched)
@@ -111,6 +112,11 @@ def _power_went(evidence: str, how: How | None = None) -> Desired:
 def is_to_be_restarted(record: GuestRecord) -> bool:
     """Whether its user shut it down, and policy is to start it again."""
     return record.wanted is Wanted.ON and record.stopped_by is StoppedBy.USER
+
+
+def _waits(record: GuestRecord, boot: str) -> str:
+    reason = record.waiting(boot)
+    return f"it is waited for, and tried again: {reason}" if reason else ""
 
 
 def _why_on(record: GuestRecord) -> str:

@@ -33,6 +33,10 @@ class HostStorage:
         folder = save_folder(guest.id.uri)
         return await tasks.start(lambda: _folder_stamp(folder)) if folder else None
 
+    async def present(self, names: Iterable[str]) -> frozenset[str]:
+        wanted = tuple(names)
+        return await tasks.start(lambda: frozenset(filter(os.path.exists, wanted)))
+
     async def room(self, uri: str) -> int | None:
         folder = save_folder(uri)
         return await tasks.start(lambda: _free(folder)) if folder else None

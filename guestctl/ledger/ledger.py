@@ -30,6 +30,7 @@ CREATE TABLE guest (
     up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
     hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, settling TEXT,
     flag INTEGER, flag_word INTEGER,
+    waits_for TEXT, waits_in TEXT,
     PRIMARY KEY (uri, uuid)) STRICT;
 """
 
@@ -77,6 +78,11 @@ class Ledger:
         row = self.db.execute(query, tuple(guest)).fetchone()
         return _record(row) if row else None
 
+    def waiting(self, boot: str) -> list[GuestRecord]:
+        """Guests that this boot could not bring up so far, and is still to."""
+        rows = self.db.execute(f"SELECT {_COLUMNS} FROM guest WHERE waits_in = ?", (boot,))
+        return [record for record in map(_record, rows) if record.waiting(boot)]
+
     def settling(self, boot: str) -> list[GuestRecord]:
         """Guests that were turned off in this boot, and whose settle time has not passed."""
         rows = self.db.execute(f"SELECT {_COLUMNS} FROM guest WHERE settling = ?", (boot,))
@@ -90,7 +96,7 @@ class Ledger:
         To be put in the transaction in which it was read: others write, too.
         """
         self.db.execute(
-            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 12})",
+            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 14})",
             _values(record),
         )
 
@@ -152,7 +158,7 @@ class Ledger:
 #: In the order of GuestRecord's fields.
 _COLUMNS = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, how, certainty, up_boot, taken_down,"
-    " hold, held_for_save, settling, flag, flag_word"
+    " hold, held_for_save, settling, flag, flag_word, waits_for, waits_in"
 )
 
 
@@ -160,12 +166,13 @@ def _values(record: GuestRecord) -> tuple[Any, ...]:
     stop = (record.stopped_by, record.stopped_at, record.how, record.certainty)
     hold = (record.hold, record.held_for_save)
     kept = (*stop, record.up_boot, record.taken_down, *hold, record.settling)
-    return (*record.id, record.name, record.wanted, *kept, record.flag, record.flag_word)
+    newer = (record.flag, record.flag_word, record.waits_for, record.waits_in)
+    return (*record.id, record.name, record.wanted, *kept, *newer)
 
 
 def _record(row: tuple[Any, ...]) -> GuestRecord:
     uri, uuid, name, wanted, by, at, how, certainty, up_boot, down, hold, for_save, *rest = row
-    settling, flag, flag_word = rest
+    settling, flag, flag_word, *waits = rest
     return GuestRecord(
         GuestId(uri, uuid),
         name,
@@ -181,6 +188,7 @@ def _record(row: tuple[Any, ...]) -> GuestRecord:
         settling,
         _maybe(flag),
         _maybe(flag_word),
+        *waits,
     )
 
 

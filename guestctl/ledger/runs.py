@@ -70,10 +70,18 @@ class Runs:
             (self._now(), ok, json.dumps(sorted(uris)), result.run),
         )
 
+    def forget(self, run: int | None) -> None:
+        """Nothing came of it, once more: as if it had not been."""
+        self._db.execute("DELETE FROM run WHERE id = ?", (run,))
+
     def prune(self) -> None:
-        """Forget the oldest, but not those that tell what this boot owes, however many follow."""
+        """Forget the oldest, but not those that tell what this boot owes, however many follow.
+
+        Numbers can be missing: see `forget`.
+        """
         self._db.execute(
-            "DELETE FROM run WHERE id <= (SELECT max(id) FROM run) - ? AND id NOT IN"
+            "DELETE FROM run WHERE id NOT IN (SELECT id FROM run ORDER BY id DESC LIMIT ?)"
+            " AND id NOT IN"
             f" (SELECT id FROM run WHERE {_OF_THE_HOST} ORDER BY id DESC LIMIT ?)",
             (KEPT_RUNS, *_HOSTS_RUNS, KEPT_RUNS),
         )

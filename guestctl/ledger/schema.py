@@ -35,10 +35,12 @@ DROP TABLE outcome;
 """
 
 #: To version 3, of guestctl 0.3: libvirt's autostart flag as last seen, and what was last said by
-#: changing it; boots that were watched.
+#: changing it; what guests wait for; boots that were watched.
 _FROM_2 = """
 ALTER TABLE guest ADD COLUMN flag INTEGER;
 ALTER TABLE guest ADD COLUMN flag_word INTEGER;
+ALTER TABLE guest ADD COLUMN waits_for TEXT;
+ALTER TABLE guest ADD COLUMN waits_in TEXT;
 CREATE TABLE watch (
     id INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL UNIQUE, ended INTEGER) STRICT
 """

@@ -15,6 +15,7 @@ class Row:
     """One guest; see the command contract in docs/reference/commands.md for the fields.
 
     saved, autostart, next_boot are None where its connection could not be read.
+    waiting: why this boot could not bring it up so far, where it is still tried.
     reason: why the next boot does what it does.  why_wanted: why it is wanted on, or off.
     """
 
@@ -30,6 +31,7 @@ class Row:
     certainty: Certainty | None
     autostart: bool | None
     held: str | None
+    waiting: str | None
     next_boot: NextBoot | None
     reason: str
     why_wanted: str

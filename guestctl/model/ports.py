@@ -68,6 +68,10 @@ class Hypervisor(Protocol):
     def listen(self, listener: Callable[[GuestEvent], None]) -> Callable[[], None]:
         """Have events of guests handed to the listener, on the event loop; returns its end."""
 
+    def listen_around(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have the listener called, on the event loop, when networks, storage pools or devices of
+        the host come or go; returns its end."""
+
     @property
     def monitored(self) -> bool:
         """Whether the events heard now are those of QEMU's monitor as well."""
@@ -132,6 +136,9 @@ class Storage(Protocol):
 
     async def folder(self, guest: GuestFacts) -> Stamp | None:
         """The folder of that file: its inode tells it from what is there before it is mounted."""
+
+    async def present(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of these files, devices and folders that are there."""
 
     async def room(self, uri: str) -> int | None:
         """Bytes free where a connection's managed saves go; None where that is not known."""

@@ -1,11 +1,12 @@
 """What guestctl knows of a guest, and every change of that.  Pure.
 
-The state of a guest is in five parts, drawn in docs/dev/guest-record.md:
+The state of a guest is in six parts, drawn in docs/dev/guest-record.md:
 
 wanted      should it run; None while nothing was decided
 stopped by  who brought about that it is off, how, when, how sure that is
 taken down  a run owes it a start: it went down for the host's sake
 settling    it was turned off in this boot, and a host that goes down soon would explain that
+waited for  what it needs was not there when it was to be brought back, and is tried again
 held        it is never started, until a person decides (or its save is gone)
 
 Beside them: libvirt's autostart flag as it was last seen, and what was last said by changing it.
@@ -44,6 +45,7 @@ class GuestRecord:
     flag: libvirt's autostart flag as last seen; None while it was not.  flag_word: to what it was
     changed since the guest was last started or stopped, or a person spoke: a newer word.
     how, certainty: of its stop, as far as that is known; stopped_at in nanoseconds since the epoch.
+    waits_for: why the boot waits_in could not bring it up so far: see `waiting`.
     attempts: steps that runs have begun with it in the boot it was read for, oldest first; runs
     write them, see ledger/runs.py.
     """
@@ -62,7 +64,14 @@ class GuestRecord:
     settling: str | None = None
     flag: bool | None = None
     flag_word: bool | None = None
+    waits_for: str | None = None
+    waits_in: str | None = None
     attempts: tuple[Attempt, ...] = ()
+
+    def waiting(self, boot: str) -> str | None:
+        """Why this boot has not brought it up so far, where it is still to; None where not."""
+        wanted = self.wanted is Wanted.ON and self.flag_word is not False
+        return self.waits_for if wanted and self.hold is None and self.waits_in == boot else None
 
 
 Change = Callable[[GuestRecord], GuestRecord]
@@ -106,6 +115,8 @@ def undecided(record: GuestRecord) -> GuestRecord:
         taken_down=False,
         settling=None,
         flag_word=None,
+        waits_for=None,
+        waits_in=None,
     )
 
 
@@ -116,8 +127,19 @@ def flag_seen(record: GuestRecord, *, flag: bool) -> GuestRecord:
 
 
 def asked_for(record: GuestRecord) -> GuestRecord:
-    """Somebody wants it on.  Until it is seen up again, no stop of before speaks against that."""
-    return replace(undecided(record), wanted=Wanted.ON)
+    """Somebody wants it on.  Until it is seen up again, no stop of before speaks against that.
+
+    What it waits for, it still does: an order that comes too early does not end that.
+    """
+    blank = undecided(record)
+    return replace(blank, wanted=Wanted.ON, waits_for=record.waits_for, waits_in=record.waits_in)
+
+
+def waits(record: GuestRecord, reason: str, boot: str) -> GuestRecord:
+    """This boot could not bring it up, and will try again, unless somebody turned it off."""
+    if record.wanted is Wanted.OFF:
+        return record
+    return replace(record, wanted=Wanted.ON, waits_for=reason, waits_in=boot)
 
 
 def turned_off(record: GuestRecord, by: StoppedBy, now: int) -> GuestRecord:

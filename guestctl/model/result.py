@@ -17,6 +17,12 @@ class Trigger(StrEnum):
     BOOT = "boot"
     CANCELLED = "cancelled"
     USER_SHUTDOWN = "user-shutdown"
+    LATE = "late"
+
+    @property
+    def keeps_at_it(self) -> bool:
+        """Whether a guest that a restore of this kind cannot bring up is tried again later."""
+        return self in (Trigger.BOOT, Trigger.CANCELLED, Trigger.LATE)
 
 
 class StepEnd(StrEnum):

@@ -91,7 +91,8 @@ class BringUp:
         row = await self._context.ledger(lambda ledger: self._record(ledger, image), None)
         self._context.tell(StepBegan(guest, planned.step, planned.timeout))
         begun = asyncio.get_running_loop().time()
-        started = await start(self._live, planned, self._policy.retries)
+        retries = 0 if self._run.is_quiet else self._policy.retries
+        started = await start(self._live, planned, retries)
         seconds = asyncio.get_running_loop().time() - begun
         step = StepResult(planned.step, started.end, seconds, started.reason)
         self._step = step

@@ -136,8 +136,8 @@ def _open(
     request: Request, run: Run, guests: list[GuestFacts], room: Mapping[str, int], ledger: Ledger
 ) -> Opened:
     records = reconcile_all(ledger, guests, run.context.boot, request.up)
-    if run.kind is RunKind.SHUTDOWN and request.named is None:
-        _want_all_off(ledger, guests, records, run.context.boot)
+    if run.kind is RunKind.SHUTDOWN:
+        _want_off(request.named, ledger, guests, records, run.context.boot)
     plan = _plan(run, request.named, guests, _forecast(ledger.saves.all(), run, room))
     number = ledger.runs.begin(run.kind, run.trigger, run.context.boot)
     run = replace(run, number=number)
@@ -166,14 +166,20 @@ def _forecast(records: Iterable[SaveRecord], run: Run, room: Mapping[str, int]) 
     return SaveForecast(tuple(records), room, run.config.shutdown.save_reserve)
 
 
-def _want_all_off(
-    ledger: Ledger, guests: Iterable[GuestFacts], records: Records, boot: str
+def _want_off(
+    named: Collection[GuestId] | None,
+    ledger: Ledger,
+    guests: Iterable[GuestFacts],
+    records: Records,
+    boot: str,
 ) -> None:
-    """`shutdown --all` speaks for guests that are down as well, and were to come back."""
+    """A shutdown speaks for guests that are down as well, and were to come back."""
+    text = "all guests are wanted off" if named is None else "it is wanted off"
     for guest in guests:
-        if guest.down and desired(records.get(guest.id), guest, boot).wanted is Wanted.ON:
+        meant = guest.down and (named is None or guest.id in named)
+        if meant and desired(records.get(guest.id), guest, boot).wanted is Wanted.ON:
             want_off(ledger, guest)
-            ledger.trail.add(guest.id, "guestctl:shutdown", "all guests are wanted off")
+            ledger.trail.add(guest.id, "guestctl:shutdown", text)
 
 
 def _record_intents(ledger: Ledger, run: Run, plan: Plan) -> None:

@@ -48,8 +48,11 @@ async def restore(
     decision: SaveDecision | None = None,
     autostart: Collection[str] = (),
     note: Note | None = None,
+    among: Collection[GuestId] | None = None,
 ) -> RunResult:
     """Start or resume every guest that is wanted on, not up and not held; or just those named.
+
+    among: only whoever is wanted on of these.
 
     decision: what a person decided about the saves of the guests named.
     autostart: connections whose guests with libvirt's autostart flag are started as well, unless
@@ -57,6 +60,7 @@ async def restore(
     note: what is said about why.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
+    inventory = inventory if among is None else _only(among, inventory)
     records, remembers = await take_notice(context, inventory.guests)
     if not remembers and named is None:
         inventory = knows_nothing(inventory)
@@ -65,12 +69,17 @@ async def restore(
     free = [guest for guest in inventory.guests if guest not in busy]
     plan = await _plan(context, config, free, records, request)
     if named is None:
-        mine = [record for record in records.values() if record.id.uri in context.hypervisors]
+        mine = [r for r in records.values() if r.id.uri in context.hypervisors]
+        mine = [record for record in mine if among is None or record.id in among]
         missing = plan_missing(inventory.guests, mine, inventory.lost)
         plan = Plan(plan.kind, plan.guests + missing)
     run = await _begin(context, config, trigger, note, plan)
     context.tell(RunBegan(plan, trigger, run.number))
     return await _Restore(run, inventory, request).carry_out(plan, busy)
+
+
+def _only(guests: Collection[GuestId], inventory: Inventory) -> Inventory:
+    return replace(inventory, guests=tuple(g for g in inventory.guests if g.id in guests))
 
 
 async def _begin(

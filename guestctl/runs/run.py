@@ -14,13 +14,15 @@ from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind, describe
-from ..model.record import undecided
+from ..model.record import GuestRecord, undecided, waits
 from ..model.report import RunEnded
-from ..model.result import GuestResult, RunResult, StepResult, Trigger
+from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from .context import Context
 
 #: How long a connection that broke is tried again while the host stops, see Run.retry_for.
 RECONNECT_AT_STOP = 60.0
+#: How a restore ends for a guest that may come up all the same, later.
+NOT_YET = frozenset({Outcome.FAILED, Outcome.UNKNOWN})
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Run:
         return resolve(self.config, guest)
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether it tries once more what did not work before: only news is written down."""
+        return self.trigger is Trigger.LATE
+
+    @property
     def budget(self) -> Budget:
         """How the deadline is shared among steps."""
         return Budget(self.config.shutdown.deadline)
@@ -69,13 +76,16 @@ class Run:
     def record_plan(self, ledger: Ledger, plan: GuestPlan) -> None:
         """What is about to be tried, in the trail; the guest is in the run's hands."""
         ledger.runs.begin_guest(self.number, plan.guest)
-        ledger.trail.add(plan.guest.id, self.source, f"{self.trigger}: {describe(plan)}")
+        if not self.is_quiet:
+            ledger.trail.add(plan.guest.id, self.source, f"{self.trigger}: {describe(plan)}")
 
     def record_step(
         self, ledger: Ledger, row: int | None, guest: GuestId, result: StepResult
     ) -> None:
         """How a step ended, in the trail as well."""
         ledger.runs.end_step(row, guest, result)
+        if self.is_quiet and result.end is not StepEnd.DONE:
+            return
         reason = f": {result.reason}" if result.reason else ""
         ledger.trail.add(guest, self.source, f"{result.step} {result.end}{reason}")
 
@@ -84,9 +94,22 @@ class Run:
         ledger.runs.end_guest(self.number, result)
         if result.outcome is Outcome.GONE and self.kind is RunKind.RESTORE:
             ledger.change(result.guest, undecided)
-        if not told_by_steps(result):
-            text = f"{result.outcome}: {result.reason}" if result.reason else result.outcome
-            ledger.trail.add(result.guest, self.source, text)
+        waits, is_news = self._record_waiting(ledger, result)
+        if told_by_steps(result) or (waits and self.is_quiet and not is_news):
+            return
+        text = f"{result.outcome}: {result.reason}" if result.reason else result.outcome
+        tried = "; it is tried again until it is up" if waits else ""
+        ledger.trail.add(result.guest, self.source, f"{text}{tried}")
+
+    def _record_waiting(self, ledger: Ledger, result: GuestResult) -> tuple[bool, bool]:
+        """Whether the guest is tried again later, as its record says then; whether that is new."""
+        if not (self.trigger.keeps_at_it and result.outcome in NOT_YET):
+            return False, False
+        before = ledger.guest(result.guest) or GuestRecord(result.guest, result.name)
+        after, boot = waits(before, result.reason, self.context.boot), self.context.boot
+        if after != before:
+            ledger.put(after)
+        return after.waiting(boot) is not None, after != before
 
     async def remark(self, guest: GuestFacts, text: str) -> None:
         """One more line in the guest's reason trail."""
@@ -100,13 +123,18 @@ class Run:
         by_name = tuple(sorted(guests, key=lambda result: (result.name, result.guest)))
         result = RunResult(self.kind, self.number, by_name, lost, interrupted)
         read = [uri for uri in self.context.hypervisors if uri not in lost]
-        await self.context.ledger(lambda ledger: _end(ledger, result, read), None)
+        quiet = self.is_quiet
+        await self.context.ledger(lambda it: _end(it, result, read, is_quiet=quiet), None)
         self.context.tell(RunEnded(result))
         return result
 
 
-def _end(ledger: Ledger, result: RunResult, uris: Iterable[str]) -> None:
-    ledger.runs.end(result, uris)
+def _end(ledger: Ledger, result: RunResult, uris: Iterable[str], *, is_quiet: bool) -> None:
+    nothing_new = all(guest.outcome in NOT_YET for guest in result.guests)
+    if is_quiet and nothing_new and not result.interrupted:
+        ledger.runs.forget(result.run)
+    else:
+        ledger.runs.end(result, uris)
     ledger.prune()
 
 

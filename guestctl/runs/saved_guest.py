@@ -78,9 +78,14 @@ class SavedGuest:
         await self._context.ledger(lambda ledger: ledger.saves.discarded(self._guest.id), None)
         return None
 
+    @property
+    def _patience(self) -> float:
+        """For how many seconds its files are waited for; where it is tried again anyway, none."""
+        return 0.0 if self._run.is_quiet else self._policy.storage_timeout
+
     async def _look_for(self) -> End | None:
         """It was saved, and libvirt sees no save: that may be there a moment later."""
-        storage, limit = self._context.storage, self._policy.storage_timeout
+        storage, limit = self._context.storage, self._patience
         saves = await self._saves()
         found = await save_check.look_for_save(storage, self._guest, saves, limit)
         if found is Found.PRESENT:
@@ -96,7 +101,7 @@ class SavedGuest:
         return None
 
     async def _examine(self) -> End | None:
-        storage, limit = self._context.storage, self._policy.storage_timeout
+        storage, limit = self._context.storage, self._patience
         saves, boot = await self._saves(), self._context.boot
         found = await save_check.examine(storage, self._guest, saves, boot, limit)
         if found.truth is Truth.NOT_THERE:

@@ -15,6 +15,7 @@ from ..model.ports import LockHeld, RunLock
 from ..model.report import Trouble
 from ..model.result import RunResult, Trigger
 from ..runs.context import Context, read_all, read_all_retrying
+from ..runs.reconcile import LEDGER as LEDGER_LOST
 from ..runs.restore import restore
 from .connections import Connections
 from .host_stop import LIBVIRTD
@@ -27,8 +28,11 @@ logger = logging.getLogger(__name__)
 ALL_THERE = 60.0
 #: How long a run of an operator is waited for.
 OPERATOR = 1800.0
-#: Until a connection that could be used, and then could not be read, is tried again.
-AGAIN = 5.0
+#: Until a connection that could be used, and then could not be read, is tried again: at first, and
+#: at most.  The same for a ledger that does not say what is wanted.
+AGAIN, AGAIN_AT_MOST = 5.0, 300.0
+#: How long a ledger that cannot be used is waited for, before libvirt's flags alone are followed.
+LEDGER = 120.0
 #: How often it is looked whether a guest follows a request that was cancelled.
 LATE_POLL = 2.0
 
@@ -45,12 +49,17 @@ class Restores:
         connections: Connections,
         until_host_stays: Callable[[], Awaitable[None]],
         autostart: frozenset[str],
+        on_end: Callable[[], None],
     ) -> None:
-        """until_host_stays returns once it is known that the host is not going down."""
+        """until_host_stays returns once it is known that the host is not going down.
+
+        on_end: called when a restore has ended, and guests may be left that wait.
+        """
         self._state = state
         self._connections = connections
         self._until_host_stays = until_host_stays
         self._autostart = autostart
+        self._on_end = on_end
         #: Who was up when guests were brought back, and may still go down on our account.
         self._late: set[GuestId] = set()
 
@@ -86,13 +95,25 @@ class Restores:
         await self._until_host_stays()
         everybody = connections.until_usable(owed, all_of_them=True)
         await first(asyncio.sleep(ALL_THERE), everybody)
+        await self._until_ledger_remembers()
+        pause = AGAIN
         while owed:
             await connections.until_usable(owed, all_of_them=False)
             there = connections.usable(owed)
             lost = await self._restore_some(trigger, there)
             owed = (owed - there) | lost
             if lost:
-                await asyncio.sleep(AGAIN)
+                await asyncio.sleep(pause)
+            pause = min(2 * pause, AGAIN_AT_MOST) if lost else AGAIN
+
+    async def _until_ledger_remembers(self) -> None:
+        """A fault of it that passes must not give up everybody, nor start whom it says is off."""
+        end = asyncio.get_running_loop().time() + LEDGER
+        while not await self._state.context.ledger(lambda ledger: ledger.remembers, False):
+            if asyncio.get_running_loop().time() >= end:
+                logger.error("the ledger cannot be used: who was on before is not known")
+                return
+            await asyncio.sleep(AGAIN)
 
     async def _restore_some(self, trigger: Trigger, uris: set[str]) -> set[str]:
         """Those that need another restore."""
@@ -116,9 +137,10 @@ class Restores:
         result = await restore(context, state.config, trigger, inventory, autostart=flags)
         if result.interrupted:
             raise asyncio.CancelledError
+        self._on_end()
         up = {guest.id for guest in inventory.guests if guest.up}
         self._late |= up & await self._asked_in_vain()
-        return set(result.lost)
+        return uris if LEDGER_LOST in result.lost else set(result.lost)
 
     # Guests that follow a request after it was cancelled
 

@@ -179,7 +179,7 @@ class _Daemon:
             said = status(service.state, connections, loaded, logind, self._delay, self._since)
             status_file.write(self._folder, said)
             if not service.state.activity.is_run:
-                self._notifier.status(line(connections, loaded, logind))
+                self._notifier.status(line(service.state, connections, loaded, logind))
             await asyncio.sleep(AT_ONCE)
             await self._changed.wait()
 

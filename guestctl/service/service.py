@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..config.config import Config
@@ -18,6 +18,7 @@ from ..runs.context import Context
 from .boot import Restores
 from .connections import Connections
 from .host_stop import host_stop
+from .late import LateGuests
 from .restarts import Restarts
 from .settling import Settling
 from .state import Activity, ServiceState
@@ -62,12 +63,12 @@ class Service:
         self.state = ServiceState(context, config, it.lock, self._on_change)
         self._settling = Settling(self.state)
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)
-        told = Told(self._on_change, self._settling.begin, self._restarts.add)
+        stays, autostart = it.triggers.until_host_stays, it.autostart
+        self._late = LateGuests(self.state, stays, autostart)
+        told = Told(self._on_change, self._settling.begin, self._restarts.add, self._late.stirred)
         self.connections = Connections(self.state, it.connect, told, it.away)
-        self._restarts.connections = self.connections
-        self._restores = Restores(
-            self.state, self.connections, it.triggers.until_host_stays, it.autostart
-        )
+        self._restarts.connections = self._late.connections = self.connections
+        self._restores = Restores(self.state, self.connections, stays, autostart, self._late.look)
 
     async def serve(self) -> None:
         """See the class."""
@@ -84,20 +85,21 @@ class Service:
         self.connections.use(config)
 
     async def _serve(self) -> None:
-        restoring = await self._restores.begin_owed()
-        restarting = asyncio.create_task(self._restarts.work())
+        starting = [await self._restores.begin_owed(), *self._starters()]
         try:
             while await self._triggers.next():
-                await give_way(restarting)
-                await give_way(restoring)
+                await _all_give_way(starting)
                 if not await self._go_down():
                     return
                 await self._settling.take_back()
-                restoring = self._restores.begin_after_cancel()
-                restarting = asyncio.create_task(self._restarts.work())
+                starting = [self._restores.begin_after_cancel(), *self._starters()]
         finally:
-            await give_way(restarting)
-            await give_way(restoring)
+            await _all_give_way(starting)
+
+    def _starters(self) -> list[asyncio.Task[None]]:
+        """What starts guests as long as the host stays up."""
+        works = (self._restarts.work(), self._late.work())
+        return [asyncio.create_task(work) for work in works]
 
     def _on_change(self) -> None:
         """An inhibitor is held while there is a guest to be taken to safety."""
@@ -145,3 +147,8 @@ class Service:
     async def _preserve(self) -> None:
         state, up = self.state, self.connections.up
         await host_stop(state.context, state.config, self._stop_timeout, state.lock, up)
+
+
+async def _all_give_way(tasks: Iterable[asyncio.Task[None] | None]) -> None:
+    for task in tasks:
+        await give_way(task)

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 
 from ..config.config import Config
+from ..model.guest import GuestId
 from ..model.ports import RunLock
+from ..model.record import GuestRecord
 from ..runs.context import Context
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ class ServiceState:
         self.config = config
         self.lock = lock
         self.on_change = on_change
+        #: Who could not be brought up so far, and is tried again.
+        self.waiting: dict[GuestId, GuestRecord] = {}
         self._activity = Activity.WATCHING
         self._one_run = asyncio.Lock()
         self._idle = asyncio.Event()
@@ -58,10 +62,10 @@ class ServiceState:
         """What is being done now."""
         return self._activity
 
-    def becomes(self, activity: Activity) -> None:
-        """From now on this is done."""
+    def becomes(self, activity: Activity, level: int = logging.INFO) -> None:
+        """From now on this is done; level: of the line in the journal that says so."""
         if activity is not self._activity:
-            logger.info("%s, after %s", activity, self._activity)
+            logger.log(level, "%s, after %s", activity, self._activity)
         self._activity = activity
         if activity.is_run:
             self._idle.clear()
@@ -78,13 +82,13 @@ class ServiceState:
         return self._activity.is_run or self.lock.is_held()
 
     @contextlib.asynccontextmanager
-    async def restoring(self, limit: float) -> AsyncIterator[None]:
+    async def restoring(self, limit: float, level: int = logging.INFO) -> AsyncIterator[None]:
         """Bring guests back under the run lock.  Raises LockHeld where that is not to be had in
-        so many seconds."""
+        so many seconds.  level: see `becomes`."""
         async with self._one_run:
-            self.becomes(Activity.RESTORING)
+            self.becomes(Activity.RESTORING, level)
             try:
                 async with self.lock.hold("the service: restore", limit):
                     yield
             finally:
-                self.becomes(Activity.WATCHING)
+                self.becomes(Activity.WATCHING, level)

@@ -43,14 +43,23 @@ def status(
             uri: watch.trouble or "connected" for uri, watch in connections.watches.items()
         },
         "up": sorted(connections.names_up),
+        "waiting": _waiting(state),
     }
 
 
-def line(connections: Connections, loaded: Loaded, logind: Logind) -> str:
+def _waiting(state: ServiceState) -> list[dict[str, str]]:
+    """Who could not be brought up so far, and why."""
+    records = sorted(state.waiting.values(), key=lambda record: (record.name, record.id))
+    return [{"name": r.name, "uri": r.id.uri, "for": r.waits_for or ""} for r in records]
+
+
+def line(state: ServiceState, connections: Connections, loaded: Loaded, logind: Logind) -> str:
     """The same in one line."""
     up = sorted(connections.names_up)
     parts = [f"{len(up)} guests are up: {names(up)}" if up else "no guest is up"]
     parts += [watch.trouble for watch in connections.watches.values() if watch.trouble]
+    if waiting := _waiting(state):
+        parts.insert(1, f"waited for: {names([guest['name'] for guest in waiting])}")
     if loaded.source:
         parts.insert(0, f"THE CONFIGURATION HAS MISTAKES, {loaded.source} is used")
     if logind.problem:

@@ -45,11 +45,13 @@ class Told(NamedTuple):
 
     on_change: guests came up or went down, or the connection did.  on_stop: somebody stopped a
     guest, and its settle time begins.  on_restart: its user did, and policy is to start it again.
+    on_stir: what guests of this connection may need, or their definition, came or went.
     """
 
     on_change: Callable[[], None]
     on_stop: Callable[[GuestRecord], None]
     on_restart: Callable[[GuestRecord], None]
+    on_stir: Callable[[str], None]
 
 
 class Watch:
@@ -78,6 +80,7 @@ class Watch:
 
     async def follow(self) -> None:
         """Connect, read everything, then whatever there is news of; again when it breaks."""
+        end_around = self._hypervisor.listen_around(self._stir)
         unsubscribe = self._hypervisor.listen(self._on_event)
         pause = PAUSE
         try:
@@ -94,6 +97,10 @@ class Watch:
                 pause = min(2 * pause, MOST_PAUSE)
         finally:
             unsubscribe()
+            end_around()
+
+    def _stir(self) -> None:
+        self._told.on_stir(self._hypervisor.uri)
 
     def read_all_again(self) -> None:
         """What was noticed may not be in the ledger: everybody is read anew."""
@@ -101,6 +108,8 @@ class Watch:
 
     def _on_event(self, event: GuestEvent) -> None:
         self._history.add(event)
+        if event.kind is EventKind.DEFINED:
+            self._stir()
         if event.kind not in _ASIDE:
             self._due.add(event.guest)
 
@@ -128,6 +137,7 @@ class Watch:
         self._reached = True
         self.trouble = ""
         self._told.on_change()
+        self._stir()
         logger.info(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
         await self._find_agents()
         while not disconnected.is_set():

@@ -29,6 +29,8 @@ class SimGuest(BusyMachine):
         self._hears_from = self._loop.time() - spec.booted + self.behaviour.boots
         self._presses = 0
         self._start_failures = spec.behaviour.start.fails
+        #: A network of libvirt's that it needs and that is not active.
+        self.lacks = ""
 
     # -- down ------------------------------------------------------------------------------------
 
@@ -151,6 +153,8 @@ class SimGuest(BusyMachine):
         elif not self.can_open_disks():
             message = f"Cannot access storage file '{self.disk}': No such file or directory"
             reply.fail(ErrorKind.SYSTEM, message)
+        elif self.lacks:
+            reply.fail(ErrorKind.FAILED, f"network '{self.lacks}' is not active")
         else:
             self._life += 1
             self._set(State.PAUSED, "starting up")

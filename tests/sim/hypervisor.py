@@ -47,6 +47,8 @@ class SimDaemon:
         self._names: dict[str, str] = {}
         self._outages = 0
         self._reborn = False
+        #: Calls whose next one fails.
+        self.failing: set[str] = set()
         #: libvirt's marker that autostart was done for this boot was there before it.
         self.autostart_is_done = False
 
@@ -84,6 +86,11 @@ class SimDaemon:
         """Events come to clients a moment later, as through a socket."""
         for client in self._clients:
             asyncio.get_running_loop().call_soon(client.hear, event)
+
+    def stir(self) -> None:
+        """A network, a pool or a device came or went, which clients hear a moment later."""
+        for client in self._clients:
+            asyncio.get_running_loop().call_soon(client.stir)
 
     def remove(self, guest: Machine) -> None:
         self.guests.pop(guest.uuid, None)
@@ -152,6 +159,7 @@ class SimHypervisor:
     def __init__(self, daemon: SimDaemon) -> None:
         self._daemon = daemon
         self._listeners: list[Listener] = []
+        self._around: list[Callable[[], None]] = []
         # A dict for its order: a set's would differ from run to run.
         self._in_flight: dict[asyncio.Future[Any], None] = {}
         self._registered = False
@@ -171,6 +179,16 @@ class SimHypervisor:
     def listen(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def listen_around(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self._around.append(listener)
+        return lambda: self._around.remove(listener)
+
+    def stir(self) -> None:
+        """Something around the guests came or went."""
+        if self._registered:
+            for listener in tuple(self._around):
+                listener()
 
     async def subscribe(self) -> asyncio.Event:
         await self.guests()
@@ -285,6 +303,9 @@ class SimHypervisor:
         if not self._daemon.reachable:
             message = f"cannot connect to {self.uri}: Connection refused"
             raise HypervisorError(ErrorKind.UNREACHABLE, message)
+        if name in self._daemon.failing:
+            self._daemon.failing.remove(name)
+            raise HypervisorError(ErrorKind.FAILED, "internal error: a fault that passes")
         loop = asyncio.get_running_loop()
         self._daemon.calls.append(Call(loop.time(), name, self._daemon.name_of(uuid)))
         future: asyncio.Future[Any] = loop.create_future()

@@ -39,6 +39,10 @@ class SimStorage:
         await self._answer()
         return Stamp(Disk(DiskKind.FILE, "/save"), Found.PRESENT, int(self.files.saves_mounted))
 
+    async def present(self, names: Iterable[str]) -> frozenset[str]:
+        await self._answer()
+        return frozenset(n for n in names if self.files.is_there([Disk(DiskKind.FILE, n)]))
+
     async def room(self, uri: str) -> int | None:
         await self._answer()
         return self._daemons[uri].free

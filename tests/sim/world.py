@@ -150,6 +150,7 @@ class Process:
         self.report = Recorder()
         self.ledger = InlineLedger(host.ledger, self._trouble)
         self.ledger.is_full = lambda: host.ledger_is_full
+        self.ledger.fault = host.ledger_fault
         self.connections: dict[str, SimHypervisor] = {
             uri: daemon.connect() for uri, daemon in host.daemons.items()
         }
@@ -203,6 +204,8 @@ class SimHost:
         self.boot = 1
         self.clock_jump = 0.0
         self.ledger_is_full = False
+        #: Whether it can be used, by whomever.
+        self.ledger_answers = True
         self.shows_progress = True
         #: How much happened to it, other than what guestctl did.
         self.happenings = 0
@@ -230,6 +233,11 @@ class SimHost:
             guest = self.daemon(spec.uri).add(replace(spec, state=State.SHUT_OFF))
             if spec.state is State.RUNNING:
                 guest.start(Reply())
+
+    def ledger_fault(self) -> None:
+        """Before each work of the ledger."""
+        if not self.ledger_answers:
+            raise sqlite3.OperationalError("disk I/O error")
 
     def __enter__(self) -> SimHost:
         return self

@@ -49,6 +49,10 @@ class FakeStorage:
         await self._answer("folder")
         return self.save_folder
 
+    async def present(self, names: Iterable[str]) -> frozenset[str]:
+        await self._answer("present")
+        return frozenset(disk.name for disk in self.files) & frozenset(names)
+
     async def room(self, uri: str) -> int | None:
         await self._answer("room")
         return None

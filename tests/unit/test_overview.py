@@ -49,6 +49,7 @@ def test_a_running_guest() -> None:
         certainty=None,
         autostart=True,
         held=None,
+        waiting=None,
         next_boot=NextBoot.RESUME,
         reason="libvirt's autostart flag is set, and libvirt goes by it itself",
         why_wanted="it is running",

@@ -34,6 +34,7 @@ CHANGES: dict[str, Change] = {
     "seen up in an earlier boot": lambda it: records.seen_up(it, EARLIER_BOOT),
     "undecided": records.undecided,
     "asked for": records.asked_for,
+    "waits": lambda it: records.waits(it, "no disk", BOOT),
     "turned off": lambda it: records.turned_off(it, StoppedBy.OPERATOR, NOW),
     "stopped by its user": lambda it: records.stopped(it, Wanted.OFF, verdict(StoppedBy.USER), NOW),
     "stopped by its user, to be restarted": lambda it: records.stopped(
@@ -129,6 +130,16 @@ def test_seen_up_ends_all_that_was_said_of_a_stop(names: list[str]) -> None:
     stop = (record.stopped_by, record.stopped_at, record.how, record.certainty, record.settling)
     assert stop == (None,) * 5
     assert (record.wanted, record.up_boot, record.taken_down) == (Wanted.ON, BOOT, False)
+
+
+@given(orders)
+def test_a_guest_waits_until_it_is_up_or_somebody_says_otherwise(names: list[str]) -> None:
+    record = after([*names, "asked for", "released", "waits"])
+    assert record.waiting(BOOT) == after(["asked for"], record).waiting(BOOT) == "no disk"
+    assert record.waiting(EARLIER_BOOT) is None
+    for end in ("seen up", "turned off", "undecided", "stopped by its user", "held"):
+        assert after([end], record).waiting(BOOT) is None
+    assert after(["turned off", "waits"], record).waiting(BOOT) is None
 
 
 @given(orders)

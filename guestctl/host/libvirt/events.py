@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import libvirt
@@ -40,9 +41,12 @@ def listen(
     uri: str,
     loop: asyncio.AbstractEventLoop,
     tell: Callable[[GuestEvent], None],
+    around: Callable[[], None],
     disconnected: Callable[[], None],
 ) -> Subscription:
     """Have events come to `tell`, on the loop; `disconnected` is called once none comes any more.
+
+    around: called when networks, storage pools or devices of the host come or go.
 
     Raises libvirtError.
     """
@@ -58,7 +62,8 @@ def listen(
     )
     with contextlib.suppress(libvirt.libvirtError):  # the test driver cannot break
         conn.registerCloseCallback(lambda *_: tasks.call_soon(loop, disconnected), None)
-    undo = [stop for stop in (lifecycle, agent, monitor) if stop]
+    surroundings = _surroundings(conn, lambda: tasks.call_soon(loop, around))
+    undo = [stop for stop in (lifecycle, agent, monitor, *surroundings) if stop]
     return Subscription(monitor is not None, lambda: _stop(conn, undo))
 
 
@@ -103,6 +108,26 @@ def _monitor(conn: Any, pass_on: _PassOn) -> Callable[[], None] | None:
     except libvirt.libvirtError:
         return None
     return lambda: libvirt_qemu.qemuMonitorEventDeregister(conn, number)
+
+
+def _surroundings(conn: Any, tell: Callable[[], None]) -> list[Callable[[], None]]:
+    """Of what a guest may need; a driver or daemon that is not there says nothing."""
+    kinds = (
+        (conn.networkEventRegisterAny, conn.networkEventDeregisterAny, _NETWORK),
+        (conn.storagePoolEventRegisterAny, conn.storagePoolEventDeregisterAny, _POOL),
+        (conn.nodeDeviceEventRegisterAny, conn.nodeDeviceEventDeregisterAny, _DEVICE),
+    )
+    found: list[Callable[[], None]] = []
+    for begin, end, event in kinds:
+        with contextlib.suppress(libvirt.libvirtError):
+            number = begin(None, event, lambda *_: tell(), None)
+            found.append(partial(end, number))
+    return found
+
+
+_NETWORK = libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE
+_POOL = libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE
+_DEVICE = libvirt.VIR_NODE_DEVICE_EVENT_ID_LIFECYCLE
 
 
 def _stop(conn: Any, undo: list[Callable[[], None]]) -> None:

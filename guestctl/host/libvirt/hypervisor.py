@@ -34,6 +34,7 @@ class LibvirtHypervisor:
         self._uri = uri
         self._read_only = read_only
         self._listeners: list[Callable[[GuestEvent], None]] = []
+        self._around: list[Callable[[], None]] = []
         self._subscription: Subscription | None = None
         self._disconnected = asyncio.Event()
         # Reading states takes none of libvirtd's workers, and has connections of its own: calls
@@ -48,6 +49,10 @@ class LibvirtHypervisor:
     def listen(self, listener: Callable[[GuestEvent], None]) -> Callable[[], None]:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def listen_around(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self._around.append(listener)
+        return lambda: self._around.remove(listener)
 
     @property
     def monitored(self) -> bool:
@@ -120,7 +125,7 @@ class LibvirtHypervisor:
         if self._read_only and not self._listeners:
             return  # a command that looks once, and is gone
         disconnected = asyncio.Event()
-        subscription = listen(conn, self._uri, loop, self._pass_on, disconnected.set)
+        subscription = listen(conn, self._uri, loop, self._pass_on, self._stirred, disconnected.set)
         tasks.call_soon(loop, lambda: self._subscribed(subscription, disconnected))
 
     def _subscribed(self, subscription: Subscription, disconnected: asyncio.Event) -> None:
@@ -132,6 +137,10 @@ class LibvirtHypervisor:
         if self._subscription:
             tasks.start(self._subscription.stop)
             self._subscription = None
+
+    def _stirred(self) -> None:
+        for listener in tuple(self._around):
+            listener()
 
     def _pass_on(self, event: GuestEvent) -> None:
         for listener in tuple(self._listeners):

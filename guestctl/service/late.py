@@ -1,0 +1,216 @@
+"""Guests that could not be brought up because the world is late: tried until they are.
+
+A disk is unlocked by hand, a network or a pool is started, a device plugged in, minutes or hours
+after the boot.  What may have made a difference wakes us; a pause that grows does where nothing
+tells.  Who waits stands in the ledger, and any word about the guest ends that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from ..model.guest import DiskKind, GuestFacts, GuestId
+from ..model.ports import HypervisorError, LockHeld, Storage, within
+from ..model.record import GuestRecord
+from ..model.report import RunEvent
+from ..model.result import RunResult, Trigger
+from ..runs.context import LOOK_LIMIT, read_all, with_domain_info
+from ..runs.restore import restore
+from ..runs.run import NOT_YET
+from .connections import Connections
+from .log_fields import of_guest
+from .state import ServiceState
+from .waiting import first
+
+logger = logging.getLogger(__name__)
+
+#: Between two attempts: at least, and at most where nothing tells that it is worth one.
+PAUSE, MOST_PAUSE = 5.0, 600.0
+#: How often it is looked for files, and how seldom once a look was not answered.
+LOOK, LOOK_SELDOM = 5.0, 120.0
+#: How long a run of an operator is waited for.
+OPERATOR = 1800.0
+
+#: What is there of the files that a guest needs.
+Signs = frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Tries:
+    """How it went with a guest so far.
+
+    begun, due: the last attempt, and the next unless something wakes us; on the loop's clock.
+    facts: as they were read at the last attempt.
+    signs: what was there then; None where that could not be told.
+    """
+
+    begun: float
+    due: float
+    pause: float = PAUSE
+    facts: GuestFacts | None = None
+    signs: Signs | None = None
+    look_after: float = 0.0
+
+
+class LateGuests:
+    """Has guests that wait brought up as soon as that works; connections is set later."""
+
+    def __init__(
+        self,
+        state: ServiceState,
+        until_host_stays: Callable[[], Awaitable[None]],
+        autostart: frozenset[str],
+    ) -> None:
+        """autostart: connections whose autostart is ours in this boot."""
+        self._state = state
+        self._until_host_stays = until_host_stays
+        self._autostart = autostart
+        self._tries: dict[GuestId, _Tries] = {}
+        self._woken = asyncio.Event()
+        self.connections: Connections | None = None
+
+    def look(self) -> None:
+        """Somebody may wait from now on."""
+        self._woken.set()
+
+    def stirred(self, uri: str) -> None:
+        """What guests of this connection may need came or went: they are tried at once."""
+        for guest in [guest for guest in self._tries if guest.uri == uri]:
+            self._wake(guest)
+        self._woken.set()
+
+    def _wake(self, guest: GuestId) -> None:
+        """Not sooner than a while after the last attempt: things come in bursts."""
+        tries = self._tries[guest]
+        self._tries[guest] = replace(tries, due=min(tries.due, tries.begun + PAUSE), pause=PAUSE)
+
+    async def work(self) -> None:
+        """Never returns."""
+        while True:
+            self._woken.clear()
+            await self._pass()
+            pauses = [asyncio.sleep(self._until_next())] if self._tries else []
+            await first(self._woken.wait(), *pauses)
+
+    def _until_next(self) -> float:
+        now = asyncio.get_running_loop().time()
+        return max(0.1, min([LOOK, *(tries.due - now for tries in self._tries.values())]))
+
+    async def _pass(self) -> None:
+        try:
+            self._take_up(await self._waiting())
+            await self._look_for_files()
+            if due := self._due():
+                await self._until_host_stays()
+                await self._try(due)
+        except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
+            logger.error("internal error, guests that wait are tried later: %r", error)
+            self._failed(self._due(), {})
+
+    async def _waiting(self) -> dict[GuestId, GuestRecord]:
+        boot, before = self._state.boot, self._state.waiting
+        found: list[GuestRecord] = await self._state.context.ledger(
+            lambda ledger: ledger.waiting(boot), list(before.values())
+        )
+        return {record.id: record for record in found}
+
+    def _take_up(self, records: Mapping[GuestId, GuestRecord]) -> None:
+        """Who waits from now on, and what for, is said; who does not is forgotten."""
+        before, now = self._state.waiting, asyncio.get_running_loop().time()
+        for guest, record in records.items():
+            if guest not in before or before[guest].waits_for != record.waits_for:
+                text = f"{record.name}: it is waited for, and tried again: {record.waits_for}"
+                logger.warning(text, extra=of_guest(record.name, guest))
+            self._tries.setdefault(guest, _Tries(now, now + PAUSE))
+        self._tries = {guest: self._tries[guest] for guest in records}
+        if before != records:
+            self._state.waiting = dict(records)
+            self._state.on_change()
+
+    # What is there
+
+    async def _look_for_files(self) -> None:
+        """A file, device or folder that is there now wakes its guest; one that went does, too."""
+        now = asyncio.get_running_loop().time()
+        looked = [g for g, it in self._tries.items() if it.facts and it.look_after <= now]
+        found = await asyncio.gather(*(self._signs(self._tries[guest].facts) for guest in looked))
+        for guest, signs in zip(looked, found, strict=True):
+            tries = self._tries[guest]
+            if signs is None:
+                self._tries[guest] = replace(tries, look_after=now + LOOK_SELDOM)
+            elif signs != tries.signs:
+                self._tries[guest] = replace(tries, signs=signs)
+                self._wake(guest)
+
+    async def _signs(self, facts: GuestFacts | None) -> Signs | None:
+        assert facts is not None
+        try:
+            return await within(LOOK_LIMIT, _signs(self._state.context.storage, facts))
+        except HypervisorError:
+            return None
+
+    # Attempts
+
+    def _due(self) -> set[GuestId]:
+        assert self.connections is not None
+        now = asyncio.get_running_loop().time()
+        usable = self.connections.usable({guest.uri for guest in self._tries})
+        return {g for g, it in self._tries.items() if it.due <= now and g.uri in usable}
+
+    async def _try(self, guests: set[GuestId]) -> None:
+        facts: dict[GuestId, GuestFacts] = {}
+        try:
+            async with self._state.restoring(OPERATOR, logging.DEBUG):
+                facts = await self._restore(guests)
+        except LockHeld as error:
+            logger.warning("cannot bring guests up that wait: %s", error)
+        self._failed(guests, facts)
+
+    def _failed(self, guests: Iterable[GuestId], facts: Mapping[GuestId, GuestFacts]) -> None:
+        """Later then; of those that came up nobody says any more that they wait."""
+        now = asyncio.get_running_loop().time()
+        for guest in guests:
+            before = self._tries[guest]
+            pause = min(2 * before.pause, MOST_PAUSE)
+            read = facts.get(guest, before.facts)
+            self._tries[guest] = replace(
+                before, begun=now, due=now + before.pause, pause=pause, facts=read
+            )
+
+    async def _restore(self, guests: Collection[GuestId]) -> dict[GuestId, GuestFacts]:
+        """The guests as they were read."""
+        state, told = self._state, list[RunEvent]()
+        uris = {guest.uri for guest in guests} & state.context.hypervisors.keys()
+        hypervisors = {uri: state.context.hypervisors[uri] for uri in uris}
+        context = replace(state.context, hypervisors=hypervisors, tell=told.append)
+        inventory = await read_all(hypervisors)
+        # libvirt may still be at a start that was given up.
+        among = {g.id for g in inventory.guests if g.id in guests and not g.starting}
+        missing = {guest for guest in guests if guest not in {g.id for g in inventory.guests}}
+        flags, trigger = self._autostart, Trigger.LATE
+        result = await restore(
+            context, state.config, trigger, inventory, autostart=flags, among=among | missing
+        )
+        self._tell(result, told)
+        if result.interrupted:
+            raise asyncio.CancelledError
+        facts = await with_domain_info(hypervisors, (g for g in inventory.guests if g.id in guests))
+        return {guest.id: guest for guest in facts}
+
+    def _tell(self, result: RunResult, told: Iterable[RunEvent]) -> None:
+        """What came to nothing once more is not told."""
+        if result.interrupted or any(one.outcome not in NOT_YET for one in result.guests):
+            for event in told:
+                self._state.context.tell(event)
+
+
+async def _signs(storage: Storage, facts: GuestFacts) -> Signs:
+    """What there is of its disks, and which its save and the folder of saves are."""
+    kinds = (DiskKind.FILE, DiskKind.BLOCK)
+    names = [disk.name for disk in facts.info.disks or () if disk.kind in kinds]
+    image, folder = await storage.image(facts), await storage.folder(facts)
+    stamps = [f"{it.disk.name} {it.found} {it.inode}" for it in (image, folder) if it]
+    return await storage.present(names) | frozenset(stamps)

@@ -1,0 +1,331 @@
+"""The world is late: who could not be brought up at boot is, once what it needs is there."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from guestctl.model.guest import State
+from guestctl.model.record import Wanted, held
+from guestctl.service import late
+
+from .served import SYSTEM, guest, off
+from .sim.behaviour import Start
+from .sim.service import ServedHost, tell
+
+#: Longer than the boot's own attempts.
+GIVEN_UP = 60.0
+HOURS = 7200.0
+
+
+def lose_disk(host: ServedHost, name: str) -> None:
+    host.happen(f"{name} has no disk")
+
+
+async def go_down_and_boot(host: ServedHost, seconds: float = GIVEN_UP) -> None:
+    """With everybody saved, or started anew where that was a power cut."""
+    await host.serve(5)
+    await host.stop_units()
+    host.cut_power()
+
+
+def waits(host: ServedHost, name: str) -> str | None:
+    """What the guest waits for."""
+    record = host.record(name)
+    return record.waiting(host.service.state.boot)
+
+
+# -- cold and saved ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [GIVEN_UP, HOURS])
+def test_a_cold_guest_whose_disk_comes_late(seconds: float) -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        lose_disk(host, "a")
+        await host.serve(seconds)
+        assert host.up == "b"
+        assert "No such file" in str(waits(host, "a"))
+        host.happen("a has its disk again")
+        await asyncio.sleep(2 * late.LOOK)
+        assert host.up == "a b"
+        assert waits(host, "a") is None
+        assert host.runs()[-1] == ("restore", "late", True)
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_a_saved_guest_whose_disk_comes_late() -> None:
+    async def story(host: ServedHost) -> None:
+        await go_down_and_boot(host)
+        lose_disk(host, "a")
+        await host.serve(600)
+        assert host.up == "b"
+        assert waits(host, "a")
+        host.happen("a has its disk again")
+        await asyncio.sleep(2 * late.LOOK)
+        assert host.up == "a b"
+        assert host.began("a") == 1
+        assert host.calls("start") == ["start b", "start a"]
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_saves_whose_folder_is_mounted_late() -> None:
+    async def story(host: ServedHost) -> None:
+        await go_down_and_boot(host)
+        host.happen("the saves are not mounted")
+        for name in ("a", "b"):
+            host.guest(name).look_for_image()
+        await host.serve(600)
+        assert host.up == ""
+        host.happen("the saves are mounted")
+        await asyncio.sleep(2 * late.LOOK)
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_a_network_that_is_started_by_hand() -> None:
+    """libvirt tells of it: the guest is up a moment later, not once its pause is over."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.guest("a").lacks = "manual"
+        await host.serve(HOURS)
+        assert "network 'manual' is not active" in str(waits(host, "a"))
+        host.guest("a").lacks = ""
+        host.sim.daemon(SYSTEM).stir()
+        await asyncio.sleep(3)
+        assert host.up == "a"
+
+    tell(story, [guest("a")])
+
+
+def test_nothing_tells_and_it_is_tried_all_the_same() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.guest("a").lacks = "manual"
+        await host.serve(HOURS)
+        host.guest("a").lacks = ""
+        await asyncio.sleep(late.MOST_PAUSE + 5)
+        assert host.up == "a"
+
+    tell(story, [guest("a")])
+
+
+def test_attempts_are_rare_and_leave_no_trace_until_one_works() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.guest("a").lacks = "manual"
+        await host.serve(GIVEN_UP)
+        runs, trail = host.runs(), host.sim.ledger.trail.of(host.guest("a").id)
+        attempts = len(host.calls("start"))
+        await asyncio.sleep(24 * 3600)
+        assert host.runs() == runs
+        assert host.sim.ledger.trail.of(host.guest("a").id) == trail
+        assert 100 < len(host.calls("start")) - attempts < 200
+        assert [text for _, text in host.log if "waited for" in text] != []
+
+    tell(story, [guest("a")], most=10 * 24 * 3600)
+
+
+def test_another_reason_is_news() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.guest("a").lacks = "manual"
+        lose_disk(host, "a")
+        await host.serve(GIVEN_UP)
+        assert "No such file" in str(waits(host, "a"))
+        host.happen("a has its disk again")
+        await asyncio.sleep(60)
+        assert "network 'manual'" in str(waits(host, "a"))
+
+    tell(story, [guest("a")])
+
+
+# -- what ends it --------------------------------------------------------------------------------
+
+
+async def wait_in_vain(host: ServedHost) -> None:
+    await host.serve(5)
+    host.cut_power()
+    lose_disk(host, "a")
+    await host.serve(GIVEN_UP)
+    assert waits(host, "a")
+
+
+def test_the_host_goes_down_meanwhile_and_the_next_boot_finds_all() -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        await host.stop_units()
+        host.happen("a has its disk again")
+        assert host.up == ""
+        await host.boot()
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_a_shutdown_that_is_cancelled_goes_on_waiting() -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        host.announce()
+        await asyncio.sleep(30)
+        host.cancel_shutdown()
+        await asyncio.sleep(60)
+        assert host.up == "b"
+        host.happen("a has its disk again")
+        await asyncio.sleep(2 * late.LOOK)
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_nobody_is_started_while_the_host_is_about_to_go_down() -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        host.announce()
+        host.happen("a has its disk again")
+        await host.until_idle()
+        await asyncio.sleep(60)
+        assert host.up == ""
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_a_restart_of_the_service_goes_on_waiting() -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        await host.restart(HOURS)
+        assert waits(host, "a")
+        host.happen("a has its disk again")
+        await asyncio.sleep(2 * late.LOOK)
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_an_operators_shutdown_ends_it() -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        await host.shut_down("a")
+        assert host.record("a").wanted is Wanted.OFF
+        host.happen("a has its disk again")
+        await asyncio.sleep(2 * HOURS)
+        assert host.up == "b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_a_hold_ends_it() -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        host.sim.ledger.change(host.guest("a").id, lambda it: held(it, "repair"))
+        host.happen("a has its disk again")
+        await asyncio.sleep(2 * HOURS)
+        assert host.up == "b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_somebody_starts_it_and_turns_it_off() -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        host.guest("a").lacks = "manual"
+        host.happen("a has its disk again")
+        await asyncio.sleep(60)
+        host.guest("a").lacks = ""
+        host.happen("a is started")
+        await asyncio.sleep(20)
+        assert waits(host, "a") is None
+        host.happen("a powers itself off")
+        await asyncio.sleep(HOURS)
+        assert host.up == "b"
+        assert host.record("a").wanted is Wanted.OFF
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_a_guest_that_is_undefined_is_waited_for_no_more() -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        host.happen("a is undefined")
+        await asyncio.sleep(HOURS)
+        assert host.service.state.waiting == {}
+
+    tell(story, [guest("a"), guest("b")])
+
+
+# -- who is not waited for -----------------------------------------------------------------------
+
+
+def test_a_guest_that_was_off_is_not_waited_for() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(HOURS)
+        assert host.service.state.waiting == {}
+        assert host.calls("start") == []
+
+    tell(story, [off("a"), guest("b")])
+
+
+def test_a_start_that_hangs_is_not_begun_a_second_time_meanwhile() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        await host.serve(HOURS)
+        assert host.calls("start") == ["start a"]
+        assert host.up == "a"
+        assert host.guest("a").state is State.RUNNING
+
+    tell(story, [guest("a", start=Start(3600.0))])
+
+
+# -- faults that pass ----------------------------------------------------------------------------
+
+
+def test_xml_that_could_not_be_read_once() -> None:
+    """One call that failed used to give up everybody."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.sim.daemon(SYSTEM).failing.add("domain_info")
+        await host.serve(GIVEN_UP)
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_a_ledger_that_does_not_answer_for_a_while() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.sim.ledger_answers = False
+        asyncio.get_running_loop().call_later(25, setattr, host.sim, "ledger_answers", True)
+        await host.serve(GIVEN_UP)
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_flags_are_not_followed_while_the_ledger_may_still_say_otherwise() -> None:
+    async def story(host: ServedHost) -> None:
+        host.autostart = frozenset({SYSTEM})
+        host.sim.daemon(SYSTEM).autostart_is_done = True
+        await host.serve(5)
+        host.happen("a powers itself off")
+        await asyncio.sleep(400)
+        host.cut_power()
+        host.sim.ledger_answers = False
+        asyncio.get_running_loop().call_later(25, setattr, host.sim, "ledger_answers", True)
+        await host.serve(GIVEN_UP)
+        assert host.up == "b"
+
+    tell(story, [guest("a", autostart=True), guest("b", autostart=True)])
