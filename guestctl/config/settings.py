@@ -123,9 +123,9 @@ class Shutdown:
     job_timeout: float = _setting(
         duration(),
         60.0,
-        "How long to wait for another job of the guest (backup, migration, snapshot) before it"
-        " is aborted. A managed save that is already under way is waited for as long as"
-        " save-timeout says.",
+        "How long to wait for another job of the guest (backup, migration, snapshot), or of its"
+        " disks (block copy, commit, pull), before it is aborted. A managed save that is already"
+        " under way is waited for as long as save-timeout says.",
     )
     methods: tuple[Method, ...] = _setting(
         several_of(Method),

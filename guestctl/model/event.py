@@ -43,23 +43,31 @@ class GuestEvent:
 
 
 class JobKind(StrEnum):
-    """What a guest is busy with (virDomainJobOperation)."""
+    """What a guest is busy with (virDomainJobOperation), or one of its disks is
+    (virDomainBlockJobType)."""
 
     SAVE = "save"
     MIGRATION = "migration"
     BACKUP = "backup"
     SNAPSHOT = "snapshot"
     DUMP = "dump"
+    PULL = "block pull"
+    COPY = "block copy"
+    COMMIT = "block commit"
     OTHER = "job"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A running libvirt job and how far it is, in bytes."""
+    """A running libvirt job and how far it is, in bytes; disk: of a block job, by its target."""
 
     kind: JobKind
     done: int = 0
     total: int = 0
+    disk: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.disk}" if self.disk else self.kind
 
     @property
     def fraction(self) -> float | None:

@@ -91,6 +91,12 @@ class Hypervisor(Protocol):
     async def abort_job(self, uuid: str) -> None:
         """Have the guest's job aborted (virDomainAbortJob)."""
 
+    async def block_jobs(self, uuid: str) -> tuple[Job, ...]:
+        """What its disks are busy with (virDomainGetBlockJobInfo)."""
+
+    async def abort_block_job(self, uuid: str, disk: str) -> None:
+        """Have a disk's job aborted (virDomainBlockJobAbort); the guest stays on that disk."""
+
     async def save(self, uuid: str, *, bypass_cache: bool) -> None:
         """Managed save; returns when the guest is down (virDomainManagedSave).
 

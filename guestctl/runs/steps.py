@@ -15,14 +15,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..config.settings import Shutdown
-from ..decisions.budget import ENDING
 from ..model.event import Job, JobKind
-from ..model.guest import GuestFacts, State
+from ..model.guest import State
 from ..model.options import Method
 from ..model.ports import ErrorKind, HypervisorError, within
 from ..model.result import StepEnd
 from ..model.units import show_duration
-from .live_guest import LiveGuest, is_down
+from .live_guest import LiveGuest
 
 #: For requests that a guest's QEMU or agent has to answer; libvirt's own limit for the state
 #: change lock is 30 s.
@@ -32,10 +31,7 @@ REQUEST_INTERVAL = 5.0
 #: Asking for a save's statistics takes one of libvirtd's workers, and waits while QEMU is being
 #: ended: twelve guests asked twice a second made their saves a fifth slower (bench/preserve.py).
 PROGRESS_INTERVAL, MOST_POLLS = 1.0, 2
-JOB_POLL = 1.0
-WAKE_LIMIT = 10.0
 ABORT_INTERVAL = 1.0
-SAVE_ENDING = 5.0
 
 _NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
 
@@ -77,81 +73,12 @@ class StepFailed(Exception):
         super().__init__(reason)
 
 
-def longest_wait(policy: Shutdown) -> float:
-    """The most seconds that `make_ready` takes."""
-    return max(policy.save_timeout, policy.job_timeout) + 2 * CALL_LIMIT + ENDING + WAKE_LIMIT
-
-
-async def make_ready(
-    live: LiveGuest, policy: Shutdown, limit: float, progress: StepProgress
-) -> str:
-    """Wake a guest that is suspended to RAM, and wait for or abort its other job.
-
-    Returns what was done, for the trail.  Never fails: what stands in the way, also when the
-    limit cuts this short, shows in the steps themselves.
-    """
-    remarks: list[str] = []
-    try:
-        async with asyncio.timeout(limit):
-            remarks.append(await _wake(live))
-            remarks.append(await _end_other_job(live, policy, limit, progress))
-    except TimeoutError:
-        remarks.append("no time to wait for its other job")
-    return "; ".join(remark for remark in remarks if remark)
-
-
-async def _wake(live: LiveGuest) -> str:
-    if live.facts.state is not State.PMSUSPENDED:
-        return ""
-    try:
-        await within(CALL_LIMIT, live.hypervisor.wake(live.uuid))
-        awake = await live.wait_until(_is_awake, WAKE_LIMIT)
-    except HypervisorError as error:
-        return f"it was suspended to RAM and could not be woken: {error}"
-    return "woken from suspend to RAM" if awake else "it did not wake from suspend to RAM"
-
-
-def _is_awake(facts: GuestFacts | None) -> bool:
-    return facts is None or facts.state is not State.PMSUSPENDED
-
-
-async def _end_other_job(
-    live: LiveGuest, policy: Shutdown, time: float, progress: StepProgress
-) -> str:
-    """Wait for another job, at most job-timeout (a save: save-timeout), then abort it."""
-    job = await _job(live)
-    if job is None:
-        return ""
-    limit = policy.save_timeout if job.kind is JobKind.SAVE else policy.job_timeout
-    limit = min(limit, time / 2)  # the rest is for aborting it
-    if await _job_over(live, limit, progress):
-        if job.kind is JobKind.SAVE:  # libvirt still has to end QEMU
-            await live.wait_until(is_down, SAVE_ENDING)
-        return f"waited for its {job.kind} to end"
-    with contextlib.suppress(HypervisorError):
-        await within(CALL_LIMIT, live.hypervisor.abort_job(live.uuid))
-    if await _job_over(live, ENDING, progress):
-        return f"its {job.kind} was aborted after {show_duration(limit)}"
-    return f"its {job.kind} goes on though it was aborted after {show_duration(limit)}"
-
-
-async def _job(live: LiveGuest) -> Job | None:
+async def job_of(live: LiveGuest) -> Job | None:
     """The guest's job; None as well when that cannot be read."""
     try:
         return await within(CALL_LIMIT, live.hypervisor.job(live.uuid))
     except HypervisorError:
         return None
-
-
-async def _job_over(live: LiveGuest, limit: float, progress: StepProgress) -> bool:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + limit
-    while (job := await _job(live)) is not None:
-        if loop.time() >= end:
-            return False
-        progress(job.fraction, f"waits for its {job.kind}")
-        await asyncio.sleep(JOB_POLL)
-    return True
 
 
 async def save(live: LiveGuest, policy: Shutdown, limit: Limit, progress: StepProgress) -> str:
@@ -176,7 +103,7 @@ async def _follow_save(live: LiveGuest, progress: StepProgress) -> None:
     while progress.wanted:
         await asyncio.sleep(PROGRESS_INTERVAL)
         async with progress.polls:
-            job = await _job(live)
+            job = await job_of(live)
         if job is not None and job.kind is JobKind.SAVE:
             progress(job.fraction, "")
 

@@ -15,6 +15,7 @@ from ..model.report import GettingReady, Progress, StepBegan, Trouble
 from ..model.result import StepEnd, StepResult
 from . import save_check, steps
 from .live_guest import LiveGuest
+from .make_ready import has_block_jobs, longest_wait, make_ready
 from .save_check import SaveStamps
 from .take_down_log import TakeDownLog
 
@@ -26,6 +27,8 @@ _DOING = {
 #: Seconds in which what a killed libvirtd had begun comes to an end: until then its helper writes
 #: the image, and a new save fails ("O_DIRECT write needs empty seekable file", libvirt 11.3).
 HELPERS_END, AT_ONCE = 2.0, 5.0
+#: Within so many seconds nobody is taken to have begun another job with a guest.
+NOT_LONG = 2.0
 
 
 class Slots(NamedTuple):
@@ -52,6 +55,8 @@ class TakeDown:
         self._guest = plan.guest
         self._policy = log.run.policy(plan.guest).shutdown
         self._slots = slots
+        #: A job goes on that can neither be waited for nor aborted.
+        self._blocked = False
         self._progress = steps.StepProgress(
             self._show, slots.polls, wanted=self._context.follows_progress
         )
@@ -75,11 +80,12 @@ class TakeDown:
     async def _make_ready(self) -> None:
         first, *later = self._plan.steps
         limit = self._allowance(replace(first, timeout=float("inf")), later)
-        longest = min(limit, steps.longest_wait(self._policy))
+        longest = min(limit, longest_wait(self._policy))
         self._context.tell(GettingReady(self._guest, longest))
-        remark = await steps.make_ready(self._live, self._policy, limit, self._progress)
-        if remark:
-            await self._run.remark(self._guest, remark)
+        ready = await make_ready(self._live, self._policy, limit, self._progress)
+        self._blocked = self._blocked or ready.blocked
+        if ready.remark:
+            await self._run.remark(self._guest, ready.remark)
 
     async def _try_steps(self) -> None:
         for number, planned in enumerate(self._plan.steps):
@@ -95,6 +101,8 @@ class TakeDown:
 
     async def _try_save(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
         """Wait for a slot as long as a save can still be done in the time that is left."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
         try:
             unlimited = self._allowance(replace(planned, timeout=float("inf")), later)
             async with asyncio.timeout(max(0.0, unlimited - (planned.estimate or 0.0))):
@@ -103,6 +111,8 @@ class TakeDown:
             await self._leave_out(planned, "no time left when it was its turn")
             return
         try:
+            if loop.time() > asked + NOT_LONG and not self._blocked:
+                await self._make_ready()
             await self._try(planned, later)
         finally:
             self._slots.saves.release()
@@ -144,7 +154,7 @@ class TakeDown:
                 return await self._judge(step, failure.end, str(failure))
             except HypervisorError as error:
                 at_once = broke and loop.time() < begun + AT_ONCE
-                again = loop.time() < end and await self._is_worth_another(error, at_once)
+                again = loop.time() < end and await self._is_worth_another(step, error, at_once)
                 if not again or loop.time() >= end:
                     return await self._judge(step, StepEnd.FAILED, str(error))
                 broke = error.kind is ErrorKind.UNREACHABLE
@@ -159,13 +169,19 @@ class TakeDown:
             return StepEnd.FAILED, f"it went down without a save: {reason}"
         return StepEnd.DONE, f"it worked all the same: {reason}"
 
-    async def _is_worth_another(self, error: HypervisorError, at_once: bool) -> bool:
+    async def _is_worth_another(self, step: Step, error: HypervisorError, at_once: bool) -> bool:
         """at_once: whether it failed as soon as there was a connection again."""
+        if step is Step.SAVE and error.kind is ErrorKind.WRONG_STATE and await self._makes_way():
+            return await self._is_still_up()
         if error.kind is not ErrorKind.UNREACHABLE:
             if not at_once or steps.is_refusal(str(error)):
                 return False
             await asyncio.sleep(HELPERS_END)
         return await self._is_still_up()
+
+    async def _makes_way(self) -> bool:
+        """Whether a block job, begun since the guest was made ready, keeps it from being saved."""
+        return not self._blocked and await has_block_jobs(self._live)
 
     async def _is_still_up(self) -> bool:
         """After the connection broke: wait for it, and for a save that went on without us."""

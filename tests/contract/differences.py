@@ -43,6 +43,10 @@ DIFFERENCES: dict[tuple[str, str], tuple[object, str]] = {
     ("test driver", f"abort_job {OF_RUNNING}"): (ErrorKind.UNSUPPORTED, "it knows no jobs"),
     ("test driver", f"job {OF_RUNNING}"): (ErrorKind.UNSUPPORTED, "it knows no jobs"),
     ("test driver", f"job {OF_OFF}"): (ErrorKind.UNSUPPORTED, "it knows no jobs"),
+    ("test driver", f"abort_block_job {OF_RUNNING}"): (
+        ErrorKind.UNSUPPORTED,
+        "it knows no jobs",
+    ),
     ("test driver", "set_time without an agent"): (None, "it only notes the time"),
     ("test driver", "discard_save without a save"): (None, "it minds nothing that is not there"),
     ("test driver", "events of QEMU"): (False, "it has none"),

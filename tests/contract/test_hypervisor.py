@@ -103,6 +103,17 @@ def test_a_guest_that_is_idle_has_no_job(bench: Bench) -> None:
     bench.run(story)
 
 
+def test_disks_that_are_idle_have_no_jobs(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.on()
+        assert await trial.hypervisor.block_jobs(trial.guest) == ()
+        aborting = trial.hypervisor.abort_block_job(trial.guest, "vda")
+        usual = ErrorKind.FAILED
+        assert await refusal(aborting) is expected(trial, f"abort_block_job {OF_RUNNING}", usual)
+
+    bench.run(story)
+
+
 def test_what_a_running_guest_refuses(bench: Bench) -> None:
     async def story(trial: Trial) -> None:
         await trial.on()

@@ -20,10 +20,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from guestctl.model.event import JobKind
 from guestctl.model.options import SaveDecision
 from guestctl.model.units import parse_duration, parse_size
 
-from .behaviour import Image
+from .behaviour import Image, OtherJob
 from .guest import SimGuest
 from .lock import Reply
 from .world import SimHost
@@ -136,6 +137,7 @@ GUEST_HAPPENINGS: dict[str, _Happening] = {
     "hibernates": lambda _, guest: guest.hibernate(),
     "is reverted": lambda _, guest: guest.revert(),
     "is destroyed": lambda _, guest: guest.poweroff(Reply()),
+    "has its disk copied": lambda _, guest: guest.begin_block_job(OtherJob(JobKind.COPY)),
     "is paused": lambda _, guest: guest.pause(),
     "is unpaused": lambda _, guest: guest.unpause(Reply()),
     "crashes": lambda _, guest: guest.crash(),

@@ -268,6 +268,7 @@ class SimGuest(BusyMachine):
         if self._job and self._job.kind is JobKind.SAVE:
             self._make_image(Image.INCOMPLETE)
         self._end_job()
+        self._block_job = None
         self._life += 1
         self._owed.clear()
         self._lock.forget()

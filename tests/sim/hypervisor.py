@@ -234,6 +234,13 @@ class SimHypervisor:
     async def abort_job(self, uuid: str) -> None:
         await self._guest_call("abort_job", uuid, SimGuest.abort_job)
 
+    async def block_jobs(self, uuid: str) -> tuple[Job, ...]:
+        jobs: tuple[Job, ...] = await self._guest_call("block_jobs", uuid, SimGuest.block_jobs)
+        return jobs
+
+    async def abort_block_job(self, uuid: str, disk: str) -> None:
+        await self._guest_call("abort_block_job", uuid, SimGuest.abort_block_job)
+
     async def save(self, uuid: str, *, bypass_cache: bool) -> None:
         await self._guest_call("save", uuid, SimGuest.save)
 

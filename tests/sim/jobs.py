@@ -21,6 +21,8 @@ from .machine import Machine, Owner
 
 ABORT_TAKES = 0.2
 _DISK_FULL = "operation failed: cannot write the save: No space left on device"
+_BLOCK_JOBS = (JobKind.PULL, JobKind.COPY, JobKind.COMMIT)
+_BLOCK_JOB = "Requested operation is not valid: domain has active block job"
 NOT_RUNNING = "Requested operation is not valid: domain is not running"
 
 
@@ -46,6 +48,8 @@ class BusyMachine(Machine):
         self._image_taken_until = 0.0
         self._owed: list[Callable[[], None]] = []
         self._job: _Job | None = None
+        #: Beside which everything but a save goes on.
+        self._block_job: _Job | None = None
         self._lock = StateLock(self._is_locked, lambda: self.behaviour.frozen)
         if spec.job:
             self._begin_other(spec.job)
@@ -83,6 +87,38 @@ class BusyMachine(Machine):
         """The bytes of a save under way that are written."""
         job = self._seen_job()
         return job.done if job and job.kind is JobKind.SAVE else 0
+
+    def block_jobs(self, reply: Reply) -> None:
+        if not self.up:
+            reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
+        else:
+            self._lock.take(reply, lambda: reply.ok(self._seen_block_jobs()), beside_backup=True)
+
+    def _seen_block_jobs(self) -> tuple[Job, ...]:
+        job = self._block_job
+        return () if job is None else (Job(job.kind, 0, self.memory, "vda"),)
+
+    def abort_block_job(self, reply: Reply) -> None:
+        job = self._block_job
+        if job is None:
+            reply.fail(ErrorKind.FAILED, "disk vda does not have an active block job")
+        elif job.abort is Abort.REFUSED:
+            reply.fail(ErrorKind.FAILED, "internal error: cannot abort this job")
+        else:
+            reply.ok()
+            if job.abort is Abort.WORKS:
+                self._later(ABORT_TAKES, self._end_block_job, job)
+
+    def begin_block_job(self, other: OtherJob) -> None:
+        """An administrator's `virsh blockcopy`, `blockcommit` or `blockpull`."""
+        if self.up:
+            now, ends = self._loop.time(), other.ends
+            self._block_job = _Job(other.kind, now, ends, other.abort, Reply(), _nothing)
+            self._later(ends, self._end_block_job, self._block_job)
+
+    def _end_block_job(self, job: _Job) -> None:
+        if self._block_job is job:
+            self._block_job = None
 
     # -- the state change lock --------------------------------------------------------------------
 
@@ -132,6 +168,9 @@ class BusyMachine(Machine):
         self._job = None
 
     def _begin_other(self, other: OtherJob) -> None:
+        if other.kind in _BLOCK_JOBS:
+            self.begin_block_job(other)
+            return
         if other.kind is JobKind.SAVE:
             self._begin_save(Reply(), other.ends, other.abort)
             return
@@ -176,6 +215,8 @@ class BusyMachine(Machine):
         if self.up and self._loop.time() < self._image_taken_until:
             message = "failure with the image: O_DIRECT write needs empty seekable file"
             reply.fail(ErrorKind.FAILED, f"operation failed: {message}")
+        elif self.up and self._block_job:
+            reply.fail(ErrorKind.WRONG_STATE, _BLOCK_JOB)
         elif self.up:
             wanted = self.behaviour.save
             self._begin_save(reply, wanted.after, wanted.abort)
@@ -220,6 +261,7 @@ class BusyMachine(Machine):
         """No machine of it is left; a transient guest is gone for good."""
         job = self._job
         self._end_job()
+        self._block_job = None
         self._note(fate, by, self.images.number if fate is Fate.SAVED else 0)
         self._set(State.SHUT_OFF, reason)
         self._life += 1

@@ -29,7 +29,7 @@ from .scenario import Story
 from .telling import Became, Commanded, CommandEnded, Happened, Moment
 
 #: Calls that only read are no news.
-_READS = ("guests", "observe", "job", "domain_info")
+_READS = ("guests", "observe", "job", "block_jobs", "domain_info")
 #: Who does what events.txt says of a guest.
 _IN_EVENTS = (By.SOMEBODY, By.ITSELF)
 

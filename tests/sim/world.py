@@ -172,7 +172,7 @@ class Process:
 
     def _reached(self, what: str) -> None:
         # Whether jobs are followed must not change the numbers of the points.
-        if self.ledger.closed or what.startswith("job"):
+        if self.ledger.closed or what.startswith(("job", "block_jobs")):
             return
         self.points.append(what)
         if fuse := self.fuses.get(len(self.points)):

@@ -148,7 +148,12 @@ def test_decisions_are_pure(module: str) -> None:
 
 
 ONLY = {
-    "libvirt": {"host.libvirt.hypervisor", "host.libvirt.connections", "host.libvirt.events"},
+    "libvirt": {
+        "host.libvirt.hypervisor",
+        "host.libvirt.connections",
+        "host.libvirt.events",
+        "host.libvirt.jobs",
+    },
     "libvirt_qemu": {"host.libvirt.events"},
     "dbus_next": {"host.dbus_library"},
     "sdnotify": {"host.notify"},

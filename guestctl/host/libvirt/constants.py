@@ -108,6 +108,15 @@ _JOBS = {
 }
 
 
+_BLOCK_JOBS = {
+    1: JobKind.PULL,
+    2: JobKind.COPY,
+    3: JobKind.COMMIT,
+    4: JobKind.COMMIT,
+    5: JobKind.BACKUP,
+}
+
+
 def state_and_reason(state: int, reason: int) -> tuple[State, str]:
     """A domain's state and the reason for it; `unknown` for numbers of a newer libvirt."""
     word = _STATES[state] if 0 <= state < len(_STATES) else State.UNKNOWN
@@ -132,6 +141,11 @@ def agent_state(state: int) -> str:
 def job_kind(operation: int) -> JobKind:
     """A virDomainJobOperation."""
     return _JOBS.get(operation, JobKind.OTHER)
+
+
+def block_job_kind(kind: int) -> JobKind:
+    """A virDomainBlockJobType."""
+    return _BLOCK_JOBS.get(kind, JobKind.OTHER)
 
 
 def _pick(words: tuple[str, ...], number: int) -> str:

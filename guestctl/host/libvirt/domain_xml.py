@@ -43,6 +43,12 @@ def runs_a_system(xml: str) -> bool:
     return init.rpartition("/")[2] in ("init", "systemd")
 
 
+def disk_targets(xml: str) -> tuple[str, ...]:
+    """What libvirt's calls name the disks of a guest by."""
+    targets = ET.fromstring(xml).iterfind("devices/disk/target")
+    return tuple(name for target in targets if (name := target.get("dev")))
+
+
 def _is_connected_agent(target: ET.Element) -> bool:
     """libvirt tells in the XML of a running guest whether anybody listens."""
     return target.get("name") == _AGENT and target.get("state") == "connected"

@@ -16,9 +16,10 @@ from ...model.options import Method
 from ...model.ports import ErrorKind, HypervisorError
 from .. import tasks
 from .connections import MAX_JOB_CONNECTIONS, MAX_READING_CONNECTIONS, Pool, is_alive
-from .constants import job_kind, state_and_reason
+from .constants import state_and_reason
 from .domain_xml import read_domain_info, runs_a_system
 from .events import Subscription, listen
+from .jobs import abort_block_job, block_jobs, current_job
 
 T = TypeVar("T")
 
@@ -77,10 +78,16 @@ class LibvirtHypervisor:
             raise
 
     async def job(self, uuid: str) -> Job | None:
-        return await self._job_call(uuid, _job)
+        return await self._job_call(uuid, current_job)
 
     async def abort_job(self, uuid: str) -> None:
         await self._job_call(uuid, lambda domain: domain.abortJob())
+
+    async def block_jobs(self, uuid: str) -> tuple[Job, ...]:
+        return await self._job_call(uuid, block_jobs)
+
+    async def abort_block_job(self, uuid: str, disk: str) -> None:
+        await self._job_call(uuid, lambda domain: abort_block_job(domain, disk))
 
     async def save(self, uuid: str, *, bypass_cache: bool) -> None:
         await self._job_call(uuid, lambda domain: _save(domain, bypass_cache=bypass_cache))
@@ -214,20 +221,6 @@ def _takes_no_direct_writes(error: libvirt.libvirtError) -> bool:
     """open(2): EINVAL is what a file system says that knows no O_DIRECT; nothing is saved then."""
     failed_by_system = error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR
     return bool(failed_by_system and error.get_int1() == errno.EINVAL)
-
-
-def _job(domain: Any) -> Job | None:
-    stats = domain.jobStats()
-    if stats.get("type", libvirt.VIR_DOMAIN_JOB_NONE) not in (
-        libvirt.VIR_DOMAIN_JOB_BOUNDED,
-        libvirt.VIR_DOMAIN_JOB_UNBOUNDED,
-    ):
-        return None
-    return Job(
-        job_kind(stats.get("operation", 0)),
-        stats.get("data_processed", 0),
-        stats.get("data_total", 0),
-    )
 
 
 _SHUTDOWN_FLAGS = {
