@@ -7,6 +7,7 @@ import sys
 from enum import IntEnum
 
 from ..control.requests import Failure
+from ..model.text import printable as printable
 
 
 class Exit(IntEnum):
@@ -27,11 +28,6 @@ class OutputLost(Exception):
 def exit_of(failure: Failure | None) -> Exit:
     """The status that stands for a failure; OK for none."""
     return Exit[failure.name] if failure else Exit.OK
-
-
-def printable(text: str) -> str:
-    """The text without what a terminal would obey: a guest's name may hold anything."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def complain(message: str) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 from sdnotify import SystemdNotifier
 
+from ..model.text import printable
+
 #: systemd passes over messages of more than 4096 bytes (NOTIFY_BUFFER_MAX, which is PIPE_BUF).
 LONGEST_STATUS = 2000
 
@@ -56,7 +58,7 @@ class Notifier:
     def status(self, text: str) -> bool:
         """What `systemctl status` shows, on one line."""
         # Each line of a message is a statement: a name must not bring any of its own.
-        line = " ".join(text.split())
+        line = printable(" ".join(text.split()))
         cut = line.encode(errors="replace")[:LONGEST_STATUS].decode(errors="ignore")
         return self._say(f"STATUS={cut}")
 

@@ -15,12 +15,16 @@ from . import tasks
 class HostStorage:
     """The Storage of ports.py on this host's file systems.
 
-    Each look is in a thread of its own: a file on a network that is gone blocks for good.
+    Each look is in a thread of its own: a file on a network that is gone blocks for good.  The
+    next look at the same files waits for that one, so that a dead disk costs one thread.
     """
+
+    def __init__(self) -> None:
+        self._looks = tasks.OneAtATime()
 
     async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
         wanted = tuple(disks)
-        return await tasks.start(lambda: {disk: stamp(disk) for disk in wanted})
+        return await self._looks.do(wanted, lambda: {disk: stamp(disk) for disk in wanted})
 
     async def image(self, guest: GuestFacts) -> Stamp | None:
         folder = save_folder(guest.id.uri)
@@ -31,7 +35,9 @@ class HostStorage:
 
     async def folder(self, guest: GuestFacts) -> Stamp | None:
         folder = save_folder(guest.id.uri)
-        return await tasks.start(lambda: _folder_stamp(folder)) if folder else None
+        if folder is None:
+            return None
+        return await self._looks.do(("folder", folder), lambda: _folder_stamp(folder))
 
     async def present(self, names: Iterable[str]) -> frozenset[str]:
         wanted = tuple(names)
@@ -39,7 +45,9 @@ class HostStorage:
 
     async def room(self, uri: str) -> int | None:
         folder = save_folder(uri)
-        return await tasks.start(lambda: _free(folder)) if folder else None
+        if folder is None:
+            return None
+        return await self._looks.do(("room", folder), lambda: _free(folder))
 
 
 def stamp(disk: Disk) -> Stamp:

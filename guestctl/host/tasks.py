@@ -11,7 +11,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -59,6 +59,34 @@ def start(work: Callable[[], T]) -> asyncio.Future[T]:
 
     _free_worker().inbox.put(run)
     return future
+
+
+class OneAtATime:
+    """Work of which one piece of a kind is done at a time, each in a thread.
+
+    Work that hangs then costs one thread, however often it is asked for: whoever comes later waits
+    for it in vain, and gives up after a time limit of their own.  Nobody is given what was begun
+    before they asked.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[object, asyncio.Future[object]] = {}
+
+    async def do(self, kind: Hashable, work: Callable[[], T]) -> T:
+        """The result of the work, begun once what is under way of its kind has returned."""
+        key = (asyncio.get_running_loop(), kind)
+        while (earlier := self._under_way.get(key)) is not None:
+            await asyncio.wait([earlier])
+        future = start(work)
+        self._under_way[key] = future  # type: ignore[assignment]  # its result is not looked at
+        future.add_done_callback(lambda done: self._ended(key, done))
+        # Cancelled with its caller, it would count as returned.
+        return await asyncio.shield(future)
+
+    def _ended(self, key: object, future: asyncio.Future[T]) -> None:
+        del self._under_way[key]
+        if not future.cancelled():
+            future.exception()  # the caller may have given up, and asyncio would log it
 
 
 def _free_worker() -> _Worker:

@@ -33,12 +33,28 @@ class ErrorKind(StrEnum):
     FAILED = "failed"
 
 
+#: Characters of an error's text: a guest's agent may send megabytes, which would go into the
+#: journal and the trail.
+LONGEST_ERROR = 1000
+
+
 class HypervisorError(Exception):
-    """A call to a hypervisor, or a look at the files behind it, failed; the text says how."""
+    """A call to a hypervisor, or a look at the files behind it, failed; the text says how.
+
+    Of a text that is too long the middle is left out.
+    """
 
     def __init__(self, kind: ErrorKind, message: str) -> None:
         self.kind = kind
-        super().__init__(message)
+        super().__init__(_shortened(message))
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST_ERROR:
+        return text
+    half = LONGEST_ERROR // 2
+    left_out = len(text) - 2 * half
+    return f"{text[:half]} … {left_out} characters … {text[-half:]}"
 
 
 async def within(seconds: float, call: Awaitable[T]) -> T:

@@ -68,7 +68,7 @@ def test_a_reload_comes_with_the_time(systemd: Systemd, notifier: Notifier) -> N
 )
 def test_a_status_in_any_script(systemd: Systemd, notifier: Notifier, text: str) -> None:
     assert notifier.status(text)
-    assert systemd.read() == "STATUS=" + text.replace("\udcff", "?")
+    assert systemd.read() == "STATUS=" + text.replace("\udcff", r"\udcff")
 
 
 def test_a_name_says_nothing_of_its_own(systemd: Systemd, notifier: Notifier) -> None:
@@ -154,3 +154,9 @@ def test_how_often_the_watchdog_is_called(
     notifier = Notifier()
     assert notifier.watchdog_interval == interval
     notifier.close()
+
+
+def test_what_a_terminal_would_obey_is_escaped(systemd: Systemd, notifier: Notifier) -> None:
+    """`systemctl status` prints it as it comes: C1 controls, and text that turns round."""
+    notifier.status("web\x9b2J\u202etxt\x1b[1m\x85READY=1")
+    assert systemd.read() == "STATUS=web\\x9b2J\\u202etxt\\x1b[1m READY=1"

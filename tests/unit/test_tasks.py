@@ -185,3 +185,28 @@ def test_a_call_that_hangs_does_not_keep_the_process_from_ending() -> None:
         [sys.executable, "-c", _HANGS], check=True, capture_output=True, text=True, timeout=LIMIT
     )
     assert (result.stdout, result.stderr) == ("gave up\n", "")
+
+
+def test_work_of_one_kind_that_hangs_costs_one_thread() -> None:
+    """Ten looks at a disk that is gone were ten threads for good."""
+    release, began = threading.Event(), []
+
+    def hang() -> int:
+        began.append(1)
+        release.wait(LIMIT)
+        return len(began)
+
+    async def work() -> None:
+        looks = threads.OneAtATime()
+        for _ in range(10):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(looks.do("disk", hang), 0.02)
+        assert began == [1]
+        assert await looks.do("another", lambda: "at once") == "at once"
+        release.set()
+        # It is not given what the first one saw.
+        assert await looks.do("disk", hang) == 2
+        with pytest.raises(ZeroDivisionError):
+            await looks.do("disk", lambda: 1 // 0)
+
+    run_async(work())

@@ -15,6 +15,9 @@ _MANAGERS = {
     "http://ovirt.org/vm/tune/1.0": "oVirt",
     "http://kubevirt.io": "KubeVirt",
 }
+_NONE = ET.Element("none")
+#: Characters that are parsed at once.
+_PIECE = 1 << 16
 #: The channel that libvirt talks to a guest agent on.
 _AGENT = "org.qemu.guest_agent.0"
 
@@ -25,7 +28,7 @@ def read_domain_info(xml: str, definition: str = "") -> DomainInfo:
     definition: the XML that it will be started with next, the same from boot to boot.
     """
     try:
-        domain = ET.fromstring(xml)
+        domain = parsed(xml)
     except (ET.ParseError, ValueError) as error:
         return DomainInfo(unsavable=(f"its XML cannot be read: {error}",))
     return DomainInfo(
@@ -37,9 +40,48 @@ def read_domain_info(xml: str, definition: str = "") -> DomainInfo:
     )
 
 
+class _Builder(ET.TreeBuilder):
+    """Makes the tree without metadata, but for the elements by which managers are told.
+
+    It may be megabytes, and nothing else in a guest's XML has so many elements.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._path: list[str] = []
+
+    @property
+    def _is_left_out(self) -> bool:
+        if len(self._path) < 3 or self._path[1] != "metadata":
+            return False
+        return len(self._path) > 3 or _namespace(self._path[2]) not in _MANAGERS
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> ET.Element:
+        self._path.append(tag)
+        return _NONE if self._is_left_out else super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ET.Element:
+        is_left_out = self._is_left_out
+        self._path.pop()
+        return _NONE if is_left_out else super().end(tag)
+
+    def data(self, text: str, /) -> None:
+        if not self._is_left_out:
+            super().data(text)
+
+
+def parsed(xml: str) -> ET.Element:
+    """The tree, in pieces: expat has the interpreter to itself for as long as a piece takes it."""
+    parser = ET.XMLParser(target=_Builder())
+    for begin in range(0, len(xml), _PIECE):
+        parser.feed(xml[begin : begin + _PIECE])
+    tree: ET.Element = parser.close()
+    return tree
+
+
 def runs_a_system(xml: str) -> bool:
     """Whether the first program of this container is to start a whole system, by its name."""
-    init = ET.fromstring(xml).findtext("os/init", "")
+    init = parsed(xml).findtext("os/init", "")
     return init.rpartition("/")[2] in ("init", "systemd")
 
 
@@ -84,10 +126,13 @@ def _requires_invtsc(feature: ET.Element) -> bool:
 def _manager(domain: ET.Element) -> str | None:
     metadata = domain.find("metadata")
     for element in metadata if metadata is not None else ():
-        namespace = element.tag.partition("}")[0].lstrip("{")
-        if namespace in _MANAGERS:
-            return _MANAGERS[namespace]
+        if _namespace(element.tag) in _MANAGERS:
+            return _MANAGERS[_namespace(element.tag)]
     return None
+
+
+def _namespace(tag: str) -> str:
+    return tag.partition("}")[0].lstrip("{")
 
 
 def _disks(domain: ET.Element) -> list[Disk]:

@@ -1,0 +1,11 @@
+"""Text for people: what a terminal or the journal shows of names and of others' words."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: a guest's name may hold anything.
+
+    Controls, C1 among them, and what turns the direction of writing round are escaped.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
