@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from guestctl.config.config import Config
+from guestctl.config.config import Config, GuestOverride
 from guestctl.config.settings import General
+from guestctl.model.options import Scope
 
 from .served import AB, OTHER, SYSTEM, TWO_URIS, guest, off
 from .sim.service import ServedHost, tell
@@ -129,6 +130,31 @@ def test_a_reload_with_other_connections() -> None:
         assert host.calls("save") == ["save c"]
 
     tell(story, [*AB, replace(guest("c"), uri=OTHER)])
+
+
+def test_a_stop_goes_by_what_was_written_just_before() -> None:
+    """Other guests, and another connection."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        none = GuestOverride("b", {"save": Scope.NONE})
+        host.write(replace(TWO_URIS, guests=(none,)))
+        await host.stop_units()
+        assert host.calls("save") == ["save a", "save c"]
+        assert host.up == ""
+
+    tell(story, [*AB, replace(guest("c"), uri=OTHER)])
+
+
+def test_a_restore_goes_by_what_was_written_just_before() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.write(Config(guests=(GuestOverride("b", {"restore": False}),)))
+        await host.boot(100)
+        assert host.up == "a"
+
+    tell(story, AB)
 
 
 def test_a_reload_in_mid_run() -> None:

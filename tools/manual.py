@@ -28,6 +28,10 @@ tables add up.
 checks it all,
 .B guestctl plan
 shows what it means.
+The service reads what was written before its next run and, unasked, within seconds;
+.B systemctl reload guestctl.service
+has it read at once, and fails where there is a mistake.
+With a mistake the last good configuration is used.
 .PP
 Durations are written as in
 .BR systemd.time (7):

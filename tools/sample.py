@@ -16,7 +16,8 @@ _HEAD = """\
 #
 # Every setting stands here with its default.  Drop-ins, /etc/guestctl/conf.d/*.toml, are
 # read after this file in the order of their names; a later value wins, [[guest]] tables
-# add up.  `guestctl check` checks it all, `guestctl plan` shows what it means.
+# add up.  `guestctl check` checks it all, `guestctl plan` shows what it means.  The service
+# reads what was written within seconds; `systemctl reload guestctl` has it read at once.
 # Durations as in systemd.time(7): "90s", "3m", "1h 30min"; a number without a unit is one of
 # seconds.  Sizes: KiB, MiB, GiB, TiB.
 """

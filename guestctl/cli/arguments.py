@@ -98,6 +98,12 @@ def _common_options() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="this configuration file alone, instead of those in /etc/guestctl",
     )
+    common.add_argument(
+        "--strict",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="refuse a configuration with mistakes, instead of using the last good one",
+    )
     return common
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ..config import effective, reading
 from ..config.problems import Message, Problem
 from ..config.reading import Reading
+from ..control.configured import say_unused
 from ..control.requests import Failure, RequestError
 from .exits import Exit, complain
 from .text import emit, print_json
@@ -24,6 +25,8 @@ def check_verb(arguments: Namespace) -> int:
     if found.problems:
         text = "\n".join(str(problem) for problem in found.problems)
         raise RequestError(Failure.WRONG_REQUEST, text)
+    if not file:
+        say_unused(found.config, complain)
     if arguments.show:
         _show(found, json=arguments.json)
     elif not arguments.json:

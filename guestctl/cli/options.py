@@ -7,7 +7,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..config.config import Config
-from ..control.local import Local, load_config, open_local
+from ..control.configured import load_config, say_unused
+from ..control.local import Local, open_local
 from ..model.history import Note
 from .exits import complain
 
@@ -26,8 +27,24 @@ def connect(arguments: Namespace) -> str | None:
 
 def local_of(arguments: Namespace, config: Config | None = None) -> Local:
     """guestctl in this process; config: instead of the one that the options name."""
-    config = config or load_config(config_file(arguments), complain)
+    if config is None:
+        config = load_config(config_file(arguments), complain, strict=_is_strict(arguments))
     return open_local(config, connect(arguments), complain)
+
+
+def _is_strict(arguments: Namespace) -> bool:
+    """Whether mistakes in the configuration end the verb.
+
+    Not where it only looks, nor where guests are to be taken to safety: there may be no time.
+    """
+    acts = arguments.verb == "start" or (arguments.verb == "shutdown" and not arguments.preserve)
+    return acts or hasattr(arguments, "strict")
+
+
+def say_unused_of_host(config: Config, arguments: Namespace) -> None:
+    """What the service does not use yet, where the configuration is the host's."""
+    if not (config_file(arguments) or connect(arguments)):
+        say_unused(config, complain)
 
 
 def note_of(arguments: Namespace, local: Local) -> Note | None:

@@ -16,7 +16,7 @@ from ..control.requests import Failure, RequestError
 from ..model.overview import Row
 from ..model.plan import GuestPlan, describe
 from .exits import Exit, complain, exit_of
-from .options import complain_of_blindness, connect, local_of
+from .options import complain_of_blindness, connect, local_of, say_unused_of_host
 from .text import emit, print_json, print_table, printable, when
 
 
@@ -72,6 +72,7 @@ def _facts(arguments: Namespace) -> HostFacts:
     """Those of this host, now."""
     local = local_of(arguments)
     complain_of_blindness(local)
+    say_unused_of_host(local.config, arguments)
     return gather(local)
 
 

@@ -25,9 +25,7 @@ def status_verb(arguments: Namespace) -> int:
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     service = found["service"]
     lines = [("service", _service(service))]
-    if service.get("configuration"):
-        lines.append(("configuration", service["configuration"]["source"]))
-        lines += [("", f"mistake: {text}") for text in service["configuration"]["problems"]]
+    lines += [("configuration", text) for text in _configuration(service)]
     lines += [("triggers", text) for text in _triggers(service, found["guard"])]
     lines.append(("inhibitor", _inhibitor(service, found["inhibit_delay"])))
     lines += [(uri, state) for uri, state in service.get("connections", {}).items()]
@@ -50,6 +48,18 @@ def _service(service: dict[str, Any]) -> str:
         return "running; what it says of itself cannot be read"
     since = when(service["since"])
     return f"running since {since} (process {service['pid']}), {service['activity']}"
+
+
+def _configuration(service: dict[str, Any]) -> list[str]:
+    said = service.get("configuration")
+    if not said:
+        return []
+    read = f", read {when(said['read'])}" if "read" in said else ""
+    lines = [said["source"] + read, *(f"mistake: {text}" for text in said["problems"])]
+    if said.get("differs"):
+        lines.append("not used yet (`systemctl reload guestctl` has the files read now):")
+        lines += [f"  {text}" for text in said["differs"]]
+    return lines
 
 
 def _triggers(service: dict[str, Any], guard: str) -> list[str]:

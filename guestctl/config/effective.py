@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .config import GuestOverride
+from .config import Config, GuestOverride
 from .problems import Place
 from .reading import GuestOrigin, Reading
 from .settings import GUEST_SETTINGS, SECTIONS, SETTINGS, Setting
@@ -55,11 +55,39 @@ def _entry(found: Reading, row: Setting) -> Entry:
 
 
 def _guest_entries(override: GuestOverride, origin: GuestOrigin) -> Iterator[Entry]:
-    yield Entry("match", quoted(override.match), origin.match)
+    places = {row.guest_key: origin.values.get(row.name) for row in GUEST_SETTINGS}
+    for entry in _override_entries(override):
+        yield replace(entry, place=places.get(entry.key, origin.match))
+
+
+def _override_entries(override: GuestOverride) -> Iterator[Entry]:
+    """Without their places."""
+    yield Entry("match", quoted(override.match), None)
     for row in GUEST_SETTINGS:
         if row.name in override.values:
-            shown = row.kind.show(override.values[row.name])
-            yield Entry(row.guest_key, shown, origin.values[row.name])
+            yield Entry(row.guest_key, row.kind.show(override.values[row.name]), None)
+
+
+def values(config: Config) -> dict[str, str]:
+    """Every value in effect as TOML, by its key with its section."""
+    shown = {}
+    for row in SETTINGS:
+        value = getattr(config.sections[row.section], row.name)
+        shown[f"{row.section}.{row.key}".removeprefix(".")] = row.kind.show(value)
+    for number, override in enumerate(config.guests, 1):
+        for entry in _override_entries(override):
+            shown[f"guest[{number}].{entry.key}"] = entry.value
+    return shown
+
+
+def differences(files: Mapping[str, str], used: Mapping[str, str]) -> list[str]:
+    """What values() of the files have otherwise than those of what is in use."""
+    keys = dict.fromkeys([*files, *used])
+    return [
+        f"{key} is {files.get(key, 'not set')} in the files, {used.get(key, 'not set')} in use"
+        for key in keys
+        if files.get(key) != used.get(key)
+    ]
 
 
 def as_toml(found: Reading) -> str:

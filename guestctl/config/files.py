@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 MAIN_FILE = Path("/etc/guestctl/guestctl.toml")
 DROP_INS = Path("/etc/guestctl/conf.d")
@@ -21,3 +22,27 @@ def host_files() -> list[Path]:
     # Hidden files are what editors and dpkg leave behind.
     drop_ins = [name for name in names if name.endswith(".toml") and not name.startswith(".")]
     return [MAIN_FILE, *(DROP_INS / name for name in drop_ins)]
+
+
+class Stamp(NamedTuple):
+    """What tells one state of a file from another; without numbers where it cannot be looked at."""
+
+    path: str
+    numbers: tuple[int, ...] = ()
+
+
+def stamps(file: Path | None = None) -> tuple[Stamp, ...]:
+    """Of the host's files, or of one file alone: other ones once something was written."""
+    try:
+        return tuple(map(_stamp, [file] if file else host_files()))
+    except OSError as error:
+        return (Stamp(f"{DROP_INS}: {error.strerror}"),)
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return Stamp(str(path))
+    numbers = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return Stamp(str(path), numbers)

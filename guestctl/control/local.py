@@ -14,9 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..config import reading
 from ..config.config import Config
-from ..config.problems import ConfigError
 from ..host import machine
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
@@ -41,18 +39,6 @@ from .requests import (
 LEDGER_NAME = "ledger.db"
 
 T = TypeVar("T")
-
-
-def load_config(file: Path | None, complain: Callable[[str], None]) -> Config:
-    """The configuration, its notices told; RequestError with every problem in it."""
-    found = reading.read(file)
-    for notice in found.notices:
-        complain(str(notice))
-    try:
-        return found.sound()
-    except ConfigError as error:
-        text = f"cannot use the configuration:\n{error}"
-        raise RequestError(Failure.WRONG_REQUEST, text) from error
 
 
 @dataclass(frozen=True)
@@ -110,6 +96,12 @@ class Local:
     def host_state(self) -> Path:
         """The folder of the host's ledger."""
         return machine.SYSTEM_STATE
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the service of these connections says how it goes."""
+        system = any(map(is_system, self.uris))
+        return machine.SYSTEM_RUN if system else machine.run_folder()
 
     @property
     def owns_next_boot(self) -> bool:

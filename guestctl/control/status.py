@@ -8,7 +8,8 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from ..host import machine, status_file
+from ..config import effective
+from ..host import status_file
 from ..host.bus import BusError, SystemBus
 from ..host.libvirt import autostart
 from ..ledger.ledger import Ledger
@@ -29,12 +30,14 @@ _Recorded = tuple[list[PastRun], dict[str, int]]
 
 def status(local: Local) -> dict[str, Any]:
     """Everything, as `status --json` prints it."""
-    said = status_file.read(machine.run_folder())
+    said = status_file.read(local.run_folder)
     delay, guard = asyncio.run(_ask_host())
     nothing: _Recorded = ([], {"on": 0, "off": 0, "held": 0})
     runs, wanted = local.ask_ledger(_recorded, nothing)
     under_way = bool(runs) and runs[0].ended is None and local.lock.is_held()
     past = runs[1:] if under_way else runs
+    if said:
+        said.setdefault("configuration", {})["differs"] = _differences(local, said)
     return {
         "service": {"running": said is not None, **(said or {})},
         "guard": guard,
@@ -46,14 +49,20 @@ def status(local: Local) -> dict[str, Any]:
     }
 
 
+def _differences(local: Local, said: dict[str, Any]) -> list[str]:
+    used = said.get("configuration", {}).get("values")
+    return effective.differences(effective.values(local.config), used) if used else []
+
+
 def is_well(found: dict[str, Any]) -> bool:
-    """Whether the service is there, sees every connection, has no mistakes to complain of, and
-    waits for no guest that is to be up."""
+    """Whether the service is there, sees every connection, goes by its files as they are, and waits
+    for no guest that is to be up."""
     service = found["service"]
     connected = all(state == "connected" for state in service.get("connections", {}).values())
-    mistakes = service.get("configuration", {}).get("problems")
+    configuration = service.get("configuration", {})
+    as_written = not (configuration.get("problems") or configuration.get("differs"))
     waits = service.get("waiting")
-    return bool(service["running"] and connected and not mistakes and not waits)
+    return bool(service["running"] and connected and as_written and not waits)
 
 
 def _recorded(ledger: Ledger) -> _Recorded:

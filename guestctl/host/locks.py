@@ -50,10 +50,15 @@ def take_service_lock(folder: Path) -> int:
     raise AnotherService
 
 
-def is_service_running(folder: Path) -> bool:
-    """Whether there is a service."""
+def is_service_running(folder: Path) -> bool | None:
+    """Whether there is a service; None where this user may not look.
+
+    Only the service's user may: whoever can open the lock can keep a service from starting.
+    """
     try:
         descriptor = os.open(folder / _SERVICE, os.O_RDONLY)
+    except PermissionError:
+        return None
     except OSError:
         return False
     try:

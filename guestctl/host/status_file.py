@@ -21,10 +21,23 @@ def write(folder: Path, status: dict[str, Any]) -> None:
 
 def read(folder: Path) -> dict[str, Any] | None:
     """What the service says of itself; None while there is none."""
-    if not is_service_running(folder):
-        return None
+    running, said = is_service_running(folder), _said(folder)
+    if running is None:  # for this user only what it says can tell
+        running = _is_service(said.get("pid"))
+    return said if running else None
+
+
+def _said(folder: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
         found = json.loads((folder / _STATUS).read_text())
         if isinstance(found, dict):
             return found
     return {}
+
+
+def _is_service(pid: object) -> bool:
+    """Whether the process is there still; its number may be another's by now."""
+    try:
+        return b"guestctl" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -6,11 +6,14 @@ A slip in a file must not leave the guests of a host that goes down to their fat
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import last_good
+from ..config import files, last_good
 from ..config.config import Config
+from ..config.files import Stamp
 from ..config.last_good import Loaded
 from ..host import machine
 from ..model.uris import canonical, why_remote
@@ -18,17 +21,23 @@ from .log_fields import URI
 
 logger = logging.getLogger(__name__)
 
+Stamps = tuple[Stamp, ...]
+
 
 class Configuration:
-    """What is in use, and where it is from.
+    """What is in use, and where it is from: the files as they are, unless they have mistakes.
 
     loaded: the configuration in use, with what is wrong with the files as they are.
+    read_at: when it was read, in nanoseconds since the epoch.
+    Its methods block for as long as the disk does.
     """
 
     def __init__(self, file: Path | None, connect: str | None) -> None:
         """file: that one alone, instead of the host's.  connect: a URI instead of its URIs."""
         self._file = file
         self._connect = connect
+        self._read = self._seen = files.stamps(file)
+        self.read_at = time.time_ns()
         self.loaded = self._load()
 
     @property
@@ -60,18 +69,35 @@ class Configuration:
     def reload(self) -> bool:
         """Read the files again; with mistakes they are told, and what is in use goes on.
 
-        Whether there is another configuration now.
+        Whether they could be used.
         """
+        self._read = self._seen = files.stamps(self._file)
         loaded = self._load()
         if loaded.problems:
             source = self.loaded.source or "the configuration of before"
             self.loaded = replace(loaded, config=self.config, source=source)
             logger.error("not reloaded: see the mistakes above")
             return False
-        self.loaded = loaded
+        self.loaded, self.read_at = loaded, time.time_ns()
         self.keep()
         logger.info("the configuration was reloaded")
         return True
+
+    def refresh(self) -> bool:
+        """As a run begins: what was written since is read; whether it is used."""
+        return self._reload_if(lambda now: now != self._read)
+
+    def look(self) -> bool:
+        """From time to time: the same, once nothing more is written since the last look."""
+
+        def is_written(now: Stamps) -> bool:
+            before, self._seen = self._seen, now
+            return now == before and now != self._read
+
+        return self._reload_if(is_written)
+
+    def _reload_if(self, is_due: Callable[[Stamps], bool]) -> bool:
+        return is_due(files.stamps(self._file)) and self.reload()
 
     def keep(self) -> None:
         """Remember the files as good ones, where they are."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..control.local import LEDGER_NAME
 from ..control.requests import Failure, RequestError
-from ..host import journal, locks, machine, status_file
+from ..host import journal, locks, machine, status_file, tasks
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.locks import HostRunLock
@@ -42,6 +42,9 @@ WHY = "Guests are taken to safety"
 LOGIND_LIMIT = 5.0
 #: How often it is looked whether the ledger in use is still the file.
 LEDGER_LOOK = 60.0
+#: How often it is looked whether the configuration's files were written, and how long reading
+#: them may take.
+FILES_LOOK, FILES_LIMIT = 2.0, 2.0
 #: How often the service leaves a trace of its life where no watchdog asks for more.
 ALIVE = 60.0
 #: Until a chore that failed is begun anew.
@@ -80,6 +83,8 @@ class _Daemon:
         self._since = time.time_ns()
         self._delay: float | None = None
         self._changed, self._connected = asyncio.Event(), asyncio.Event()
+        self._reading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
         self._notifier = Notifier()
         ledger = machine.state_folder() / LEDGER_NAME
         self._ledger = LedgerWriter(ledger, time.time_ns, logger.warning)
@@ -101,6 +106,7 @@ class _Daemon:
             autostart=frozenset(autostart.claimed()),
             on_change=self._on_change,
             away=away,
+            refresh=self._refresh,
         )
 
     def _on_change(self) -> None:
@@ -112,7 +118,13 @@ class _Daemon:
         """Serve until there is nothing more to do; systemd hears of it all."""
         self._take_signals()
         self._configuration.keep()
-        chores = (self._logind.run, self._say, self._be_watched, self._mend_ledger)
+        chores = (
+            self._logind.run,
+            self._say,
+            self._be_watched,
+            self._mend_ledger,
+            self._follow_files,
+        )
         background = [asyncio.create_task(_keep_at(chore)) for chore in chores]
         serving = asyncio.create_task(self._service.serve())
         ready = asyncio.create_task(self._become_ready())
@@ -140,8 +152,12 @@ class _Daemon:
 
     def _reload(self) -> None:
         self._notifier.reloading()
-        if self._configuration.reload():
-            self._service.use(self._configuration.config)
+        reloading = asyncio.create_task(self._read_files(self._configuration.reload))
+        self._reloads.add(reloading)
+        reloading.add_done_callback(self._reloaded)
+
+    def _reloaded(self, reloading: asyncio.Task[None]) -> None:
+        self._reloads.discard(reloading)
         self._notifier.ready()
         self._on_change()
 
@@ -151,6 +167,28 @@ class _Daemon:
         """Once a shutdown would be heard of; libvirt may come later."""
         await first(self._connected.wait(), asyncio.sleep(LOGIND_LIMIT))
         self._notifier.ready()
+
+    async def _follow_files(self) -> None:
+        """What is written to the configuration's files is taken up; during a run, after it."""
+        while True:
+            await asyncio.sleep(FILES_LOOK)
+            if not self._service.state.activity.is_run:
+                await self._read_files(self._configuration.look)
+
+    async def _refresh(self) -> None:
+        await self._read_files(self._configuration.refresh)
+
+    async def _read_files(self, read: Callable[[], bool]) -> None:
+        """A disk that stalls must not keep anybody from being taken to safety."""
+        problems = self._configuration.loaded.problems
+        try:
+            async with asyncio.timeout(FILES_LIMIT), self._reading:
+                if await tasks.start(read):
+                    self._service.use(self._configuration.config)
+        except TimeoutError:
+            logger.error("the configuration cannot be read in time: what was read before is used")
+        if self._configuration.loaded.problems != problems:
+            self._on_change()
 
     async def _mend_ledger(self) -> None:
         """A ledger that could not be used, or was set aside by another, is opened again."""
@@ -175,11 +213,13 @@ class _Daemon:
             self._changed.clear()
             if self._delay is None and logind.connected:
                 self._delay = await logind.delay()
-            loaded, connections = self._configuration.loaded, service.connections
-            said = status(service.state, connections, loaded, logind, self._delay, self._since)
+            configuration, connections = self._configuration, service.connections
+            state, since = service.state, self._since
+            said = status(state, connections, configuration, logind, self._delay, since)
             status_file.write(self._folder, said)
             if not service.state.activity.is_run:
-                self._notifier.status(line(service.state, connections, loaded, logind))
+                loaded = configuration.loaded
+                self._notifier.status(line(state, connections, loaded, logind))
             await asyncio.sleep(AT_ONCE)
             await self._changed.wait()
 

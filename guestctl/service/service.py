@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..config.config import Config
@@ -21,7 +21,7 @@ from .host_stop import host_stop
 from .late import LateGuests
 from .restarts import Restarts
 from .settling import Settling
-from .state import Activity, ServiceState
+from .state import Activity, ServiceState, nothing_new
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
 from .waiting import end_all, first, give_way
@@ -39,6 +39,7 @@ class Surroundings:
     autostart: connections whose autostart is ours in this boot.
     on_change: called when there may be news for a status.
     away: for how many seconds no service had watched this host before.
+    refresh: called as a run begins; has Service.use called where there is another configuration.
     """
 
     context: Context
@@ -50,6 +51,7 @@ class Surroundings:
     autostart: frozenset[str]
     on_change: Callable[[], None]
     away: float = float("inf")
+    refresh: Callable[[], Awaitable[None]] = nothing_new
 
 
 class Service:
@@ -60,7 +62,7 @@ class Service:
         self._login, self._triggers, self._stop_timeout = it.login, it.triggers, it.stop_timeout
         self._on_change_too = it.on_change
         context = replace(it.context, hypervisors={}, checkpoint=it.triggers.checkpoint)
-        self.state = ServiceState(context, config, it.lock, self._on_change)
+        self.state = ServiceState(context, config, it.lock, self._on_change, it.refresh)
         self._settling = Settling(self.state)
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)
         stays, autostart = it.triggers.until_host_stays, it.autostart
@@ -145,6 +147,7 @@ class Service:
             await self._preserve()
 
     async def _preserve(self) -> None:
+        await self.state.refresh()
         state, up = self.state, self.connections.up
         await host_stop(state.context, state.config, self._stop_timeout, state.lock, up)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import StrEnum
 
 from ..config.config import Config
@@ -31,6 +31,10 @@ class Activity(StrEnum):
         return self in (Activity.PRESERVING, Activity.RESTORING)
 
 
+async def nothing_new() -> None:
+    """The configuration is what it was."""
+
+
 class ServiceState:
     """config and context are those in use now; the context's hypervisors follow the configuration.
 
@@ -38,9 +42,18 @@ class ServiceState:
     """
 
     def __init__(
-        self, context: Context, config: Config, lock: RunLock, on_change: Callable[[], None]
+        self,
+        context: Context,
+        config: Config,
+        lock: RunLock,
+        on_change: Callable[[], None],
+        refresh: Callable[[], Awaitable[None]] = nothing_new,
     ) -> None:
-        """on_change is called each time something changes that a status would show."""
+        """on_change is called each time something changes that a status would show.
+
+        refresh: brings the configuration as its files are now, as a run begins.
+        """
+        self.refresh = refresh
         self.context = context
         self.config = config
         self.lock = lock
@@ -89,6 +102,7 @@ class ServiceState:
             self.becomes(Activity.RESTORING, level)
             try:
                 async with self.lock.hold("the service: restore", limit):
+                    await self.refresh()
                     yield
             finally:
                 self.becomes(Activity.WATCHING, level)

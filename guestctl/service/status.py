@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ..config import effective
 from ..config.last_good import Loaded
 from ..host.logind import Logind
 from ..model.report import names
+from .configuration import Configuration
 from .connections import Connections
 from .state import ServiceState
 
@@ -15,7 +17,7 @@ from .state import ServiceState
 def status(
     state: ServiceState,
     connections: Connections,
-    loaded: Loaded,
+    configuration: Configuration,
     logind: Logind,
     delay: float | None,
     since: int,
@@ -24,6 +26,7 @@ def status(
 
     since: when the service was started, in nanoseconds since the epoch.
     """
+    loaded = configuration.loaded
     return {
         "pid": os.getpid(),
         "since": since,
@@ -31,6 +34,8 @@ def status(
         "configuration": {
             "source": loaded.source or "as in its files",
             "problems": [str(problem) for problem in loaded.problems],
+            "read": configuration.read_at,
+            "values": effective.values(loaded.config),
         },
         "logind": {
             "connected": logind.connected,

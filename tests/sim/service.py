@@ -62,6 +62,7 @@ class ServedHost:
         self.autostart: frozenset[str] = frozenset()
         self.lives: list[Life] = []
         self.fuses: dict[int, Callable[[], None]] = {}
+        self.written: Config | None = None
         self.told_to_end = asyncio.Event()
         self.log: list[tuple[float, str]] = []
         self._services: list[Service] = []
@@ -112,6 +113,7 @@ class ServedHost:
             autostart=self.autostart,
             on_change=lambda: None,
             away=away,
+            refresh=self._refresh,
         )
         self.lives.append(life)
         self._services.append(Service(surroundings, self.config))
@@ -130,6 +132,15 @@ class ServedHost:
         """As an upgrade does, with the host staying up."""
         await self.terminate()
         return await self.serve(seconds)
+
+    def write(self, config: Config) -> None:
+        """The files say something else from now on; the service reads them when it acts."""
+        self.written = config
+
+    async def _refresh(self) -> None:
+        if self.written is not None:
+            self.reload(self.written)
+            self.written = None
 
     def reload(self, config: Config) -> None:
         """The files say something else from now on, and the service is told."""

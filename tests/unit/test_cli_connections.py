@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,20 +19,68 @@ from tests.unit.prepared import give
 # Configuration
 
 
-def test_every_problem_of_the_configuration_is_told_and_nothing_is_done(command: Command) -> None:
+MISTAKES = """[shutdown]
+svae = 1
+parallel = 99
+poweroff = "none"
+[[guest]]
+"""
+
+
+def mistakes(file: Path) -> list[str]:
+    return [
+        f'guestctl: {file}:2: shutdown.svae: unknown key; did you mean "save"?',
+        f"guestctl: {file}:3: shutdown.parallel: expected a whole number from 1 to 16, not 99",
+        f'guestctl: {file}:5: guest[1].match: expected a name, a pattern such as "db-*", or a UUID',
+    ]
+
+
+STRICT = [
+    ["plan", "--strict"],
+    ["list", "--strict"],
+    ["--strict", "shutdown", "--preserve"],
+    ["shutdown", "--all"],
+    ["shutdown", "test"],
+    ["start"],
+]
+
+
+@pytest.mark.parametrize("verb", STRICT, ids=" ".join)
+def test_every_problem_of_the_configuration_is_told_and_nothing_is_done(
+    command: Command, verb: list[str]
+) -> None:
     file = command.home / "wrong.toml"
-    file.write_text("[shutdown]\nsvae = 1\nparallel = 99\n[[guest]]\n")
-    for verb in (["plan"], ["shutdown", "--preserve"]):
-        result = command.run(*verb, "-c", TEST, "--config", file, status=2)
-        assert result.stdout == ""
-        assert result.stderr.splitlines() == [
-            "guestctl: cannot use the configuration:",
-            f'guestctl: {file}:2: shutdown.svae: unknown key; did you mean "save"?',
-            f"guestctl: {file}:3: shutdown.parallel: expected a whole number from 1 to 16, not 99",
-            f"guestctl: {file}:4: guest[1].match: expected a name, a pattern such as"
-            ' "db-*", or a UUID',
-        ]
+    file.write_text(MISTAKES)
+    result = command.run(*verb, "-c", TEST, "--config", file, status=2)
+    assert result.stdout == ""
+    said = ["guestctl: cannot use the configuration:", *mistakes(file)]
+    assert result.stderr.splitlines() == said
     assert not command.state.exists()
+
+
+def test_a_mistake_does_not_stop_who_looks_nor_the_emergency_command(command: Command) -> None:
+    """Nor does it count for what is right: poweroff = "none"."""
+    file = command.home / "wrong.toml"
+    file.write_text(MISTAKES)
+    for verb in (["plan"], ["shutdown", "--preserve", "--within", "3min"]):
+        result = command.run(*verb, "-c", TEST, "--config", file)
+        assert "then poweroff" not in result.stdout
+        assert result.stderr.splitlines()[:3] == mistakes(file)
+        said = "guestctl: what is right in the configuration is used"
+        assert result.stderr.splitlines()[3].startswith(said)
+
+
+def test_the_last_good_one_is_used_where_there_is_one(command: Command) -> None:
+    copies = command.state / "last-good"
+    copies.mkdir(parents=True)
+    (copies / "000-guestctl.toml").write_text('[shutdown]\nsave = "none"\n')
+    give(command)
+    file = command.home / "wrong.toml"
+    file.write_text("[shutdown]\nsave = all\n")
+    result = command.run("plan", "-c", TEST, "--config", file)
+    assert "no save: policy" in result.stdout
+    assert "stands in quotes" in result.stderr
+    assert "the last good configuration is used" in result.stderr
 
 
 def test_check(command: Command) -> None:

@@ -15,7 +15,7 @@ from guestctl.cli.check import check_verb
 from guestctl.cli.exits import complain
 from guestctl.config import last_good, reading
 from guestctl.config.settings import SETTINGS
-from guestctl.control.local import load_config
+from guestctl.control.configured import load_config
 from guestctl.control.requests import RequestError
 from guestctl.host import machine
 from guestctl.service.configuration import Configuration
@@ -76,7 +76,7 @@ def test_shown_is_the_new_name(file: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_commands_say_it_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert load_config(file, complain).boot.retries == 7
+    assert load_config(file, complain, strict=True).boot.retries == 7
     assert capsys.readouterr().err == f"guestctl: {said(file)}\n"
 
 

@@ -1,0 +1,55 @@
+"""The configuration that a command goes by, and what the service has otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..config import effective, last_good
+from ..config.config import Config
+from ..host import machine, status_file
+from .requests import Failure, RequestError
+
+#: So many values that differ are named.
+_MANY = 5
+
+
+def load_config(file: Path | None, complain: Callable[[str], None], *, strict: bool) -> Config:
+    """The configuration, its notices told.
+
+    With mistakes, which are told as well, the last good one; strict: RequestError instead.
+    """
+    loaded = last_good.load(file, machine.state_folder())
+    for notice in loaded.notices:
+        complain(str(notice))
+    if not loaded.problems:
+        return loaded.config
+    mistakes = "\n".join(map(str, loaded.problems))
+    if strict:
+        text = f"cannot use the configuration:\n{mistakes}"
+        raise RequestError(Failure.WRONG_REQUEST, text)
+    complain(mistakes)
+    complain(f"{loaded.source} is used until the mistakes are mended; with --strict, none is")
+    return loaded.config
+
+
+def unused(config: Config) -> list[str]:
+    """What the service does not use yet of this configuration, value by value.
+
+    Nothing where there is no service, or it does not say what it uses.
+    """
+    said = status_file.read(machine.SYSTEM_RUN) or {}
+    used = said.get("configuration", {}).get("values")
+    return effective.differences(effective.values(config), used) if used else []
+
+
+def say_unused(config: Config, complain: Callable[[str], None]) -> None:
+    """Tell of it, and when that changes."""
+    if not (lines := unused(config)):
+        return
+    more = [f"and {len(lines) - _MANY} more"] if len(lines) > _MANY else []
+    complain(f"the service does not use this configuration yet: {'; '.join(lines[:_MANY] + more)}")
+    complain(
+        "it reads the files within seconds, and before it acts;"
+        " `systemctl reload guestctl` has it read them now"
+    )
