@@ -1,0 +1,87 @@
+"""What is shown is what will be done, and nobody is shown what is not so, on a real host."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.host.service import UNIT, main_pid, status
+from tests.host.stage import FEW
+from tests.host.support import look, outcomes, wait_restored
+from tests.testbed.host import Host
+from tests.testbed.triggers import POWEROFF, pass_through
+from tests.testbed.waiting import wait_until
+
+pytestmark = pytest.mark.hosts
+
+CAST = FEW
+ONE = CAST.saved[0]
+NO_SAVE = f'[[guest]]\nmatch = "{ONE}"\nsave = "none"\n'
+
+
+@contextlib.contextmanager
+def written(host: Host, text: str) -> Iterator[Path]:
+    """Meanwhile this stands in a drop-in; the service is told nothing."""
+    file = host.root / "etc/guestctl/conf.d/written.toml"
+    file.write_text(text)
+    try:
+        yield file
+    finally:
+        file.unlink()
+
+
+def configuration(host: Host) -> dict[str, Any]:
+    """What `status` says of it."""
+    said: dict[str, Any] = status(host)["service"]["configuration"]
+    return said
+
+
+def planned(host: Host, guest: str) -> list[str]:
+    """The steps that `plan` shows for a guest."""
+    rows = json.loads(host.run(["guestctl", "plan", "--json"]).stdout)
+    return [step["step"] for row in rows if row["name"] == guest for step in row["steps"]]
+
+
+def test_a_stop_does_what_was_planned_from_a_file_written_just_before(host: Host) -> None:
+    before = look(host, CAST.names)
+    with written(host, NO_SAVE):
+        steps = planned(host, ONE)
+        pass_through(host, POWEROFF)
+        wait_restored(host)
+    assert steps == ["shutdown", "poweroff"]
+    assert outcomes(host, "preserve", before.at) == {**CAST.safe, ONE: "shut-down"}
+
+
+def test_what_is_written_is_used_within_seconds_and_said_until_then(host: Host) -> None:
+    with written(host, "[shutdown]\ndeadline = 20m\n".replace("20m", '"20m"')):
+        checked = host.run(["guestctl", "check"])
+        assert 'shutdown.deadline is "20min" in the files, "25min" in use' in checked.stderr
+        wait_until(lambda: not configuration(host)["differs"], 10, "the new deadline in use")
+        assert configuration(host)["values"]["shutdown.deadline"] == '"20min"'
+        assert host.run(["guestctl", "check"]).stderr == ""
+    wait_until(lambda: not configuration(host)["differs"], 10, "the deadline of before")
+
+
+def test_a_reload_with_mistakes_fails_and_what_looks_goes_on(host: Host) -> None:
+    before = main_pid(host)
+    with written(host, "[shutdown]\ndeadline = 20m\n"):
+        reload = host.run(["systemctl", "reload", UNIT], check=False)
+        assert reload.returncode != 0
+        wait_until(lambda: configuration(host)["problems"], 10, "word of the mistake")
+        (problem,) = configuration(host)["problems"]
+        assert "written.toml:2: is not TOML" in problem
+        assert 'durations stand in quotes: "20m"' in problem
+        assert host.run(["guestctl", "status"], check=False).returncode == 1
+        shown = host.run(["guestctl", "plan"])
+        assert "the last good configuration is used" in shown.stderr
+        assert ONE in shown.stdout
+        assert host.run(["guestctl", "plan", "--strict"], check=False).returncode == 2
+        assert problem in host.journal("--boot", f"--unit={UNIT}")
+    assert host.run(["systemctl", "reload", UNIT]).returncode == 0
+    wait_until(lambda: not configuration(host)["problems"], 10, "a sound configuration")
+    assert main_pid(host) == before
