@@ -99,6 +99,10 @@ install:
 	    sed 's|/usr/bin/guestctl|$(PREFIX)/bin/guestctl|' $$unit \
 	        > $(DESTDIR)/etc/systemd/system/$${unit##*/} || exit; \
 	done
+	install -d $(DESTDIR)/etc/libvirt/hooks/qemu.d
+	sed 's|/usr/bin/guestctl|$(PREFIX)/bin/guestctl|' etc/libvirt/hooks/qemu.d/guestctl \
+	    > $(DESTDIR)/etc/libvirt/hooks/qemu.d/guestctl
+	chmod 755 $(DESTDIR)/etc/libvirt/hooks/qemu.d/guestctl
 	for drop_in in systemd/*.service.d/*; do \
 	    install -D -m 644 $$drop_in $(DESTDIR)/etc/systemd/system/$${drop_in#*/} || exit; \
 	done

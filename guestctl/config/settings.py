@@ -223,6 +223,15 @@ class Boot:
         "Whether a resumed guest gets the host's time through its guest agent. Guests without"
         " an agent keep the time of their save until their own NTP client mends it.",
     )
+    refuse_starts: bool = _setting(
+        boolean(),
+        True,
+        "Whether libvirt refuses to start a guest that is held because of its managed save, also"
+        " when `virsh start`, virt-manager or another program asks. It is told what to do"
+        " instead. Done by a hook in /etc/libvirt/hooks/qemu.d, which libvirtd takes up as it"
+        " starts.",
+        per_guest=False,
+    )
 
 
 @dataclass(frozen=True)

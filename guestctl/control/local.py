@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from ..config.config import Config
 from ..host import machine
+from ..host.held_starts import HeldStarts
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.locks import HostRunLock
@@ -39,6 +40,21 @@ from .requests import (
 LEDGER_NAME = "ledger.db"
 
 T = TypeVar("T")
+
+
+def shows_held(refuses: Callable[[], bool]) -> Callable[[Ledger], None]:
+    """Keeps libvirt's hook told which guests it is to refuse, at each write to the ledger.
+
+    refuses: whether it is to refuse any ([boot] refuse-starts).
+    """
+    held = HeldStarts(machine.run_folder())
+
+    def show(ledger: Ledger) -> None:
+        if ledger.remembers and machine.is_root():
+            with contextlib.suppress(*TROUBLE):  # whoever reads the same next will say so
+                held.show(ledger.held_for_save() if refuses() else ())
+
+    return show
 
 
 @dataclass(frozen=True)
@@ -144,10 +160,16 @@ class Local:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with contextlib.closing(connect(path)) as db, transaction(db):
-                return work(Ledger(db, time.time_ns))
+                ledger = Ledger(db, time.time_ns)
+                answer = work(ledger)
+                shows_held(self._refuses_starts)(ledger)
+                return answer
         except TROUBLE as error:
             text = f"cannot write to the ledger {path}: {error}"
             raise RequestError(Failure.NOT_ALL_WELL, text) from error
+
+    def _refuses_starts(self) -> bool:
+        return self.config.boot.refuse_starts
 
     # Acting
 
@@ -192,7 +214,8 @@ class Local:
 
     @contextlib.contextmanager
     def _writer(self) -> Iterator[LedgerWriter]:
-        writer = LedgerWriter(self.ledger_path, time.time_ns, self.complain)
+        shows = shows_held(self._refuses_starts)
+        writer = LedgerWriter(self.ledger_path, time.time_ns, self.complain, shows)
         try:
             yield writer
         finally:

@@ -44,7 +44,22 @@ def reconcile(
         intent = attempts.intent(record.attempts, now, watched.window)
         watched = replace(watched, intent=intent)
     found = desired(record, guest, boot, watched)
-    return Reconciled(found, _update(record, guest, found, boot, now, knows_image=knows_image))
+    update = _update(record, guest, found, boot, now, knows_image=knows_image)
+    if update is not None and (note := _by_others(record, guest, boot, watched)):
+        update = replace(update, remarks=(note, *update.remarks))
+    return Reconciled(found, update)
+
+
+def _by_others(
+    record: GuestRecord | None, guest: GuestFacts, boot: str, watched: Watched
+) -> Note | None:
+    """What is said of a start that was heard of, and that no run has in hand or has noted."""
+    noted = record is not None and record.up_boot == boot
+    if noted or not (watched.was_started and guest.started and guest.persistent):
+        return None
+    deed = "resumed from its save" if watched.started_as == "restored" else "started"
+    held = f", although it was held: {record.hold}" if record and record.hold is not None else ""
+    return Note("guestctl:watch", f"{deed}, not by guestctl{held}")
 
 
 def _as_heard(

@@ -35,6 +35,7 @@ class Watched:
     heard: None where nobody listened.  intent: what guestctl had begun to do with the guest.
     window, action: the guest's policy of [user-shutdown].
     was_started: it came up, and went down before anybody had looked.
+    started_as: libvirt's word for how it came up, where that was heard of since.
     """
 
     heard: Heard | None = None
@@ -42,6 +43,7 @@ class Watched:
     window: float = 300.0
     action: UserAction = UserAction.KEEP_DOWN
     was_started: bool = False
+    started_as: str = ""
 
     def stop(self, reason: str) -> Stop:
         """The stop of which libvirt gives this reason."""

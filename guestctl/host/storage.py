@@ -27,10 +27,10 @@ class HostStorage:
         return await self._looks.do(wanted, lambda: {disk: stamp(disk) for disk in wanted})
 
     async def image(self, guest: GuestFacts) -> Stamp | None:
-        folder = save_folder(guest.id.uri)
-        if folder is None:
+        path = save_image(guest.id.uri, guest.name)
+        if path is None:
             return None
-        disk = Disk(DiskKind.FILE, str(folder / f"{guest.name}.save"))
+        disk = Disk(DiskKind.FILE, str(path))
         return (await self.stamps([disk]))[disk]
 
     async def folder(self, guest: GuestFacts) -> Stamp | None:
@@ -84,6 +84,12 @@ def save_folder(uri: str) -> Path | None:
         config = Path(base) if base.startswith("/") else Path.home() / ".config"
         return config / "libvirt/qemu/save"
     return None
+
+
+def save_image(uri: str, name: str) -> Path | None:
+    """The file of a guest's managed save; None where that is not known."""
+    folder = save_folder(uri)
+    return folder / f"{name}.save" if folder else None
 
 
 def _free(folder: Path) -> int | None:

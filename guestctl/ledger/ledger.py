@@ -88,6 +88,13 @@ class Ledger:
         rows = self.db.execute(f"SELECT {_COLUMNS} FROM guest WHERE settling = ?", (boot,))
         return [_record(row) for row in rows]
 
+    def held_for_save(self) -> list[GuestRecord]:
+        """Guests that guestctl itself holds, because of their saves."""
+        rows = self.db.execute(
+            f"SELECT {_COLUMNS} FROM guest WHERE hold IS NOT NULL AND held_for_save"
+        )
+        return [_record(row) for row in rows]
+
     # Every change of it
 
     def put(self, record: GuestRecord) -> None:

@@ -42,8 +42,11 @@ class LedgerWriter:
         path: Path,
         clock: Callable[[], int],
         trouble: Callable[[str], None],
+        on_write: Callable[[Ledger], None] = lambda _: None,
     ) -> None:
+        """on_write: called at the end of each transaction, before others can begin theirs."""
         self._path = path
+        self._on_write = on_write
         self._clock = clock
         self._trouble = trouble
         #: Device and inode of the file in use; None while it is a stand-in, or damaged.
@@ -70,6 +73,13 @@ class LedgerWriter:
         except Exception as error:  # noqa: BLE001 - a ledger's trouble never stops a run
             self._tell(f"cannot write to the ledger {self._path}: {error}")
         return default
+
+    def look(self) -> None:
+        """Have on_write called soon, as after a write."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._requests.put(_Request(lambda _: None, loop, future))
+        future.add_done_callback(_take_error)
 
     async def renew(self) -> bool:
         """Open the ledger's file if it is not the one in use; True when that was done.
@@ -105,7 +115,8 @@ class LedgerWriter:
         while batch := self._next_batch():
             ledger = ledger or self._open(self._trouble)
             looks = [request for request in batch if request.work is None]
-            if not _carry_out(ledger, [r for r in batch if r.work is not None]):
+            works = [request for request in batch if request.work is not None]
+            if not _carry_out(ledger, works, self._on_write):
                 self._file = None
             for look in looks:
                 ledger, renewed = self._renewed(ledger)
@@ -152,7 +163,7 @@ def _take_error(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-def _carry_out(ledger: Ledger, batch: list[_Request]) -> bool:
+def _carry_out(ledger: Ledger, batch: list[_Request], on_write: Callable[[Ledger], None]) -> bool:
     """All requests in one transaction; answers once it is durable.
 
     Where one of them fails, each has a transaction of its own.  Not a savepoint for each: what
@@ -161,7 +172,8 @@ def _carry_out(ledger: Ledger, batch: list[_Request]) -> bool:
     False when the file turned out to be damaged.
     """
     works = [request.work for request in batch if request.work is not None]
-    answers = _together(ledger, works) or [_alone(ledger, work) for work in works]
+    answers = _together(ledger, works, on_write)
+    answers = answers or [_alone(ledger, work, on_write) for work in works]
     for request, (result, failure) in zip(batch, answers, strict=True):
         hand_over(request.loop, request.future, result, failure)
     return not any(is_damage(failure) for _, failure in answers)
@@ -170,20 +182,28 @@ def _carry_out(ledger: Ledger, batch: list[_Request]) -> bool:
 _Answer = tuple[Any, BaseException | None]
 
 
-def _together(ledger: Ledger, works: list[Callable[[Ledger], Any]]) -> list[_Answer]:
+def _together(
+    ledger: Ledger, works: list[Callable[[Ledger], Any]], on_write: Callable[[Ledger], None]
+) -> list[_Answer]:
     """Nothing where one of them fails, or where there is but one."""
     if len(works) < 2:
         return []
     try:
         with transaction(ledger.db):
-            return [(work(ledger), None) for work in works]
+            answers: list[_Answer] = [(work(ledger), None) for work in works]
+            on_write(ledger)
+            return answers
     except Exception:  # noqa: BLE001 - nothing is done: it shows again when each is alone
         return []
 
 
-def _alone(ledger: Ledger, work: Callable[[Ledger], Any]) -> _Answer:
+def _alone(
+    ledger: Ledger, work: Callable[[Ledger], Any], on_write: Callable[[Ledger], None]
+) -> _Answer:
     try:
         with transaction(ledger.db):
-            return work(ledger), None
+            answer = work(ledger)
+            on_write(ledger)
+            return answer, None
     except Exception as error:  # noqa: BLE001 - handed to whoever asked
         return None, error

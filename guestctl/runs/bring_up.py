@@ -10,7 +10,7 @@ from ..model.guest import GuestFacts, State
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Step, StepPlan
 from ..model.ports import HypervisorError
-from ..model.record import GuestRecord, Wanted, asked_for, released_for_save
+from ..model.record import GuestRecord, Wanted, asked_for, held, released_for_save
 from ..model.report import StepBegan, StepEnded
 from ..model.result import GuestResult, StepEnd, StepResult
 from . import save_check
@@ -36,6 +36,8 @@ class BringUp:
         self._begun = asyncio.get_running_loop().time()
         self._since = run.context.clock()
         self._step: StepResult | None = None
+        #: Why it was held until a person decided.
+        self._was_held = ""
 
     async def carry_out(self, turn: AbstractAsyncContextManager[None]) -> GuestResult:
         """Deal with its save, and start it in its turn; how that ended, recorded."""
@@ -108,6 +110,10 @@ class BringUp:
 
     def _record(self, ledger: Ledger, image: str | None) -> int:
         plan, planned = self._saved.plan, self._planned
+        before = ledger.guest(self._guest.id)
+        if before and before.held_for_save and self._decision:
+            self._was_held = before.hold or ""
+            ledger.change(self._guest.id, released_for_save)  # libvirt's hook would refuse it
         ledger.note(plan.guest, asked_for)
         self._run.record_plan(ledger, plan)
         if planned.step is Step.RESUME:
@@ -121,8 +127,16 @@ class BringUp:
         if step.end is StepEnd.DONE:
             ledger.note_up(self._live.facts, self._context.boot)
             ledger.change(self._guest.id, released_for_save)
-        elif step.step is Step.RESUME and started.is_down:
-            ledger.saves.not_resumed(self._guest.id)
+        elif started.is_down:
+            self._not_started(ledger, step.step)
+
+    def _not_started(self, ledger: Ledger, step: Step) -> None:
+        """Its save is as it was, and so is what spoke against that."""
+        if step is not Step.RESUME:
+            return
+        ledger.saves.not_resumed(self._guest.id)
+        if reason := self._was_held:
+            ledger.change(self._guest.id, lambda it: held(it, reason, for_save=True))
 
     def _how_it_ended(self, step: StepResult) -> End:
         if step.end is not StepEnd.DONE:

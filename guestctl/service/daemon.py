@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from ..control.local import LEDGER_NAME
+from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
 from ..host import journal, locks, machine, status_file, tasks
 from ..host.libvirt import autostart
@@ -87,7 +87,8 @@ class _Daemon:
         self._reloads: set[asyncio.Task[None]] = set()
         self._notifier = Notifier()
         ledger = machine.state_folder() / LEDGER_NAME
-        self._ledger = LedgerWriter(ledger, time.time_ns, logger.warning)
+        shows = shows_held(lambda: self._configuration.config.boot.refuse_starts)
+        self._ledger = LedgerWriter(ledger, time.time_ns, logger.warning, shows)
         self._logind = Logind(WHY, lambda kind: self._triggers.announce(kind), self._on_change)
         self._triggers = Triggers(self._logind, is_stopping_retrying)
         self._service = Service(self._surroundings(away), configuration.config)
@@ -185,6 +186,7 @@ class _Daemon:
             async with asyncio.timeout(FILES_LIMIT), self._reading:
                 if await tasks.start(read):
                     self._service.use(self._configuration.config)
+                    self._ledger.look()
         except TimeoutError:
             logger.error("the configuration cannot be read in time: what was read before is used")
         if self._configuration.loaded.problems != problems:

@@ -15,8 +15,8 @@ class EventHistory:
         self._since: float | None = None
         self._monitored = False
         self._events: dict[GuestId, tuple[GuestEvent, ...]] = {}
-        #: Who was started since anybody has seen it up.
-        self._started: set[GuestId] = set()
+        #: Who was started since anybody has seen it up, and libvirt's word for how.
+        self._started: dict[GuestId, str] = {}
 
     def begin(self, since: float, *, monitored: bool) -> None:
         """From this time on no event is missed; monitored: nor those of QEMU's monitor."""
@@ -31,7 +31,7 @@ class EventHistory:
     def add(self, event: GuestEvent) -> None:
         """One more event."""
         if is_start(event):
-            self._started.add(event.guest)
+            self._started[event.guest] = event.detail
         events = remember(self._events.get(event.guest, ()), event)
         if events:
             self._events[event.guest] = events
@@ -49,9 +49,13 @@ class EventHistory:
         """Whether it came up, and nobody has looked while it was."""
         return guest in self._started
 
+    def started_as(self, guest: GuestId) -> str:
+        """libvirt's word for that start, such as "restored"; empty where there was none."""
+        return self._started.get(guest, "")
+
     def seen_up(self, guest: GuestId) -> None:
         """Somebody has looked."""
-        self._started.discard(guest)
+        self._started.pop(guest, None)
 
     def dealt_with(self, guest: GuestId, heard: Heard) -> None:
         """The guest's stop was judged by this; what came since is of its next life."""
@@ -61,7 +65,7 @@ class EventHistory:
     def forget(self, guest: GuestId) -> None:
         """The guest is gone, or its life is."""
         self._events.pop(guest, None)
-        self._started.discard(guest)
+        self._started.pop(guest, None)
 
 
 def _tells_of_stop(event: GuestEvent) -> bool:

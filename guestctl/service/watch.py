@@ -22,6 +22,7 @@ from ..model.record import GuestRecord
 from ..runs.context import LOOK_LIMIT
 from .due import Due
 from .event_history import EventHistory
+from .log_fields import of_guest
 from .state import ServiceState
 from .watch_pass import MANY, InHand, Noticed, WatchPass
 
@@ -236,6 +237,10 @@ class Watch:
             self._told.on_stop(record)
         for record in noticed.to_restart:
             self._told.on_restart(record)
+        for guest_seen, text, was_held in noticed.remarks:
+            level = logging.WARNING if was_held else logging.INFO
+            extra = of_guest(guest_seen.name, guest_seen.id)
+            logger.log(level, f"{guest_seen.name}: {text}", extra=extra)
         for guest in gone:
             self._history.forget(guest)
         for guest, stop in watched.items():
@@ -248,10 +253,11 @@ class Watch:
         policy = resolve(self._state.config, facts).user_shutdown
         heard = self._history.of_stop(facts.id) if facts.down else None
         was_started = self._history.was_started(facts.id)
-        if facts.up:
+        started_as = self._history.started_as(facts.id)
+        if facts.started:
             self._history.seen_up(facts.id)
         window, action = policy.request_window, policy.action
-        return Watched(heard, None, window, action, was_started)
+        return Watched(heard, None, window, action, was_started, started_as)
 
     def _count(self, seen: Iterable[GuestFacts], gone: Iterable[GuestId]) -> None:
         before = dict(self.up)

@@ -25,13 +25,23 @@ class InHand(NamedTuple):
     guests: frozenset[GuestId] = frozenset()
 
 
+class Remark(NamedTuple):
+    """What a guest's trail is told, beside a verdict; was_held: somebody acted against a hold."""
+
+    guest: GuestFacts
+    text: str
+    was_held: bool
+
+
 @dataclass
 class Noticed:
-    """Who is to be looked at again, who was stopped just now, and who is to be started again."""
+    """Who is to be looked at again, who was stopped just now, who is to be started again, and
+    what else there is to be said."""
 
     in_hand: set[GuestId]
     stopped: list[GuestRecord] = field(default_factory=list)
     to_restart: list[GuestRecord] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,8 @@ class WatchPass:
         settles = self.live and not restarts and settling.must_settle(found)
         if update is not None:
             ledger.apply(settling.begin(update, self.boot) if settles else update)
+            was_held = record is not None and record.hold is not None
+            noticed.remarks += [Remark(facts, note.text, was_held) for note in update.remarks]
         if not (restarts or settles or self.untold) or (after := ledger.guest(facts.id)) is None:
             return
         if restarts and (desired.verdict or self.first or self.untold):

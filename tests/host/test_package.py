@@ -75,7 +75,9 @@ def test_units_pages_configuration_and_example_are_in_it() -> None:
         path.removeprefix("usr/") if path.startswith("usr/lib/systemd") else path for path in found
     }
     assert found["usr/bin/guestctl"] == "-rwxr-xr-x"
-    assert control_file("conffiles").split() == ["/etc/guestctl/guestctl.toml"]
+    hook = "/etc/libvirt/hooks/qemu.d/guestctl"
+    assert found[hook.removeprefix("/")] == "-rwxr-xr-x"
+    assert control_file("conffiles").split() == ["/etc/guestctl/guestctl.toml", hook]
 
 
 GUEST = GuestSpec("flagged")

@@ -54,6 +54,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         storage-timeout = "9s"
         managed-elsewhere = true
         sync-time = false
+        refuse-starts = false
         [user-shutdown]
         action = "restart"
         request-window = "10s"
@@ -74,7 +75,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
             180.0,
             240.0,
         ),
-        Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, True, False),
+        Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, True, False, False),
         user_shutdown=UserShutdown(UserAction.RESTART, 10.0),
     )
     # A setting that is new in the table belongs in the text above.
