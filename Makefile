@@ -13,7 +13,7 @@ TEST ?= tests/unit
 DESTDIR ?=
 PREFIX ?= /usr/local
 
-.PHONY: help setup demo test check one guests host hosts soak bench sample deb install clean
+.PHONY: help setup demo test check one guests host hosts soak bench sample deb install uninstall clean
 
 help:
 	@echo "make demo    real guests preserved and brought back, before your eyes"
@@ -29,6 +29,7 @@ help:
 	@echo "make sample  write the sample configuration and its manual page from the table of settings"
 	@echo "make deb     the Debian package, alone in dist/"
 	@echo "make install DESTDIR= PREFIX=/usr/local"
+	@echo "make uninstall, with the same: all of that but the configuration"
 
 $(READY): tests/setup tests/requirements.txt tests/packages.txt tests/testbed/packages.txt
 	tests/setup $(VENV)
@@ -78,7 +79,8 @@ sample: $(READY)
 	$(PYTHON) -m tools.sample > etc/guestctl/guestctl.toml
 	$(PYTHON) -m tools.manual > docs/man/guestctl.toml.5
 
-deb: $(READY)
+# Without $(READY): the distribution's packages that debian/control names are enough.
+deb:
 	rm -rf dist
 	packaging/build-deb dist
 
@@ -106,6 +108,31 @@ install:
 	for drop_in in systemd/*.service.d/*; do \
 	    install -D -m 644 $$drop_in $(DESTDIR)/etc/systemd/system/$${drop_in#*/} || exit; \
 	done
+	case $(PREFIX)/ in /usr/*) ;; *) \
+	    sed -i 's|^ExecPaths=.*|& $(PREFIX)|' $(DESTDIR)/etc/systemd/system/guestctl*.service.d/10-hardening.conf ;; \
+	esac
+
+# No guest is touched: the host stays up.  The configuration and the ledger stay.
+uninstall:
+	if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
+	    systemctl disable --now guestctl.service; \
+	    systemctl stop guestctl-guard.service guestctl-autostart.service guestctl-fallback.service; \
+	fi
+	for unit in systemd/*.service; do \
+	    rm -f $(DESTDIR)/etc/systemd/system/$${unit##*/} || exit; \
+	done
+	for drop_in in systemd/*.service.d/*; do \
+	    rm -f $(DESTDIR)/etc/systemd/system/$${drop_in#*/} || exit; \
+	    rmdir --ignore-fail-on-non-empty $(DESTDIR)/etc/systemd/system/$$(basename $${drop_in%/*}) || exit; \
+	done
+	for page in docs/man/*; do \
+	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; \
+	done
+	rm -f $(DESTDIR)/etc/libvirt/hooks/qemu.d/guestctl
+	rm -f $(DESTDIR)$(PREFIX)/bin/guestctl
+	rm -rf $(DESTDIR)$(PREFIX)/lib/guestctl
+	if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+	@echo "left: /etc/guestctl, and what is known of the guests in /var/lib/guestctl"
 
 clean:
 	rm -rf $(VENV) build dist test-evidence .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-BUILD_SECONDS = 120
+BUILD_SECONDS = 400  # with packages that are missing for it
 
 
 @functools.cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -36,15 +38,16 @@ def control_file(name: str) -> str:
     return ask("--info", package(), name)
 
 
-def version() -> str:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    return str(project["version"])
-
-
-def test_it_is_the_only_file_and_has_the_projects_version() -> None:
-    assert [path.name for path in package().parent.iterdir()] == [f"guestctl_{version()}_all.deb"]
-    assert ask("--field", package(), "Version").strip() == version()
+def test_it_is_the_only_file_and_has_a_version_that_is_the_projects() -> None:
+    version = ask("--field", package(), "Version").strip()
+    assert [path.name for path in package().parent.iterdir()] == [f"guestctl_{version}_all.deb"]
+    assert version.startswith(str(project()["version"]))
     assert ask("--field", package(), "Architecture").strip() == "all"
+
+
+def project() -> dict[str, object]:
+    found: dict[str, object] = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    return found
 
 
 def test_it_depends_on_the_distributions_packages_of_any_generation() -> None:
@@ -78,6 +81,75 @@ def test_units_pages_configuration_and_example_are_in_it() -> None:
     hook = "/etc/libvirt/hooks/qemu.d/guestctl"
     assert found[hook.removeprefix("/")] == "-rwxr-xr-x"
     assert control_file("conffiles").split() == ["/etc/guestctl/guestctl.toml", hook]
+
+
+def test_links_in_its_pages_lead_somewhere_on_the_host(tmp_path: Path) -> None:
+    """README's were dead, but for four folders of pages."""
+    subprocess.run(["dpkg-deb", "--extract", package(), tmp_path], check=True)
+    pages = list((tmp_path / "usr/share/doc/guestctl").rglob("*.md"))
+    assert pages
+    dead = [
+        (page.name, link) for page in pages for link in links(page) if leads_nowhere(page, link)
+    ]
+    # The configuration is linked to where it is in use, outside of the folder that is looked at.
+    assert dead == [("README.md", "etc/guestctl/guestctl.toml")]
+    found = contents()
+    assert "usr/share/doc/guestctl/etc/guestctl" in found
+    assert "etc/guestctl/guestctl.toml" in found
+
+
+def links(page: Path) -> list[str]:
+    found = re.findall(r"\]\(([^)\s#]+)", page.read_text())
+    return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+def leads_nowhere(page: Path, link: str) -> bool:
+    return not (page.parent / link).exists()
+
+
+CLEAN = ("--variant=minbase", "--include=make,git,ca-certificates")
+
+
+@pytest.mark.thorough
+def test_it_is_built_on_a_clean_debian_from_what_its_control_file_names(
+    suite: str, tmp_path: Path
+) -> None:
+    """Nothing from PyPI: there is no pip, and no network but apt's."""
+    sources = tmp_path / "guestctl"
+    subprocess.run(["git", "clone", "-q", PROJECT, sources], check=True)
+    hooks = (
+        f"--customize-hook=copy-in {sources} /root",
+        '--customize-hook=chroot "$1" make -C /root/guestctl deb',
+        f"--customize-hook=copy-out /root/guestctl/dist {tmp_path}",
+        f"--customize-hook=chroot \"$1\" sh -c 'command -v pip3 || true' > {tmp_path}/pip",
+    )
+    apt = '--aptopt=Acquire::Check-Valid-Until "false"'
+    subprocess.run(
+        ["mmdebstrap", "-q", *CLEAN, apt, *hooks, suite, "/dev/null"],
+        check=True,
+        timeout=900,
+        env={**os.environ, "TMPDIR": "/var/tmp"},
+    )
+    (deb,) = (tmp_path / "dist").iterdir()
+    assert ask("--field", deb, "Package").strip() == "guestctl"
+    assert (tmp_path / "pip").read_text() == ""
+
+
+def test_it_says_what_to_do_about_libvirt_guests(new_host: NewHost, suite: str) -> None:
+    """Its stop takes every guest down, also the stop by which people switch it off."""
+    host = new_host(suite)
+    host.boot()
+    deb = copy_package(host)
+    assert "libvirt-guests" not in host.run(["dpkg", "--install", deb]).stdout
+    host.run(["systemctl", "enable", "--now", "libvirt-guests"])
+    host.start_all([GUEST])
+    said = host.run(["dpkg", "--install", deb]).stdout
+    assert "libvirt-guests.service is switched on beside guestctl" in said
+    lines = [line.strip() for line in said.splitlines() if line.startswith("        ")]
+    host.run("set -e\n" + "\n".join(lines))
+    assert host.run(["systemctl", "is-active", "libvirt-guests"], check=False).returncode != 0
+    assert len(boots_of(host, GUEST.name)) == 1
+    assert "libvirt-guests" not in host.run(["dpkg", "--install", deb]).stdout
 
 
 GUEST = GuestSpec("flagged")

@@ -24,3 +24,13 @@ def test_the_wheel_is_made_of_the_package_alone() -> None:
     """The Debian package is made from it."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     assert project["tool"]["setuptools"]["packages"]["find"]["include"] == ["guestctl*"]
+
+
+def test_make_uninstall_leaves_the_configuration_alone(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"]}
+    argv = ["make", "-C", str(PROJECT), f"DESTDIR={tmp_path}", "PREFIX=/opt/guests"]
+    subprocess.run([*argv, "install"], check=True, capture_output=True, env=env)
+    subprocess.run([*argv, "uninstall"], check=True, capture_output=True, env=env)
+    left = [path for path in tmp_path.rglob("*") if not path.is_dir()]
+    assert left == [tmp_path / "etc/guestctl/guestctl.toml"]
+    assert not list(tmp_path.rglob("*.service.d"))
