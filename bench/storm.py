@@ -20,7 +20,7 @@ import libvirt
 
 from guestctl.cli.display import Display
 from guestctl.config.config import Config
-from guestctl.host import tasks
+from guestctl.host import machine, tasks
 from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
 from guestctl.host.locks import HostRunLock
 from guestctl.host.storage import HostStorage
@@ -65,7 +65,7 @@ def main() -> None:
     for number in range(chosen.guests):
         conn.defineXML(GUEST.format(f"guest-{number}")).create()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        ledger = LedgerWriter(Path(folder) / "ledger.db", time.time_ns, print)
+        ledger = LedgerWriter(Path(folder) / "ledger.db", machine.now, print)
         found = asyncio.run(Storm(ledger, folder, chosen.guests).run())
         ledger.close()
     table(f"{chosen.guests} guests of the test driver stop, as fast as they can be stopped", found)
@@ -96,7 +96,7 @@ class Storm:
 
     async def run(self) -> list[tuple[str, str, str]]:
         """The figures."""
-        context = Context({}, HostStorage(), self._ledger, Display(), time.time_ns, "this boot")
+        context = Context({}, HostStorage(), self._ledger, Display(), machine.now, "this boot")
         self._hypervisor.listen(self._count)
         state = ServiceState(context, Config(), HostRunLock(Path(self._folder), print), _nothing)
         told = Told(_nothing, self._hear_stop, _nothing, _nothing)

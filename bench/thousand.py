@@ -21,6 +21,7 @@ import libvirt
 from guestctl.cli.display import Display
 from guestctl.config.config import Config
 from guestctl.config.settings import Shutdown
+from guestctl.host import machine
 from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
 from guestctl.host.storage import HostStorage
 from guestctl.ledger.writer import LedgerWriter
@@ -103,7 +104,7 @@ def bare(conn: Any, step: str) -> None:
 def engine(_conn: Any, step: str) -> None:
     """The same through guestctl, with its ledger on the disk."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        ledger = LedgerWriter(Path(folder) / "ledger.db", time.time_ns, print)
+        ledger = LedgerWriter(Path(folder) / "ledger.db", machine.now, print)
         result = asyncio.run(run(ledger, CONFIGS[step]))
         ledger.close()
     outcomes = {guest.outcome for guest in result.guests}
@@ -114,7 +115,7 @@ def engine(_conn: Any, step: str) -> None:
 async def run(ledger: LedgerWriter, config: Config) -> RunResult:
     """Read the guests and preserve them."""
     hypervisors = {URI: LibvirtHypervisor(URI)}
-    context = Context(hypervisors, HostStorage(), ledger, Display(), time.time_ns, "this boot")
+    context = Context(hypervisors, HostStorage(), ledger, Display(), machine.now, "this boot")
     inventory = await read_all(hypervisors)
     return await preserve(context, config, RunKind.PRESERVE, Trigger.COMMAND, inventory)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from functools import partial
 
 from guestctl.ledger.ledger import Ledger
 from guestctl.model import record as records
 from guestctl.model.guest import GuestFacts, GuestId
+from guestctl.model.instant import Clock, Instant
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.record import GuestRecord, Update, Wanted
 from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
@@ -17,9 +18,14 @@ from tests.unit.makers import BOOT
 DONE = StepResult(Step.SAVE, StepEnd.DONE, 1.0)
 
 
-def clock() -> Callable[[], int]:
+def instant(ns: int, boot: str = BOOT) -> Instant:
+    """So many nanoseconds after the epoch, and after the host's boot."""
+    return Instant(ns, boot, ns)
+
+
+def clock(boot: str = BOOT) -> Clock:
     """A clock that ticks each time it is read."""
-    return itertools.count(1).__next__
+    return map(partial(instant, boot=boot), itertools.count(1)).__next__
 
 
 def record_of(ledger: Ledger, facts: GuestFacts) -> GuestRecord:

@@ -32,11 +32,11 @@ async def _gather(local: Local) -> HostFacts:
     inventory, room = await asyncio.gather(
         local.read(domain_info=True), room_for_saves(local.storage, local.uris)
     )
-    boot, at = local.boot, local.now()
-    records, saves = _remembered(local, boot)
+    now = local.now()
+    records, saves = _remembered(local, now.boot)
     return HostFacts(
-        boot,
-        at,
+        now.boot,
+        now.at,
         local.uris,
         local.owns_next_boot,
         local.sees_all,
@@ -46,6 +46,7 @@ async def _gather(local: Local) -> HostFacts:
         await _with_images_of_held(local, inventory.guests, records),
         tuple(records.values()),
         tuple(saves),
+        now.up,
     )
 
 

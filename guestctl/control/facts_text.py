@@ -55,6 +55,7 @@ class _Head:
     uris: tuple[str, ...]
     owns_next_boot: bool
     sees_all: bool
+    up: int = 0
 
 
 # Writing
@@ -73,7 +74,7 @@ def to_text(facts: HostFacts) -> str:
 
 def _head(facts: HostFacts) -> str:
     owns, sees = facts.owns_next_boot, facts.sees_all
-    head = _Head(FORMAT, __version__, facts.boot, facts.at, facts.uris, owns, sees)
+    head = _Head(FORMAT, __version__, facts.boot, facts.at, facts.uris, owns, sees, facts.up)
     return _lines(to_table(head))
 
 
@@ -168,6 +169,7 @@ def _facts(tables: Mapping[str, Any]) -> HostFacts:
         _things(GuestFacts, tables, "guest"),
         _things(GuestRecord, tables, "record"),
         _things(SaveRecord, tables, "save"),
+        head.up,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from ..ledger.file import TROUBLE, connect, transaction
 from ..ledger.ledger import Ledger
 from ..ledger.opening import read_ledger
 from ..ledger.writer import LedgerWriter
+from ..model.instant import Instant
 from ..model.ports import ErrorKind, RunLock, Storage
 from ..model.report import Listener
 from ..model.uris import canonical, is_system
@@ -79,9 +79,9 @@ class Local:
         """The id of the host's boot."""
         return machine.boot_id()
 
-    def now(self) -> int:
-        """The time of day, in nanoseconds since the epoch."""
-        return time.time_ns()
+    def now(self) -> Instant:
+        """This moment."""
+        return machine.now()
 
     @property
     def ledger_path(self) -> Path:
@@ -145,7 +145,7 @@ class Local:
     def ask_ledger(self, question: Callable[[Ledger], T], default: T) -> T:
         """What the ledger answers, for requests that only read; the default when it cannot."""
         path = self.ledger_path
-        ledger = read_ledger(path, time.time_ns, self.complain)
+        ledger = read_ledger(path, machine.now, self.complain)
         try:
             return question(ledger)
         except TROUBLE as error:
@@ -160,7 +160,7 @@ class Local:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with contextlib.closing(connect(path)) as db, transaction(db):
-                ledger = Ledger(db, time.time_ns)
+                ledger = Ledger(db, machine.now)
                 answer = work(ledger)
                 shows_held(self._refuses_starts)(ledger)
                 return answer
@@ -206,7 +206,7 @@ class Local:
             self.storage,
             ledger,
             listener,
-            time.time_ns,
+            machine.now,
             self.boot,
             follows_progress=follows_progress,
         )
@@ -215,7 +215,7 @@ class Local:
     @contextlib.contextmanager
     def _writer(self) -> Iterator[LedgerWriter]:
         shows = shows_held(self._refuses_starts)
-        writer = LedgerWriter(self.ledger_path, time.time_ns, self.complain, shows)
+        writer = LedgerWriter(self.ledger_path, machine.now, self.complain, shows)
         try:
             yield writer
         finally:

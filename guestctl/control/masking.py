@@ -116,6 +116,7 @@ class _Mask:
             id=self._id(record.id),
             name=self._names[record.id],
             up_boot=record.up_boot and self._boots(record.up_boot),
+            stopped_boot=record.stopped_boot and self._boots(record.stopped_boot),
             settling=record.settling and self._boots(record.settling),
             waits_for=record.waits_for and self._text(record.waits_for),
             waits_in=record.waits_in and self._boots(record.waits_in),

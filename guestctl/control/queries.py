@@ -59,8 +59,7 @@ def trail(local: Local, name: str, uris: Collection[str] | None) -> Trail:
     def read(ledger: Ledger) -> Trail:
         known = ledger.known_as(name)
         named = [guest for guest in known if uris is None or guest.uri in uris]
-        entries = [(guest, entry) for guest in named for entry in ledger.trail.of(guest)]
-        return sorted(entries, key=lambda pair: pair[1].at)
+        return ledger.trail.of_all(named)
 
     return local.ask_ledger(read, nothing)
 

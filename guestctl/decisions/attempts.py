@@ -18,7 +18,7 @@ def intent(attempts: Sequence[Attempt], now: int, window: float) -> Intent | Non
     """What the newest run with the guest had begun in order to take it down, without success.
 
     None where that ended longer ago than `window` (in seconds): the guest would have gone down
-    by then.
+    by then.  now: in nanoseconds since the host's boot, as times of attempts are.
     """
     newest = [attempt for attempt in attempts if attempt.run == attempts[-1].run]
     if not newest or newest[0].kind is RunKind.RESTORE or any(a.worked for a in newest):

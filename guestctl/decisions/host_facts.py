@@ -8,13 +8,13 @@ from functools import partial
 
 from ..config.config import Config
 from ..model.guest import GuestFacts, GuestId
+from ..model.instant import Instant
 from ..model.overview import Row
 from ..model.plan import Plan, RunKind
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
 from . import overview
 from .forecast import SaveForecast
-from .overview import Moment
 from .plan import plan_down
 from .policy import resolve
 
@@ -32,7 +32,7 @@ class LostConnection:
 class HostFacts:
     """What was seen and known of a host's guests at one moment.
 
-    boot: the id of the host's boot.  at: the time, in nanoseconds since the epoch.
+    boot, at, up: when that was, see Instant.
     uris: the connections that were asked.  owns_next_boot: whether guestctl does libvirt's
     autostart at the next boot.  sees_all: whether the ledger is that of these guests.
     room: bytes free where saves go, by URI, where that is known.  saves: oldest first.
@@ -49,6 +49,7 @@ class HostFacts:
     guests: tuple[GuestFacts, ...] = ()
     records: tuple[GuestRecord, ...] = ()
     saves: tuple[SaveRecord, ...] = ()
+    up: int = 0
 
     @property
     def nothing_read(self) -> bool:
@@ -66,9 +67,9 @@ def plan_of(facts: HostFacts) -> Plan:
 def rows_of(facts: HostFacts) -> list[Row]:
     """Every guest that is known of, with what the next boot does."""
     records: dict[GuestId, GuestRecord] = {record.id: record for record in facts.records}
-    policies, moment = partial(resolve, facts.config), Moment(facts.boot, facts.at)
+    policies, now = partial(resolve, facts.config), Instant(facts.at, facts.boot, facts.up)
     down = {plan.guest.id: plan for plan in plan_of(facts).guests}
     owned = facts.owns_next_boot
-    rows = overview.rows(facts.guests, records, policies, moment, owned=owned, down=down)
+    rows = overview.rows(facts.guests, records, policies, now, owned=owned, down=down)
     lost = [connection.uri for connection in facts.lost]
     return overview.in_order([*rows, *overview.unreadable(facts.records, lost)])

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..model.guest import GuestFacts, GuestId, State
+from ..model.instant import Instant
 from ..model.overview import NextBoot, Row
 from ..model.plan import GuestPlan, RunKind, Step
 from ..model.record import GuestRecord, Wanted, seen_down, seen_up, settled, taking_down
@@ -18,13 +19,6 @@ from .wanted import JUST_TURNED_OFF, desired, desired_at_boot, hold_of
 
 #: An id that no boot of a host has.
 _NEXT = "the next boot"
-
-
-class Moment(NamedTuple):
-    """When a guest is looked at: in which boot, and the time in nanoseconds since the epoch."""
-
-    boot: str
-    now: int
 
 
 class BootPlan(NamedTuple):
@@ -43,7 +37,7 @@ def rows(
     guests: Iterable[GuestFacts],
     records: Mapping[GuestId, GuestRecord],
     policies: Policies,
-    moment: Moment,
+    now: Instant,
     *,
     owned: bool,
     down: Mapping[GuestId, GuestPlan] = _NO_PLANS,
@@ -54,7 +48,7 @@ def rows(
     is not in it.
     """
     made = [
-        _row(guest, records.get(guest.id), policies, moment, owned=owned, down=down.get(guest.id))
+        _row(guest, records.get(guest.id), policies, now, owned=owned, down=down.get(guest.id))
         for guest in guests
     ]
     return in_order(made)
@@ -69,14 +63,14 @@ def _row(
     guest: GuestFacts,
     record: GuestRecord | None,
     policies: Policies,
-    moment: Moment,
+    now: Instant,
     *,
     owned: bool,
     down: GuestPlan | None = None,
 ) -> Row:
-    found = desired(record, guest, moment.boot)
+    found = desired(record, guest, now.boot)
     said = record if record and not guest.up else _NOTHING
-    boots = next_boot(record, guest, policies(guest), moment, owned=owned, down=down)
+    boots = next_boot(record, guest, policies(guest), now, owned=owned, down=down)
     return Row(
         name=guest.name,
         uuid=guest.id.uuid,
@@ -90,7 +84,7 @@ def _row(
         certainty=found.verdict.certainty if found.verdict else said.certainty,
         autostart=guest.autostart,
         held=hold_of(record, guest),
-        waiting=record.waiting(moment.boot) if record and guest.down else None,
+        waiting=record.waiting(now.boot) if record and guest.down else None,
         next_boot=boots.does,
         reason=boots.reason,
         why_wanted=found.reason,
@@ -101,7 +95,7 @@ def next_boot(
     record: GuestRecord | None,
     guest: GuestFacts,
     policy: Policy,
-    moment: Moment,
+    now: Instant,
     *,
     owned: bool,
     down: GuestPlan | None = None,
@@ -118,7 +112,7 @@ def next_boot(
     if guest.autostart and not owned:  # libvirt starts it, whatever guestctl thinks of it
         does = NextBoot.RESUME if facts.saved else NextBoot.START
         return BootPlan(does, "libvirt's autostart flag is set, and libvirt goes by it itself")
-    after = _record_after_host_stop(record, guest, policy, moment)
+    after = _record_after_host_stop(record, guest, policy, now)
     flags = (guest.id.uri,) if owned else ()
     plan = plan_restore([facts], {guest.id: after}, lambda _: policy, _NEXT, autostart=flags)
     for planned in plan.guests:
@@ -157,11 +151,11 @@ def _left_by_host_stop(guest: GuestFacts, down: GuestPlan) -> GuestFacts:
 
 
 def _record_after_host_stop(
-    record: GuestRecord | None, guest: GuestFacts, policy: Policy, moment: Moment
+    record: GuestRecord | None, guest: GuestFacts, policy: Policy, now: Instant
 ) -> GuestRecord:
     """What the ledger says of the guest then: the same changes, in the same order."""
-    boot, now = moment
-    update = reconcile(record, guest, boot, now, knows_image=True).update
+    boot = now.boot
+    update = reconcile(record, guest, now, knows_image=True).update
     after = (update and update.record) or record or GuestRecord(guest.id, guest.name)
     if guest.up:
         return seen_down(taking_down(seen_up(after, boot), now))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..model.guest import GuestFacts
 from ..model.history import Note
+from ..model.instant import Instant
 from ..model.record import GuestRecord, Update, Wanted, released, seen_up, stopped
 from ..model.stop import Certainty
 from . import attempts
@@ -28,23 +29,23 @@ class Reconciled(NamedTuple):
 def reconcile(
     record: GuestRecord | None,
     guest: GuestFacts,
-    boot: str,
-    now: int,
+    now: Instant,
     watched: Watched = UNWATCHED,
     *,
     knows_image: bool = False,
 ) -> Reconciled:
     """Bring what the ledger says of a guest in line with what is seen of it.
 
-    now: in nanoseconds since the epoch.  watched: what was heard of its stop.
+    now: in which boot, and when.  watched: what was heard of its stop.
     knows_image: the guest's save was looked for in its folder, too; libvirt may not know of it.
     """
+    boot = now.boot
     record = _as_heard(record, guest, boot, watched)
     if record and record.up_boot == boot and guest.down:
-        intent = attempts.intent(record.attempts, now, watched.window)
+        intent = attempts.intent(record.attempts, now.up, watched.window)
         watched = replace(watched, intent=intent)
     found = desired(record, guest, boot, watched)
-    update = _update(record, guest, found, boot, now, knows_image=knows_image)
+    update = _update(record, guest, found, now, knows_image=knows_image)
     if update is not None and (note := _by_others(record, guest, boot, watched)):
         update = replace(update, remarks=(note, *update.remarks))
     return Reconciled(found, update)
@@ -81,8 +82,7 @@ def _update(
     record: GuestRecord | None,
     guest: GuestFacts,
     found: Desired,
-    boot: str,
-    now: int,
+    now: Instant,
     *,
     knows_image: bool,
 ) -> Update | None:
@@ -94,8 +94,8 @@ def _update(
         pass  # neither up nor down yet
     elif found.verdict:
         after = stopped(after, found.wanted, found.verdict, now)
-    elif guest.up and guest.persistent and not _may_still_go_down(record, guest, boot, now):
-        after, is_up = seen_up(after, boot), True
+    elif guest.up and guest.persistent and not _may_still_go_down(record, guest, now):
+        after, is_up = seen_up(after, now.boot), True
     if after == record or (record is None and not is_up):
         return Update(guest.id, is_up=True) if is_up else None
     return Update(guest.id, after, found.verdict, (HOLD_ENDS,) if hold_ends else (), is_up=is_up)
@@ -108,12 +108,12 @@ def _is_hold_over(record: GuestRecord | None, guest: GuestFacts, *, knows_image:
     return guest.up or knows_image
 
 
-def _may_still_go_down(record: GuestRecord | None, guest: GuestFacts, boot: str, now: int) -> bool:
+def _may_still_go_down(record: GuestRecord | None, guest: GuestFacts, now: Instant) -> bool:
     """Whether a run that was cut off may still take the guest down: that is no one else's doing.
 
     libvirt can go on with a save that was given up, and aborted in vain.
     """
     if record is None or not record.taken_down:
         return False
-    saved_by_us = record.up_boot == boot and attempts.saves(record.attempts)
-    return (guest.saving and saved_by_us) or attempts.may_be_under_way(record.attempts, now)
+    saved_by_us = record.up_boot == now.boot and attempts.saves(record.attempts)
+    return (guest.saving and saved_by_us) or attempts.may_be_under_way(record.attempts, now.up)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..model.history import Note
+from ..model.instant import Instant
 from ..model.record import (
     GuestRecord,
     Update,
@@ -85,10 +86,9 @@ def _is_to_come_back(record: GuestRecord) -> bool:
     return record.wanted is Wanted.ON and record.taken_down
 
 
-def remaining(record: GuestRecord, settle: float, now: int) -> float:
-    """Seconds until a stop has settled; all of them when the clock was set back since.
+def remaining(record: GuestRecord, settle: float, now: Instant) -> float:
+    """Seconds until a stop has settled; all of them where nobody knows when it was.
 
-    settle in seconds, now in nanoseconds since the epoch.
+    settle: in seconds.
     """
-    since = (now - (record.stopped_at or 0)) / 1e9
-    return settle - max(0.0, since)
+    return settle - (now.seconds_since(record.stopped_boot, record.stopped_up) or 0.0)

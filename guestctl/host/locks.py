@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 
+from ..model.instant import Instant
 from ..model.ports import LockHeld
 from .own_files import open_for_us, take_folder
 
-_SERVICE = "daemon.lock"
+_SERVICE, _ALIVE = "daemon.lock", "daemon.alive"
 _HOLDER = "run.json"
 _POLL = 0.2
 #: Attempts at the service's lock, and the pause between two: who only looks whether there is a
@@ -70,22 +71,20 @@ def is_service_running(folder: Path) -> bool | None:
     return False
 
 
-def touch_service_lock(folder: Path) -> None:
+def service_lives(folder: Path, now: Instant) -> None:
     """Leave a trace of when there was a service."""
     with contextlib.suppress(OSError):
-        os.utime(folder / _SERVICE)
+        (folder / _ALIVE).write_text(f"{now.boot} {now.up}")
 
 
-def seconds_without_service(folder: Path) -> float:
-    """For how long there has been none; infinite where there never was.
-
-    Goes by the time of day: one that was set back since counts as no time.
-    """
+def seconds_without_service(folder: Path, now: Instant) -> float:
+    """For how long there has been none; infinite where there was none in this boot."""
     try:
-        seen = (folder / _SERVICE).stat().st_mtime
-    except OSError:
+        boot, up = (folder / _ALIVE).read_text().split(" ")
+        since = now.seconds_since(boot, int(up))
+    except (OSError, ValueError):
         return float("inf")
-    return max(0.0, time.time() - seen)
+    return float("inf") if since is None else since
 
 
 # The run lock, on the state folder

@@ -1,21 +1,58 @@
-"""Facts of this host: its boot, and where guestctl keeps what."""
+"""Facts of this host: its boot and its clocks, and where guestctl keeps what."""
 
 from __future__ import annotations
 
 import os
 import pwd
+import re
+import tempfile
+import time
+import uuid
+from functools import cache
 from pathlib import Path
 
+from ..model.instant import Instant
+
 SYSTEM_STATE, SYSTEM_RUN = Path("/var/lib/guestctl"), Path("/run/guestctl")
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID, _OWN_BOOT_ID = Path("/proc/sys/kernel/random/boot_id"), "boot-id"
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+@cache
 def boot_id() -> str:
-    """The kernel's id of this boot; empty when it cannot be read."""
+    """The id of this boot: the kernel's, else one of the run folder, made once in each boot.
+
+    Empty where neither can be had: what was up before a power cut is not known then.
+    """
+    return _read_id(_BOOT_ID) or _own_boot_id(run_folder() / _OWN_BOOT_ID)
+
+
+def _read_id(path: Path) -> str:
+    """Empty for anything else: a container may have whatever it likes in its /proc."""
     try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
+        found = path.read_text().strip()
+    except (OSError, ValueError):
         return ""
+    return found if _UUID.fullmatch(found) else ""
+
+
+def _own_boot_id(path: Path) -> str:
+    """The run folder lives as long as the kernel's id: a soft-reboot keeps both."""
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as new:
+            new.write(str(uuid.uuid4()))
+            new.flush()
+            os.fchmod(new.fileno(), 0o644)
+            os.link(new.name, path)  # whole, and by one process alone
+    except OSError:
+        pass  # it is there already, or cannot be made
+    return _read_id(path)
+
+
+def now() -> Instant:
+    """This moment."""
+    return Instant(time.time_ns(), boot_id(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
 def is_root() -> bool:

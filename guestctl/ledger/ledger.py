@@ -8,12 +8,13 @@ the caller has open, and raises sqlite3.Error.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from ..model.guest import GuestFacts, GuestId
+from ..model.instant import Clock
 from ..model.record import Change, GuestRecord, Update, Wanted, seen_up
 from ..model.stop import Certainty, How, StoppedBy
 from .runs import Runs
@@ -26,7 +27,8 @@ E = TypeVar("E", bound=StrEnum)
 SCHEMA = """
 CREATE TABLE guest (
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL,
-    wanted TEXT, stopped_by TEXT, stopped_at INTEGER, how TEXT, certainty TEXT,
+    wanted TEXT, stopped_by TEXT, stopped_at INTEGER,
+    stopped_boot TEXT, stopped_up INTEGER, how TEXT, certainty TEXT,
     up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
     hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, settling TEXT,
     flag INTEGER, flag_word INTEGER,
@@ -41,9 +43,7 @@ class Ledger:
     A method is a statement or two; runs, saves, trails and watches have objects of their own.
     """
 
-    def __init__(
-        self, db: sqlite3.Connection, clock: Callable[[], int], *, remembers: bool = True
-    ) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: Clock, *, remembers: bool = True) -> None:
         """remembers: whether it is a file, and not a stand-in that knows of nothing before."""
         self.remembers = remembers
         self.db = db
@@ -103,7 +103,7 @@ class Ledger:
         To be put in the transaction in which it was read: others write, too.
         """
         self.db.execute(
-            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 14})",
+            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 16})",
             _values(record),
         )
 
@@ -164,13 +164,14 @@ class Ledger:
 
 #: In the order of GuestRecord's fields.
 _COLUMNS = (
-    "uri, uuid, name, wanted, stopped_by, stopped_at, how, certainty, up_boot, taken_down,"
-    " hold, held_for_save, settling, flag, flag_word, waits_for, waits_in"
+    "uri, uuid, name, wanted, stopped_by, stopped_at, stopped_boot, stopped_up, how, certainty,"
+    " up_boot, taken_down, hold, held_for_save, settling, flag, flag_word, waits_for, waits_in"
 )
 
 
 def _values(record: GuestRecord) -> tuple[Any, ...]:
-    stop = (record.stopped_by, record.stopped_at, record.how, record.certainty)
+    at = (record.stopped_at, record.stopped_boot, record.stopped_up)
+    stop = (record.stopped_by, *at, record.how, record.certainty)
     hold = (record.hold, record.held_for_save)
     kept = (*stop, record.up_boot, record.taken_down, *hold, record.settling)
     newer = (record.flag, record.flag_word, record.waits_for, record.waits_in)
@@ -178,14 +179,16 @@ def _values(record: GuestRecord) -> tuple[Any, ...]:
 
 
 def _record(row: tuple[Any, ...]) -> GuestRecord:
-    uri, uuid, name, wanted, by, at, how, certainty, up_boot, down, hold, for_save, *rest = row
-    settling, flag, flag_word, *waits = rest
+    uri, uuid, name, wanted, by, at, boot, up, how, certainty, *rest = row
+    up_boot, down, hold, for_save, settling, flag, flag_word, *waits = rest
     return GuestRecord(
         GuestId(uri, uuid),
         name,
         Wanted.ON if down else _word(Wanted, wanted),
         _word(StoppedBy, by),
         at,
+        boot,
+        up,
         _word(How, how),
         _word(Certainty, certainty),
         up_boot,

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from ..model.instant import Clock
 from .file import TROUBLE, connect, connect_to_read, copy_of
 from .ledger import Ledger
 
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def open_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
+def open_ledger(path: Path, clock: Clock, trouble: Callable[[str], None]) -> Ledger:
     """The ledger in the file; one in memory, with a word of trouble, where that fails.
 
     A damaged file is set aside under another name, and a new one begun.
@@ -25,7 +26,7 @@ def open_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], N
 
 
 def _stand_in(
-    path: Path, clock: Callable[[], int], error: BaseException, trouble: Callable[[str], None]
+    path: Path, clock: Clock, error: BaseException, trouble: Callable[[str], None]
 ) -> Ledger:
     """A ledger in memory, with what the file says where that can be read: on a full disk."""
     try:
@@ -37,7 +38,7 @@ def _stand_in(
     return Ledger(copy, clock)
 
 
-def read_ledger(path: Path, clock: Callable[[], int], trouble: Callable[[str], None]) -> Ledger:
+def read_ledger(path: Path, clock: Clock, trouble: Callable[[str], None]) -> Ledger:
     """The ledger for reading only; an empty one where there is none yet, or none to be read."""
     try:
         if path.exists():

@@ -11,11 +11,12 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Attempt, PastGuest, PastRun, PastStep
+from ..model.instant import Clock
 from ..model.plan import RunKind, Step
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from .saves import Saves
@@ -26,12 +27,14 @@ KEPT_RUNS = 200
 SCHEMA = """
 CREATE TABLE run (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, "trigger" TEXT NOT NULL,
-    boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,
+    boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, begun_up INTEGER,
+    ended INTEGER,
     ok INTEGER, uris TEXT NOT NULL DEFAULT '[]') STRICT;
 CREATE TABLE step (
     id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER REFERENCES run ON DELETE CASCADE,
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
-    begun INTEGER NOT NULL, ended INTEGER, end TEXT, reason TEXT NOT NULL DEFAULT '') STRICT;
+    begun INTEGER NOT NULL, begun_up INTEGER NOT NULL DEFAULT 0,
+    ended INTEGER, ended_up INTEGER, end TEXT, reason TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX step_run ON step (run);
 CREATE INDEX step_guest ON step (uri, uuid, id);
 CREATE TABLE run_guest (
@@ -47,7 +50,7 @@ class Runs:
     A method is a statement or two: there are as many as there are questions about runs.
     """
 
-    def __init__(self, db: sqlite3.Connection, clock: Callable[[], int], saves: Saves) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: Clock, saves: Saves) -> None:
         self._db = db
         self._now = clock
         self._saves = saves
@@ -56,9 +59,11 @@ class Runs:
 
     def begin(self, kind: RunKind, trigger: Trigger, boot: str) -> int:
         """A new run's number; the run counts as cut off until `end`."""
+        now = self._now()
         cursor = self._db.execute(
-            'INSERT INTO run (kind, "trigger", boot, pid, begun) VALUES (?, ?, ?, ?, ?)',
-            (kind, trigger, boot, os.getpid(), self._now()),
+            'INSERT INTO run (kind, "trigger", boot, pid, begun, begun_up)'
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (kind, trigger, boot, os.getpid(), now.at, now.up),
         )
         return _new_row(cursor)
 
@@ -67,7 +72,7 @@ class Runs:
         ok = None if result.interrupted else int(result.ok)
         self._db.execute(
             "UPDATE run SET ended = ?, ok = ?, uris = ? WHERE id = ?",
-            (self._now(), ok, json.dumps(sorted(uris)), result.run),
+            (self._now().at, ok, json.dumps(sorted(uris)), result.run),
         )
 
     def forget(self, run: int | None) -> None:
@@ -95,7 +100,7 @@ class Runs:
             self._db.execute(
                 "INSERT OR REPLACE INTO run_guest (run, uri, uuid, name, begun)"
                 " VALUES (?, ?, ?, ?, ?)",
-                (run, *guest.id, guest.name, self._now()),
+                (run, *guest.id, guest.name, self._now().at),
             )
 
     def end_guest(self, run: int | None, result: GuestResult) -> None:
@@ -107,7 +112,7 @@ class Runs:
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, uri, uuid) DO UPDATE SET"
             " name = excluded.name, ended = excluded.ended, outcome = excluded.outcome,"
             " reason = excluded.reason",
-            (run, *result.guest, result.name, self._now(), result.outcome, result.reason),
+            (run, *result.guest, result.name, self._now().at, result.outcome, result.reason),
         )
 
     def in_hand(self, boot: str, kind: RunKind | None = None) -> set[GuestId]:
@@ -137,9 +142,11 @@ class Runs:
 
     def begin_step(self, run: int | None, guest: GuestFacts, step: Step) -> int:
         """Recorded before the step's first call, so that a cut-off run can be picked up."""
+        now = self._now()
         cursor = self._db.execute(
-            "INSERT INTO step (run, uri, uuid, name, step, begun) VALUES (?, ?, ?, ?, ?, ?)",
-            (run, *guest.id, guest.name, step, self._now()),
+            "INSERT INTO step (run, uri, uuid, name, step, begun, begun_up)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (run, *guest.id, guest.name, step, now.at, now.up),
         )
         if step is Step.SAVE:
             self._saves.begin(run, guest)
@@ -147,9 +154,10 @@ class Runs:
 
     def end_step(self, row: int | None, guest: GuestId, result: StepResult) -> None:
         """How the step ended."""
+        now = self._now()
         self._db.execute(
-            "UPDATE step SET ended = ?, end = ?, reason = ? WHERE id = ?",
-            (self._now(), result.end, result.reason, row),
+            "UPDATE step SET ended = ?, ended_up = ?, end = ?, reason = ? WHERE id = ?",
+            (now.at, now.up, result.end, result.reason, row),
         )
         if result.step is Step.SAVE and row is not None:
             self._saves.end(guest, result)
@@ -170,7 +178,8 @@ class Runs:
         self, boot: str, guests: Collection[GuestId] | None
     ) -> Iterable[tuple[Any, ...]]:
         query = (
-            'SELECT s.uri, s.uuid, r.id, r.kind, r."trigger", s.step, s.begun, s.ended, s.end'
+            'SELECT s.uri, s.uuid, r.id, r.kind, r."trigger", s.step, s.begun_up,'
+            " s.ended_up, s.end"
             " FROM run r CROSS JOIN step s ON s.run = r.id WHERE r.boot = ?"
         )
         if guests is None:
@@ -218,6 +227,12 @@ class Runs:
             if (run.kind, run.trigger, run.boot) == (RunKind.PRESERVE, Trigger.HOST_STOP, boot):
                 return run
         return None
+
+    def age(self, run: int) -> float | None:
+        """How long ago a run of this boot began, in seconds; None where nobody knows."""
+        query = "SELECT boot, begun_up FROM run WHERE id = ?"
+        boot, up = self._db.execute(query, (run,)).fetchone()
+        return self._now().seconds_since(boot, up)
 
     def restored_since_preserve(self, boot: str) -> frozenset[str]:
         """The connections whose guests this boot has brought back, since the host last went down.

@@ -35,14 +35,21 @@ DROP TABLE outcome;
 """
 
 #: To version 3, of guestctl 0.3: libvirt's autostart flag as last seen, and what was last said by
-#: changing it; what guests wait for; boots that were watched.
+#: changing it; what guests wait for; boots that were watched; times on a clock that is never set,
+#: where all that was before counts as long ago.
 _FROM_2 = """
 ALTER TABLE guest ADD COLUMN flag INTEGER;
 ALTER TABLE guest ADD COLUMN flag_word INTEGER;
 ALTER TABLE guest ADD COLUMN waits_for TEXT;
 ALTER TABLE guest ADD COLUMN waits_in TEXT;
 CREATE TABLE watch (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL UNIQUE, ended INTEGER) STRICT
+    id INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL UNIQUE, ended INTEGER) STRICT;
+ALTER TABLE guest ADD COLUMN stopped_boot TEXT;
+ALTER TABLE guest ADD COLUMN stopped_up INTEGER;
+ALTER TABLE run ADD COLUMN begun_up INTEGER;
+ALTER TABLE step ADD COLUMN begun_up INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE step ADD COLUMN ended_up INTEGER;
+UPDATE step SET ended_up = 0 WHERE ended IS NOT NULL;
 """
 _UPGRADES = {1: _FROM_1, 2: _FROM_2}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from ..model.guest import GuestId
 from ..model.history import TrailEntry, TrailEvent
+from ..model.instant import Clock
 from ..model.stop import Certainty, How, StoppedBy, Verdict
 
 SCHEMA = """
@@ -24,7 +25,7 @@ KEPT = 500
 class Trail:
     """The table; every method raises sqlite3.Error."""
 
-    def __init__(self, db: sqlite3.Connection, clock: Callable[[], int]) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: Clock) -> None:
         self._db = db
         self._now = clock
 
@@ -39,7 +40,7 @@ class Trail:
     def _add(self, guest: GuestId, source: str, reason: str, verdict: str | None) -> None:
         self._db.execute(
             "INSERT INTO trail (uri, uuid, at, source, reason, verdict) VALUES (?, ?, ?, ?, ?, ?)",
-            (*guest, self._now(), source, reason, verdict),
+            (*guest, self._now().at, source, reason, verdict),
         )
 
     def of(self, guest: GuestId) -> list[TrailEntry]:
@@ -49,6 +50,12 @@ class Trail:
             tuple(guest),
         )
         return [TrailEntry(*row) for row in rows]
+
+    def of_all(self, guests: Iterable[GuestId]) -> list[tuple[GuestId, TrailEntry]]:
+        """The trails of these guests in one, in the order in which they were written."""
+        query = "SELECT id, source, reason, at FROM trail WHERE uri = ? AND uuid = ?"
+        found = [(*row, one) for one in guests for row in self._db.execute(query, tuple(one))]
+        return [(guest, TrailEntry(*entry)) for _, *entry, guest in sorted(found)]
 
     def newest_verdict(self, guest: GuestId) -> Verdict | None:
         """What was said of the guest's last stop."""

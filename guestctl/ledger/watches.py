@@ -6,7 +6,8 @@ A watch that a crash or a power cut ended is not over here: it saw all that ther
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+
+from ..model.instant import Clock
 
 #: How many boots are kept, the newest.
 KEPT_WATCHES = 50
@@ -20,7 +21,7 @@ CREATE TABLE watch (
 class Watches:
     """The table; every method raises sqlite3.Error."""
 
-    def __init__(self, db: sqlite3.Connection, clock: Callable[[], int]) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: Clock) -> None:
         self._db = db
         self._now = clock
 
@@ -36,7 +37,7 @@ class Watches:
 
     def end(self, boot: str) -> None:
         """Nobody follows them any more, and the host stays up."""
-        self._db.execute("UPDATE watch SET ended = ? WHERE boot = ?", (self._now(), boot))
+        self._db.execute("UPDATE watch SET ended = ? WHERE boot = ?", (self._now().at, boot))
 
     def ended(self) -> frozenset[str]:
         """Boots whose guests were left to themselves before the host went down."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..host.tasks import hand_over
+from ..model.instant import Clock
 from .file import transaction
 from .ledger import Ledger
 from .opening import identity, is_damage, open_ledger
@@ -40,7 +41,7 @@ class LedgerWriter:
     def __init__(
         self,
         path: Path,
-        clock: Callable[[], int],
+        clock: Clock,
         trouble: Callable[[str], None],
         on_write: Callable[[Ledger], None] = lambda _: None,
     ) -> None:

@@ -80,7 +80,7 @@ class Note(NamedTuple):
 class Attempt:
     """A step that a run has begun with a guest; ended and end are None where it was cut off.
 
-    run, kind, trigger: of the run.  Times are in nanoseconds since the epoch.
+    run, kind, trigger: of the run.  Times are in nanoseconds since the host's boot (Instant.up).
     """
 
     run: int

@@ -166,13 +166,6 @@ class Storage(Protocol):
         """Bytes free where a connection's managed saves go; None where that is not known."""
 
 
-class WallClock(Protocol):
-    """The time of day, which may jump; for records only, never for waiting."""
-
-    def __call__(self) -> int:
-        """Nanoseconds since the epoch."""
-
-
 class Login(Protocol):
     """What the service needs of logind."""
 

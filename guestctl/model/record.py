@@ -22,6 +22,7 @@ from enum import StrEnum
 
 from .guest import GuestId
 from .history import Attempt, Note
+from .instant import Instant
 from .stop import Certainty, How, StoppedBy, Verdict
 
 
@@ -44,7 +45,8 @@ class GuestRecord:
     that the host's doing ([shutdown] settle).
     flag: libvirt's autostart flag as last seen; None while it was not.  flag_word: to what it was
     changed since the guest was last started or stopped, or a person spoke: a newer word.
-    how, certainty: of its stop, as far as that is known; stopped_at in nanoseconds since the epoch.
+    how, certainty: of its stop, as far as that is known; stopped_at, stopped_boot, stopped_up: when
+    that was, see Instant.
     waits_for: why the boot waits_in could not bring it up so far: see `waiting`.
     attempts: steps that runs have begun with it in the boot it was read for, oldest first; runs
     write them, see ledger/runs.py.
@@ -55,6 +57,8 @@ class GuestRecord:
     wanted: Wanted | None = None
     stopped_by: StoppedBy | None = None
     stopped_at: int | None = None
+    stopped_boot: str | None = None
+    stopped_up: int | None = None
     how: How | None = None
     certainty: Certainty | None = None
     up_boot: str | None = None
@@ -109,6 +113,8 @@ def undecided(record: GuestRecord) -> GuestRecord:
         wanted=None,
         stopped_by=None,
         stopped_at=None,
+        stopped_boot=None,
+        stopped_up=None,
         how=None,
         certainty=None,
         up_boot=None,
@@ -142,12 +148,19 @@ def waits(record: GuestRecord, reason: str, boot: str) -> GuestRecord:
     return replace(record, wanted=Wanted.ON, waits_for=reason, waits_in=boot)
 
 
-def turned_off(record: GuestRecord, by: StoppedBy, now: int) -> GuestRecord:
+def turned_off(record: GuestRecord, by: StoppedBy, now: Instant) -> GuestRecord:
     """It is wanted off from now on, because of that stop or of that person's word."""
-    return replace(undecided(record), wanted=Wanted.OFF, stopped_by=by, stopped_at=now)
+    return replace(
+        undecided(record),
+        wanted=Wanted.OFF,
+        stopped_by=by,
+        stopped_at=now.at,
+        stopped_boot=now.boot,
+        stopped_up=now.up,
+    )
 
 
-def stopped(record: GuestRecord, wanted: Wanted, verdict: Verdict, now: int) -> GuestRecord:
+def stopped(record: GuestRecord, wanted: Wanted, verdict: Verdict, now: Instant) -> GuestRecord:
     """It was stopped, by whomever; wanted: what comes of that.
 
     One that did not go down by its user's will, and is wanted on all the same, is owed a start.
@@ -156,20 +169,24 @@ def stopped(record: GuestRecord, wanted: Wanted, verdict: Verdict, now: int) -> 
         undecided(record),
         wanted=wanted,
         stopped_by=verdict.who,
-        stopped_at=now,
+        stopped_at=now.at,
+        stopped_boot=now.boot,
+        stopped_up=now.up,
         how=verdict.how,
         certainty=verdict.certainty,
         taken_down=wanted is Wanted.ON and verdict.who is not StoppedBy.USER,
     )
 
 
-def taking_down(record: GuestRecord, now: int) -> GuestRecord:
+def taking_down(record: GuestRecord, now: Instant) -> GuestRecord:
     """A run is about to take it down for the host's sake: it owes it a start."""
     return replace(
         record,
         wanted=Wanted.ON,
         stopped_by=StoppedBy.HOST,
-        stopped_at=now,
+        stopped_at=now.at,
+        stopped_boot=now.boot,
+        stopped_up=now.up,
         how=None,
         certainty=None,
         taken_down=True,
@@ -181,9 +198,16 @@ def seen_down(record: GuestRecord) -> GuestRecord:
     return replace(record, up_boot=None)
 
 
-def went_down(record: GuestRecord, verdict: Verdict, now: int) -> GuestRecord:
+def went_down(record: GuestRecord, verdict: Verdict, now: Instant) -> GuestRecord:
     """In which way a run took it down, as that has seen itself, and when."""
-    return replace(record, stopped_at=now, how=verdict.how, certainty=verdict.certainty)
+    return replace(
+        record,
+        stopped_at=now.at,
+        stopped_boot=now.boot,
+        stopped_up=now.up,
+        how=verdict.how,
+        certainty=verdict.certainty,
+    )
 
 
 def operators_word(record: GuestRecord) -> GuestRecord:

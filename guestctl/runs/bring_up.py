@@ -74,12 +74,17 @@ class BringUp:
             return End(Outcome.SKIPPED, "somebody started it meanwhile")
         if record and record.hold is not None and not (self._decision and record.held_for_save):
             return End(Outcome.HELD, record.hold)
-        if record and record.wanted is Wanted.OFF and (record.stopped_at or 0) > self._since:
+        if record and record.wanted is Wanted.OFF and self._is_newer(record):
             return End(Outcome.SKIPPED, "somebody started it meanwhile, and turned it off again")
         if facts.saved and self._planned.step is Step.START and not self._decision:
             reason = "somebody saved it meanwhile; start it again to resume it"
             return End(Outcome.FAILED, reason)
         return None
+
+    def _is_newer(self, record: GuestRecord) -> bool:
+        """Whether its stop came after its turn was planned."""
+        before = self._since.seconds_since(record.stopped_boot, record.stopped_up)
+        return before is not None and before < 0
 
     @property
     def _planned(self) -> StepPlan:

@@ -10,13 +10,13 @@ from typing import Protocol, TypeVar
 
 from ..ledger.ledger import Ledger
 from ..model.guest import DomainInfo, GuestFacts, GuestId
+from ..model.instant import Clock
 from ..model.ports import (
     READ_LIMIT,
     ErrorKind,
     Hypervisor,
     HypervisorError,
     Storage,
-    WallClock,
     within,
 )
 from ..model.report import Listener
@@ -57,7 +57,7 @@ class Context:
     storage: Storage
     ledger: LedgerAccess
     tell: Listener
-    clock: WallClock
+    clock: Clock
     boot: str
     checkpoint: Callable[[], Awaitable[None]] = _pass
     follows_progress: bool = False

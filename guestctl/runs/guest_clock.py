@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ..model.ports import ErrorKind, HypervisorError, WallClock
+from ..model.instant import Clock
+from ..model.ports import ErrorKind, HypervisorError
 from .live_guest import LiveGuest
 
 #: How long a resumed guest's agent has, in all, to take the host's time.
@@ -13,7 +14,7 @@ PAUSE = 1.0
 _NO_ANSWER = HypervisorError(ErrorKind.NO_ANSWER, "the guest agent did not answer")
 
 
-async def set_clock(live: LiveGuest, clock: WallClock) -> str:
+async def set_clock(live: LiveGuest, clock: Clock) -> str:
     """Give it the host's time through its agent; what came of that, for the trail.
 
     An agent needs a moment after a resume; a guest without one is left as it is, without a word.
@@ -32,9 +33,9 @@ async def set_clock(live: LiveGuest, clock: WallClock) -> str:
     return "" if error.kind is ErrorKind.UNSUPPORTED else f"its clock was not set: {error}"
 
 
-async def _try_once(live: LiveGuest, clock: WallClock) -> HypervisorError | None:
+async def _try_once(live: LiveGuest, clock: Clock) -> HypervisorError | None:
     try:
-        await live.hypervisor.set_time(live.uuid, clock() / 1e9)
+        await live.hypervisor.set_time(live.uuid, clock().at / 1e9)
     except HypervisorError as error:
         return error
     return None

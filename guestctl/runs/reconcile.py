@@ -32,7 +32,7 @@ def reconcile_all(
     """
     records = ledger.guests(boot)
     for guest in guests:
-        found = reconcile(records.get(guest.id), guest, boot, ledger.now())
+        found = reconcile(records.get(guest.id), guest, ledger.now())
         update = stopped_as_host_went_down(found, boot) if guest.id in up else found.update
         if update is not None:
             ledger.apply(update)

@@ -62,7 +62,7 @@ def serve(file: Path | None, connect: str | None) -> None:
     with journal.started():
         configuration = Configuration(file, connect)
         folder = machine.run_folder()
-        away = locks.seconds_without_service(folder)
+        away = locks.seconds_without_service(folder, machine.now())
         try:
             locks.take_service_lock(folder)
             machine.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ class _Daemon:
         self._notifier = Notifier()
         ledger = machine.state_folder() / LEDGER_NAME
         shows = shows_held(lambda: self._configuration.config.boot.refuse_starts)
-        self._ledger = LedgerWriter(ledger, time.time_ns, logger.warning, shows)
+        self._ledger = LedgerWriter(ledger, machine.now, logger.warning, shows)
         self._logind = Logind(WHY, lambda kind: self._triggers.announce(kind), self._on_change)
         self._triggers = Triggers(self._logind, is_stopping_retrying)
         self._service = Service(self._surroundings(away), configuration.config)
@@ -96,7 +96,7 @@ class _Daemon:
     def _surroundings(self, away: float) -> Surroundings:
         stop_timeout = StopTimeout(self._notifier.extend, self._notifier.status)
         listener = tell_all(RunJournal(), stop_timeout)
-        clock, boot = time.time_ns, machine.boot_id()
+        clock, boot = machine.now, machine.boot_id()
         return Surroundings(
             context=Context({}, HostStorage(), self._ledger, listener, clock, boot),
             connect=LibvirtHypervisor,
@@ -119,6 +119,8 @@ class _Daemon:
         """Serve until there is nothing more to do; systemd hears of it all."""
         self._take_signals()
         self._configuration.keep()
+        if not self._service.state.boot:
+            logger.error("no id of this boot: after a power cut guests do not come back")
         chores = (
             self._logind.run,
             self._say,
@@ -133,7 +135,7 @@ class _Daemon:
             await asyncio.wait([serving])
             serving.result()
         finally:
-            locks.touch_service_lock(self._folder)
+            locks.service_lives(self._folder, machine.now())
             for task in (*background, ready, serving):
                 task.cancel()
             await asyncio.wait([*background, ready, serving])
@@ -205,7 +207,7 @@ class _Daemon:
         interval = self._notifier.watchdog_interval
         while True:
             self._notifier.watchdog()
-            locks.touch_service_lock(self._folder)
+            locks.service_lives(self._folder, machine.now())
             await asyncio.sleep(interval / 1.5 if interval else ALIVE)
 
     async def _say(self) -> None:

@@ -102,7 +102,8 @@ def _situation(ledger: Ledger, context: Context, doomed: frozenset[GuestId]) -> 
     cut_off = earlier is not None and earlier.ended is None
     boot, records = context.boot, ledger.guests().values()
     awaited = frozenset(r.id.uri for r in records if _may_be_up(r, boot, cut_off=cut_off))
-    return Situation(awaited, _spent(earlier, ledger.now()), doomed)
+    spent = _spent(ledger.runs.age(earlier.id) if earlier else None)
+    return Situation(awaited, spent, doomed)
 
 
 def _may_be_up(record: GuestRecord, boot: str, *, cut_off: bool) -> bool:
@@ -111,10 +112,10 @@ def _may_be_up(record: GuestRecord, boot: str, *, cut_off: bool) -> bool:
     return was_up and (cut_off or not record.taken_down)
 
 
-def _spent(earlier: PastRun | None, now: int) -> float:
-    since = (now - earlier.begun) / 1e9 if earlier else 0.0
+def _spent(since: float | None) -> float:
+    """since: how long ago an earlier run for the host's stop began, if there was one."""
     # Longer ago than any stop of a host can take, it was another, which did not come about.
-    return since if 0.0 <= since <= FORCED else 0.0
+    return since if since is not None and since <= FORCED else 0.0
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def host_stayed_up(ledger: Ledger, stopped: GuestRecord) -> None:
 def settle_old(ledger: Ledger, boot: str, settle: float) -> None:
     """The same for all stops that are older than settle seconds.
 
-    For when nobody was there at the right time: goes by the time of day.
+    For when nobody was there at the right time.
     """
     for record in ledger.settling(boot):
         if settling.remaining(record, settle, ledger.now()) <= 0:

@@ -90,7 +90,7 @@ class WatchPass:
     def _notice(
         self, ledger: Ledger, record: GuestRecord | None, facts: GuestFacts, noticed: Noticed
     ) -> None:
-        found = reconcile(record, facts, self.boot, ledger.now(), self.watched[facts.id])
+        found = reconcile(record, facts, ledger.now(), self.watched[facts.id])
         desired, update = found
         restarts = desired.wanted is Wanted.ON and desired.stopped_by is StoppedBy.USER
         settles = self.live and not restarts and settling.must_settle(found)

@@ -68,7 +68,7 @@ class Life:
             host.sim.storage,
             self.process.ledger,
             tell_all(self.process.report, self.stop_timeout, RunJournal()),
-            host.sim.wall_clock,
+            host.sim.now,
             host.sim.boot_id,
         )
         self.task: asyncio.Task[object] | None = None

@@ -153,7 +153,7 @@ def _state(story: Story) -> str:
         story.facts,
         story.records,
         lambda g: resolve(story.config, g),
-        overview.Moment(story.boot, story.now),
+        story.now,
         owned=False,
     )
     table = [_cells(row, facts[GuestId(row.uri, row.uuid)]) for row in made]

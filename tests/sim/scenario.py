@@ -14,6 +14,7 @@ from guestctl.config.config import Config
 from guestctl.config.reading import read
 from guestctl.ledger.file import transaction
 from guestctl.model.guest import GuestFacts, GuestId
+from guestctl.model.instant import Instant
 from guestctl.model.plan import RunKind
 from guestctl.model.record import GuestRecord
 from guestctl.model.result import RunResult, Trigger
@@ -60,7 +61,7 @@ class Story:
     boot: str = ""
     config: Config = field(default_factory=Config)
     facts: list[GuestFacts] = field(default_factory=list)
-    now: int = 0
+    now: Instant = Instant(0, "", 0)
     records: dict[GuestId, GuestRecord] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     most_saves: int = 0
@@ -306,7 +307,7 @@ class _Teller:
         story.ended, story.boot = self._loop.time(), self._host.boot_id
         story.facts = sorted(map(_with_image, self._host.guests()), key=lambda g: g.name)
         story.records = self._host.ledger.guests(story.boot)
-        story.now = self._host.wall_clock()
+        story.now = self._host.now()
         story.chronicle = self._host.chronicle()
         self._chronicler.listen()
         story.chapters = self._chronicler.chapters

@@ -14,6 +14,7 @@ from typing import TypeVar
 from guestctl.ledger.file import TROUBLE, connect, transaction
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestId, State
+from guestctl.model.instant import Instant
 from guestctl.model.plan import GuestPlan, Plan, Step
 from guestctl.model.report import (
     GuestAdded,
@@ -162,7 +163,7 @@ class Process:
             host.storage,
             self.ledger,
             self.report,
-            host.wall_clock,
+            host.now,
             host.boot_id,
             follows_progress=host.shows_progress,
         )
@@ -213,7 +214,7 @@ class SimHost:
         self.files = Files(dict(room or {}))
         self.storage = SimStorage(self.files, self.daemons)
         self._db = connect(ledger) if ledger else _new_database()
-        self.ledger = Ledger(self._db, self.wall_clock)
+        self.ledger = Ledger(self._db, self.now)
         self.names: set[str] = set()
         self._undefined: dict[str, GuestSpec] = {}
         for spec in specs:
@@ -249,9 +250,11 @@ class SimHost:
     def boot_id(self) -> str:
         return f"boot-{self.boot}"
 
-    def wall_clock(self) -> int:
-        """Nanoseconds since the epoch, as far as this host knows."""
-        return BASE_NS + round((_now() + self.clock_jump) * 10**9)
+    def now(self) -> Instant:
+        """This moment, as far as this host knows."""
+        at = BASE_NS + round((_now() + self.clock_jump) * 10**9)
+        # Its boots begin one after another; what counts is that the clock of each never jumps.
+        return Instant(at, self.boot_id, round(_now() * 10**9))
 
     def daemon(self, uri: str = "qemu:///system") -> SimDaemon:
         """The libvirtd of this URI; made when first asked for."""

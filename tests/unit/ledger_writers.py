@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TypeVar
 from guestctl.ledger.file import connect_to_read
 from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.writer import LedgerWriter
+from tests.ledgers import clock
 from tests.unit.makers import guest_id
 from tests.unit.running import run_async
 
@@ -24,7 +24,7 @@ Trouble = list[str]
 def open_writer(path: Path) -> Iterator[tuple[LedgerWriter, Trouble]]:
     """A writer, closed in the end, and what it complained of."""
     trouble: Trouble = []
-    writer = LedgerWriter(path, itertools.count(1).__next__, trouble.append)
+    writer = LedgerWriter(path, clock(), trouble.append)
     try:
         yield writer, trouble
     finally:
@@ -66,7 +66,7 @@ def reasons_in(path: Path) -> list[str]:
     """What another process would read now."""
     db = connect_to_read(path)
     try:
-        return [entry.reason for entry in Ledger(db, lambda: 0).trail.of(guest_id())]
+        return [entry.reason for entry in Ledger(db, clock()).trail.of(guest_id())]
     finally:
         db.close()
 

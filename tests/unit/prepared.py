@@ -7,6 +7,7 @@ import os
 from guestctl.ledger.file import connect, transaction
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, GuestId, State
+from tests.ledgers import clock
 from tests.unit.command import TEST, TEST_UUID, Command
 
 ODD_NODE = """
@@ -36,7 +37,7 @@ def prepare(command: Command, *reasons: str) -> None:
     """A ledger that knows the test driver's guest, readable by the command's user."""
     command.state.mkdir(parents=True)
     db = connect(command.ledger)
-    ledger = Ledger(db, iter(range(1, 1000)).__next__)
+    ledger = Ledger(db, clock())
     with transaction(db):
         ledger.note_up(RUNNING, "another boot")
         for reason in reasons:

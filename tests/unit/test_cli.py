@@ -16,7 +16,7 @@ from guestctl.cli.main import main
 from guestctl.ledger.file import connect, transaction
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, GuestId, State
-from tests.ledgers import taking_down
+from tests.ledgers import clock, taking_down
 from tests.unit.command import LIMIT, TEST, TEST_UUID, Command
 from tests.unit.prepared import ODD_NAME, give, prepare
 
@@ -223,8 +223,8 @@ def test_shutdown_of_a_guest_that_is_down_is_wanted_off(command: Command, node: 
     taken = GuestFacts(there, ODD_NAME, State.RUNNING)
     db = connect(command.ledger)
     with transaction(db):
-        Ledger(db, lambda: 1).note_up(taken, "boot")
-        taking_down(Ledger(db, lambda: 2), taken)
+        Ledger(db, clock()).note_up(taken, "boot")
+        taking_down(Ledger(db, clock()), taken)
     db.close()
     give(command)
 

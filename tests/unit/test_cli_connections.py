@@ -13,6 +13,7 @@ import pytest
 from guestctl.ledger.file import connect, transaction
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, GuestId, State
+from tests.ledgers import clock
 from tests.unit.command import LIMIT, TEST, TEST_UUID, Command
 from tests.unit.prepared import give
 
@@ -178,7 +179,7 @@ def test_guests_behind_a_lost_connection_are_listed_as_unknown(command: Command)
     db = connect(command.ledger)
     lost = GuestFacts(GuestId(NOWHERE, TEST_UUID), "lost", State.RUNNING)
     with transaction(db):
-        Ledger(db, lambda: 1).note_up(lost, "boot")
+        Ledger(db, clock()).note_up(lost, "boot")
     db.close()
     give(command)
     (row,) = json.loads(command.run("list", "-c", NOWHERE, "--json", status=4).stdout)

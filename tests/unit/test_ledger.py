@@ -23,6 +23,7 @@ from tests.ledgers import (
     begins_to_settle,
     clock,
     hold,
+    instant,
     judge,
     record_of,
     taking_down,
@@ -43,7 +44,7 @@ def test_a_guest_that_is_taken_down_is_owed_a_start(ledger: Ledger) -> None:
     ledger.note_up(guest(), BOOT)
     taking_down(ledger, guest())
     assert record_of(ledger, guest()) == GuestRecord(
-        guest_id(), "web", Wanted.ON, StoppedBy.HOST, 1, up_boot=BOOT, taken_down=True
+        guest_id(), "web", Wanted.ON, StoppedBy.HOST, 1, BOOT, 1, up_boot=BOOT, taken_down=True
     )
 
 
@@ -171,7 +172,7 @@ def test_a_name_finds_all_that_bore_it(ledger: Ledger) -> None:
 
 def test_a_trail_is_in_the_order_in_which_it_was_written(ledger: Ledger) -> None:
     """A clock may be set back; the trail is not shuffled by it."""
-    jumping = Ledger(ledger.db, iter([50, 10, 30]).__next__)
+    jumping = Ledger(ledger.db, map(instant, [50, 10, 30]).__next__)
     for reason in ("first", "second", "third"):
         jumping.trail.add(guest_id(), "source", reason)
     assert ledger.trail.of(guest_id()) == [
@@ -202,7 +203,7 @@ def test_any_text_is_kept_as_it_is(name: str, uri: str, reason: str, trail: list
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
 def test_any_time_and_size_is_kept_as_it_is(now: int, memory: int) -> None:
     db = connect(None)
-    ledger = Ledger(db, lambda: now)
+    ledger = Ledger(db, lambda: instant(now))
     ledger.runs.begin_step(None, guest(memory=memory), Step.SAVE)
     assert db.execute("SELECT begun FROM step").fetchall() == [(now,)]
     assert [record.memory for record in ledger.saves.all()] == [memory]

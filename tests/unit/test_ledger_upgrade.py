@@ -1,12 +1,12 @@
-"""A ledger of guestctl 0.1 is opened by today's, with all that it says.
+"""A ledger of guestctl 0.1 or 0.2 is opened by today's, with all that it says.
 
 tests/data/ledger-schema-1.db was written by 0.1.0: a preserve, a boot, and a preserve that was cut
 off; a guest that its user turned off, one that is held, one whose stop has not settled.
+ledger-schema-2.db is what 0.2.0 made of it.
 """
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -25,21 +25,22 @@ from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.result import Trigger
 from guestctl.model.save import SaveState
 from guestctl.model.stop import Certainty, How, StoppedBy
+from tests.ledgers import clock
 
-OLD = Path(__file__).parents[1] / "data/ledger-schema-1.db"
+OLD = [Path(__file__).parents[1] / f"data/ledger-schema-{n}.db" for n in (1, 2)]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A copy of the old file."""
-    return Path(shutil.copy(OLD, tmp_path / "ledger.db"))
+@pytest.fixture(params=OLD, ids=["1", "2"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of an old file."""
+    return Path(shutil.copy(request.param, tmp_path / "ledger.db"))
 
 
 @pytest.fixture(params=[connect, connect_to_read], ids=["to write", "to read"])
 def ledger(request: pytest.FixtureRequest, path: Path) -> Iterator[Ledger]:
     """The old ledger, opened."""
     with closing(request.param(path)) as db:
-        yield Ledger(db, itertools.count(1).__next__)
+        yield Ledger(db, clock())
 
 
 def version(path: Path) -> int:
@@ -53,13 +54,14 @@ def records_by_name(ledger: Ledger, boot: str = "") -> dict[str, GuestRecord]:
     return {record.name: record for record in ledger.guests(boot).values()}
 
 
-def test_the_file_is_of_the_version_before() -> None:
-    assert version(OLD) == 1
+def test_the_files_are_of_versions_before() -> None:
+    assert list(map(version, OLD)) == [1, 2]
 
 
 def test_a_writer_brings_the_file_up_to_date_and_a_reader_leaves_it(path: Path) -> None:
+    before = version(path)
     connect_to_read(path).close()
-    assert version(path) == 1
+    assert version(path) == before
     connect(path).close()
     assert version(path) == schema.VERSION
     connect(path).close()  # and again
@@ -129,7 +131,7 @@ def test_it_is_the_same_schema_as_a_new_one(path: Path, tmp_path: Path) -> None:
 
 def test_what_is_written_next_goes_on_with_what_was_there(path: Path) -> None:
     with closing(connect(path)) as db:
-        ledger = Ledger(db, itertools.count(1).__next__)
+        ledger = Ledger(db, clock())
         before = ledger.runs.newest_begun()
         run = ledger.runs.begin(RunKind.PRESERVE, Trigger.COMMAND, "boot-3")
         assert run == 4

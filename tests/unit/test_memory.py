@@ -22,7 +22,7 @@ from guestctl.model.result import RunResult, Trigger
 from guestctl.runs.context import Context, Inventory
 from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
-from tests.ledgers import judge, taking_down, want
+from tests.ledgers import clock, judge, taking_down, want
 from tests.unit.makers import BOOT, URI, guest, off
 from tests.unit.running import run_async
 
@@ -43,7 +43,7 @@ class DirectLedger:
 def context(ledger: Ledger, boot: str, hypervisors: Any = None) -> Context:
     """A context without a hypervisor to act on, unless one is given."""
     access = DirectLedger(ledger)
-    return Context(cast(Any, hypervisors or {}), HostStorage(), access, Display(), lambda: 1, boot)
+    return Context(cast(Any, hypervisors or {}), HostStorage(), access, Display(), clock(), boot)
 
 
 def go_down(ledger: Ledger, *guests: GuestFacts) -> RunResult:

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from guestctl.config.config import Config
 from guestctl.config.settings import Boot
 from guestctl.decisions.host_facts import HostFacts, rows_of
-from guestctl.decisions.overview import Moment, next_boot
+from guestctl.decisions.overview import next_boot
 from guestctl.decisions.wanted import JUST_TURNED_OFF
 from guestctl.model.guest import DomainInfo, GuestFacts
 from guestctl.model.options import Scope
 from guestctl.model.overview import NextBoot
-from guestctl.model.record import GuestRecord, Wanted
+from guestctl.model.record import GuestRecord, Wanted, begins_to_settle
 from guestctl.model.stop import StoppedBy
+from tests.ledgers import instant
 from tests.unit.makers import (
     BOOT,
     EARLIER_BOOT,
@@ -43,7 +44,7 @@ def next_boot_of(
 ) -> NextBoot:
     """Under a policy that brings guests back or not, and saves them or not."""
     chosen = policy(Boot(restore=restore), save=Scope.PERSISTENT if saves else Scope.NONE)
-    return next_boot(record, facts, chosen, Moment(BOOT, NOW), owned=owned).does
+    return next_boot(record, facts, chosen, instant(NOW), owned=owned).does
 
 
 STAY, HELD = NextBoot.STAY_DOWN, NextBoot.HELD
@@ -125,9 +126,9 @@ def test_a_held_or_transient_guest_does_not_come_back(
 def settling(seconds_ago: float, boot: str = BOOT) -> GuestRecord:
     """Its user turned it off so long ago."""
     at = NOW - round(seconds_ago * 1e9)
-    return recorded(
-        wanted=OFF, stopped_by=StoppedBy.USER, stopped_at=at, up_boot=None, settling=boot
-    )
+    by = StoppedBy.USER
+    stopped = recorded(wanted=OFF, stopped_by=by, stopped_boot=BOOT, stopped_up=at, up_boot=None)
+    return begins_to_settle(stopped, boot)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_libvirt_starts_a_held_guest_whose_autostart_is_its_own() -> None:
 def why(record: GuestRecord | None, facts: GuestFacts, **differs: bool) -> str:
     """Under the default policy, but for what differs."""
     chosen = policy(Boot(restore=differs.get("restore", True)))
-    return next_boot(record, facts, chosen, Moment(BOOT, NOW), owned=True).reason
+    return next_boot(record, facts, chosen, instant(NOW), owned=True).reason
 
 
 def test_the_reason_is_that_of_what_is_done_and_not_of_what_is_wanted() -> None:

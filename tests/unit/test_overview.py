@@ -7,12 +7,13 @@ from hypothesis import given
 from guestctl.config.config import Config
 from guestctl.config.settings import Boot
 from guestctl.decisions.host_facts import HostFacts, LostConnection, rows_of
-from guestctl.decisions.overview import UNREAD, Moment, rows, unreadable
+from guestctl.decisions.overview import UNREAD, rows, unreadable
 from guestctl.model.guest import GuestFacts, State
 from guestctl.model.options import Scope
 from guestctl.model.overview import NextBoot, Row
 from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.stop import StoppedBy
+from tests.ledgers import instant
 from tests.unit.makers import (
     BOOT,
     URI,
@@ -25,7 +26,7 @@ from tests.unit.makers import (
     recorded,
 )
 
-MOMENT = Moment(BOOT, 10**9)
+MOMENT = instant(10**9)
 
 
 def row(facts: GuestFacts, record: GuestRecord | None = None) -> Row:

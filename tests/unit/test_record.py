@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from guestctl.model import record as records
 from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.stop import Certainty, How, StoppedBy, Verdict
+from tests.ledgers import instant
 from tests.unit.makers import BOOT, EARLIER_BOOT, guest_id
 
 NEW = GuestRecord(guest_id(), "web")
-NOW = 1_000
+NOW, LATER = instant(1_000), instant(1_500)
 
 
 def verdict(who: StoppedBy) -> Verdict:
@@ -193,5 +194,5 @@ def test_what_is_put_back_is_what_was_known_before_but_for_holds() -> None:
 
 def test_a_guest_went_down_when_it_did_and_not_when_its_run_began() -> None:
     begun = records.taking_down(after(["seen up"]), NOW)
-    down = records.went_down(begun, verdict(StoppedBy.HOST), NOW + 500)
-    assert (down.stopped_by, down.stopped_at) == (StoppedBy.HOST, NOW + 500)
+    down = records.went_down(begun, verdict(StoppedBy.HOST), LATER)
+    assert (down.stopped_by, down.stopped_at) == (StoppedBy.HOST, LATER.at)

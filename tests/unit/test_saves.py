@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -17,6 +16,7 @@ from guestctl.model.guest import DomainInfo
 from guestctl.model.plan import Step
 from guestctl.model.result import StepEnd, StepResult
 from guestctl.model.save import PastSave, SaveRecord, SaveState
+from tests.ledgers import clock
 from tests.unit.makers import BOOT, guest, guest_id
 
 WEB = guest_id()
@@ -175,7 +175,7 @@ def test_being_seen_up_uses_up_nothing_else(saves: Saves, state: SaveState) -> N
 def test_the_ledger_uses_it_up_when_the_guest_is_seen_up(saves: Saves) -> None:
     make(saves)
     saves.resuming(WEB, BOOT, "image")
-    Ledger(saves._db, itertools.count().__next__).note_up(guest(), BOOT)
+    Ledger(saves._db, clock()).note_up(guest(), BOOT)
     assert saves.all()[0].state is SaveState.RESUMED
 
 

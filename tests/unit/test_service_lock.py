@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from guestctl.host import locks, status_file
+from guestctl.model.instant import Instant
+from tests.unit.makers import BOOT
 
 
 def test_there_is_one(tmp_path: Path) -> None:
@@ -22,6 +24,21 @@ def test_there_is_one(tmp_path: Path) -> None:
     assert status_file.read(tmp_path) == {"activity": "watching"}
     os.close(descriptor)
     assert status_file.read(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("later", "away"),
+    [
+        (Instant(0, BOOT, 90 * 10**9), 80.0),  # whatever the time of day was set to meanwhile
+        (Instant(0, "another boot", 90 * 10**9), float("inf")),
+    ],
+)
+def test_how_long_there_was_none_goes_by_a_clock_that_is_never_set(
+    later: Instant, away: float, tmp_path: Path
+) -> None:
+    assert locks.seconds_without_service(tmp_path, later) == float("inf")
+    locks.service_lives(tmp_path, Instant(10**18, BOOT, 10 * 10**9))
+    assert locks.seconds_without_service(tmp_path, later) == away
 
 
 def test_who_only_looks_keeps_no_service_from_starting(tmp_path: Path) -> None:

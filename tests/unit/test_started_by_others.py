@@ -8,7 +8,8 @@ from guestctl.decisions.reconcile import HOLD_ENDS, reconcile
 from guestctl.decisions.wanted import UNWATCHED, Watched
 from guestctl.model.guest import GuestFacts, State
 from guestctl.model.record import GuestRecord, Wanted
-from tests.unit.makers import BOOT, EARLIER_BOOT, guest, off, recorded
+from tests.ledgers import instant
+from tests.unit.makers import EARLIER_BOOT, guest, off, recorded
 
 STARTED = Watched(was_started=True, started_as="booted")
 RESUMED = Watched(was_started=True, started_as="restored")
@@ -48,6 +49,6 @@ BY_A_PERSON = recorded(up_boot=None, hold="moving")
 def test_who_started_it(
     record: GuestRecord | None, facts: GuestFacts, watched: Watched, said: list[str]
 ) -> None:
-    update = reconcile(record, facts, BOOT, 0, watched).update
+    update = reconcile(record, facts, instant(0), watched).update
     remarks = update.remarks if update else ()
     assert [note.text for note in remarks] == said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -10,13 +9,14 @@ import pytest
 
 from guestctl.ledger.file import connect
 from guestctl.ledger.watches import KEPT_WATCHES, Watches
+from tests.ledgers import clock
 
 
 @pytest.fixture
 def watches() -> Iterator[Watches]:
     """Of a new ledger."""
     with closing(connect(None)) as db:
-        yield Watches(db, itertools.count(1).__next__)
+        yield Watches(db, clock())
 
 
 def test_a_watch_is_over_when_it_was_ended_and_not_begun_again(watches: Watches) -> None:

@@ -15,6 +15,7 @@ from guestctl.ledger import writer as writer_module
 from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.opening import set_aside
 from guestctl.ledger.writer import LedgerWriter
+from tests.ledgers import clock
 from tests.unit.ledger_writers import (
     LIMIT,
     Gate,
@@ -132,6 +133,7 @@ def test_a_full_disk_is_told_once_and_what_was_there_can_still_be_read(path: Pat
 _ON_A_FULL_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
+from guestctl.host import machine
 from guestctl.model.plan import RunKind
 from guestctl.model.result import Trigger
 from guestctl.ledger.writer import LedgerWriter
@@ -141,7 +143,7 @@ async def main(writer):
     print([await writer(begin, "default") for _ in range(3)])
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-writer = LedgerWriter(Path(sys.argv[1]), lambda: 1, lambda text: print("trouble:", text))
+writer = LedgerWriter(Path(sys.argv[1]), machine.now, lambda text: print("trouble:", text))
 asyncio.run(main(writer))
 writer.close()
 """
@@ -179,11 +181,11 @@ def test_a_file_that_was_set_aside_by_another_is_opened_anew(tmp_path: Path) -> 
 
 async def see_it_set_aside(tmp_path: Path) -> None:
     path, said = tmp_path / "ledger.db", list[str]()
-    writer = LedgerWriter(path, lambda: 1, said.append)
+    writer = LedgerWriter(path, clock(), said.append)
     await writer(lambda ledger: ledger.note_up(guest(), BOOT), None)
     assert not await writer.renew()
     set_aside(path)
-    other = LedgerWriter(path, lambda: 1, said.append)
+    other = LedgerWriter(path, clock(), said.append)
     await other(lambda ledger: ledger.note_up(guest("db", 2), BOOT), None)
     await other(lambda ledger: ledger.note_up(guest("mail", 3), BOOT), None)
     other.close()
@@ -200,7 +202,7 @@ def test_a_folder_that_was_not_there_is_used_once_it_is(tmp_path: Path) -> None:
 
 async def see_it_come(tmp_path: Path) -> None:
     folder, said = tmp_path / "state", list[str]()
-    writer = LedgerWriter(folder / "ledger.db", lambda: 1, said.append)
+    writer = LedgerWriter(folder / "ledger.db", clock(), said.append)
     await writer(lambda ledger: ledger.note_up(guest(), BOOT), None)
     assert not await writer.renew()
     folder.mkdir()
@@ -215,8 +217,9 @@ async def see_it_come(tmp_path: Path) -> None:
 
 PROJECT = Path(__file__).parents[2]
 _IN_A_SANDBOX = """
-import asyncio, sys, time
+import asyncio, sys
 from pathlib import Path
+from guestctl.host import machine
 from guestctl.ledger.writer import LedgerWriter
 from guestctl.model.plan import RunKind
 from guestctl.model.result import Trigger
@@ -241,7 +244,7 @@ def begin(ledger):
 async def main(writer):
     print(await asyncio.gather(*(writer(work, "lost") for work in (notice, begin, begin))))
 
-writer = LedgerWriter(Path(sys.argv[1]) / "ledger.db", time.time_ns, print)
+writer = LedgerWriter(Path(sys.argv[1]) / "ledger.db", machine.now, print)
 asyncio.run(main(writer))
 writer.close()
 """
