@@ -34,6 +34,9 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     up, wanted = service.get("up"), found["wanted"]
     counted = f"{wanted['on']} wanted on, {wanted['off']} wanted off, {wanted['held']} held"
     lines.append(("guests", counted if up is None else f"{len(up)} up, {counted}"))
+    for uri, guests in service.get("out_of_reach", {}).items():
+        text = f"{', '.join(guests)}: nobody could save them; systemctl start libvirtd"
+        lines.append(("out of reach", f"guests run on {uri}, which does not answer: {text}"))
     waits = service.get("waiting", [])
     lines += [("waited for", f"{it['name']}: {it['for']}") for it in waits]
     lines.append(("current run", _run(found["current_run"])))

@@ -176,6 +176,20 @@ class Login(Protocol):
         """Have an inhibitor that delays the host's shutdown held, or let go of."""
 
 
+class Daemons(Protocol):
+    """libvirt's daemons, asked of systemd where no connection can be made.  None of the calls
+    raises; callers bound them."""
+
+    async def running_guests(self, uri: str) -> tuple[str, ...]:
+        """Names of the guests that run there, as far as that can be told."""
+
+    async def is_gone(self, uri: str) -> bool:
+        """Whether it is known that no daemon of this connection is there, or comes by itself."""
+
+    async def start(self, uri: str) -> str:
+        """Start the daemon that was there last in this boot; its name, empty for none."""
+
+
 class LockHeld(Exception):
     """Another run has the lock; the text says which."""
 

@@ -48,6 +48,7 @@ async def _pass() -> None:
 class Context:
     """What a run acts in: hypervisors by URI, files, the ledger, who is told, the boot's id.
 
+    gone: connections on which nobody is left that could answer; it may grow meanwhile.
     checkpoint is awaited before each step that takes a guest down: it does not return once the
     run is to be cancelled.
     follows_progress: whether anybody wants to know how far saves are: asking slows them down.
@@ -60,6 +61,7 @@ class Context:
     clock: Clock
     boot: str
     checkpoint: Callable[[], Awaitable[None]] = _pass
+    gone: Collection[str] = frozenset()
     follows_progress: bool = False
 
 
@@ -98,18 +100,24 @@ async def _guests(hypervisor: Hypervisor) -> list[GuestFacts]:
 
 
 async def read_all_retrying(
-    hypervisors: Mapping[str, Hypervisor], retry_for: float, only: Collection[str] | None = None
+    hypervisors: Mapping[str, Hypervisor],
+    retry_for: float,
+    only: Collection[str] | None = None,
+    gone: Collection[str] = (),
 ) -> Inventory:
     """Read every connection; those that cannot be reached again and again, so many seconds.
 
-    only: those that are worth waiting for; all, unless told.
+    only: those that are worth waiting for; all, unless told.  gone: those that are not any more;
+    it may grow meanwhile.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + retry_for
     awaited = hypervisors.keys() if only is None else only
     inventory = await read_all(hypervisors)
     while loop.time() < end and any(
-        error.kind in _PASSING for uri, error in inventory.lost.items() if uri in awaited
+        error.kind in _PASSING
+        for uri, error in inventory.lost.items()
+        if uri in awaited and uri not in gone
     ):
         await asyncio.sleep(READ_AGAIN)
         again = await read_all({uri: hypervisors[uri] for uri in inventory.lost})

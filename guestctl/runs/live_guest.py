@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ..model.event import EventKind, GuestEvent
@@ -29,9 +29,10 @@ class LiveGuest:
         hypervisor: Hypervisor,
         ends: float = float("inf"),
         retry_for: float = RECONNECT_LIMIT,
+        gone: Collection[str] = (),
     ) -> None:
         """retry_for: how long a connection that broke is tried again, until `ends` at the latest,
-        on the loop's clock."""
+        on the loop's clock.  gone: connections for which that is in vain; see Context."""
         self.facts = facts
         self.hypervisor = hypervisor
         #: libvirt's word for how it stopped, where an event told.
@@ -42,7 +43,7 @@ class LiveGuest:
         self.given_up = False
         #: Told once when a connection that broke is about to be tried again.
         self.on_lost: Callable[[HypervisorError], None] = lambda _: None
-        self._ends, self._retry_for = ends, retry_for
+        self._ends, self._retry_for, self._gone = ends, retry_for, gone
         self._lost_since: float | None = None
         self._told = asyncio.Event()
 
@@ -86,7 +87,8 @@ class LiveGuest:
         if self._lost_since is None:
             self._lost_since = now
             self.on_lost(error)
-        self.given_up = now >= min(self._lost_since + self._retry_for, self._ends)
+        is_late = now >= min(self._lost_since + self._retry_for, self._ends)
+        self.given_up = is_late or self.facts.id.uri in self._gone
         return self.given_up
 
     async def _read(self) -> GuestFacts | None:

@@ -118,7 +118,8 @@ class _Preserve:
     def _begin(self, plan: GuestPlan, group: asyncio.TaskGroup) -> None:
         guest = plan.guest
         hypervisor = self._context.hypervisors[guest.id.uri]
-        live = LiveGuest(guest, hypervisor, self._run.ends, self._run.retry_for)
+        run = self._run
+        live = LiveGuest(guest, hypervisor, run.ends, run.retry_for, run.context.gone)
         self._live[guest.id] = live
         self._plans[guest.id] = plan
         self._attempts[guest.id] += 1

@@ -16,6 +16,7 @@ from typing import Any
 from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
 from ..host import journal, locks, machine, status_file, tasks
+from ..host.daemons import SystemdDaemons
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.locks import HostRunLock
@@ -104,6 +105,7 @@ class _Daemon:
             triggers=self._triggers,
             stop_timeout=stop_timeout,
             lock=HostRunLock(machine.state_folder(), logger.warning),
+            daemons=SystemdDaemons(),
             autostart=frozenset(autostart.claimed()),
             on_change=self._on_change,
             away=away,

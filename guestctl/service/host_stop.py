@@ -18,11 +18,14 @@ from ..model.record import GuestRecord, Wanted, operators_word
 from ..model.result import RunResult, Trigger
 from ..runs.context import Context, read_all, read_all_retrying
 from ..runs.preserve import preserve
+from .reach import LastLook
 from .settling import host_goes_down, settle_old
 from .stop_timeout import StopTimeout
 
 #: How long an unreachable libvirtd is waited for, where guests may be up.
 LIBVIRTD = 60.0
+#: The least of it, for whoever comes second.
+LIBVIRTD_AGAIN = 5.0
 #: How long a run of an operator may go on once the host goes down, and how long it may then take
 #: to end.
 OPERATOR, ASKED = 30.0, 20.0
@@ -48,11 +51,13 @@ class Situation(NamedTuple):
     awaited: connections that are waited for if they cannot be reached: guests may be up there.
     spent: seconds since the host began to go down, used up by an earlier attempt.
     doomed: whom an operator is just shutting down: the host's end is not the reason.
+    waited: whether a run for this stop has come to its end, which waited for everybody.
     """
 
     awaited: frozenset[str]
     spent: float
     doomed: frozenset[GuestId]
+    waited: bool = False
 
 
 async def host_stop(
@@ -60,6 +65,7 @@ async def host_stop(
     config: Config,
     stop_timeout: StopTimeout,
     lock: RunLock,
+    last_look: LastLook,
     up: frozenset[GuestId] = frozenset(),
 ) -> RunResult:
     """Take everybody to safety, whatever was begun before, and whoever has the run lock.
@@ -68,6 +74,8 @@ async def host_stop(
     """
     begun = asyncio.get_running_loop().time()
     async with stop_timeout.asking(), contextlib.AsyncExitStack() as held:
+        context = replace(context, gone=last_look.gone)
+        await held.enter_async_context(last_look.keep_looking(context.hypervisors))
         with stop_timeout.phase("the host goes down", LEDGER_LIMIT):
             situation = await _begin(context, lock, up)
         with stop_timeout.phase("waiting for another run", OPERATOR + ASKED + 5):
@@ -103,7 +111,8 @@ def _situation(ledger: Ledger, context: Context, doomed: frozenset[GuestId]) -> 
     boot, records = context.boot, ledger.guests().values()
     awaited = frozenset(r.id.uri for r in records if _may_be_up(r, boot, cut_off=cut_off))
     spent = _spent(ledger.runs.age(earlier.id) if earlier else None)
-    return Situation(awaited, spent, doomed)
+    waited = earlier is not None and not cut_off
+    return Situation(awaited, spent, doomed, waited)
 
 
 def _may_be_up(record: GuestRecord, boot: str, *, cut_off: bool) -> bool:
@@ -131,7 +140,7 @@ class _HostStop:
         limit = LIBVIRTD + 2 * READ_LIMIT + LEDGER_LIMIT
         with self.stop_timeout.phase("reading the guests", limit):
             inventory = await read_all_retrying(
-                context.hypervisors, LIBVIRTD, self.situation.awaited
+                context.hypervisors, self._patience(), self.situation.awaited, context.gone
             )
         self.stop_timeout.allow(PLANNING)
         config, kind, trigger = self._within_limits(), RunKind.PRESERVE, Trigger.HOST_STOP
@@ -139,6 +148,10 @@ class _HostStop:
         if self.situation.doomed:
             await context.ledger(self._keep_word, None)
         return result
+
+    def _patience(self) -> float:
+        """Seconds for an unreachable libvirtd, for which an earlier run may have waited."""
+        return LIBVIRTD_AGAIN if self.situation.waited else LIBVIRTD
 
     def _within_limits(self) -> Config:
         shutdown = self.config.shutdown
@@ -152,7 +165,11 @@ class _HostStop:
 
 
 async def finish(
-    context: Context, config: Config, stop_timeout: StopTimeout, lock: RunLock
+    context: Context,
+    config: Config,
+    stop_timeout: StopTimeout,
+    lock: RunLock,
+    last_look: LastLook,
 ) -> RunResult | None:
     """For whoever comes after the service: finish what it began, or could not begin.
 
@@ -162,7 +179,7 @@ async def finish(
     if earlier and earlier.ended and await _everybody_is_down(context):
         await context.ledger(lambda ledger: host_goes_down(ledger, context.boot), None)
         return None
-    return await host_stop(context, config, stop_timeout, lock)
+    return await host_stop(context, config, stop_timeout, lock, last_look)
 
 
 def _earlier_run(ledger: Ledger, boot: str, config: Config) -> PastRun | None:

@@ -13,12 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..config.config import Config
-from ..model.ports import Hypervisor, Login, RunLock
+from ..model.ports import Daemons, Hypervisor, Login, RunLock
 from ..runs.context import Context
 from .boot import Restores
 from .connections import Connections
 from .host_stop import host_stop
 from .late import LateGuests
+from .reach import LastLook, OutOfReach
 from .restarts import Restarts
 from .settling import Settling
 from .state import Activity, ServiceState, nothing_new
@@ -36,6 +37,7 @@ class Surroundings:
 
     connect makes the connection of a URI.
     lock: one run at a time.
+    daemons: libvirt's, for a connection that cannot be used.
     autostart: connections whose autostart is ours in this boot.
     on_change: called when there may be news for a status.
     away: for how many seconds no service had watched this host before.
@@ -48,6 +50,7 @@ class Surroundings:
     triggers: Triggers
     stop_timeout: StopTimeout
     lock: RunLock
+    daemons: Daemons
     autostart: frozenset[str]
     on_change: Callable[[], None]
     away: float = float("inf")
@@ -69,18 +72,24 @@ class Service:
         self._late = LateGuests(self.state, stays, autostart)
         told = Told(self._on_change, self._settling.begin, self._restarts.add, self._late.stirred)
         self.connections = Connections(self.state, it.connect, told, it.away)
+        self._last_look = LastLook(it.daemons, lambda: it.triggers.is_terminated)
+        self._out_of_reach = OutOfReach(self.state, it.daemons)
+        self._out_of_reach.connections = self.connections
         self._restarts.connections = self._late.connections = self.connections
         self._restores = Restores(self.state, self.connections, stays, autostart, self._late.look)
 
     async def serve(self) -> None:
         """See the class."""
         self.use(self.state.config)
+        looking = asyncio.create_task(self._out_of_reach.work())
         try:
             await self._settling.take_up()
             await self._serve()
         finally:
+            looking.cancel()
             await self.connections.close()
             await self._settling.close()
+            await end_all([looking])
 
     def use(self, config: Config) -> None:
         """From now on this configuration."""
@@ -106,7 +115,8 @@ class Service:
     def _on_change(self) -> None:
         """An inhibitor is held while there is a guest to be taken to safety."""
         activity = self.state.activity
-        busy = bool(self.connections.up) or activity is Activity.PRESERVING
+        up = self.connections.up or self.state.out_of_reach
+        busy = bool(up) or activity is Activity.PRESERVING
         self._login.inhibit(busy and activity is not Activity.DOWN)
         self._on_change_too()
 
@@ -149,7 +159,14 @@ class Service:
     async def _preserve(self) -> None:
         await self.state.refresh()
         state, up = self.state, self.connections.up
-        await host_stop(state.context, state.config, self._stop_timeout, state.lock, up)
+        starting = [] if self._triggers.is_terminated else [self._out_of_reach.start_daemons()]
+        tasks = [asyncio.create_task(work) for work in starting]
+        try:
+            await host_stop(
+                state.context, state.config, self._stop_timeout, state.lock, self._last_look, up
+            )
+        finally:
+            await end_all(tasks)
 
 
 async def _all_give_way(tasks: Iterable[asyncio.Task[None] | None]) -> None:

@@ -60,6 +60,8 @@ class ServiceState:
         self.on_change = on_change
         #: Who could not be brought up so far, and is tried again.
         self.waiting: dict[GuestId, GuestRecord] = {}
+        #: By connection that cannot be used: guests that run there.
+        self.out_of_reach: dict[str, tuple[str, ...]] = {}
         self._activity = Activity.WATCHING
         self._one_run = asyncio.Lock()
         self._idle = asyncio.Event()

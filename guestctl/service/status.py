@@ -49,6 +49,7 @@ def status(
         },
         "up": sorted(connections.names_up),
         "waiting": _waiting(state),
+        "out_of_reach": {uri: list(guests) for uri, guests in state.out_of_reach.items()},
     }
 
 
@@ -63,6 +64,10 @@ def line(state: ServiceState, connections: Connections, loaded: Loaded, logind: 
     up = sorted(connections.names_up)
     parts = [f"{len(up)} guests are up: {names(up)}" if up else "no guest is up"]
     parts += [watch.trouble for watch in connections.watches.values() if watch.trouble]
+    parts[1:1] = [
+        f"{uri} CANNOT BE REACHED, AND GUESTS RUN THERE: {names(guests)}"
+        for uri, guests in state.out_of_reach.items()
+    ]
     if waiting := _waiting(state):
         parts.insert(1, f"waited for: {names([guest['name'] for guest in waiting])}")
     if loaded.source:

@@ -14,6 +14,7 @@ from ..config.config import Config
 from ..control.local import Local
 from ..control.requests import Failure, RequestError
 from ..host import journal
+from ..host.daemons import SystemdDaemons
 from ..host.libvirt import autostart
 from ..host.notify import Notifier
 from ..host.systemd import is_stopping_now
@@ -23,6 +24,7 @@ from ..model.result import RunResult
 from .boot import restore_at_boot
 from .configuration import Configuration
 from .host_stop import finish
+from .reach import LastLook
 from .stop_timeout import StopTimeout
 
 logger = logging.getLogger(__name__)
@@ -53,8 +55,9 @@ def guard(local: Local, listener: Listener, *, follows_progress: bool) -> RunRes
     """
     notifier = Notifier()
     stop_timeout = StopTimeout(notifier.extend, notifier.status)
+    last_look = LastLook(SystemdDaemons(), lambda: True)
     return local.act(
-        lambda context: finish(context, local.config, stop_timeout, local.lock),
+        lambda context: finish(context, local.config, stop_timeout, local.lock, last_look),
         tell_all(listener, stop_timeout),
         follows_progress=follows_progress,
     )

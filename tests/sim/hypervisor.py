@@ -47,6 +47,8 @@ class SimDaemon:
         self._names: dict[str, str] = {}
         self._outages = 0
         self._reborn = False
+        #: Whether it is known that nothing starts it again by itself.
+        self.is_stopped = False
         #: Calls whose next one fails.
         self.failing: set[str] = set()
         #: libvirt's marker that autostart was done for this boot was there before it.
@@ -121,6 +123,16 @@ class SimDaemon:
         self.lose_connections(seconds)
         self._reborn = True
 
+    def stop(self) -> None:
+        """An administrator stops it for good; QEMU processes go on."""
+        self.lose_connections()
+        self.is_stopped = True
+
+    def begin_anew(self) -> None:
+        """Somebody starts it."""
+        self.is_stopped = False
+        self._begin_anew()
+
     def _come_back(self, outage: int) -> None:
         if outage == self._outages:
             self._begin_anew()
@@ -140,7 +152,7 @@ class SimDaemon:
 
     def reboot(self, boot: int, *, unlinks_lost: bool = False) -> None:
         """The host booted anew: no guest is up, and libvirtd starts those that are flagged."""
-        self.reachable, self._reborn = True, False
+        self.reachable, self._reborn, self.is_stopped = True, False, False
         self._outages += 1
         for guest in list(self.guests.values()):
             guest.lose_memory()

@@ -31,6 +31,7 @@ from guestctl.model.result import RunResult, Trigger
 from guestctl.runs.context import read_all
 from guestctl.runs.preserve import preserve
 from guestctl.service.host_stop import finish
+from guestctl.service.reach import LastLook
 from guestctl.service.service import Service, Surroundings
 
 from . import loop as virtual
@@ -43,6 +44,30 @@ from .world import SimHost
 
 #: How long systemd is asked again while nobody answers (the limits of host/systemd.py).
 NO_ANSWER = 12.0
+
+
+class SimDaemons:
+    """The Daemons of ports.py: systemd, asked about libvirt's."""
+
+    def __init__(self, host: ServedHost) -> None:
+        self._host = host
+
+    async def running_guests(self, uri: str) -> tuple[str, ...]:
+        await asyncio.sleep(0)
+        guests = self._host.sim.daemon(uri).guests.values()
+        return tuple(sorted(guest.name for guest in guests if guest.up))
+
+    async def is_gone(self, uri: str) -> bool:
+        await asyncio.sleep(0)
+        return self._host.sim.daemon(uri).is_stopped
+
+    async def start(self, uri: str) -> str:
+        await asyncio.sleep(0)
+        daemon = self._host.sim.daemon(uri)
+        if self._host.stopping or not daemon.is_stopped:
+            return ""
+        asyncio.get_running_loop().call_later(1.0, daemon.begin_anew)
+        return "libvirtd.service"
 
 
 class ServedHost:
@@ -110,6 +135,7 @@ class ServedHost:
             triggers=life.triggers,
             stop_timeout=life.stop_timeout,
             lock=life.lock,
+            daemons=SimDaemons(self),
             autostart=self.autostart,
             on_change=lambda: None,
             away=away,
@@ -190,7 +216,8 @@ class ServedHost:
         guard.process.fuses, self.fuses = self.fuses, {}
         hypervisors = {uri: guard.process.connect(uri) for uri in self.config.general.uris}
         context = replace(guard.context, hypervisors=hypervisors)
-        guard.begin(finish(context, self.config, guard.stop_timeout, guard.lock))
+        last_look = LastLook(SimDaemons(self), lambda: True)
+        guard.begin(finish(context, self.config, guard.stop_timeout, guard.lock, last_look))
         self.lives.append(guard)
         return guard
 

@@ -1,0 +1,126 @@
+"""libvirt's daemons as systemd sees them, and guests by their machine scopes.
+
+While nobody answers on a connection, systemd still knows whether a daemon is there that could, and
+which guests run: each has a scope of its own.  Nothing here raises; what cannot be asked is not
+known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from .bus import BusError, SystemBus
+from .systemd import MANAGER, NAME, PATH
+
+UNIT = "org.freedesktop.systemd1.Unit"
+_UNITS = "a(ssssssouso)"
+#: Daemons that serve a driver's system connection: one for all, or one for each.
+_DAEMONS = {
+    "qemu": ("libvirtd.service", "virtqemud.service"),
+    "lxc": ("libvirtd.service", "virtlxcd.service"),
+}
+#: machine-qemu\\x2d3\\x2dweb.scope: libvirt's number, and the name as far as machined takes it.
+_SCOPE = re.compile(r"machine-(?P<driver>qemu|lxc)-\d+-(?P<name>.*)\.scope")
+_ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
+_AT_WORK = frozenset({"active", "reloading", "activating"})
+
+
+class _Unit(NamedTuple):
+    """What systemd lists of a unit."""
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    path: str
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether there is a process.  One that waits for its restart never gets it any more once
+        its stop is queued (seen on 252 and 257)."""
+        return self.active in _AT_WORK and self.sub != "auto-restart"
+
+
+class SystemdDaemons:
+    """The Daemons of model.ports."""
+
+    def __init__(self, address: str = "") -> None:
+        """address: of a bus, if not the system's."""
+        self._address = address
+
+    async def running_guests(self, uri: str) -> tuple[str, ...]:
+        driver = _driver(uri)
+        call = ("ListUnitsByPatterns", "asas", (["active"], [f"machine-{driver}*.scope"]))
+        units = await self._units(*call) if driver else ()
+        scopes = (_SCOPE.fullmatch(_unescaped(unit.name)) for unit in units or ())
+        return tuple(sorted(found["name"] for found in scopes if found))
+
+    async def is_gone(self, uri: str) -> bool:
+        units = await self._daemons(uri)
+        return bool(units) and not any(unit.can_answer for unit in units)
+
+    async def start(self, uri: str) -> str:
+        try:
+            bus = await SystemBus.connect(self._address)
+        except BusError:
+            return ""
+        try:
+            units = await self._daemons(uri)
+            alive = any(unit.can_answer for unit in units)
+            return "" if alive else await _start_last(bus, units)
+        except BusError:
+            return ""
+        finally:
+            bus.close()
+
+    async def _daemons(self, uri: str) -> tuple[_Unit, ...]:
+        """Those that are installed; none where the connection is no system's, or unknown."""
+        names = _DAEMONS.get(_driver(uri), ())
+        units = await self._units("ListUnitsByNames", "as", (list(names),)) if names else ()
+        return tuple(unit for unit in units or () if unit.load == "loaded")
+
+    async def _units(
+        self, member: str, signature: str, body: tuple[Any, ...]
+    ) -> tuple[_Unit, ...] | None:
+        """None where systemd cannot be asked."""
+        try:
+            bus = await SystemBus.connect(self._address)
+        except BusError:
+            return None
+        try:
+            (rows,) = await bus.call(NAME, PATH, MANAGER, member, signature, body, returns=_UNITS)
+        except BusError:
+            return None
+        finally:
+            bus.close()
+        return tuple(_Unit(row[0], row[2], row[3], row[4], row[6]) for row in rows)
+
+
+async def _start_last(bus: SystemBus, units: Iterable[_Unit]) -> str:
+    """Start the daemon that was there last in this boot; its name, empty where there was none.
+
+    "fail": where the host already stops units this must not cancel that (it is refused then).
+    """
+    ended: dict[int, str] = {}
+    for unit in units:
+        when = await bus.get_property(NAME, unit.path, UNIT, "InactiveEnterTimestampMonotonic", "t")
+        ended[int(when)] = unit.name
+    last = max(ended, default=0)
+    if not last:
+        return ""
+    body = (ended[last], "fail")
+    await bus.call(NAME, PATH, MANAGER, "StartUnit", "ss", body, returns="o")
+    return ended[last]
+
+
+def _driver(uri: str) -> str:
+    """Of a connection to this host's system; empty for any other."""
+    found = re.fullmatch(r"(qemu|lxc):///(system)?", uri)
+    return found[1] if found else ""
+
+
+def _unescaped(name: str) -> str:
+    """systemd.unit(5): what is no letter or digit is written by its code."""
+    return _ESCAPED.sub(lambda code: chr(int(code[1], 16)), name)
