@@ -213,9 +213,10 @@ class Boot:
     managed_elsewhere: bool = _setting(
         boolean(),
         False,
-        "Whether another program starts the guest, as a cluster manager does: guestctl then takes"
-        " it to safety and never starts it. Guests of OpenStack Nova, oVirt and KubeVirt are known"
-        " by their metadata.",
+        "Whether another program starts the guest, as a cluster manager does: guestctl then shuts"
+        " it down and never starts it. Such a program may boot it anew, and throw a save away: it"
+        " is saved only where a [[guest]] says `save`. Guests of OpenStack Nova, oVirt and KubeVirt"
+        " are known by their metadata.",
     )
     sync_time: bool = _setting(
         boolean(),

@@ -87,6 +87,9 @@ def _why_no_save(kind: RunKind, guest: GuestFacts, policy: Policy) -> str:
         return f'policy: save = "{policy.shutdown.save}"'
     if guest.state is State.CRASHED:
         return "it has crashed: a save would bring the crash back"
+    owner = belongs_to(guest, policy)
+    if owner and "save" not in policy.told:
+        return f"{owner} starts it, and may boot it anew"
     return "; ".join(guest.info.unsavable)
 
 

@@ -14,11 +14,15 @@ from ..model.options import Scope
 
 @dataclass(frozen=True)
 class Policy:
-    """The settings of one guest, its [[guest]] tables applied."""
+    """The settings of one guest, its [[guest]] tables applied.
+
+    told: the names of those that a [[guest]] gives.
+    """
 
     shutdown: Shutdown
     boot: Boot
     user_shutdown: UserShutdown = field(default_factory=UserShutdown)
+    told: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def resolve(config: Config, guest: GuestFacts) -> Policy:
@@ -31,6 +35,7 @@ def resolve(config: Config, guest: GuestFacts) -> Policy:
         _with(config.shutdown, values),
         _with(config.boot, values),
         _with(config.user_shutdown, values),
+        frozenset(values),
     )
 
 

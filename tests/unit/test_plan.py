@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from guestctl.decisions.plan import (
     plan_restore,
 )
 from guestctl.decisions.policy import Policy
-from guestctl.model.guest import GuestFacts, State
+from guestctl.model.guest import DomainInfo, GuestFacts, State
 from guestctl.model.options import Scope
 from guestctl.model.plan import GuestPlan, Outcome, RunKind, Step, StepPlan, describe
 from guestctl.model.record import GuestRecord, Wanted
@@ -48,6 +49,7 @@ def steps_of(plan: GuestPlan) -> tuple[Step, ...]:
 
 # Down: the guest, the policy, the steps, and words of the reason for each that is left out
 
+NOVAS = guest(info=DomainInfo(manager="OpenStack Nova"))
 WAYS_DOWN: list[tuple[GuestFacts, Policy, tuple[Step, ...], dict[Step, str]]] = [
     (guest(), policy(), DOWN, {}),
     (guest(state=State.PAUSED), policy(), DOWN, {}),
@@ -76,6 +78,14 @@ WAYS_DOWN: list[tuple[GuestFacts, Policy, tuple[Step, ...], dict[Step, str]]] = 
         policy(),
         (POWEROFF,),
         {SAVE: "would bring the crash back", SHUTDOWN: "cannot hear"},
+    ),
+    (NOVAS, policy(), DOWN[1:], {SAVE: "OpenStack Nova starts it"}),
+    (NOVAS, replace(policy(), told=frozenset({"save"})), DOWN, {}),
+    (
+        guest(),
+        policy(Boot(managed_elsewhere=True), save=Scope.ALL),
+        DOWN[1:],
+        {SAVE: "another program starts it"},
     ),
 ]
 

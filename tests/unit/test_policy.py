@@ -65,6 +65,11 @@ def test_a_name_can_be_escaped_as_in_a_shell(name: str) -> None:
     assert fnmatch.fnmatchcase(name, escaped)
 
 
+def test_what_guests_are_told_is_known() -> None:
+    tables = (GuestOverride("w*", {"save": Scope.ALL}), GuestOverride("db", {"retries": 1}))
+    assert resolve(Config(guests=tables), guest()).told == {"save"}
+
+
 def test_without_tables_the_sections_hold() -> None:
     config = Config(shutdown=Shutdown(save_timeout=5), boot=Boot(retries=9))
     assert resolve(config, guest()) == Policy(Shutdown(save_timeout=5), Boot(retries=9))

@@ -87,7 +87,7 @@ def runs_a_system(xml: str) -> bool:
 
 def disk_targets(xml: str) -> tuple[str, ...]:
     """What libvirt's calls name the disks of a guest by."""
-    targets = ET.fromstring(xml).iterfind("devices/disk/target")
+    targets = parsed(xml).iterfind("devices/disk/target")
     return tuple(name for target in targets if (name := target.get("dev")))
 
 
