@@ -28,6 +28,9 @@ from .live_guest import LiveGuest
 CALL_LIMIT = 35.0
 #: A guest that is still booting misses a request: it is repeated this often.
 REQUEST_INTERVAL = 5.0
+#: A request that has no answer by then is left to itself, and the next method follows: an agent
+#: that takes one and does nothing keeps libvirt waiting for a minute.
+ANSWER_LIMIT = 3.0
 #: Asking for a save's statistics takes one of libvirtd's workers, and waits while QEMU is being
 #: ended: twelve guests asked twice a second made their saves a fifth slower (bench/preserve.py).
 PROGRESS_INTERVAL, MOST_POLLS = 1.0, 2
@@ -152,6 +155,7 @@ async def shutdown(live: LiveGuest, policy: Shutdown, limit: Limit, progress: St
     finally:
         asking.cancel()
         waiting.cancel()
+        requests.let_go()
     return remark
 
 
@@ -177,6 +181,8 @@ class _Requests:
         self._progress = progress
         self._asked: Counter[Method] = Counter()
         self._refusals: dict[Method, HypervisorError] = {}
+        #: Requests that have no answer yet.
+        self._calls: dict[Method, asyncio.Task[None]] = {}
 
     async def keep_asking(self) -> None:
         """Ask every few seconds; StepFailed when no method can ever work."""
@@ -184,23 +190,44 @@ class _Requests:
             await self._ask_once()
             await asyncio.sleep(REQUEST_INTERVAL)
 
+    def let_go(self) -> None:
+        """Wait no longer for answers; libvirt may still carry out what was asked."""
+        for call in self._calls.values():
+            call.cancel()
+
     async def _ask_once(self) -> None:
         # The one asked least first: an agent that takes every request may not act on any.
         for method in sorted(self._methods, key=lambda method: self._asked[method]):
-            self._refusals.setdefault(method, _NO_ANSWER_YET)
-            try:
-                request = self._live.hypervisor.request_shutdown(self._live.uuid, method)
-                await within(CALL_LIMIT, request)
-            except HypervisorError as error:
-                self._refusals[method] = error
-            else:
-                self._refusals.pop(method)
-                self._asked[method] += 1
-                self._progress(None, f"asked {self._counts()}")
+            if await self._takes_request(method):
                 return
         kinds = {error.kind for error in self._refusals.values()}
         if kinds == {ErrorKind.UNSUPPORTED} and not self._asked:
             raise StepFailed(StepEnd.FAILED, f"it cannot be asked: {self._why()}")
+
+    async def _takes_request(self, method: Method) -> bool:
+        """Not while an earlier one by this method has no answer: libvirt has them wait in line."""
+        waited_for = method in self._calls
+        if not waited_for:
+            self._refusals.setdefault(method, _NO_ANSWER_YET)
+            self._calls[method] = asyncio.create_task(self._request(method))
+        call = self._calls[method]
+        await asyncio.wait({call}, timeout=0 if waited_for else ANSWER_LIMIT)
+        return call.done() and self._is_taken(method, self._calls.pop(method))
+
+    async def _request(self, method: Method) -> None:
+        request = self._live.hypervisor.request_shutdown(self._live.uuid, method)
+        await within(CALL_LIMIT, request)
+
+    def _is_taken(self, method: Method, call: asyncio.Task[None]) -> bool:
+        error = call.exception()
+        if isinstance(error, HypervisorError):
+            self._refusals[method] = error
+            return False
+        call.result()
+        self._refusals.pop(method)
+        self._asked[method] += 1
+        self._progress(None, f"asked {self._counts()}")
+        return True
 
     def summary(self, limit: float) -> str:
         """What was tried, for the reason trail."""

@@ -17,7 +17,7 @@ from .lock import Reply
 from .machine import Owner
 
 #: libvirt's own limits: for an agent to answer, for a process to end after SIGKILL.
-AGENT_LIMIT, KILL_LIMIT = 5.0, 15.0
+AGENT_LIMIT, AGENT_SHUTDOWN, KILL_LIMIT = 5.0, 60.0, 15.0
 WAKE_TAKES = 0.5
 
 
@@ -28,6 +28,8 @@ class SimGuest(BusyMachine):
         super().__init__(owner, spec)
         self._hears_from = self._loop.time() - spec.booted + self.behaviour.boots
         self._presses = 0
+        #: Whoever asked its agent to shut it down.
+        self._awaited = Reply()
         self._start_failures = spec.behaviour.start.fails
         #: A network of libvirt's that it needs and that is not active.
         self.lacks = ""
@@ -38,7 +40,7 @@ class SimGuest(BusyMachine):
         if not self.up:
             reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
         elif method is Method.AGENT:
-            self._ask_agent(reply, lambda: self._agent_shuts_down(reply.by))
+            self._ask_agent(reply, lambda: self._agent_shuts_down(reply))
         else:
             self._lock.take(reply, lambda: self._press(reply), beside_backup=True)
 
@@ -73,12 +75,19 @@ class SimGuest(BusyMachine):
             message = "Guest agent is not responding: no synchronization within '5' seconds"
             self._loop.call_later(AGENT_LIMIT, reply.fail, ErrorKind.NO_ANSWER, message)
         else:
-            reply.ok()
             does()
 
-    def _agent_shuts_down(self, by: By) -> None:
+    def _agent_shuts_down(self, reply: Reply) -> None:
+        """An agent answers no such request: libvirt waits for the guest's end instead."""
+        self._awaited = reply
+        message = "Guest agent is not responding: Guest agent not available for now"
+        self._loop.call_later(AGENT_SHUTDOWN, reply.fail, ErrorKind.NO_ANSWER, message)
         if self.behaviour.agent is Agent.WORKS:
-            self._later(self.behaviour.agent_after, self.shut_itself_down, by)
+            self._later(self.behaviour.agent_after, self.shut_itself_down, reply.by)
+
+    def go_down(self, reason: str, by: By, fate: Fate = Fate.STOPPED) -> None:
+        super().go_down(reason, by, fate)
+        self._awaited.ok()
 
     def shut_itself_down(self, by: By = By.ITSELF) -> None:
         """It powers itself off, whoever made it do so; a paused guest does later."""
@@ -229,7 +238,11 @@ class SimGuest(BusyMachine):
         if not self.up:
             reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
         else:
-            self._ask_agent(reply, lambda: setattr(self, "clock", seconds))
+            self._ask_agent(reply, lambda: self._take_time(reply, seconds))
+
+    def _take_time(self, reply: Reply, seconds: float) -> None:
+        self.clock = seconds
+        reply.ok()
 
     # -- what others do with it ------------------------------------------------------------------
 
