@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from guestctl.cli import show
 from guestctl.cli.arguments import _UNITS, _parser
 from guestctl.config.settings import SETTINGS
+from guestctl.model.overview import NextBoot
+from guestctl.model.stop import Certainty, How, StoppedBy
 from tools.manual import _entry, manual
 
 PAGES = Path(__file__).parent.parent.parent / "docs/man"
@@ -76,3 +79,9 @@ def test_every_setting_can_be_read_in_it() -> None:
     for row in SETTINGS:
         assert f"{row.key} = {row.kind.show(row.default)}" in text
         assert " ".join(row.meaning.split()) in text
+
+
+def test_the_page_explains_what_list_shows() -> None:
+    page = printed("guestctl.1").partition("WHAT IS SHOWN OF A GUEST")[2]
+    words = {*show._LIST, *Certainty, *NextBoot, *StoppedBy, *How} - {"NAME"}
+    assert {word for word in words if word not in page} == set()
