@@ -13,7 +13,7 @@ from ..model.plan import RunKind
 from ..model.result import RunResult
 from .display import choose_display
 from .exits import Exit
-from .options import command_line, local_of, note_of
+from .options import local_of
 from .results import print_result
 from .text import emit, printable
 
@@ -23,15 +23,14 @@ def shutdown_verb(arguments: Namespace) -> int:
     begun = time.monotonic()
     local = local_of(arguments)
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
-    note = note_of(arguments, local)
-    request = Down(kind, arguments.guests, begun, arguments.within, note)
+    request = Down(kind, arguments.guests, begun, arguments.within, arguments.reason)
     return _run(arguments, lambda shown: actions.take_down(local, request, shown))
 
 
 def start_verb(arguments: Namespace) -> int:
     """`start [GUEST…]`."""
     local = local_of(arguments)
-    request = Up(arguments.guests, arguments.decision, note_of(arguments, local))
+    request = Up(arguments.guests, arguments.decision, arguments.reason)
     return _run(arguments, lambda shown: actions.bring_up(local, request, shown))
 
 
@@ -39,7 +38,7 @@ def _run(arguments: Namespace, act: Callable[[Shown], RunResult]) -> int:
     """One run, shown as asked for; its exit status."""
     take_signals()
     with choose_display(arguments) as display:
-        result = act(Shown(display, command_line(), display.follows_progress))
+        result = act(Shown(display, display.follows_progress))
     print_result(result, arguments)
     return Exit.OK if result.ok else Exit.NOT_ALL_WELL
 
@@ -54,16 +53,14 @@ def take_signals() -> None:
 def hold_verb(arguments: Namespace) -> int:
     """`hold GUEST…`."""
     local = local_of(arguments)
-    reason: str = arguments.reason or actions.HELD
-    for guest in actions.hold(local, arguments.guests, note_of(arguments, local)):
-        emit(f"{printable(guest.name)}: held: {printable(reason)}\n")
+    for guest, reason in actions.hold(local, arguments.guests, arguments.reason):
+        emit(f"{printable(guest.name)}: {printable(reason)}\n")
     return Exit.OK
 
 
 def release_verb(arguments: Namespace) -> int:
     """`release GUEST…`."""
     local = local_of(arguments)
-    note = note_of(arguments, local)
-    for guest in actions.release(local, arguments.guests, note):
-        emit(f"{printable(guest.name)}: released, and wanted on\n")
+    for guest, text in actions.release(local, arguments.guests, arguments.reason):
+        emit(f"{printable(guest.name)}: {text}\n")
     return Exit.OK

@@ -84,8 +84,10 @@ class Lines(Display):
 
 
 def _ending(result: GuestResult) -> str:
-    reason = f": {result.reason}" if result.reason else ""
-    return f"{result.name}: {result.outcome} after {result.seconds:.1f} s{reason}"
+    took = f"{result.outcome} after {result.seconds:.1f} s"
+    if not result.reason:
+        return f"{result.name}: {took}"
+    return f"{result.name}: {took}: {result.reason}"
 
 
 @dataclass

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from pathlib import Path
 
 from ..config.config import Config
 from ..control.configured import load_config, say_unused
 from ..control.local import Local, open_local
-from ..model.history import Note
 from .exits import complain
 
 
@@ -45,17 +43,6 @@ def say_unused_of_host(config: Config, arguments: Namespace) -> None:
     """What the service does not use yet, where the configuration is the host's."""
     if not (config_file(arguments) or connect(arguments)):
         say_unused(config, complain)
-
-
-def note_of(arguments: Namespace, local: Local) -> Note | None:
-    """What the operator said about why (--reason), if anything."""
-    text: str | None = arguments.reason
-    return Note(f"operator:{local.operator}", text) if text else None
-
-
-def command_line() -> str:
-    """What was typed, for whoever finds the run lock taken."""
-    return " ".join(["guestctl", *sys.argv[1:]])
 
 
 def complain_of_blindness(local: Local) -> None:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any
 
-from ..model.plan import is_bad
+from ..model.plan import ending, is_bad
 from ..model.report import count_of_guests
 from ..model.result import GuestResult, RunResult
 from .exits import complain
@@ -21,7 +21,7 @@ def print_result(result: RunResult, arguments: Namespace) -> None:
         emit(summary(result) + "\n")
     for guest in result.guests:
         if is_bad(result.kind, guest.outcome):
-            complain(f"{printable(guest.name)}: {guest.outcome}: {printable(guest.reason)}")
+            complain(f"{printable(guest.name)}: {printable(ending(guest.outcome, guest.reason))}")
     if result.interrupted:
         complain("the run was interrupted")
 

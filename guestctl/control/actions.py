@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..config.config import Config
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId, State
-from ..model.history import Note
+from ..model.history import Actor, Note
 from ..model.options import SaveDecision
 from ..model.plan import RunKind
 from ..model.ports import LockHeld
-from ..model.record import Wanted, asked_for, held, released
-from ..model.report import Listener
+from ..model.record import GuestRecord, Wanted, asked_for, held, released
+from ..model.report import Listener, tell_all
 from ..model.result import RunResult, Trigger
 from ..runs.context import Context, Inventory, read_all
 from ..runs.preserve import preserve
 from ..runs.restore import restore
 from .local import Local, refuse_unreachable
+from .log_fields import of_actor, of_guest
 from .requests import Failure, Named, RequestError, find
+from .run_journal import RunJournal
+
+logger = logging.getLogger(__name__)
 
 #: Whoever looks whether there is a run has the lock for a moment.
 A_GLANCE = 1.0
-#: The reason of a hold for which nobody gave one, and what its trail says of every hold.
-HELD = "held by the operator"
 
 
 @dataclass(frozen=True)
@@ -34,35 +37,33 @@ class Down:
     """Take guests down: these, or all that are up where none is named.
 
     within: seconds that it may take in all, instead of [shutdown] deadline, since `begun` on the
-    monotonic clock.
+    monotonic clock.  reason: what the operator says about why.
     """
 
     kind: RunKind
     names: Sequence[str]
     begun: float
     within: float | None = None
-    note: Note | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
 class Up:
     """Start or resume guests: these, or all that are wanted on where none is named.
 
-    decision: what a person decided about their saves.
+    decision: what a person decided about their saves.  reason: what they say about why.
     """
 
     names: Sequence[str]
     decision: SaveDecision | None = None
-    note: Note | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Who is told of a run, what it is called for whoever comes second, and whether progress of
-    saves is shown."""
+    """Who is told of a run, and whether progress of saves is shown."""
 
     listener: Listener
-    what: str
     follows_progress: bool = False
 
 
@@ -72,8 +73,8 @@ def take_down(local: Local, request: Down, shown: Shown) -> RunResult:
     kind, trigger = request.kind, Trigger.COMMAND
 
     async def work(context: Context) -> RunResult:
-        async with _begun(local, context, request.names, shown) as (inventory, named):
-            begun, note = request.begun, request.note
+        async with _begun(local, context, request.names) as (inventory, named):
+            begun, note = request.begun, note_of(local.actor, request.reason)
             return await preserve(context, config, kind, trigger, inventory, named, begun, note)
 
     return _act(local, work, shown)
@@ -81,10 +82,11 @@ def take_down(local: Local, request: Down, shown: Shown) -> RunResult:
 
 def bring_up(local: Local, request: Up, shown: Shown) -> RunResult:
     """`start`.  RequestError where it cannot begin."""
-    config, decision, note = local.config, request.decision, request.note
+    config, decision = local.config, request.decision
+    note = note_of(local.actor, request.reason)
 
     async def work(context: Context) -> RunResult:
-        async with _begun(local, context, request.names, shown) as (inventory, named):
+        async with _begun(local, context, request.names) as (inventory, named):
             return await restore(
                 context, config, Trigger.COMMAND, inventory, named, decision, note=note
             )
@@ -100,17 +102,19 @@ def _with_deadline(config: Config, within: float | None) -> Config:
 
 def _act(local: Local, work: Callable[[Context], Awaitable[RunResult]], shown: Shown) -> RunResult:
     local.refuse_to_act()
-    return local.act(work, shown.listener, follows_progress=shown.follows_progress)
+    listener = tell_all(shown.listener, RunJournal(local.actor))
+    with local.journal():
+        return local.act(work, listener, follows_progress=shown.follows_progress)
 
 
 @contextlib.asynccontextmanager
 async def _begun(
-    local: Local, context: Context, names: Sequence[str], shown: Shown
+    local: Local, context: Context, names: Sequence[str]
 ) -> AsyncIterator[tuple[Inventory, frozenset[GuestId] | None]]:
     """Under the run lock: all guests, and those of them that are named."""
     async with contextlib.AsyncExitStack() as lock:
         try:
-            await lock.enter_async_context(local.lock.hold(shown.what, A_GLANCE))
+            await lock.enter_async_context(local.lock.hold(str(local.actor), A_GLANCE))
         except LockHeld as error:
             raise RequestError(Failure.LOCKED, str(error)) from error
         inventory = await read_all(context.hypervisors)
@@ -121,55 +125,74 @@ async def _begun(
         yield inventory, find(names, listed) if names else None
 
 
+def note_of(actor: Actor, reason: str | None) -> Note:
+    """Who asked for it, for the reason trail of each guest that it is about."""
+    return Note(f"operator:{actor.user}", f"{reason or actor.command}{actor.where}")
+
+
 # What only writes to the ledger
 
-Marked = list[GuestFacts]
+#: Guests, and what is said of each.
+Marked = list[tuple[GuestFacts, str]]
 
 
-def hold(local: Local, names: Sequence[str], note: Note | None) -> Marked:
+def hold(local: Local, names: Sequence[str], reason: str | None) -> Marked:
     """Never have guests started by guestctl until they are released."""
-    reason = note.text if note else HELD
+    actor = local.actor
+    why = f"held by {actor.user}{': ' if reason else ''}{reason or ''}"
 
-    def mark(ledger: Ledger, guest: GuestFacts) -> None:
-        ledger.note(guest, lambda record: held(record, reason))
-        if note:
-            ledger.trail.add(guest.id, *note)
-        ledger.trail.add(guest.id, "guestctl:hold", HELD)
+    def mark(ledger: Ledger, guest: GuestFacts) -> str:
+        ledger.note(guest, lambda record: held(record, why))
+        ledger.trail.add(guest.id, *note_of(actor, reason))
+        ledger.trail.add(guest.id, "guestctl:hold", why)
+        return why
 
     return _mark(local, names, mark)
 
 
-def release(local: Local, names: Sequence[str], note: Note | None) -> Marked:
+def release(local: Local, names: Sequence[str], reason: str | None) -> Marked:
     """End holds.  Whatever kept a guest down, by a person's word or by its user's, does so no
     more."""
+    actor = local.actor
 
-    def mark(ledger: Ledger, guest: GuestFacts) -> None:
+    def mark(ledger: Ledger, guest: GuestFacts) -> str:
+        before = ledger.guest(guest.id)
         ledger.note(guest, released)
-        record = ledger.guest(guest.id)
-        if guest.persistent and not (record and record.wanted is Wanted.ON):
+        if guest.persistent and not (before and before.wanted is Wanted.ON):
             ledger.note(guest, asked_for)
-        if note:
-            ledger.trail.add(guest.id, *note)
-        ledger.trail.add(guest.id, "guestctl:release", "released by the operator: it is wanted on")
+        text = _what_release_did(before)
+        ledger.trail.add(guest.id, *note_of(actor, reason))
+        ledger.trail.add(guest.id, "guestctl:release", text)
+        return text
 
     return _mark(local, names, mark)
 
 
-def _mark(local: Local, names: Sequence[str], mark: Callable[[Ledger, GuestFacts], None]) -> Marked:
+def _what_release_did(before: GuestRecord | None) -> str:
+    was_held = before is not None and before.hold is not None
+    already = before is not None and before.wanted is Wanted.ON
+    if was_held:
+        return "released, and wanted on"
+    return f"was not held; {'it is wanted on already' if already else 'wanted on from now on'}"
+
+
+def _mark(local: Local, names: Sequence[str], mark: Callable[[Ledger, GuestFacts], str]) -> Marked:
     """Write the same to the ledger for every guest named, or for none of them."""
     local.refuse_to_act()
     inventory = asyncio.run(local.read())
 
     def write(ledger: Ledger) -> Marked:
-        guests = _find(names, inventory, ledger)
-        for guest in guests:
-            mark(ledger, guest)
-        return guests
+        return [(guest, mark(ledger, guest)) for guest in _find(names, inventory, ledger)]
 
-    return local.write_ledger(write)
+    marked, actor = local.write_ledger(write), local.actor
+    with local.journal():
+        for guest, text in marked:
+            about = of_guest(guest.name, guest.id) | of_actor(actor)
+            logger.info(f"{guest.name}: {text} ({actor})", extra=about)
+    return marked
 
 
-def _find(names: Sequence[str], inventory: Inventory, ledger: Ledger) -> Marked:
+def _find(names: Sequence[str], inventory: Inventory, ledger: Ledger) -> list[GuestFacts]:
     """The guests named: of libvirt's, or of those known to be behind a lost connection."""
     facts = {guest.id: guest for guest in inventory.guests}
     for record in ledger.guests().values():

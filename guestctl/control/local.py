@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from ..config.config import Config
-from ..host import machine
+from ..host import journal, machine
 from ..host.held_starts import HeldStarts
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
@@ -24,6 +27,7 @@ from ..ledger.file import TROUBLE, connect, transaction
 from ..ledger.ledger import Ledger
 from ..ledger.opening import read_ledger
 from ..ledger.writer import LedgerWriter
+from ..model.history import Actor
 from ..model.instant import Instant
 from ..model.ports import ErrorKind, RunLock, Storage
 from ..model.report import Listener
@@ -94,9 +98,9 @@ class Local:
         return HostRunLock(machine.state_folder(), self.complain)
 
     @property
-    def operator(self) -> str:
-        """The name of the person behind this process."""
-        return machine.operator()
+    def actor(self) -> Actor:
+        """Who is behind this process, and what was typed."""
+        return machine.actor(command_line())
 
     @property
     def sees_all(self) -> bool:
@@ -173,6 +177,10 @@ class Local:
 
     # Acting
 
+    def journal(self) -> AbstractContextManager[None]:
+        """What is logged meanwhile goes to the journal, where there is one."""
+        return journal.started(or_stderr=False)
+
     def act(
         self,
         work: Callable[[Context], Awaitable[T]],
@@ -209,6 +217,7 @@ class Local:
             machine.now,
             self.boot,
             follows_progress=follows_progress,
+            actor=self.actor,
         )
         return await work(context)
 
@@ -220,6 +229,11 @@ class Local:
             yield writer
         finally:
             writer.close()
+
+
+def command_line() -> str:
+    """What was typed, as one would type it again."""
+    return shlex.join(["guestctl", *sys.argv[1:]])
 
 
 def open_local(config: Config, connect: str | None, complain: Callable[[str], None]) -> Local:

@@ -72,4 +72,6 @@ def rows_of(facts: HostFacts) -> list[Row]:
     owned = facts.owns_next_boot
     rows = overview.rows(facts.guests, records, policies, now, owned=owned, down=down)
     lost = [connection.uri for connection in facts.lost]
-    return overview.in_order([*rows, *overview.unreadable(facts.records, lost)])
+    seen = {guest.id for guest in facts.guests}
+    unseen = [record for record in facts.records if record.id not in seen]
+    return overview.in_order([*rows, *overview.unreadable(unseen, lost)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..model.guest import GuestFacts, State
 from ..model.plan import Outcome, RunKind, Step
-from ..model.result import GuestResult, StepEnd, StepResult
+from ..model.result import GuestResult, StepEnd, StepResult, Trigger
 from ..model.stop import Certainty, How, StoppedBy, Verdict
 
 #: libvirt's word for a stop, and what it means for the guest.
@@ -77,9 +77,15 @@ _HOW = {
 }
 
 
-def verdict_of_run(kind: RunKind, result: GuestResult) -> Verdict:
+def by_whom(kind: RunKind, trigger: Trigger) -> StoppedBy:
+    """Who is behind a run that takes guests down."""
+    operators = kind is RunKind.SHUTDOWN or trigger is Trigger.COMMAND
+    return StoppedBy.OPERATOR if operators else StoppedBy.HOST
+
+
+def verdict_of_run(kind: RunKind, trigger: Trigger, result: GuestResult) -> Verdict:
     """What a run says of a guest's stop that it has seen itself."""
-    who = StoppedBy.HOST if kind is RunKind.PRESERVE else StoppedBy.OPERATOR
+    who = by_whom(kind, trigger)
     reason = f": {result.reason}" if result.reason else ""
     evidence = f"a run of guestctl ({kind}) took it down{reason}"
     return Verdict(who, _HOW.get(result.outcome), Certainty.OBSERVED, (evidence,))

@@ -95,7 +95,7 @@ def _update(
     elif found.verdict:
         after = stopped(after, found.wanted, found.verdict, now)
     elif guest.up and guest.persistent and not _may_still_go_down(record, guest, now):
-        after, is_up = seen_up(after, now.boot), True
+        after, is_up = seen_up(after, now.boot, now.at), True
     if after == record or (record is None and not is_up):
         return Update(guest.id, is_up=True) if is_up else None
     return Update(guest.id, after, found.verdict, (HOLD_ENDS,) if hold_ends else (), is_up=is_up)

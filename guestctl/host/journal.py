@@ -36,13 +36,14 @@ _DEBUG = 7
 
 
 @contextlib.contextmanager
-def started() -> Iterator[None]:
+def started(*, or_stderr: bool = True) -> Iterator[None]:
     """What guestctl's modules log meanwhile is written: never fails, and never keeps them waiting.
 
+    or_stderr: whether it goes there where there is no journal; else it is dropped.
     The end waits for journald, at most FLUSH_LIMIT.
     """
     sender = _Sender()
-    writer = _Writer(sender)
+    writer = _Writer(sender, or_stderr=or_stderr)
     log = logging.getLogger("guestctl")
     log.setLevel(logging.INFO)
     # The root logger writes to stderr once a library has logged (logging.basicConfig).
@@ -81,10 +82,10 @@ class _Sender(QueueHandler):
 class _Writer(QueueListener):
     """Writes what waits, in a daemon thread."""
 
-    def __init__(self, sender: _Sender) -> None:
+    def __init__(self, sender: _Sender, *, or_stderr: bool) -> None:
         self._lines = sender.queue
         self._sender = sender
-        super().__init__(self._lines, _JournalHandler())
+        super().__init__(self._lines, _JournalHandler(or_stderr=or_stderr))
 
     def handle(self, record: logging.LogRecord) -> None:
         super().handle(record)
@@ -116,10 +117,15 @@ class _Writer(QueueListener):
 class _JournalHandler(logging.Handler):
     """Writes a line to the journal with its fields, to stderr where that is not possible."""
 
+    def __init__(self, *, or_stderr: bool) -> None:
+        super().__init__()
+        self._or_stderr = or_stderr
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             text, priority = self.format(record), _priority(record.levelno)
-            if not (os.path.exists(SOCKET) and _to_journal(text, priority, _fields(record))):
+            written = os.path.exists(SOCKET) and _to_journal(text, priority, _fields(record))
+            if self._or_stderr and not written:
                 _to_stderr(text, priority)
         except Exception:  # noqa: BLE001 - a line must not end the thread that writes the others
             self.handleError(record)

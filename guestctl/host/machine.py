@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
@@ -11,6 +12,7 @@ import uuid
 from functools import cache
 from pathlib import Path
 
+from ..model.history import Actor
 from ..model.instant import Instant
 
 SYSTEM_STATE, SYSTEM_RUN = Path("/var/lib/guestctl"), Path("/run/guestctl")
@@ -60,14 +62,47 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
-def operator() -> str:
-    """The name of the person behind this process, as far as that can be told."""
-    if name := os.environ.get("SUDO_USER"):
-        return name
+def actor(command: str) -> Actor:
+    """Who is behind this process, as far as that can be told; command: what was typed."""
+    return Actor(_login(), _terminal() or _unit(), command)
+
+
+#: Of a process that no login is behind (proc(5)).
+_NO_LOGIN = 2**32 - 1
+_SELF = Path("/proc/self")
+
+
+def _login() -> str:
+    """Whose login it is: the kernel's word goes before sudo's, and that before who it acts as."""
+    with contextlib.suppress(OSError, ValueError):
+        if (uid := int((_SELF / "loginuid").read_text())) != _NO_LOGIN:
+            return _name_of(uid)
+    return os.environ.get("SUDO_USER") or _name_of(os.getuid())
+
+
+def _name_of(uid: int) -> str:
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return str(os.getuid())
+        return str(uid)
+
+
+def _terminal() -> str | None:
+    """As who(1) has it: "pts/0"."""
+    for stream in range(3):
+        with contextlib.suppress(OSError):
+            return os.ttyname(stream).removeprefix("/dev/")
+    return None
+
+
+def _unit() -> str | None:
+    """The unit of systemd that this is part of: an UPS daemon's, cron's."""
+    try:
+        groups = (_SELF / "cgroup").read_text().split("/")
+    except OSError:
+        return None
+    units = [part.strip() for part in groups if part.strip().endswith(".service")]
+    return units[-1] if units else None
 
 
 def state_folder() -> Path:

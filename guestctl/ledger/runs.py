@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..model.guest import GuestFacts, GuestId
-from ..model.history import Attempt, PastGuest, PastRun, PastStep
+from ..model.history import Actor, Attempt, PastGuest, PastRun, PastStep
 from ..model.instant import Clock
 from ..model.plan import RunKind, Step
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
@@ -28,8 +28,8 @@ SCHEMA = """
 CREATE TABLE run (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, "trigger" TEXT NOT NULL,
     boot TEXT NOT NULL, pid INTEGER NOT NULL, begun INTEGER NOT NULL, begun_up INTEGER,
-    ended INTEGER,
-    ok INTEGER, uris TEXT NOT NULL DEFAULT '[]') STRICT;
+    ended INTEGER, ok INTEGER, uris TEXT NOT NULL DEFAULT '[]',
+    user TEXT, origin TEXT, command TEXT) STRICT;
 CREATE TABLE step (
     id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER REFERENCES run ON DELETE CASCADE,
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
@@ -57,13 +57,14 @@ class Runs:
 
     # A run
 
-    def begin(self, kind: RunKind, trigger: Trigger, boot: str) -> int:
-        """A new run's number; the run counts as cut off until `end`."""
+    def begin(self, kind: RunKind, trigger: Trigger, boot: str, actor: Actor | None = None) -> int:
+        """A new run's number; the run counts as cut off until `end`.  actor: who asked for it."""
         now = self._now()
+        who = (actor.user, actor.origin, actor.command) if actor else (None, None, None)
         cursor = self._db.execute(
-            'INSERT INTO run (kind, "trigger", boot, pid, begun, begun_up)'
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (kind, trigger, boot, os.getpid(), now.at, now.up),
+            'INSERT INTO run (kind, "trigger", boot, pid, begun, begun_up, user, origin, command)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (kind, trigger, boot, os.getpid(), now.at, now.up, *who),
         )
         return _new_row(cursor)
 
@@ -193,14 +194,11 @@ class Runs:
     def newest(self, limit: int = 20) -> list[PastRun]:
         """The newest runs, newest first."""
         rows = self._db.execute(
-            'SELECT id, kind, "trigger", boot, pid, begun, ended, ok FROM run'
-            " ORDER BY id DESC LIMIT ?",
+            'SELECT id, kind, "trigger", boot, pid, begun, ended, ok, user, origin, command'
+            " FROM run ORDER BY id DESC LIMIT ?",
             (limit,),
         )
-        return [
-            PastRun(id, RunKind(kind), Trigger(trigger), boot, pid, begun, ended, _maybe_bool(ok))
-            for id, kind, trigger, boot, pid, begun, ended, ok in rows
-        ]
+        return [_past_run(*row) for row in rows]
 
     def guests(self, run: int) -> list[PastGuest]:
         """What became of each guest in a run; "cut off" for those whose end was not written."""
@@ -268,6 +266,14 @@ _HOSTS_RUNS = (
 )
 
 
+def _past_run(
+    id: int, kind: str, trigger: str, boot: str, pid: int, begun: int, *more: Any
+) -> PastRun:
+    ended, ok, *actor = more
+    done = (ended, None if ok is None else bool(ok))
+    return PastRun(id, RunKind(kind), Trigger(trigger), boot, pid, begun, *done, *actor)
+
+
 def _attempt(
     run: int, kind: str, trigger: str, step: str, begun: int, ended: int | None, end: str | None
 ) -> Attempt:
@@ -278,7 +284,3 @@ def _attempt(
 def _new_row(cursor: sqlite3.Cursor) -> int:
     assert cursor.lastrowid is not None
     return cursor.lastrowid
-
-
-def _maybe_bool(value: int | None) -> bool | None:
-    return None if value is None else bool(value)

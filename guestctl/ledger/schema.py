@@ -35,13 +35,17 @@ DROP TABLE outcome;
 """
 
 #: To version 3, of guestctl 0.3: libvirt's autostart flag as last seen, and what was last said by
-#: changing it; what guests wait for; boots that were watched; times on a clock that is never set,
-#: where all that was before counts as long ago.
+#: changing it; what guests wait for; boots that were watched; who began a run, and since when a
+#: guest is up; times on a clock that is never set, where all that was before counts as long ago.
 _FROM_2 = """
 ALTER TABLE guest ADD COLUMN flag INTEGER;
 ALTER TABLE guest ADD COLUMN flag_word INTEGER;
 ALTER TABLE guest ADD COLUMN waits_for TEXT;
 ALTER TABLE guest ADD COLUMN waits_in TEXT;
+ALTER TABLE guest ADD COLUMN up_since INTEGER;
+ALTER TABLE run ADD COLUMN user TEXT;
+ALTER TABLE run ADD COLUMN origin TEXT;
+ALTER TABLE run ADD COLUMN command TEXT;
 CREATE TABLE watch (
     id INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL UNIQUE, ended INTEGER) STRICT;
 ALTER TABLE guest ADD COLUMN stopped_boot TEXT;
@@ -61,7 +65,7 @@ def prepare(db: sqlite3.Connection, version: int) -> None:
     """
     scripts = [_UPGRADES[old] for old in range(version, VERSION)] if version else [_TABLES]
     for script in scripts:
-        for statement in script.split(";"):
+        for statement in filter(str.strip, script.split(";")):
             db.execute(statement)
     # Written each time: it makes SQLite create the WAL file now, before the directory sync.
     db.execute(f"PRAGMA user_version = {VERSION}")

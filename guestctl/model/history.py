@@ -12,8 +12,32 @@ from .stop import Verdict
 
 
 @dataclass(frozen=True)
+class Actor:
+    """Who is behind a command.
+
+    user: whose login it is.  origin: the terminal where it was typed, or systemd's unit that ran
+    it; None where neither is known.  command: the command line.
+    """
+
+    user: str
+    origin: str | None
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.user}{self.where}: {self.command}"
+
+    @property
+    def where(self) -> str:
+        """As in " on pts/0", to follow a name; empty where that is not known."""
+        return f" on {self.origin}" if self.origin else ""
+
+
+@dataclass(frozen=True)
 class PastRun:
-    """A run as the ledger remembers it; ended and ok are None when it was cut off."""
+    """A run as the ledger remembers it; ended and ok are None when it was cut off.
+
+    user, origin, command: as of Actor; None for a run that nobody asked for.
+    """
 
     id: int
     kind: RunKind
@@ -23,6 +47,9 @@ class PastRun:
     begun: int
     ended: int | None
     ok: bool | None
+    user: str | None = None
+    origin: str | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True)

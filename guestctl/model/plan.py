@@ -94,10 +94,17 @@ def is_bad(kind: RunKind, outcome: Outcome) -> bool:
     return outcome in _BAD or (outcome is Outcome.GONE and kind is RunKind.RESTORE)
 
 
+def ending(outcome: str, reason: str) -> str:
+    """An outcome and its reason in one line; a reason that begins with the same word is enough."""
+    if reason == outcome or reason.startswith(f"{outcome} "):
+        return reason
+    return f"{outcome}: {reason}" if reason else outcome
+
+
 def describe(plan: GuestPlan) -> str:
     """A guest's plan in one line, the same in `plan`, logs and tests."""
     if plan.outcome is not None:
-        return f"{plan.outcome}: {plan.reason}{_left_out(plan)}"
+        return f"{ending(plan.outcome, plan.reason)}{_left_out(plan)}"
     return ", then ".join(map(_describe_step, plan.steps)) + _left_out(plan)
 
 

@@ -45,6 +45,8 @@ class GuestRecord:
     that the host's doing ([shutdown] settle).
     flag: libvirt's autostart flag as last seen; None while it was not.  flag_word: to what it was
     changed since the guest was last started or stopped, or a person spoke: a newer word.
+    up_since: when it was first seen up since it was last seen down, in nanoseconds since the
+    epoch.
     how, certainty: of its stop, as far as that is known; stopped_at, stopped_boot, stopped_up: when
     that was, see Instant.
     waits_for: why the boot waits_in could not bring it up so far: see `waiting`.
@@ -70,6 +72,7 @@ class GuestRecord:
     flag_word: bool | None = None
     waits_for: str | None = None
     waits_in: str | None = None
+    up_since: int | None = None
     attempts: tuple[Attempt, ...] = ()
 
     def waiting(self, boot: str) -> str | None:
@@ -96,14 +99,16 @@ class Update:
     is_up: bool = False
 
 
-def seen_up(record: GuestRecord, boot: str) -> GuestRecord:
+def seen_up(record: GuestRecord, boot: str, now: int | None = None) -> GuestRecord:
     """It is up now: it is wanted on, and nobody stopped it.
 
     What was done to its flag before it was started is not the newest word any more.
     """
     same_life = record.wanted is Wanted.ON and record.up_boot == boot
     word = record.flag_word if same_life else None
-    return replace(undecided(record), wanted=Wanted.ON, up_boot=boot, flag_word=word)
+    since = record.up_since if same_life else now
+    up = replace(undecided(record), wanted=Wanted.ON, up_boot=boot)
+    return replace(up, flag_word=word, up_since=since)
 
 
 def undecided(record: GuestRecord) -> GuestRecord:
@@ -123,6 +128,7 @@ def undecided(record: GuestRecord) -> GuestRecord:
         flag_word=None,
         waits_for=None,
         waits_in=None,
+        up_since=None,
     )
 
 
@@ -178,12 +184,15 @@ def stopped(record: GuestRecord, wanted: Wanted, verdict: Verdict, now: Instant)
     )
 
 
-def taking_down(record: GuestRecord, now: Instant) -> GuestRecord:
-    """A run is about to take it down for the host's sake: it owes it a start."""
+def taking_down(record: GuestRecord, now: Instant, by: StoppedBy = StoppedBy.HOST) -> GuestRecord:
+    """A run is about to take it down for the host's sake: it owes it a start.
+
+    by: the host, or the operator who has begun before the host did.
+    """
     return replace(
         record,
         wanted=Wanted.ON,
-        stopped_by=StoppedBy.HOST,
+        stopped_by=by,
         stopped_at=now.at,
         stopped_boot=now.boot,
         stopped_up=now.up,
@@ -195,7 +204,7 @@ def taking_down(record: GuestRecord, now: Instant) -> GuestRecord:
 
 def seen_down(record: GuestRecord) -> GuestRecord:
     """The run that was to take it down has seen it down: whatever did it, it is owed a start."""
-    return replace(record, up_boot=None)
+    return replace(record, up_boot=None, up_since=None)
 
 
 def went_down(record: GuestRecord, verdict: Verdict, now: Instant) -> GuestRecord:

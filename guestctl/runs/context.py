@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from ..ledger.ledger import Ledger
 from ..model.guest import DomainInfo, GuestFacts, GuestId
+from ..model.history import Actor
 from ..model.instant import Clock
 from ..model.ports import (
     READ_LIMIT,
@@ -52,6 +53,7 @@ class Context:
     checkpoint is awaited before each step that takes a guest down: it does not return once the
     run is to be cancelled.
     follows_progress: whether anybody wants to know how far saves are: asking slows them down.
+    actor: whose command it is, if it is one.
     """
 
     hypervisors: Mapping[str, Hypervisor]
@@ -63,6 +65,7 @@ class Context:
     checkpoint: Callable[[], Awaitable[None]] = _pass
     gone: Collection[str] = frozenset()
     follows_progress: bool = False
+    actor: Actor | None = None
 
 
 @dataclass(frozen=True)

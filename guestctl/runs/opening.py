@@ -139,7 +139,7 @@ def _open(
     if run.kind is RunKind.SHUTDOWN:
         _want_off(request.named, ledger, guests, records, run.context.boot)
     plan = _plan(run, request.named, guests, _forecast(ledger.saves.all(), run, room))
-    number = ledger.runs.begin(run.kind, run.trigger, run.context.boot)
+    number = ledger.runs.begin(run.kind, run.trigger, run.context.boot, run.context.actor)
     run = replace(run, number=number)
     record_note(ledger, request.note, plan)
     _record_intents(ledger, run, plan)

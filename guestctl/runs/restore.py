@@ -87,7 +87,7 @@ async def _begin(
 ) -> Run:
     def begin(ledger: Ledger) -> int:
         record_note(ledger, note, plan)
-        return ledger.runs.begin(RunKind.RESTORE, trigger, context.boot)
+        return ledger.runs.begin(RunKind.RESTORE, trigger, context.boot, context.actor)
 
     number = await context.ledger(begin, None)
     return Run(context, config, RunKind.RESTORE, trigger, number, deadline_of(config, None))

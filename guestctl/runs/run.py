@@ -13,7 +13,7 @@ from ..decisions.policy import Policy, resolve
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note
-from ..model.plan import GuestPlan, Outcome, Plan, RunKind, describe
+from ..model.plan import GuestPlan, Outcome, Plan, RunKind, describe, ending
 from ..model.record import GuestRecord, undecided, waits
 from ..model.report import RunEnded
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
@@ -97,7 +97,7 @@ class Run:
         waits, is_news = self._record_waiting(ledger, result)
         if told_by_steps(result) or (waits and self.is_quiet and not is_news):
             return
-        text = f"{result.outcome}: {result.reason}" if result.reason else result.outcome
+        text = ending(result.outcome, result.reason)
         tried = "; it is tried again until it is up" if waits else ""
         ledger.trail.add(result.guest, self.source, f"{text}{tried}")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from ..decisions.attribution import Stop, verdict
-from ..decisions.outcome import outcome_down, verdict_of_run, was_saved
+from ..decisions.outcome import by_whom, outcome_down, verdict_of_run, was_saved
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts
 from ..model.plan import GuestPlan, Outcome, RunKind, Step
@@ -49,7 +50,8 @@ def want(run: Run, ledger: Ledger, guest: GuestFacts) -> None:
     if run.kind is RunKind.SHUTDOWN:
         want_off(ledger, guest)
     elif guest.persistent:
-        ledger.note(guest, lambda it: taking_down(seen_up(it, run.context.boot), ledger.now()))
+        up, now = partial(seen_up, boot=run.context.boot), ledger.now()
+        ledger.note(guest, lambda it: taking_down(up(it), now, by_whom(run.kind, run.trigger)))
 
 
 def want_off(ledger: Ledger, guest: GuestFacts) -> None:
@@ -190,7 +192,7 @@ class TakeDownLog:
         if self.run.kind is RunKind.PRESERVE:
             ledger.change(guest, seen_down)
         if self._guest.persistent:
-            found = verdict_of_run(self.run.kind, result)
+            found = verdict_of_run(self.run.kind, self.run.trigger, result)
             ledger.change(guest, lambda record: went_down(record, found, ledger.now()))
             ledger.trail.add_verdict(guest, self.run.source, found)
 

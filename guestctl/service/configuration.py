@@ -15,9 +15,9 @@ from ..config import files, last_good
 from ..config.config import Config
 from ..config.files import Stamp
 from ..config.last_good import Loaded
+from ..control.log_fields import URI
 from ..host import machine
 from ..model.uris import canonical, why_remote
-from .log_fields import URI
 
 logger = logging.getLogger(__name__)
 

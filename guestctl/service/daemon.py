@@ -15,6 +15,7 @@ from typing import Any
 
 from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
+from ..control.run_journal import RunJournal
 from ..host import journal, locks, machine, status_file, tasks
 from ..host.daemons import SystemdDaemons
 from ..host.libvirt import autostart
@@ -28,7 +29,6 @@ from ..ledger.writer import LedgerWriter
 from ..model.report import tell_all
 from ..runs.context import Context
 from .configuration import Configuration
-from .run_journal import RunJournal
 from .service import Service, Surroundings
 from .state import Activity
 from .status import line, status

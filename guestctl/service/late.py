@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from ..control.log_fields import of_guest
 from ..model.guest import DiskKind, GuestFacts, GuestId
 from ..model.ports import HypervisorError, LockHeld, Storage, within
 from ..model.record import GuestRecord
@@ -21,7 +22,6 @@ from ..runs.context import LOOK_LIMIT, read_all, with_domain_info
 from ..runs.restore import restore
 from ..runs.run import NOT_YET
 from .connections import Connections
-from .log_fields import of_guest
 from .state import ServiceState
 from .waiting import first
 

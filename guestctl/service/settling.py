@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from ..control.log_fields import REASON, of_guest
 from ..decisions import settling
 from ..ledger.ledger import Ledger
 from ..model.record import GuestRecord, settled
-from .log_fields import REASON, of_guest
 from .state import ServiceState
 from .waiting import end_all
 

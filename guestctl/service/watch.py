@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from ..control.log_fields import of_guest
 from ..decisions.policy import resolve
 from ..decisions.wanted import Watched
 from ..ledger.ledger import Ledger
@@ -22,7 +23,6 @@ from ..model.record import GuestRecord
 from ..runs.context import LOOK_LIMIT
 from .due import Due
 from .event_history import EventHistory
-from .log_fields import of_guest
 from .state import ServiceState
 from .watch_pass import MANY, InHand, Noticed, WatchPass
 

@@ -65,7 +65,7 @@ def test_nothing_answers(host: Host) -> None:
         for name in CAST.names:
             host.freeze(name)
         host.popen(TARGET.command)
-        wait_until(lambda: " begins, at most" in journal_since(host, before.at), 60, "first step")
+        wait_until(lambda: " begins (host-stop)" in journal_since(host, before.at), 60, "the run")
         kill(host, "libvirtd", "STOP")
         host.wait_off(240)
     host.boot()

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from guestctl.control.run_journal import RunJournal
 from guestctl.host.locks import HostRunLock
 from guestctl.model.report import tell_all
 from guestctl.runs.context import Context
-from guestctl.service.run_journal import RunJournal
 from guestctl.service.stop_timeout import StopTimeout
 from guestctl.service.triggers import Triggers
 

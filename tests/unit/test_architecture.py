@@ -136,7 +136,7 @@ PURE = {
 PURE -= {"model.ports", "model.report"}
 PURE |= {"config.config", "config.kinds", "config.names", "config.settings", "config.toml"}
 PURE |= {"config.lines", "control.facts_text", "control.masking", "__init__"}
-PURE |= {"host.libvirt.domain_xml", "service.event_history", "service.log_fields"}
+PURE |= {"host.libvirt.domain_xml", "service.event_history", "control.log_fields"}
 WORLD = {"asyncio", "os", "pathlib", "sqlite3", "subprocess", "sys", "threading", "time"}
 
 

@@ -143,7 +143,7 @@ def test_a_pattern_is_no_name(command: Command) -> None:
 
 def test_a_guest_may_be_named_by_its_uuid(command: Command) -> None:
     command.run("hold", "-c", TEST, TEST_UUID.upper())
-    assert command.json("list")[0]["held"] == "held by the operator"
+    assert command.json("list")[0]["held"] == "held by nobody"
 
 
 def test_nothing_recorded_is_nothing_to_say(command: Command) -> None:
@@ -212,8 +212,9 @@ def test_shutdown_preserve(command: Command) -> None:
 def test_shutdown_of_a_named_guest_is_wanted_off(command: Command) -> None:
     (guest,) = command.json("shutdown", "test")["guests"]
     assert (guest["outcome"], guest["steps"][0]["step"]) == ("shut-down", "shutdown")
-    (known,) = json.loads(command.run("why", "--json", "test").stdout)[:1]
-    assert known[0] == "guestctl:shutdown"
+    asked, planned = json.loads(command.run("why", "--json", "test").stdout)[:2]
+    assert asked[:2] == ["operator:nobody", "guestctl shutdown -c test:///default --json test"]
+    assert planned[0] == "guestctl:shutdown"
 
 
 def test_shutdown_of_a_guest_that_is_down_is_wanted_off(command: Command, node: str) -> None:
@@ -272,6 +273,9 @@ RUN_FIELDS = {
     "begun",
     "ended",
     "ok",
+    "user",
+    "origin",
+    "command",
     "guests",
     "steps",
 }
@@ -282,34 +286,41 @@ def test_the_trail_and_the_history_tell_what_was_done(command: Command) -> None:
     trail = command.json("why", "test")
     assert all([type(part) for part in entry] == [str, str, int] for entry in trail)
     assert [entry[2] for entry in trail] == sorted(entry[2] for entry in trail)
-    assert {source for source, _, _ in trail} == {"guestctl:preserve"}
-    assert trail[0][1].startswith("command: save (at most 10min), then shutdown")
-    assert trail[-1][1].startswith("saved by the host (observed): a run of guestctl")
+    assert {source for source, _, _ in trail} == {"operator:nobody", "guestctl:preserve"}
+    assert trail[1][1].startswith("command: save (at most 10min), then shutdown")
+    assert trail[-1][1].startswith("saved by an operator (observed): a run of guestctl")
     (run,) = command.json("history")
     assert run.keys() == RUN_FIELDS
     assert run["steps"][0].keys() == {"name", "step", "begun", "ended", "end", "reason"}
     assert run["guests"][0].keys() == {"name", "outcome", "reason"}
     assert (run["kind"], run["trigger"], run["ok"]) == ("preserve", "command", True)
+    command_line = "guestctl shutdown -c test:///default --json --preserve"
+    assert (run["user"], run["command"]) == ("nobody", command_line)
     assert [(g["name"], g["outcome"]) for g in run["guests"]] == [("test", "saved")]
-    assert command.run("why", "test").stdout.count("guestctl:preserve") == len(trail)
+    assert command.run("why", "test").stdout.count("guestctl:preserve") == len(trail) - 1
     assert "    test: saved" in command.run("history").stdout
 
 
+REASON = "its disk\x1b[2J changed"
+
+
 def test_a_held_guest_is_preserved_and_stays_held_until_it_is_released(command: Command) -> None:
-    command.run("hold", "-c", TEST, "--reason", "its disk\x1b[2J changed", "test")
+    command.run("hold", "-c", TEST, "--reason", REASON, "test")
     assert command.json("shutdown", "--preserve")["guests"][0]["outcome"] == "saved"
     (row,) = command.json("list")
-    assert (row["held"], row["next_boot"]) == ("its disk\x1b[2J changed", "held")
+    assert (row["held"], row["next_boot"]) == (f"held by nobody: {REASON}", "held")
     words, hold = command.json("why", "test")[:2]
     assert words[0].startswith("operator:")
-    assert words[1] == "its disk\x1b[2J changed"
+    assert words[1] == REASON
     assert hold[0] == "guestctl:hold"
     command.run("release", "-c", TEST, "--reason", "it was the cable", "test")
     assert command.json("list")[0]["held"] is None
     words, release = command.json("why", "test")[-2:]
     assert words[0].startswith("operator:")
     assert words[1] == "it was the cable"
-    assert release[0] == "guestctl:release"
+    assert release[:2] == ["guestctl:release", "released, and wanted on"]
+    again = command.run("release", "-c", TEST, "test").stdout
+    assert again == "test: was not held; it is wanted on already\n"
 
 
 def test_a_reason_goes_to_the_trail(command: Command) -> None:

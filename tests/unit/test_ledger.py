@@ -37,14 +37,19 @@ from tests.unit.makers import BOOT, guest, guest_id, off, texts
 def test_a_guest_seen_up_is_wanted_on(ledger: Ledger) -> None:
     want(ledger, guest(), Wanted.OFF, StoppedBy.USER)
     ledger.note_up(guest(), BOOT)
-    assert record_of(ledger, guest()) == GuestRecord(guest_id(), "web", Wanted.ON, up_boot=BOOT)
+    assert record_of(ledger, guest()) == GuestRecord(
+        guest_id(), "web", Wanted.ON, up_boot=BOOT, up_since=2
+    )
 
 
 def test_a_guest_that_is_taken_down_is_owed_a_start(ledger: Ledger) -> None:
     ledger.note_up(guest(), BOOT)
     taking_down(ledger, guest())
     assert record_of(ledger, guest()) == GuestRecord(
-        guest_id(), "web", Wanted.ON, StoppedBy.HOST, 1, BOOT, 1, up_boot=BOOT, taken_down=True
+        *(guest_id(), "web", Wanted.ON, StoppedBy.HOST, 2, BOOT, 2),
+        up_boot=BOOT,
+        taken_down=True,
+        up_since=1,
     )
 
 
@@ -62,7 +67,7 @@ def test_a_guest_that_somebody_wants_off_is_owed_nothing(ledger: Ledger) -> None
     assert (found.wanted, found.stopped_by, found.stopped_at, found.taken_down) == (
         Wanted.OFF,
         StoppedBy.OPERATOR,
-        2,
+        3,
         False,
     )
 

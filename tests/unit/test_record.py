@@ -196,3 +196,18 @@ def test_a_guest_went_down_when_it_did_and_not_when_its_run_began() -> None:
     begun = records.taking_down(after(["seen up"]), NOW)
     down = records.went_down(begun, verdict(StoppedBy.HOST), LATER)
     assert (down.stopped_by, down.stopped_at) == (StoppedBy.HOST, LATER.at)
+
+
+def test_since_when_it_is_up() -> None:
+    """A second look in the same life, or a run that spares it, changes nothing of that."""
+    up = records.seen_up(NEW, BOOT, 5)
+    assert records.seen_up(up, BOOT, 9).up_since == 5
+    assert records.seen_up(records.taking_down(up, NOW), BOOT, 9).up_since == 5
+    assert records.seen_up(records.seen_down(up), BOOT, 9).up_since == 9
+    assert records.seen_up(up, EARLIER_BOOT, 9).up_since == 9
+
+
+def test_an_operator_who_preserves_is_named_and_the_guest_is_owed_a_start_all_the_same() -> None:
+    up = records.seen_up(NEW, BOOT)
+    down = records.taking_down(up, NOW, StoppedBy.OPERATOR)
+    assert (down.stopped_by, down.taken_down) == (StoppedBy.OPERATOR, True)

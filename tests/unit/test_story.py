@@ -28,7 +28,7 @@ def _lines(script: Script) -> list[tuple[float, str, str, bool]]:
 
 
 PLAN = "save (at most 10min), then shutdown (at most 90s), then poweroff (at most 1min)"
-VERDICT = "saved by the host (observed): a run of guestctl (preserve) took it down"
+VERDICT = "saved by an operator (observed): a run of guestctl (preserve) took it down"
 
 
 def test_what_the_trail_says_too_is_told_once(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_story_begins_with_its_reason_and_ends_with_how_things_stand(tmp_path:
     assert text.startswith("# Why it is told.\n\n0:00.50   command   preserve\n")
     assert text.endswith(
         "\nat the end, 0:05.50:\n"
-        "  web  shut off (saved, has a save)  wanted on, stopped by host  next boot: resume\n"
+        "  web  shut off (saved, has a save)  wanted on, stopped by operator  next boot: resume\n"
         "\ncalls, at most 1 saves at a time:\n"
         "  web  1 save\n"
     )

@@ -65,7 +65,9 @@ def test_the_result_of_the_work_comes_back(path: Path) -> None:
 
     (said, guests), trouble = using(path, use)
     assert said == "wrote x"
-    assert guests == {guest_id(): GuestRecord(guest_id(), "web", Wanted.ON, up_boot=BOOT)}
+    assert guests == {
+        guest_id(): GuestRecord(guest_id(), "web", Wanted.ON, up_boot=BOOT, up_since=1)
+    }
     assert trouble == []
 
 

@@ -1,0 +1,59 @@
+"""Who is behind a command."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from guestctl.host import machine
+
+#: As proc(5) has it where no login is behind a process.
+NO_LOGIN = "4294967295"
+
+
+@pytest.fixture
+def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a process that nobody logged in for, without a terminal."""
+    monkeypatch.setattr(machine, "_SELF", tmp_path)
+    monkeypatch.setattr(os, "ttyname", _no_terminal)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    (tmp_path / "loginuid").write_text(NO_LOGIN)
+    (tmp_path / "cgroup").write_text("0::/user.slice/session-3.scope\n")
+    return tmp_path
+
+
+def _no_terminal(_stream: int) -> str:
+    raise OSError(25, "Inappropriate ioctl for device")
+
+
+def test_the_login_goes_before_what_sudo_says(
+    process: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = pwd.getpwuid(os.getuid()).pw_name
+    assert machine.actor("guestctl").user == me
+    monkeypatch.setenv("SUDO_USER", "alice")
+    assert machine.actor("guestctl").user == "alice"
+    (process / "loginuid").write_text("65534")
+    assert machine.actor("guestctl").user == pwd.getpwuid(65534).pw_name
+    (process / "loginuid").write_text("4242424")
+    assert machine.actor("guestctl").user == "4242424"
+
+
+def test_a_terminal_or_a_unit_is_named(process: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.actor("guestctl start").origin is None
+    (process / "cgroup").write_text("0::/system.slice/nut-monitor.service\n")
+    found = machine.actor("guestctl shutdown --preserve")
+    assert found.origin == "nut-monitor.service"
+    assert str(found).endswith(" on nut-monitor.service: guestctl shutdown --preserve")
+    monkeypatch.setattr(os, "ttyname", lambda _stream: "/dev/pts/7")
+    assert machine.actor("guestctl").where == " on pts/7"
+
+
+def test_without_proc_the_user_is_known_all_the_same(process: Path) -> None:
+    (process / "loginuid").unlink()
+    (process / "cgroup").unlink()
+    found = machine.actor("guestctl")
+    assert (found.user, found.origin) == (pwd.getpwuid(os.getuid()).pw_name, None)
