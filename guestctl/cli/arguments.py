@@ -186,7 +186,15 @@ def _add_marking_verbs(verbs: _Verbs) -> None:
 
 
 def _add_reading_verbs(verbs: _Verbs) -> None:
-    _json(verbs.add("list", "show every guest, what is wanted of it, and what the next boot does"))
+    listing = verbs.add(
+        "list", "show every guest, what is wanted of it, and what the next boot does"
+    )
+    listing.add_argument(
+        "--problems",
+        action="store_true",
+        help="only guests with which something is wrong: what, and the command to type",
+    )
+    _json(listing)
     _json(verbs.add("status", "show the service, its triggers, connections and runs"))
     _add_planning_verbs(verbs)
     why = verbs.add("why", "show a guest's reason trail")

@@ -17,11 +17,14 @@ from ..model.overview import Row
 from ..model.plan import GuestPlan, describe
 from .exits import Exit, complain, exit_of
 from .options import complain_of_blindness, connect, local_of, say_unused_of_host
+from .problems import list_problems
 from .text import emit, print_json, print_table, printable, when
 
 
 def list_verb(arguments: Namespace) -> int:
     """`list`."""
+    if arguments.problems:
+        return list_problems(arguments)
     rows, status = _rows(_facts(arguments))
     if arguments.json:
         print_json([_list_json(row) for row in rows])
@@ -37,7 +40,7 @@ def _list_line(row: Row) -> tuple[str, ...]:
     return (
         row.name,
         row.state,
-        row.wanted,
+        row.wanted or "unknown",
         _yes(row.saved),
         _yes(row.autostart),
         _stopped(row),

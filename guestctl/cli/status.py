@@ -3,81 +3,103 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
 from typing import Any
 
-from ..control.status import is_well, status
+from ..control.status import Status, status
+from ..model.finding import Finding
 from .exits import Exit
-from .options import local_of
+from .options import complain_of_blindness, local_of
 from .text import emit, print_json, printable, when
+
+#: What stands before a line that goes on with the one above.
+_MORE = ""
 
 
 def status_verb(arguments: Namespace) -> int:
-    """`status`; 0 when the service is there and sees every connection."""
-    found = status(local_of(arguments))
+    """`status`; 0 when nothing is found to be wrong."""
+    local = local_of(arguments)
+    complain_of_blindness(local)
+    found = status(local)
     if arguments.json:
-        print_json(found)
+        print_json(found.values)
     else:
         for name, text in _lines(found):
-            emit(f"{name + ':':<15} {printable(text)}\n")
-    return Exit.OK if is_well(found) else Exit.NOT_ALL_WELL
+            emit(f"{name and name + ':':<15} {printable(text)}\n")
+    if not found.seen:
+        return Exit.NOT_PERMITTED
+    return Exit.NOT_ALL_WELL if found.findings else Exit.OK
 
 
-def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
-    service = found["service"]
-    lines = [("service", _service(service))]
-    lines += [("configuration", text) for text in _configuration(service)]
-    lines += [("triggers", text) for text in _triggers(service, found["guard"])]
-    lines.append(("inhibitor", _inhibitor(service, found["inhibit_delay"])))
-    lines += [(uri, state) for uri, state in service.get("connections", {}).items()]
-    owned = ", ".join(found["owns_autostart"]) or "libvirt's, in this boot"
-    lines.append(("autostart", owned))
-    up, wanted = service.get("up"), found["wanted"]
-    counted = f"{wanted['on']} wanted on, {wanted['off']} wanted off, {wanted['held']} held"
-    lines.append(("guests", counted if up is None else f"{len(up)} up, {counted}"))
-    for uri, guests in service.get("out_of_reach", {}).items():
-        text = f"{', '.join(guests)}: nobody could save them; systemctl start libvirtd"
-        lines.append(("out of reach", f"guests run on {uri}, which does not answer: {text}"))
-    waits = service.get("waiting", [])
-    lines += [("waited for", f"{it['name']}: {it['for']}") for it in waits]
-    lines.append(("current run", _run(found["current_run"])))
-    lines.append(("last run", _run(found["last_run"])))
-    return lines
+def _lines(found: Status) -> Iterator[tuple[str, str]]:
+    values, service = found.values, found.values["service"]
+    for finding in found.findings:
+        yield from _finding(finding)
+    yield "service", _service(service)
+    yield from _configuration(service)
+    yield from _triggers(service, values["guard"])
+    yield "inhibitor", _inhibitor(service, values["inhibit_delay"])
+    yield from service.get("connections", {}).items()
+    yield "autostart", ", ".join(values["owns_autostart"]) or "libvirt's, in this boot"
+    yield "guests", _guests(service, values["wanted"])
+    for guest in service.get("waiting", ()):
+        yield "waited for", f"{guest['name']}: {guest['for']}"
+    for name in ("current_run", "last_run"):
+        run = _run(values[name]) if found.seen else _UNSEEN
+        yield name.replace("_", " "), run
+
+
+_UNSEEN = "unknown: only root can read it"
+
+
+def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
+    whom = f"{finding.name}: " if finding.name else ""
+    yield "problem", whom + finding.text
+    if finding.command:
+        yield _MORE, f"-> {finding.command}"
+
+
+def _guests(service: dict[str, Any], wanted: dict[str, int] | None) -> str:
+    counted = "what is wanted of them only root can read"
+    if wanted is not None:
+        counted = f"{wanted['on']} wanted on, {wanted['off']} wanted off, {wanted['held']} held"
+    up = service.get("up")
+    return counted if up is None else f"{len(up)} up, {counted}"
 
 
 def _service(service: dict[str, Any]) -> str:
+    if service["running"] is None:
+        return "unknown: neither it nor systemd can be asked"
     if not service["running"]:
-        return "not running: systemctl status guestctl"
+        return "not running"
     if "pid" not in service:
         return "running; what it says of itself cannot be read"
     since = when(service["since"])
     return f"running since {since} (process {service['pid']}), {service['activity']}"
 
 
-def _configuration(service: dict[str, Any]) -> list[str]:
-    said = service.get("configuration")
-    if not said:
-        return []
-    read = f", read {when(said['read'])}" if "read" in said else ""
-    lines = [said["source"] + read, *(f"mistake: {text}" for text in said["problems"])]
-    if said.get("differs"):
-        lines.append("not used yet (`systemctl reload guestctl` has the files read now):")
-        lines += [f"  {text}" for text in said["differs"]]
-    return lines
+def _configuration(service: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if said := service.get("configuration"):
+        read = f", read {when(said['read'])}" if "read" in said else ""
+        yield "configuration", said["source"] + read
 
 
-def _triggers(service: dict[str, Any], guard: str) -> list[str]:
-    logind = service.get("logind")
-    heard = "not heard: the service does not run"
-    if logind:
-        heard = "heard" if logind["connected"] else f"not heard: {logind['problem']}"
-    return [f"announcements of logind are {heard}", f"stop of the units: the guard is {guard}"]
+def _triggers(service: dict[str, Any], guard: str) -> Iterator[tuple[str, str]]:
+    yield "triggers", f"announcements of logind are {_heard(service)}"
+    yield _MORE, f"stop of the units: the guard is {guard}"
+
+
+def _heard(service: dict[str, Any]) -> str:
+    if logind := service.get("logind"):
+        return "heard" if logind["connected"] else f"not heard: {logind['problem']}"
+    return "unknown" if service["running"] is not False else "not heard: the service does not run"
 
 
 def _inhibitor(service: dict[str, Any], delay: float | None) -> str:
     waits = "" if delay is None else f"; logind waits at most {delay:g} s"
     logind = service.get("logind")
     if not logind:
-        return f"not held{waits}"
+        return f"{'unknown' if service['running'] is not False else 'not held'}{waits}"
     if logind["inhibitor"]:
         return f"held{waits}"
     return f"not held{'' if service.get('up') else ': no guest is up'}{waits}"

@@ -27,7 +27,8 @@ class PastRunInFull(NamedTuple):
 
 def guests(facts: HostFacts) -> tuple[list[Row], Failure | None]:
     """Every guest that is known of; the failure says how incomplete that is."""
-    return rows_of(facts), incomplete(facts)
+    unseen = None if facts.sees_all or facts.nothing_read else Failure.NOT_PERMITTED
+    return rows_of(facts), unseen or incomplete(facts)
 
 
 def plan(facts: HostFacts) -> tuple[Plan, Failure | None]:

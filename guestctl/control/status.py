@@ -1,72 +1,140 @@
-"""What `status` tells: the service, what would trigger it, its connections, runs."""
+"""What `status` tells: what is wrong, the service, what would trigger it, connections, runs."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 from ..config import effective
+from ..decisions.findings import of_guests, of_run
+from ..decisions.host_facts import HostFacts, rows_of
 from ..host import status_file
-from ..host.bus import BusError, SystemBus
 from ..host.libvirt import autostart
 from ..ledger.ledger import Ledger
-from ..model.history import PastRun
+from ..model.finding import Finding
+from ..model.guest import GuestId
+from ..model.history import PastGuest, PastRun
+from ..model.overview import Row
+from ..model.plan import RunKind
 from ..model.record import GuestRecord
+from .facts import gather
+from .health import of_host
+from .host_units import GUARD, SERVICE, HostWords, ask
 from .local import Local
+from .queries import guests
+from .requests import Failure
 
-GUARD = "guestctl-guard.service"
-_LOGIN = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
-_SYSTEMD = (
-    "org.freedesktop.systemd1",
-    "/org/freedesktop/systemd1",
-    "org.freedesktop.systemd1.Manager",
-)
-
-_Recorded = tuple[list[PastRun], dict[str, int]]
+#: So many runs back the newest of a kind is looked for.
+_FAR = 100
 
 
-def status(local: Local) -> dict[str, Any]:
-    """Everything, as `status --json` prints it."""
+class _Recorded(NamedTuple):
+    """What the ledger says: the newest runs, who came out how of the newest of each kind."""
+
+    runs: list[PastRun]
+    newest: list[tuple[PastRun, list[PastGuest]]]
+    wanted: dict[str, int]
+
+
+_NOTHING = _Recorded([], [], {"on": 0, "off": 0, "held": 0})
+
+
+@dataclass(frozen=True)
+class Status:
+    """values: everything, as `status --json` prints it.  seen: whether the ledger could be read.
+
+    findings: what is wrong, what hurts most first.
+    """
+
+    values: dict[str, Any]
+    findings: list[Finding]
+    seen: bool
+
+
+def status(local: Local) -> Status:
+    """How it is now."""
+    words, facts = ask(), gather(local)
+    service, seen = _service(local, words), local.sees_all
+    recorded = local.ask_ledger(_recorded, _NOTHING) if seen else _NOTHING
+    under_way = _under_way(recorded, local)
+    findings = [*of_host(service, words, facts.lost), *_of_guests(facts, recorded, under_way)]
+    values = {
+        "problems": [_as_json(finding) for finding in findings],
+        "service": service,
+        "guard": words.active(GUARD),
+        "inhibit_delay": words.delay,
+        "owns_autostart": list(autostart.claimed()),
+        "wanted": recorded.wanted if seen else None,
+        **_runs(recorded, under_way),
+    }
+    return Status(values, findings, seen)
+
+
+@dataclass(frozen=True)
+class Problems:
+    """rows: of guests with which something is wrong.  failure: how incomplete that is."""
+
+    rows: list[Row]
+    findings: list[Finding]
+    failure: Failure | None
+
+    def of(self, row: Row) -> list[Finding]:
+        """What is wrong with one of them."""
+        return [finding for finding in self.findings if _is_about(finding, row)]
+
+
+def problems(local: Local) -> Problems:
+    """What is wrong with guests."""
+    facts = gather(local)
+    rows, failure = guests(facts)
+    recorded = local.ask_ledger(_recorded, _NOTHING) if local.sees_all else _NOTHING
+    findings = _of_guests(facts, recorded, _under_way(recorded, local))
+    troubled = [row for row in rows if any(_is_about(finding, row) for finding in findings)]
+    return Problems(troubled, findings, failure)
+
+
+def _is_about(finding: Finding, row: Row) -> bool:
+    if finding.guest is not None:
+        return finding.guest == GuestId(row.uri, row.uuid)
+    return finding.name == row.name
+
+
+def _service(local: Local, words: HostWords) -> dict[str, Any]:
     said = status_file.read(local.run_folder)
-    delay, guard = asyncio.run(_ask_host())
-    nothing: _Recorded = ([], {"on": 0, "off": 0, "held": 0})
-    runs, wanted = local.ask_ledger(_recorded, nothing)
-    under_way = bool(runs) and runs[0].ended is None and local.lock.is_held()
-    past = runs[1:] if under_way else runs
+    running: bool | None = said is not None
+    if said is None and not local.sees_all:  # its lock is not for this user's eyes
+        active = words.active(SERVICE)
+        running = None if active == "unknown" else active in ("active", "reloading")
     if said:
         said.setdefault("configuration", {})["differs"] = _differences(local, said)
-    return {
-        "service": {"running": said is not None, **(said or {})},
-        "guard": guard,
-        "inhibit_delay": delay,
-        "owns_autostart": list(autostart.claimed()),
-        "wanted": wanted,
-        "current_run": asdict(runs[0]) if under_way else None,
-        "last_run": asdict(past[0]) if past else None,
-    }
+    return {"running": running, **(said or {})}
 
 
 def _differences(local: Local, said: dict[str, Any]) -> list[str]:
-    used = said.get("configuration", {}).get("values")
+    used = said["configuration"].get("values")
     return effective.differences(effective.values(local.config), used) if used else []
 
 
-def is_well(found: dict[str, Any]) -> bool:
-    """Whether the service is there, sees every connection, goes by its files as they are, and waits
-    for no guest that is to be up."""
-    service = found["service"]
-    connected = all(state == "connected" for state in service.get("connections", {}).values())
-    configuration = service.get("configuration", {})
-    as_written = not (configuration.get("problems") or configuration.get("differs"))
-    waits = service.get("waiting")
-    return bool(service["running"] and connected and as_written and not waits)
+def _of_guests(facts: HostFacts, recorded: _Recorded, under_way: PastRun | None) -> list[Finding]:
+    rows = rows_of(facts)
+    past = [
+        finding
+        for run, guests in recorded.newest
+        if run != under_way
+        for finding in of_run(run, guests, rows, facts.at)
+    ]
+    return of_guests(facts, rows) + past
 
 
 def _recorded(ledger: Ledger) -> _Recorded:
-    return ledger.runs.newest(2), _wanted(ledger.guests().values())
+    runs = ledger.runs.newest(_FAR)
+    newest = []
+    for kind in (RunKind.PRESERVE, RunKind.RESTORE):
+        for run in [run for run in runs if run.kind is kind][:1]:
+            newest.append((run, ledger.runs.guests(run.id)))
+    return _Recorded(runs[:2], newest, _wanted(ledger.guests().values()))
 
 
 def _wanted(records: Collection[GuestRecord]) -> dict[str, int]:
@@ -75,29 +143,25 @@ def _wanted(records: Collection[GuestRecord]) -> dict[str, int]:
     return {"on": count["on"], "off": count["off"], "held": held}
 
 
-async def _ask_host() -> tuple[float | None, str]:
-    """Seconds that logind waits for inhibitors, and the state of the guard."""
-    try:
-        bus = await SystemBus.connect()
-    except BusError:
-        return None, "unknown"
-    try:
-        return await _delay(bus), await _guard(bus)
-    finally:
-        bus.close()
+def _under_way(recorded: _Recorded, local: Local) -> PastRun | None:
+    newest = recorded.runs[0] if recorded.runs else None
+    return newest if newest and newest.ended is None and local.lock.is_held() else None
 
 
-async def _delay(bus: SystemBus) -> float | None:
-    try:
-        return float(await bus.get_property(*_LOGIN, "InhibitDelayMaxUSec", "t")) / 1e6
-    except BusError:
-        return None
+def _runs(recorded: _Recorded, under_way: PastRun | None) -> dict[str, Any]:
+    past = [run for run in recorded.runs if run != under_way]
+    return {
+        "current_run": asdict(under_way) if under_way else None,
+        "last_run": asdict(past[0]) if past else None,
+    }
 
 
-async def _guard(bus: SystemBus) -> str:
-    try:
-        call = (*_SYSTEMD, "ListUnitsByNames", "as", ([GUARD],))
-        (units,) = await bus.call(*call, returns="a(ssssssouso)")
-        return str(units[0][3])
-    except (BusError, IndexError):
-        return "unknown"
+def _as_json(finding: Finding) -> dict[str, str | None]:
+    guest = finding.guest
+    return {
+        "name": finding.name or None,
+        "uuid": guest.uuid if guest else None,
+        "uri": guest.uri if guest else None,
+        "problem": finding.text,
+        "command": finding.command or None,
+    }

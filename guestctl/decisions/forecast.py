@@ -88,9 +88,18 @@ def share_room(plans: Iterable[GuestPlan], forecast: SaveForecast) -> tuple[Gues
     )
 
 
+_NO_ROOM = "no room: "
+
+
+def without_room(plan: GuestPlan) -> str:
+    """Why a guest that would be saved finds no room for that; "" for all others."""
+    reason = dict(plan.left_out).get(Step.SAVE, "")
+    return reason.removeprefix(_NO_ROOM) if reason.startswith(_NO_ROOM) else ""
+
+
 def _no_room(needs: int, left: int, reserve: int) -> str:
     return (
-        f"no room: it can take {show_size(needs)}, and {show_size(max(0, left))} are left"
+        f"{_NO_ROOM}it can take {show_size(needs)}, and {show_size(max(0, left))} are left"
         f" beside the reserve of {show_size(reserve)}"
     )
 

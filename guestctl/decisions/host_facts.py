@@ -74,4 +74,5 @@ def rows_of(facts: HostFacts) -> list[Row]:
     lost = [connection.uri for connection in facts.lost]
     seen = {guest.id for guest in facts.guests}
     unseen = [record for record in facts.records if record.id not in seen]
-    return overview.in_order([*rows, *overview.unreadable(unseen, lost)])
+    known = [*rows, *overview.unreadable(unseen, lost)]
+    return overview.in_order(known if facts.sees_all else map(overview.unknown, known))

@@ -11,6 +11,7 @@ from ..model.instant import Instant
 from ..model.overview import NextBoot, Row
 from ..model.plan import GuestPlan, RunKind, Step
 from ..model.record import GuestRecord, Wanted, seen_down, seen_up, settled, taking_down
+from ..model.stop import StoppedBy
 from . import settling
 from .plan import Policies, plan_guest_down, plan_restore
 from .policy import Policy
@@ -29,6 +30,7 @@ class BootPlan(NamedTuple):
 
 
 UNREAD = "its connection could not be read"
+UNSEEN = "what is wanted of it only root can read"
 _NOTHING = GuestRecord(GuestId("", ""), "")
 _NO_PLANS: Mapping[GuestId, GuestPlan] = {}
 
@@ -57,6 +59,24 @@ def rows(
 def in_order(rows: Iterable[Row]) -> list[Row]:
     """By name, and then by what tells guests of one name apart."""
     return sorted(rows, key=lambda row: (row.name, row.uri, row.uuid))
+
+
+def unknown(row: Row) -> Row:
+    """What libvirt alone tells, for whom the ledger is closed to: the rest is not known."""
+    down = row.state in (State.SHUT_OFF, State.UNKNOWN)
+    return replace(
+        row,
+        wanted=None,
+        stopped_by=StoppedBy.UNKNOWN if down else None,
+        stopped_at=None,
+        stopped_how=None,
+        certainty=None,
+        held=None,
+        waiting=None,
+        next_boot=None,
+        reason=UNSEEN,
+        why_wanted=UNSEEN,
+    )
 
 
 def _row(

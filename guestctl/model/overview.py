@@ -14,7 +14,8 @@ from .stop import Certainty, How, StoppedBy
 class Row:
     """One guest; see the command contract in docs/reference/commands.md for the fields.
 
-    saved, autostart, next_boot are None where its connection could not be read.
+    saved, autostart, next_boot are None where its connection could not be read; wanted and
+    next_boot where the ledger could not be.
     waiting: why this boot could not bring it up so far, where it is still tried.
     reason: why the next boot does what it does.  why_wanted: why it is wanted on, or off.
     """
@@ -24,7 +25,7 @@ class Row:
     uri: str
     state: State
     saved: bool | None
-    wanted: Wanted
+    wanted: Wanted | None
     stopped_by: StoppedBy | None
     stopped_at: int | None
     stopped_how: How | None

@@ -28,6 +28,7 @@ class Configuration:
     """What is in use, and where it is from: the files as they are, unless they have mistakes.
 
     loaded: the configuration in use, with what is wrong with the files as they are.
+    written: the same as it is written, its connections not looked at.
     read_at: when it was read, in nanoseconds since the epoch.
     Its methods block for as long as the disk does.
     """
@@ -37,8 +38,14 @@ class Configuration:
         self._file = file
         self._connect = connect
         self._read = self._seen = files.stamps(file)
-        self.read_at = time.time_ns()
-        self.loaded = self._load()
+        loaded = self._load()
+        if loaded.source:
+            logger.error(f"{loaded.source} is used until the mistakes are mended")
+        self._take(loaded)
+
+    def _take(self, loaded: Loaded) -> None:
+        self.read_at, self.written = time.time_ns(), loaded.config
+        self.loaded = replace(loaded, config=self._with_local_uris(loaded.config))
 
     @property
     def config(self) -> Config:
@@ -51,9 +58,7 @@ class Configuration:
             logger.error(f"the configuration has a mistake: {problem}")
         for notice in loaded.notices:
             logger.warning(f"the configuration: {notice}")
-        if loaded.source:
-            logger.error(f"{loaded.source} is used until the mistakes are mended")
-        return replace(loaded, config=self._with_local_uris(loaded.config))
+        return loaded
 
     def _with_local_uris(self, config: Config) -> Config:
         """With one spelling for each connection, and without those to other hosts."""
@@ -76,9 +81,9 @@ class Configuration:
         if loaded.problems:
             source = self.loaded.source or "the configuration of before"
             self.loaded = replace(loaded, config=self.config, source=source)
-            logger.error("not reloaded: see the mistakes above")
+            logger.error(f"{source} is used until the mistakes are mended")
             return False
-        self.loaded, self.read_at = loaded, time.time_ns()
+        self._take(loaded)
         self.keep()
         logger.info("the configuration was reloaded")
         return True

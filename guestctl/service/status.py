@@ -35,7 +35,7 @@ def status(
             "source": loaded.source or "as in its files",
             "problems": [str(problem) for problem in loaded.problems],
             "read": configuration.read_at,
-            "values": effective.values(loaded.config),
+            "values": effective.values(configuration.written),
         },
         "logind": {
             "connected": logind.connected,

@@ -13,6 +13,7 @@ import pytest
 from tests.host.service import UNIT, main_pid, status
 from tests.host.stage import FEW
 from tests.host.support import look, outcomes, wait_restored
+from tests.testbed.commands import Result
 from tests.testbed.host import Host
 from tests.testbed.triggers import POWEROFF, pass_through
 from tests.testbed.waiting import wait_until
@@ -85,3 +86,67 @@ def test_a_reload_with_mistakes_fails_and_what_looks_goes_on(host: Host) -> None
     assert host.run(["systemctl", "reload", UNIT]).returncode == 0
     wait_until(lambda: not configuration(host)["problems"], 10, "a sound configuration")
     assert main_pid(host) == before
+
+
+def as_user(host: Host, *arguments: str) -> Result:
+    """The command of somebody who is not root."""
+    return host.run(["runuser", "-u", "nobody", "--", "guestctl", *arguments], check=False)
+
+
+def test_a_user_is_told_nothing_that_is_not_so(host: Host) -> None:
+    listed = as_user(host, "list", "--json")
+    rows = json.loads(listed.stdout)
+    assert listed.returncode == 3
+    assert {row["name"]: row["state"] for row in rows} == dict.fromkeys(CAST.names, "running")
+    boots = as_user(host, "plan", "--boot", "--json")
+    assert boots.returncode == 3
+    for row in rows + json.loads(boots.stdout):
+        assert row.get("wanted") is None
+        assert row["next_boot"] is None
+    shown = as_user(host, "status", "--json")
+    found = json.loads(shown.stdout)
+    assert shown.returncode == 3
+    assert found["problems"] == []
+    service = found["service"]
+    assert service["running"] is True
+    assert service["logind"]["inhibitor"] is True
+    assert set(service["up"]) == set(CAST.names)
+    assert [found[key] for key in ("wanted", "current_run", "last_run")] == [None] * 3
+    text = as_user(host, "status").stdout
+    assert "not running" not in text
+    assert "not held" not in text
+
+
+def test_a_user_is_told_when_the_service_is_down(host: Host) -> None:
+    host.run(["systemctl", "stop", UNIT])
+    try:
+        shown = as_user(host, "status")
+        assert shown.returncode == 3
+        assert "problem:        the service does not run" in shown.stdout
+    finally:
+        host.run(["systemctl", "start", UNIT])
+
+
+def problems(host: Host) -> dict[str | None, str]:
+    """What `status` says to be wrong, by the guest."""
+    return {found["name"]: found["problem"] for found in status(host)["problems"]}
+
+
+def test_status_begins_with_what_is_wrong(host: Host) -> None:
+    well = host.run(["guestctl", "status"], check=False)
+    assert well.returncode == 0, well.stdout
+    host.run(["guestctl", "hold", ONE, "--reason", "so"])
+    held = host.run(["guestctl", "status"], check=False)
+    assert held.returncode == 1
+    assert held.stdout.splitlines()[0].split(maxsplit=1)[1].startswith(f"{ONE}: held: so")
+    listed = host.run(["guestctl", "list", "--problems"], check=False)
+    assert listed.returncode == 1
+    assert listed.stdout.startswith(f"{ONE}: running, held: so\n    -> guestctl release '{ONE}'")
+    host.run(["guestctl", "release", ONE])
+    host.run(["systemctl", "disable", UNIT])
+    assert "is disabled: as the host goes down nobody" in str(problems(host)[None])
+    host.run(["systemctl", "enable", UNIT])
+    host.run(["systemctl", "enable", "libvirt-guests"])
+    assert "libvirt-guests.service is enabled beside guestctl" in str(problems(host)[None])
+    host.run(["systemctl", "disable", "libvirt-guests"])
+    assert problems(host) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 
 from guestctl.config.config import Config
@@ -55,6 +57,25 @@ def test_a_running_guest() -> None:
         reason="libvirt's autostart flag is set, and libvirt goes by it itself",
         why_wanted="it is running",
     )
+
+
+@given(guests_and_records)
+def test_who_may_not_read_the_ledger_is_told_nothing_that_only_it_knows(
+    pair: tuple[GuestFacts, GuestRecord | None],
+) -> None:
+    """Not even by what its absence would mean: an unknown is no "off"."""
+    facts, record = pair
+    seen = HostFacts(BOOT, 1, (facts.id.uri,), True, False, Config(), guests=(facts,))
+    (made,) = rows_of(seen)
+    (with_record,) = rows_of(replace(seen, records=(record,) if record else ()))
+    assert made == with_record
+    assert (made.state, made.saved, made.autostart) == (
+        facts.state,
+        facts.saved,
+        facts.autostart,
+    )
+    assert (made.wanted, made.next_boot, made.held, made.certainty) == (None,) * 4
+    assert made.stopped_by is (StoppedBy.UNKNOWN if not facts.up else None)
 
 
 def test_a_guest_that_a_run_saved() -> None:

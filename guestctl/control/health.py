@@ -1,0 +1,84 @@
+"""What is wrong with the service, and with the host around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..decisions.host_facts import LostConnection
+from ..model.finding import Finding
+from .host_units import GUARD, RIVAL, SERVICE, HostWords
+
+#: As in docs/howto/replace-libvirt-guests.md: its stop acts on guests, and has to go first.
+_WITHOUT_RIVAL = (
+    f"mkdir -p /etc/systemd/system/{RIVAL}.d"
+    rf" && printf '[Service]\nExecStop=\n' > /etc/systemd/system/{RIVAL}.d/guestctl.conf"
+    f" && systemctl daemon-reload && systemctl disable --now {RIVAL}"
+)
+
+
+def of_host(
+    service: dict[str, Any], words: HostWords, lost: Iterable[LostConnection]
+) -> list[Finding]:
+    """service: what it says of itself, with `running`, which is None where that is not known.
+
+    lost: what could not be read just now, which is news beside what the service says.
+    """
+    unread = {connection.uri: connection.reason for connection in lost}
+    return [
+        *_of_units(service, words),
+        *_of_configuration(service.get("configuration") or {}),
+        *_of_connections(service, unread),
+        *_of_rival(words),
+    ]
+
+
+def _of_units(service: dict[str, Any], words: HostWords) -> Iterator[Finding]:
+    unit = words.units.get(SERVICE)
+    if unit and unit.is_off:
+        unmask = "" if unit.enabled == "disabled" else f"systemctl unmask {SERVICE} && "
+        text = f"{SERVICE} is {unit.enabled}: as the host goes down nobody sees to its guests"
+        yield Finding(text, f"{unmask}systemctl enable --now {SERVICE}")
+    elif service["running"] is False:
+        failed = unit is not None and unit.active == "failed"
+        command = f"systemctl {'status' if failed else 'start'} {SERVICE}"
+        yield Finding(f"the service {'has failed' if failed else 'does not run'}", command)
+    elif service["running"] and "pid" not in service:
+        yield Finding(
+            "what the service says of itself cannot be read", f"systemctl status {SERVICE}"
+        )
+    if service["running"] and words.units and words.active(GUARD) != "active":
+        text = f"{GUARD} is {words.active(GUARD)}: nobody is there should the service be killed"
+        yield Finding(text, f"systemctl start {GUARD}")
+
+
+def _of_configuration(said: dict[str, Any]) -> Iterator[Finding]:
+    for problem in said.get("problems", ()):
+        text = f"the configuration has a mistake, {said['source']} is used: {problem}"
+        yield Finding(text, "guestctl check")
+    for difference in said.get("differs", ()):
+        text = f"the service does not use its files as they are: {difference}"
+        yield Finding(text, f"systemctl reload {SERVICE}")
+
+
+def _of_connections(service: dict[str, Any], unread: Mapping[str, str]) -> Iterator[Finding]:
+    for reason in unread.values():
+        yield Finding(reason)
+    for uri, state in service.get("connections", {}).items():
+        if state != "connected" and uri not in unread:
+            yield Finding(f"{uri}: {state}")
+    for uri, guests in service.get("out_of_reach", {}).items():
+        text = f"guests run on {uri}, which does not answer, and nobody could save them"
+        yield Finding(f"{text}: {', '.join(guests)}", "systemctl start libvirtd")
+    logind = service.get("logind")
+    if logind and not logind["connected"]:
+        text = f"announcements of logind are not heard: {logind['problem']}"
+        yield Finding(text, "systemctl status systemd-logind.service")
+
+
+def _of_rival(words: HostWords) -> Iterator[Finding]:
+    rival = words.units.get(RIVAL)
+    if rival and (rival.active in ("active", "activating") or rival.enabled == "enabled"):
+        how = rival.active if rival.active == "active" else rival.enabled
+        text = f"{RIVAL} is {how} beside guestctl: both take guests down and bring them back"
+        yield Finding(text, _WITHOUT_RIVAL)

@@ -1,0 +1,82 @@
+"""What is wrong with guests now, and was in the newest runs.  Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+
+from ..model.finding import Finding
+from ..model.guest import GuestId, State
+from ..model.history import PastGuest, PastRun
+from ..model.overview import Row
+from ..model.plan import GuestPlan, Outcome, RunKind, is_bad
+from .forecast import without_room
+from .host_facts import HostFacts, plan_of
+
+#: What went wrong so long ago is history: nanoseconds.
+OLD = 7 * 86400 * 10**9
+
+
+def of_guests(facts: HostFacts, rows: Collection[Row]) -> list[Finding]:
+    """Who is held, or waited for; who finds no room for a save, were the host to go down now."""
+    for_saves = {record.id for record in facts.records if record.held_for_save}
+    found = [finding for row in rows for finding in _of_row(row, for_saves)]
+    return found + [finding for plan in plan_of(facts).guests for finding in _of_plan(plan)]
+
+
+def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
+    guest, name = GuestId(row.uri, row.uuid), shlex.quote(row.name)
+    if row.held is not None:
+        start = f"guestctl start {name} --discard-save, or --resume-anyway"
+        command = start if guest in held_for_saves else f"guestctl release {name}"
+        yield Finding(f"held: {row.held}", command, row.name, guest)
+    elif row.waiting:
+        yield Finding(f"waited for: {row.waiting}", f"guestctl start {name}", row.name, guest)
+
+
+def _of_plan(plan: GuestPlan) -> Iterator[Finding]:
+    if reason := without_room(plan):
+        text = f"cannot be saved as the host goes down: {reason}"
+        yield Finding(text, "guestctl plan", plan.guest.name, plan.guest.id)
+
+
+def of_run(
+    run: PastRun, guests: Sequence[PastGuest], rows: Collection[Row], now: int
+) -> list[Finding]:
+    """What went wrong in the newest run of its kind, which is not under way.
+
+    Of a restore: who is still down, and for no other reason that is shown.
+    """
+    if run.ok or now - run.begun > OLD:
+        return []
+    bad = [guest for guest in guests if guest.outcome == _CUT_OFF or _is_bad(run, guest)]
+    if run.kind is RunKind.RESTORE:
+        missing = {row.name for row in rows if not (_is_up(row) or row.held or row.waiting)}
+        bad = [guest for guest in bad if guest.name in missing]
+        return [_of_past(run, guest) for guest in bad]
+    return [_of_past(run, guest) for guest in bad] or [_of_whole(run)]
+
+
+_CUT_OFF = "cut off"
+
+
+def _is_bad(run: PastRun, guest: PastGuest) -> bool:
+    try:
+        return is_bad(run.kind, Outcome(guest.outcome))
+    except ValueError:  # of another version
+        return True
+
+
+def _is_up(row: Row) -> bool:
+    return row.state not in (State.SHUT_OFF, State.UNKNOWN)
+
+
+def _of_past(run: PastRun, guest: PastGuest) -> Finding:
+    reason = f": {guest.reason}" if guest.reason else ""
+    text = f"{guest.outcome} in run {run.id}, the newest {run.kind}{reason}"
+    return Finding(text, f"guestctl why {shlex.quote(guest.name)}", guest.name)
+
+
+def _of_whole(run: PastRun) -> Finding:
+    how = "was cut off" if run.ended is None else "did not end well"
+    return Finding(f"run {run.id}, the newest {run.kind}, {how}", "guestctl history")
