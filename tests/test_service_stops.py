@@ -13,7 +13,7 @@ from guestctl.model.guest import State
 from guestctl.model.record import Wanted
 from guestctl.model.stop import StoppedBy
 
-from .served import AB, guest, off
+from .served import AB, SYSTEM, guest, off
 from .sim.behaviour import Button, Save
 from .sim.service import ServedHost, tell
 
@@ -218,3 +218,30 @@ def test_a_run_of_somebody_else(verb: str) -> None:
     slow = Button(8.0)
     guests = [guest("a", save=Save(8.0), button=slow), guest("b", State.PMSUSPENDED, button=slow)]
     tell(story, [*guests, guest("c")])
+
+
+# -- what saves are on -----------------------------------------------------------------------
+
+
+def test_what_guests_need_is_kept_mounted_until_the_end() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(100)
+        assert host.mounts.kept == {SYSTEM, "/images/a.qcow2", "/images/b.qcow2"}
+
+    tell(story, AB)
+
+
+def test_nothing_is_saved_below_a_mount_point() -> None:
+    """Its file system went away before us: at the next boot the save would not be found."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(100)
+        host.happen("the saves are not mounted")
+        await host.stop_units()
+        assert host.up == ""
+        assert host.calls("save") == []
+        host.happen("the saves are mounted")
+        await host.boot()
+        assert host.up == "a b"
+
+    tell(story, AB)

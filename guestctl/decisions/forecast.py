@@ -18,11 +18,15 @@ OWN_SAVES, HOST_SAVES = 3, 20
 
 @dataclass(frozen=True)
 class SaveForecast:
-    """The ledger's saves, and the bytes free where saves go, by URI, where that is known."""
+    """The ledger's saves, and the bytes free where saves go, by URI, where that is known.
+
+    displaced: connections whose folder of saves is not mounted any more.
+    """
 
     records: tuple[SaveRecord, ...] = ()
     room: Mapping[str, int] = field(default_factory=dict)
     reserve: int = 0
+    displaced: frozenset[str] = frozenset()
 
     def estimate(self, guest: GuestFacts) -> float | None:
         """Seconds that a save will take, by the slowest of the guest's last ones, else by the
@@ -34,7 +38,10 @@ class SaveForecast:
         return guest.memory / self._usual_speed if self._usual_speed else None
 
     def refusal(self, guest: GuestFacts) -> str:
-        """Why libvirt refused the last save of this guest, unless its XML changed since."""
+        """Why a save cannot be tried: where it would go, or since libvirt refused the last one of
+        this guest and its XML has not changed since."""
+        if guest.id.uri in self.displaced:
+            return DISPLACED
         own = self._of.get(guest.id, ())
         if not guest.info.digest:
             return ""
@@ -63,6 +70,7 @@ def _timed(records: Iterable[SaveRecord]) -> list[tuple[SaveRecord, float]]:
     return [(r, r.seconds) for r in records if r.state in _FINISHED and r.seconds]
 
 
+DISPLACED = "the folder of saves is not the one that was there: it was unmounted"
 NO_FORECAST = SaveForecast()
 _FINISHED = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED, SaveState.DISCARDED)
 

@@ -32,7 +32,8 @@ def _not_to_be_found(module: str) -> Iterator[None]:
 # dbus-next imports its side for GLib as well, and with it GLib where there is one: more than a
 # megabyte for nothing, and time that the guard of a host that goes down does not have.
 with _not_to_be_found("gi"):
-    from dbus_next import Message, MessageFlag, MessageType, Variant
+    from dbus_next import Message, MessageFlag, MessageType
+    from dbus_next import Variant as Variant
     from dbus_next._private.unmarshaller import Unmarshaller
     from dbus_next.aio import MessageBus
 

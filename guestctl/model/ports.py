@@ -190,6 +190,17 @@ class Daemons(Protocol):
         """Start the daemon that was there last in this boot; its name, empty for none."""
 
 
+class Mounts(Protocol):
+    """The host's mounts.  None of the calls raises; callers bound them."""
+
+    async def keep(self, uris: Iterable[str], paths: Iterable[str]) -> None:
+        """Have what these files, and the saves of these connections, are on stay mounted until
+        guestctl has stopped; and remember which folders of saves they are."""
+
+    async def displaced(self, uris: Iterable[str]) -> frozenset[str]:
+        """Connections whose folder of saves is another one than remembered."""
+
+
 class LockHeld(Exception):
     """Another run has the lock; the text says which."""
 

@@ -50,6 +50,7 @@ class Context:
     """What a run acts in: hypervisors by URI, files, the ledger, who is told, the boot's id.
 
     gone: connections on which nobody is left that could answer; it may grow meanwhile.
+    displaced: connections whose folder of saves is not mounted any more: nothing is saved there.
     checkpoint is awaited before each step that takes a guest down: it does not return once the
     run is to be cancelled.
     follows_progress: whether anybody wants to know how far saves are: asking slows them down.
@@ -64,6 +65,7 @@ class Context:
     boot: str
     checkpoint: Callable[[], Awaitable[None]] = _pass
     gone: Collection[str] = frozenset()
+    displaced: Collection[str] = frozenset()
     follows_progress: bool = False
     actor: Actor | None = None
 

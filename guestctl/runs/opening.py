@@ -163,7 +163,8 @@ def _plan(
 
 
 def _forecast(records: Iterable[SaveRecord], run: Run, room: Mapping[str, int]) -> SaveForecast:
-    return SaveForecast(tuple(records), room, run.config.shutdown.save_reserve)
+    displaced = frozenset(run.context.displaced)
+    return SaveForecast(tuple(records), room, run.config.shutdown.save_reserve, displaced)
 
 
 def _want_off(

@@ -9,9 +9,8 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
@@ -22,6 +21,7 @@ from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.locks import HostRunLock
 from ..host.logind import Logind
+from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
 from ..host.storage import HostStorage
 from ..host.systemd import is_stopping_retrying
@@ -34,7 +34,7 @@ from .state import Activity
 from .status import line, status
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
-from .waiting import first
+from .waiting import first, keep_at
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,6 @@ LEDGER_LOOK = 60.0
 FILES_LOOK, FILES_LIMIT = 2.0, 2.0
 #: How often the service leaves a trace of its life where no watchdog asks for more.
 ALIVE = 60.0
-#: Until a chore that failed is begun anew.
-CHORE_AGAIN = 5.0
 #: Changes within so many seconds are said in one go.
 AT_ONCE = 0.1
 
@@ -106,6 +104,8 @@ class _Daemon:
             stop_timeout=stop_timeout,
             lock=HostRunLock(machine.state_folder(), logger.warning),
             daemons=SystemdDaemons(),
+            mounts=SystemdMounts(self._folder),
+            paths=(str(machine.state_folder()),),
             autostart=frozenset(autostart.claimed()),
             on_change=self._on_change,
             away=away,
@@ -130,7 +130,7 @@ class _Daemon:
             self._mend_ledger,
             self._follow_files,
         )
-        background = [asyncio.create_task(_keep_at(chore)) for chore in chores]
+        background = [asyncio.create_task(keep_at(chore)) for chore in chores]
         serving = asyncio.create_task(self._service.serve())
         ready = asyncio.create_task(self._become_ready())
         try:
@@ -228,13 +228,3 @@ class _Daemon:
                 self._notifier.status(line(state, connections, loaded, logind))
             await asyncio.sleep(AT_ONCE)
             await self._changed.wait()
-
-
-async def _keep_at(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Chores go on after a fault in one of them: it must not end a run that is under way."""
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - said, and the chore is begun anew
-            logger.error(f"internal error: {error!r}")
-        await asyncio.sleep(CHORE_AGAIN)

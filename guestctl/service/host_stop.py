@@ -13,10 +13,10 @@ from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
 from ..model.history import Note, PastRun
 from ..model.plan import RunKind
-from ..model.ports import READ_LIMIT, RunLock
+from ..model.ports import READ_LIMIT, HypervisorError, Mounts, RunLock, within
 from ..model.record import GuestRecord, Wanted, operators_word
 from ..model.result import RunResult, Trigger
-from ..runs.context import Context, read_all, read_all_retrying
+from ..runs.context import LOOK_LIMIT, Context, read_all, read_all_retrying
 from ..runs.preserve import preserve
 from .reach import LastLook
 from .settling import host_goes_down, settle_old
@@ -66,6 +66,7 @@ async def host_stop(
     stop_timeout: StopTimeout,
     lock: RunLock,
     last_look: LastLook,
+    mounts: Mounts,
     up: frozenset[GuestId] = frozenset(),
 ) -> RunResult:
     """Take everybody to safety, whatever was begun before, and whoever has the run lock.
@@ -74,7 +75,9 @@ async def host_stop(
     """
     begun = asyncio.get_running_loop().time()
     async with stop_timeout.asking(), contextlib.AsyncExitStack() as held:
-        context = replace(context, gone=last_look.gone)
+        with stop_timeout.phase("looking at the folders of saves", LOOK_LIMIT + 5):
+            displaced = await _displaced(context, mounts)
+        context = replace(context, gone=last_look.gone, displaced=displaced)
         await held.enter_async_context(last_look.keep_looking(context.hypervisors))
         with stop_timeout.phase("the host goes down", LEDGER_LIMIT):
             situation = await _begin(context, lock, up)
@@ -82,6 +85,13 @@ async def host_stop(
             await held.enter_async_context(lock.hold(WHAT, OPERATOR, ask=True))
         stop = _HostStop(context, config, stop_timeout, situation, up)
         return await stop.carry_out(begun - situation.spent)
+
+
+async def _displaced(context: Context, mounts: Mounts) -> frozenset[str]:
+    """Saved below the mount point, guests would not be found again at boot."""
+    with contextlib.suppress(HypervisorError):
+        return await within(LOOK_LIMIT, mounts.displaced(context.hypervisors))
+    return frozenset()
 
 
 async def _begin(context: Context, lock: RunLock, up: Collection[GuestId]) -> Situation:
@@ -170,6 +180,7 @@ async def finish(
     stop_timeout: StopTimeout,
     lock: RunLock,
     last_look: LastLook,
+    mounts: Mounts,
 ) -> RunResult | None:
     """For whoever comes after the service: finish what it began, or could not begin.
 
@@ -179,7 +190,7 @@ async def finish(
     if earlier and earlier.ended and await _everybody_is_down(context):
         await context.ledger(lambda ledger: host_goes_down(ledger, context.boot), None)
         return None
-    return await host_stop(context, config, stop_timeout, lock, last_look)
+    return await host_stop(context, config, stop_timeout, lock, last_look, mounts)
 
 
 def _earlier_run(ledger: Ledger, boot: str, config: Config) -> PastRun | None:

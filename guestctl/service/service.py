@@ -13,19 +13,20 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..config.config import Config
-from ..model.ports import Daemons, Hypervisor, Login, RunLock
+from ..model.ports import Daemons, Hypervisor, Login, Mounts, RunLock
 from ..runs.context import Context
 from .boot import Restores
 from .connections import Connections
 from .host_stop import host_stop
 from .late import LateGuests
+from .mounts import KeepMounts
 from .reach import LastLook, OutOfReach
 from .restarts import Restarts
 from .settling import Settling
 from .state import Activity, ServiceState, nothing_new
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
-from .waiting import end_all, first, give_way
+from .waiting import end_all, first, give_way, keep_at
 from .watch import Told
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Surroundings:
     connect makes the connection of a URI.
     lock: one run at a time.
     daemons: libvirt's, for a connection that cannot be used.
+    mounts: what must outlive us; paths: what else is needed to the end, beside guests' own.
     autostart: connections whose autostart is ours in this boot.
     on_change: called when there may be news for a status.
     away: for how many seconds no service had watched this host before.
@@ -51,6 +53,8 @@ class Surroundings:
     stop_timeout: StopTimeout
     lock: RunLock
     daemons: Daemons
+    mounts: Mounts
+    paths: tuple[str, ...]
     autostart: frozenset[str]
     on_change: Callable[[], None]
     away: float = float("inf")
@@ -75,21 +79,26 @@ class Service:
         self._last_look = LastLook(it.daemons, lambda: it.triggers.is_terminated)
         self._out_of_reach = OutOfReach(self.state, it.daemons)
         self._out_of_reach.connections = self.connections
+        self._mounts = it.mounts
+        self._keep_mounts = KeepMounts(self.state, it.mounts, it.paths)
+        self._keep_mounts.connections = self.connections
         self._restarts.connections = self._late.connections = self.connections
         self._restores = Restores(self.state, self.connections, stays, autostart, self._late.look)
 
     async def serve(self) -> None:
         """See the class."""
         self.use(self.state.config)
-        looking = asyncio.create_task(self._out_of_reach.work())
+        works = (self._out_of_reach.work, self._keep_mounts.work)
+        chores = [asyncio.create_task(keep_at(work)) for work in works]
         try:
             await self._settling.take_up()
             await self._serve()
         finally:
-            looking.cancel()
+            for chore in chores:
+                chore.cancel()
             await self.connections.close()
             await self._settling.close()
-            await end_all([looking])
+            await end_all(chores)
 
     def use(self, config: Config) -> None:
         """From now on this configuration."""
@@ -163,7 +172,13 @@ class Service:
         tasks = [asyncio.create_task(work) for work in starting]
         try:
             await host_stop(
-                state.context, state.config, self._stop_timeout, state.lock, self._last_look, up
+                state.context,
+                state.config,
+                self._stop_timeout,
+                state.lock,
+                self._last_look,
+                self._mounts,
+                up,
             )
         finally:
             await end_all(tasks)

@@ -13,9 +13,10 @@ from pathlib import Path
 from ..config.config import Config
 from ..control.local import Local
 from ..control.requests import Failure, RequestError
-from ..host import journal
+from ..host import journal, machine
 from ..host.daemons import SystemdDaemons
 from ..host.libvirt import autostart
+from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
 from ..host.systemd import is_stopping_now
 from ..model.ports import LockHeld
@@ -56,8 +57,9 @@ def guard(local: Local, listener: Listener, *, follows_progress: bool) -> RunRes
     notifier = Notifier()
     stop_timeout = StopTimeout(notifier.extend, notifier.status)
     last_look = LastLook(SystemdDaemons(), lambda: True)
+    mounts = SystemdMounts(machine.run_folder())
     return local.act(
-        lambda context: finish(context, local.config, stop_timeout, local.lock, last_look),
+        lambda context: finish(context, local.config, stop_timeout, local.lock, last_look, mounts),
         tell_all(listener, stop_timeout),
         follows_progress=follows_progress,
     )

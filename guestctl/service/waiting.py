@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+import logging
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
+
+logger = logging.getLogger(__name__)
+
+#: Until a chore that failed is begun anew.
+CHORE_AGAIN = 5.0
 
 
 async def first(*waits: Coroutine[Any, Any, Any]) -> None:
@@ -32,3 +38,13 @@ async def give_way(task: asyncio.Task[None] | None) -> None:
         await end_all([task])
         if not task.cancelled():
             task.result()
+
+
+async def keep_at(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Chores go on after a fault in one of them: it must not end a run that is under way."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - said, and the chore is begun anew
+            logger.error(f"internal error: {error!r}")
+        await asyncio.sleep(CHORE_AGAIN)

@@ -18,7 +18,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -70,6 +70,25 @@ class SimDaemons:
         return "libvirtd.service"
 
 
+class SimMounts:
+    """The Mounts of ports.py; kept: what must stay mounted, as it was last said."""
+
+    def __init__(self, host: ServedHost) -> None:
+        self._host = host
+        self._mounted: bool | None = None
+        self.kept: set[str] = set()
+
+    async def keep(self, uris: Iterable[str], paths: Iterable[str]) -> None:
+        await asyncio.sleep(0)
+        self._mounted = self._host.sim.files.saves_mounted
+        self.kept = {*uris, *paths}
+
+    async def displaced(self, uris: Iterable[str]) -> frozenset[str]:
+        await asyncio.sleep(0)
+        gone = self._mounted and not self._host.sim.files.saves_mounted
+        return frozenset(uris) if gone else frozenset()
+
+
 class ServedHost:
     """A host with the service on it.
 
@@ -85,6 +104,7 @@ class ServedHost:
         self.preparing: bool | None = False
         self.stopping: bool | None = False
         self.autostart: frozenset[str] = frozenset()
+        self.mounts = SimMounts(self)
         self.lives: list[Life] = []
         self.fuses: dict[int, Callable[[], None]] = {}
         self.written: Config | None = None
@@ -136,6 +156,8 @@ class ServedHost:
             stop_timeout=life.stop_timeout,
             lock=life.lock,
             daemons=SimDaemons(self),
+            mounts=self.mounts,
+            paths=(),
             autostart=self.autostart,
             on_change=lambda: None,
             away=away,
@@ -217,7 +239,8 @@ class ServedHost:
         hypervisors = {uri: guard.process.connect(uri) for uri in self.config.general.uris}
         context = replace(guard.context, hypervisors=hypervisors)
         last_look = LastLook(SimDaemons(self), lambda: True)
-        guard.begin(finish(context, self.config, guard.stop_timeout, guard.lock, last_look))
+        work = finish(context, self.config, guard.stop_timeout, guard.lock, last_look, self.mounts)
+        guard.begin(work)
         self.lives.append(guard)
         return guard
 
