@@ -49,7 +49,7 @@ def end(ledger: Ledger, run: int, *guests: GuestResult) -> None:
 def want(ledger: Ledger, guest: GuestFacts, wanted: Wanted, by: StoppedBy | None = None) -> None:
     """Somebody decided whether it should run; by: whose word, or whose stop, made it off."""
     if wanted is Wanted.ON:
-        ledger.note(guest, records.asked_for)
+        ledger.note(guest, lambda it: records.asked_for(it, BOOT))
         return
     who, now = by or StoppedBy.OPERATOR, ledger.now()
     ledger.note(guest, lambda record: records.turned_off(record, who, now))

@@ -14,6 +14,7 @@ from .text import emit, print_json, printable, when
 
 #: What stands before a line that goes on with the one above.
 _MORE = ""
+_AS_FOUND = "switched on after the host had booted without it: guests are left as they were found"
 
 
 def status_verb(arguments: Namespace) -> int:
@@ -40,6 +41,8 @@ def _lines(found: Status) -> Iterator[tuple[str, str]]:
     yield from _triggers(service, values["guard"])
     yield "inhibitor", _inhibitor(service, values["inhibit_delay"])
     yield from service.get("connections", {}).items()
+    for uri in service.get("as_found", ()):
+        yield _MORE, f"{uri}: {_AS_FOUND}"
     yield "autostart", ", ".join(values["owns_autostart"]) or "libvirt's, in this boot"
     yield "guests", _guests(service, values["wanted"])
     for guest in service.get("waiting", ()):

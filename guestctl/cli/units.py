@@ -51,7 +51,7 @@ def _guard(local: Local, display: Display) -> RunResult | None:
 
 def _fallback(local: Local, display: Display) -> RunResult | None:
     if units.owes_nothing(local):
-        emit("the guests of this boot were brought back already: nothing to do\n")
+        emit("the guests of this boot were brought back already, or it began without guestctl\n")
         return None
     local.refuse_to_act()
     return units.fallback(local, display, follows_progress=display.follows_progress)

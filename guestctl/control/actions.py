@@ -155,11 +155,13 @@ def release(local: Local, names: Sequence[str], reason: str | None) -> Marked:
     more."""
     actor = local.actor
 
+    boot = local.boot
+
     def mark(ledger: Ledger, guest: GuestFacts) -> str:
         before = ledger.guest(guest.id)
         ledger.note(guest, released)
         if guest.persistent and not (before and before.wanted is Wanted.ON):
-            ledger.note(guest, asked_for)
+            ledger.note(guest, lambda it: asked_for(it, boot))
         text = _what_release_did(before)
         ledger.trail.add(guest.id, *note_of(actor, reason))
         ledger.trail.add(guest.id, "guestctl:release", text)

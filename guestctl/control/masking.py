@@ -120,6 +120,7 @@ class _Mask:
             settling=record.settling and self._boots(record.settling),
             waits_for=record.waits_for and self._text(record.waits_for),
             waits_in=record.waits_in and self._boots(record.waits_in),
+            as_of=record.as_of and self._boots(record.as_of),
             hold=record.hold and word(record.hold),
         )
 

@@ -12,7 +12,7 @@ from ..model.overview import NextBoot, Row
 from ..model.plan import GuestPlan, RunKind, Step
 from ..model.record import GuestRecord, Wanted, seen_down, seen_up, settled, taking_down
 from ..model.stop import StoppedBy
-from . import settling
+from . import autostart, settling
 from .plan import Policies, plan_guest_down, plan_restore
 from .policy import Policy
 from .reconcile import reconcile
@@ -129,16 +129,23 @@ def next_boot(
         return BootPlan(NextBoot.STAY_DOWN, "it is transient: libvirt forgets it once it is down")
     down = down or plan_guest_down(RunKind.PRESERVE, guest, policy)
     facts = _left_by_host_stop(guest, down)
-    if guest.autostart and not owned:  # libvirt starts it, whatever guestctl thinks of it
+    flagged = guest.autostart or guest.autostart_once
+    if flagged and not owned:  # libvirt starts it, whatever guestctl thinks of it
         does = NextBoot.RESUME if facts.saved else NextBoot.START
         return BootPlan(does, "libvirt's autostart flag is set, and libvirt goes by it itself")
     after = _record_after_host_stop(record, guest, policy, now)
+    word = autostart.at_boot(after, facts, now, once=owned)
+    after = (word and word.record) or after
     flags = (guest.id.uri,) if owned else ()
     plan = plan_restore([facts], {guest.id: after}, lambda _: policy, _NEXT, autostart=flags)
     for planned in plan.guests:
-        return _planned(planned, after, guest, down)
+        found = _planned(planned, after, guest, down)
+        started = word and planned.outcome is None
+        return found._replace(reason=word.remarks[0].text) if word and started else found
     if after.hold is not None:
         return BootPlan(NextBoot.HELD, after.hold)
+    if word:
+        return BootPlan(NextBoot.STAY_DOWN, word.remarks[0].text)
     return BootPlan(NextBoot.STAY_DOWN, desired(after, facts, _NEXT).reason)
 
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from ..model.guest import GuestFacts
 from ..model.history import Note
 from ..model.instant import Instant
-from ..model.record import GuestRecord, Update, Wanted, released, seen_up, stopped
+from ..model.record import GuestRecord, Update, Wanted, released, seen_up
 from ..model.stop import Certainty
-from . import attempts
+from . import attempts, autostart
 from .wanted import UNWATCHED, Desired, Watched, desired, hold_of
 
 HOLD_ENDS = Note("guestctl:release", "its save is gone")
@@ -45,7 +45,7 @@ def reconcile(
         intent = attempts.intent(record.attempts, now.up, watched.window)
         watched = replace(watched, intent=intent)
     found = desired(record, guest, boot, watched)
-    update = _update(record, guest, found, now, knows_image=knows_image)
+    update = _update(record, guest, found, watched, now, knows_image=knows_image)
     if update is not None and (note := _by_others(record, guest, boot, watched)):
         update = replace(update, remarks=(note, *update.remarks))
     return Reconciled(found, update)
@@ -82,6 +82,7 @@ def _update(
     record: GuestRecord | None,
     guest: GuestFacts,
     found: Desired,
+    watched: Watched,
     now: Instant,
     *,
     knows_image: bool,
@@ -93,12 +94,15 @@ def _update(
     if guest.starting or guest.in_transit:
         pass  # neither up nor down yet
     elif found.verdict:
-        after = stopped(after, found.wanted, found.verdict, now)
+        after = autostart.stopped_with_flag(after, guest, found, watched, now)
     elif guest.up and guest.persistent and not _may_still_go_down(record, guest, now):
-        after, is_up = seen_up(after, now.boot, now.at), True
+        after, is_up = seen_up(autostart.noticed(after, guest), now.boot, now.at), True
+    else:
+        after = autostart.noticed(after, guest)
     if after == record or (record is None and not is_up):
         return Update(guest.id, is_up=True) if is_up else None
-    return Update(guest.id, after, found.verdict, (HOLD_ENDS,) if hold_ends else (), is_up=is_up)
+    remarks = (*([HOLD_ENDS] if hold_ends else []), *autostart.remark(before, after))
+    return Update(guest.id, after, found.verdict, remarks, is_up=is_up)
 
 
 def _is_hold_over(record: GuestRecord | None, guest: GuestFacts, *, knows_image: bool) -> bool:

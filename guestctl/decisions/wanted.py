@@ -36,6 +36,8 @@ class Watched:
     window, action: the guest's policy of [user-shutdown].
     was_started: it came up, and went down before anybody had looked.
     started_as: libvirt's word for how it came up, where that was heard of since.
+    as_found: guestctl was switched on later in this boot than the host booted: what is off, as
+    far as was known in an earlier boot, is off because somebody wants it so.
     """
 
     heard: Heard | None = None
@@ -44,6 +46,7 @@ class Watched:
     action: UserAction = UserAction.KEEP_DOWN
     was_started: bool = False
     started_as: str = ""
+    as_found: bool = False
 
     def stop(self, reason: str) -> Stop:
         """The stop of which libvirt gives this reason."""
@@ -51,6 +54,11 @@ class Watched:
 
 
 UNWATCHED = Watched()
+#: Said of a guest that stays off because of `as_found`.
+AS_FOUND = "it was off when guestctl was switched on, after the host had booted without it"
+#: libvirt's words that tell nothing of who turned a guest off: it forgets when the host goes down,
+#: and a start that failed is not the guest's end.
+_TELLS_NOTHING = ("unknown", "failed")
 
 
 def desired(
@@ -65,6 +73,11 @@ def desired(
         return Desired(record.wanted, record.stopped_by, "its state could not be read")
     if guest.starting:
         return Desired(record.wanted, record.stopped_by, "it is just being started")
+    if _is_newer(record, guest, boot):
+        return _judged(verdict(watched.stop(guest.reason)), watched)
+    if watched.as_found and _is_of_before(record, guest, boot):
+        found = Verdict(StoppedBy.UNKNOWN, None, Certainty.INFERRED, (AS_FOUND,))
+        return Desired(Wanted.OFF, StoppedBy.UNKNOWN, AS_FOUND, found)
     if record.wanted is Wanted.OFF:
         return _turned_off(record, boot)
     if _moved(record, guest, boot):
@@ -103,7 +116,33 @@ def _turned_off(record: GuestRecord, boot: str) -> Desired:
         return _power_went("the power went just after it stopped")
     if record.settling == boot:
         return Desired(Wanted.OFF, record.stopped_by, JUST_TURNED_OFF)
+    if is_left_off(record, boot):
+        return Desired(Wanted.OFF, record.stopped_by, "it was found off, and is left so")
     return Desired(Wanted.OFF, record.stopped_by, "it was turned off on purpose")
+
+
+def is_left_off(record: GuestRecord, boot: str) -> bool:
+    """Whether it was found off in this boot, and nothing tells who had turned it off."""
+    unknown = record.stopped_by is StoppedBy.UNKNOWN and record.how is None
+    inferred = record.certainty is Certainty.INFERRED
+    return record.wanted is Wanted.OFF and unknown and inferred and record.as_of == boot
+
+
+def _is_newer(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
+    """Whether libvirt tells of a stop in this boot, and all that is known is of an earlier one.
+
+    libvirt forgets why a guest is off when the host goes down: it was started since, and stopped.
+    """
+    may_be_on = record.wanted is Wanted.ON or record.settling is not None
+    of_before = record.as_of not in (None, boot) and not record.attempts
+    return guest.down and may_be_on and of_before and guest.reason not in _TELLS_NOTHING
+
+
+def _is_of_before(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
+    """Whether it is down, and that it is to be on comes from an earlier boot, or is a guess."""
+    guessed = record.stopped_by is StoppedBy.HOST and record.certainty is Certainty.INFERRED
+    may_be_on = record.wanted is Wanted.ON or record.settling not in (None, boot)
+    return guest.down and may_be_on and not record.attempts and (record.as_of != boot or guessed)
 
 
 def _power_went(evidence: str, how: How | None = None) -> Desired:

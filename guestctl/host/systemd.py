@@ -26,6 +26,8 @@ STOP_TARGETS = frozenset(
 #: SystemState while that goes on; "maintenance": rescue.target or emergency.target is reached,
 #: which is so before the other units have been stopped (seen on 257; manager_state in systemd).
 STOP_STATES = frozenset({"stopping", "maintenance"})
+#: SystemState until the jobs of the boot are done.
+START_STATES = frozenset({"initializing", "starting"})
 #: Seconds for the bus to answer; for each question to systemctl, and for its end when killed.
 BUS_LIMIT, SYSTEMCTL_LIMIT, KILL_LIMIT = 3.0, 4.0, 1.0
 #: Seconds for which the answer is sought when nobody gives one, and between two attempts.
@@ -57,6 +59,25 @@ async def is_stopping_retrying() -> bool | None:
 def is_stopping_now() -> bool | None:
     """`is_stopping_retrying` where there is no event loop."""
     return asyncio.run(is_stopping_retrying())
+
+
+def is_booting_now() -> bool | None:
+    """Whether the host is not up yet; None when nobody answered.  There must be no event loop."""
+    state = asyncio.run(_state())
+    return None if state is None else state in START_STATES
+
+
+async def _state(address: str = "") -> str | None:
+    try:
+        async with asyncio.timeout(BUS_LIMIT):
+            bus = await SystemBus.connect(address)
+            try:
+                return str(await bus.get_property(NAME, PATH, MANAGER, "SystemState", "s"))
+            finally:
+                bus.close()
+    except (BusError, TimeoutError):
+        said = await _systemctl("show", "--property=SystemState", "--value")
+        return said and (said.strip() or None)
 
 
 async def _ask_bus(address: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ..model.guest import GuestFacts, GuestId
 from ..model.instant import Clock
-from ..model.record import Change, GuestRecord, Update, Wanted, seen_up
+from ..model.record import Change, GuestRecord, Update, Wanted, flag_seen, seen_up
 from ..model.stop import Certainty, How, StoppedBy
 from .runs import Runs
 from .saves import Saves
@@ -31,7 +31,7 @@ CREATE TABLE guest (
     stopped_boot TEXT, stopped_up INTEGER, how TEXT, certainty TEXT,
     up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
     hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, settling TEXT,
-    flag INTEGER, flag_word INTEGER, up_since INTEGER,
+    as_of TEXT, flag INTEGER, flag_word INTEGER, up_since INTEGER,
     waits_for TEXT, waits_in TEXT,
     PRIMARY KEY (uri, uuid)) STRICT;
 """
@@ -103,7 +103,7 @@ class Ledger:
         To be put in the transaction in which it was read: others write, too.
         """
         self.db.execute(
-            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 17})",
+            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 18})",
             _values(record),
         )
 
@@ -121,7 +121,8 @@ class Ledger:
 
     def note_up(self, guest: GuestFacts, boot: str) -> None:
         """The guest is up, for good: whatever save it had is used up."""
-        self.note(guest, lambda record: seen_up(record, boot, self.now().at))
+        now, flag = self.now().at, guest.autostart
+        self.note(guest, lambda record: seen_up(flag_seen(record, flag=flag), boot, now))
         self.saves.resumed(guest.id)
 
     def apply(self, update: Update) -> None:
@@ -165,8 +166,8 @@ class Ledger:
 #: In the order of GuestRecord's fields.
 _COLUMNS = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, stopped_boot, stopped_up, how, certainty,"
-    " up_boot, taken_down, hold, held_for_save, settling, flag, flag_word, waits_for, waits_in,"
-    " up_since"
+    " up_boot, taken_down, hold, held_for_save, settling, as_of, flag, flag_word,"
+    " waits_for, waits_in, up_since"
 )
 
 
@@ -175,13 +176,14 @@ def _values(record: GuestRecord) -> tuple[Any, ...]:
     stop = (record.stopped_by, *at, record.how, record.certainty)
     hold = (record.hold, record.held_for_save)
     kept = (*stop, record.up_boot, record.taken_down, *hold, record.settling)
-    newer = (record.flag, record.flag_word, record.waits_for, record.waits_in, record.up_since)
+    waits = (record.waits_for, record.waits_in)
+    newer = (record.as_of, record.flag, record.flag_word, *waits, record.up_since)
     return (*record.id, record.name, record.wanted, *kept, *newer)
 
 
 def _record(row: tuple[Any, ...]) -> GuestRecord:
     uri, uuid, name, wanted, by, at, boot, up, how, certainty, *rest = row
-    up_boot, down, hold, for_save, settling, flag, flag_word, *newer = rest
+    up_boot, down, hold, for_save, settling, as_of, flag, flag_word, *newer = rest
     return GuestRecord(
         GuestId(uri, uuid),
         name,
@@ -197,6 +199,7 @@ def _record(row: tuple[Any, ...]) -> GuestRecord:
         hold,
         bool(for_save),
         settling,
+        as_of,
         _maybe(flag),
         _maybe(flag_word),
         *newer,

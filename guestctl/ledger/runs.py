@@ -256,13 +256,14 @@ class Runs:
 
 
 #: Runs for the host's end and for its boot.
-_OF_THE_HOST = '((kind = ? AND "trigger" = ?) OR (kind = ? AND "trigger" IN (?, ?)))'
+_OF_THE_HOST = '((kind = ? AND "trigger" = ?) OR (kind = ? AND "trigger" IN (?, ?, ?)))'
 _HOSTS_RUNS = (
     RunKind.PRESERVE,
     Trigger.HOST_STOP,
     RunKind.RESTORE,
     Trigger.BOOT,
     Trigger.CANCELLED,
+    Trigger.SWITCHED_ON,
 )
 
 

@@ -34,10 +34,13 @@ DROP TABLE hand;
 DROP TABLE outcome;
 """
 
-#: To version 3, of guestctl 0.3: libvirt's autostart flag as last seen, and what was last said by
-#: changing it; what guests wait for; boots that were watched; who began a run, and since when a
-#: guest is up; times on a clock that is never set, where all that was before counts as long ago.
+#: To version 3, of guestctl 0.3: the boot to which what is said belongs; libvirt's autostart flag
+#: as last seen, and what was last said by changing it; what guests wait for; boots that were
+#: watched; who began a run, and since when a guest is up; times on a clock that is never set,
+#: where all that was before counts as long ago.
 _FROM_2 = """
+ALTER TABLE guest ADD COLUMN as_of TEXT;
+UPDATE guest SET as_of = up_boot;
 ALTER TABLE guest ADD COLUMN flag INTEGER;
 ALTER TABLE guest ADD COLUMN flag_word INTEGER;
 ALTER TABLE guest ADD COLUMN waits_for TEXT;

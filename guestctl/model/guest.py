@@ -72,7 +72,7 @@ class GuestFacts:
     """What was observed of one guest.
 
     reason is libvirt's word for how the state came about, such as "migrated".
-    memory is in bytes.
+    memory is in bytes.  autostart_once: libvirt is to start it at one boot, the next.
     """
 
     id: GuestId
@@ -83,6 +83,7 @@ class GuestFacts:
     autostart: bool = False
     saved: bool = False
     memory: int = 0
+    autostart_once: bool = False
     info: DomainInfo = field(default_factory=DomainInfo)
 
     @property

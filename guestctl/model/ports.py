@@ -134,6 +134,9 @@ class Hypervisor(Protocol):
     async def start(self, uuid: str) -> None:
         """Start the guest, from its managed save if it has one (virDomainCreate)."""
 
+    async def use_up_autostart_once(self, uuid: str) -> None:
+        """It was started, or will be: libvirt is not to do it at a later boot any more."""
+
     async def domain_info(self, uuids: Collection[str]) -> dict[str, DomainInfo]:
         """What the XML of these guests says, without those whose XML cannot be read."""
 

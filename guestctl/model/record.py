@@ -43,6 +43,8 @@ class GuestRecord:
     held_for_save: guestctl itself holds it, because of its managed save.
     settling: the boot in which it was turned off, as long as a host that goes down would make
     that the host's doing ([shutdown] settle).
+    as_of: the boot to which that belongs: it was seen up in it, stopped in it, or a person spoke.
+    What libvirt says of a stop in a later boot is newer.
     flag: libvirt's autostart flag as last seen; None while it was not.  flag_word: to what it was
     changed since the guest was last started or stopped, or a person spoke: a newer word.
     up_since: when it was first seen up since it was last seen down, in nanoseconds since the
@@ -68,6 +70,7 @@ class GuestRecord:
     hold: str | None = None
     held_for_save: bool = False
     settling: str | None = None
+    as_of: str | None = None
     flag: bool | None = None
     flag_word: bool | None = None
     waits_for: str | None = None
@@ -107,7 +110,7 @@ def seen_up(record: GuestRecord, boot: str, now: int | None = None) -> GuestReco
     same_life = record.wanted is Wanted.ON and record.up_boot == boot
     word = record.flag_word if same_life else None
     since = record.up_since if same_life else now
-    up = replace(undecided(record), wanted=Wanted.ON, up_boot=boot)
+    up = replace(undecided(record), wanted=Wanted.ON, up_boot=boot, as_of=boot)
     return replace(up, flag_word=word, up_since=since)
 
 
@@ -125,6 +128,7 @@ def undecided(record: GuestRecord) -> GuestRecord:
         up_boot=None,
         taken_down=False,
         settling=None,
+        as_of=None,
         flag_word=None,
         waits_for=None,
         waits_in=None,
@@ -138,13 +142,14 @@ def flag_seen(record: GuestRecord, *, flag: bool) -> GuestRecord:
     return replace(record, flag=flag, flag_word=word)
 
 
-def asked_for(record: GuestRecord) -> GuestRecord:
+def asked_for(record: GuestRecord, boot: str) -> GuestRecord:
     """Somebody wants it on.  Until it is seen up again, no stop of before speaks against that.
 
     What it waits for, it still does: an order that comes too early does not end that.
     """
-    blank = undecided(record)
-    return replace(blank, wanted=Wanted.ON, waits_for=record.waits_for, waits_in=record.waits_in)
+    waits_for, waits_in = record.waits_for, record.waits_in
+    wanted = replace(undecided(record), wanted=Wanted.ON, as_of=boot)
+    return replace(wanted, waits_for=waits_for, waits_in=waits_in)
 
 
 def waits(record: GuestRecord, reason: str, boot: str) -> GuestRecord:
@@ -170,6 +175,7 @@ def stopped(record: GuestRecord, wanted: Wanted, verdict: Verdict, now: Instant)
     """It was stopped, by whomever; wanted: what comes of that.
 
     One that did not go down by its user's will, and is wanted on all the same, is owed a start.
+    A stop that was nobody's will is no newer word than what was done to its flag in its life.
     """
     return replace(
         undecided(record),
@@ -181,6 +187,8 @@ def stopped(record: GuestRecord, wanted: Wanted, verdict: Verdict, now: Instant)
         how=verdict.how,
         certainty=verdict.certainty,
         taken_down=wanted is Wanted.ON and verdict.who is not StoppedBy.USER,
+        as_of=now.boot,
+        flag_word=record.flag_word if wanted is Wanted.ON else None,
     )
 
 

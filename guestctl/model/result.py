@@ -16,6 +16,7 @@ class Trigger(StrEnum):
     HOST_STOP = "host-stop"
     BOOT = "boot"
     CANCELLED = "cancelled"
+    SWITCHED_ON = "switched-on"
     USER_SHUTDOWN = "user-shutdown"
     LATE = "late"
 

@@ -119,7 +119,7 @@ class BringUp:
         if before and before.held_for_save and self._decision:
             self._was_held = before.hold or ""
             ledger.change(self._guest.id, released_for_save)  # libvirt's hook would refuse it
-        ledger.note(plan.guest, asked_for)
+        ledger.note(plan.guest, lambda it: asked_for(it, self._context.boot))
         self._run.record_plan(ledger, plan)
         if planned.step is Step.RESUME:
             ledger.saves.resuming(self._guest.id, self._context.boot, image)

@@ -8,7 +8,7 @@ from functools import partial
 
 from ..decisions.reconcile import HOLD_ENDS, reconcile
 from ..decisions.settling import stopped_as_host_went_down
-from ..decisions.wanted import hold_of
+from ..decisions.wanted import Watched, hold_of
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.ports import ErrorKind, HypervisorError
@@ -23,16 +23,22 @@ Records = dict[GuestId, GuestRecord]
 
 
 def reconcile_all(
-    ledger: Ledger, guests: Iterable[GuestFacts], boot: str, up: Collection[GuestId] = ()
+    ledger: Ledger,
+    guests: Iterable[GuestFacts],
+    boot: str,
+    up: Collection[GuestId] = (),
+    as_found: Collection[str] = (),
 ) -> Records:
     """Write down what happened to guests while nobody watched; what the ledger knows then.
 
     libvirt forgets why a guest is off when the host goes down.
     up: who was up when the host began to go down, if it does.
+    as_found: connections whose guests are wanted as they are, see Watched.
     """
     records = ledger.guests(boot)
     for guest in guests:
-        found = reconcile(records.get(guest.id), guest, ledger.now())
+        watched = Watched(as_found=guest.id.uri in as_found)
+        found = reconcile(records.get(guest.id), guest, ledger.now(), watched)
         update = stopped_as_host_went_down(found, boot) if guest.id in up else found.update
         if update is not None:
             ledger.apply(update)
@@ -47,7 +53,9 @@ def knows_nothing(inventory: Inventory) -> Inventory:
     return replace(inventory, lost={**inventory.lost, LEDGER: lost})
 
 
-async def take_notice(context: Context, guests: Collection[GuestFacts]) -> tuple[Records, bool]:
+async def take_notice(
+    context: Context, guests: Collection[GuestFacts], as_found: Collection[str] = ()
+) -> tuple[Records, bool]:
     """The same off the event loop, holds that are over included.
 
     Whether the ledger is one that knows anything: not where its file cannot be opened.
@@ -58,7 +66,8 @@ async def take_notice(context: Context, guests: Collection[GuestFacts]) -> tuple
         return ledger.guests(context.boot), ledger.remembers
 
     def notice(ledger: Ledger) -> tuple[Records, bool] | None:
-        return reconcile_all(ledger, guests, context.boot), ledger.remembers
+        made = reconcile_all(ledger, guests, context.boot, as_found=as_found)
+        return made, ledger.remembers
 
     noticed = await context.ledger(notice, None)
     if noticed is None:  # a ledger on a full disk can still be read

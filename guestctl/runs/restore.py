@@ -22,6 +22,7 @@ from ..model.report import GuestAdded, GuestEnded, RunBegan, Trouble
 from ..model.result import GuestResult, RunResult, Trigger
 from .bring_up import BringUp
 from .context import Context, Inventory, with_domain_info
+from .flags import heed_flags
 from .live_guest import LiveGuest
 from .reconcile import knows_nothing, take_notice
 from .run import Run, deadline_of, interruptible, record_note
@@ -64,6 +65,8 @@ async def restore(
     records, remembers = await take_notice(context, inventory.guests)
     if not remembers and named is None:
         inventory = knows_nothing(inventory)
+    if trigger is Trigger.BOOT and named is None:
+        records = await heed_flags(context, inventory.guests, records, autostart)
     request = Request(named, decision, autostart)
     busy = [g for g in inventory.guests if g.saving and (named is None or g.id in named)]
     free = [guest for guest in inventory.guests if guest not in busy]

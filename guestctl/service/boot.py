@@ -12,8 +12,9 @@ from ..decisions import attempts
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
 from ..model.ports import LockHeld, RunLock
-from ..model.report import Trouble
+from ..model.report import Trouble, names
 from ..model.result import RunResult, Trigger
+from ..runs.as_found import leave_as_found
 from ..runs.context import Context, read_all, read_all_retrying
 from ..runs.reconcile import LEDGER as LEDGER_LOST
 from ..runs.restore import restore
@@ -35,6 +36,11 @@ AGAIN, AGAIN_AT_MOST = 5.0, 300.0
 LEDGER = 120.0
 #: How often it is looked whether a guest follows a request that was cancelled.
 LATE_POLL = 2.0
+SWITCHED_ON = (
+    "guestctl was switched on after the host had booted without it: guests of %s are left as they"
+    " are, nobody is started in this boot"
+)
+LEFT_OFF = "off, though wanted on before: %s; `guestctl start GUEST` starts them"
 
 
 class Restores:
@@ -119,19 +125,37 @@ class Restores:
         """Those that need another restore."""
         try:
             async with self._state.restoring(OPERATOR):
-                return uris & await self._restore(trigger, uris)
+                return uris & await self._restore_or_leave(trigger, uris)
         except LockHeld as error:
             logger.error("cannot bring guests back: %s", error)
             return uris
 
+    async def _restore_or_leave(self, trigger: Trigger, uris: set[str]) -> set[str]:
+        """A host that booted without guestctl is in the midst of its day: it owes no start."""
+        left = set(filter(self._state.is_as_found, uris)) if trigger is Trigger.BOOT else set()
+        lost = await self._leave(left) if left else set()
+        return lost | await self._restore(trigger, uris - left) if uris - left else lost
+
+    async def _leave(self, uris: set[str]) -> set[str]:
+        """Connections that were lost."""
+        context = self._context_of(uris)
+        inventory = await read_all(context.hypervisors)
+        logger.warning(SWITCHED_ON, ", ".join(sorted(uris)))
+        result = await leave_as_found(context, self._state.config, inventory)
+        if result.guests:
+            logger.warning(LEFT_OFF, names([guest.name for guest in result.guests], most=30))
+        return set(result.lost)
+
+    def _context_of(self, uris: set[str]) -> Context:
+        # Another configuration may have come while the run lock was waited for.
+        configured = self._state.context.hypervisors
+        hypervisors = {uri: configured[uri] for uri in uris & configured.keys()}
+        return replace(self._state.context, hypervisors=hypervisors)
+
     async def _restore(self, trigger: Trigger, uris: set[str]) -> set[str]:
         """Connections that were lost.  A cancelled restore returns, with a result to tell."""
-        state = self._state
-        # Another configuration may have come while the run lock was waited for.
-        configured = state.context.hypervisors
-        hypervisors = {uri: configured[uri] for uri in uris & configured.keys()}
-        context = replace(state.context, hypervisors=hypervisors)
-        inventory = await read_all(hypervisors)
+        state, context = self._state, self._context_of(uris)
+        inventory = await read_all(context.hypervisors)
         # Flags are for boots: after a shutdown that was cancelled, those come back who ran.
         flags = self._autostart if trigger is Trigger.BOOT else ()
         result = await restore(context, state.config, trigger, inventory, autostart=flags)
@@ -186,9 +210,18 @@ class Restores:
 
 
 async def restore_at_boot(
-    context: Context, config: Config, lock: RunLock, autostart: frozenset[str]
+    context: Context,
+    config: Config,
+    lock: RunLock,
+    autostart: frozenset[str],
+    ours: frozenset[str],
 ) -> RunResult:
-    """The restore of a boot in which the service could not be started.  Raises LockHeld."""
+    """The restore of a boot in which the service could not be started.  Raises LockHeld.
+
+    ours: connections of which guestctl is in charge since the host booted, and no others.
+    """
+    mine = {uri: context.hypervisors[uri] for uri in context.hypervisors if uri in ours}
+    context = replace(context, hypervisors=mine)
     async with lock.hold("guestctl, at boot", OPERATOR):
         inventory = await read_all_retrying(context.hypervisors, LIBVIRTD)
         for error in inventory.lost.values():

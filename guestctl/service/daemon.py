@@ -9,13 +9,13 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
 from ..control.run_journal import RunJournal
-from ..host import journal, locks, machine, status_file, tasks
+from ..host import journal, locks, machine, since_boot, status_file, tasks
 from ..host.daemons import SystemdDaemons
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
@@ -24,7 +24,7 @@ from ..host.logind import Logind
 from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
 from ..host.storage import HostStorage
-from ..host.systemd import is_stopping_retrying
+from ..host.systemd import is_booting_now, is_stopping_retrying
 from ..ledger.writer import LedgerWriter
 from ..model.report import tell_all
 from ..runs.context import Context
@@ -69,14 +69,31 @@ def serve(file: Path | None, connect: str | None) -> None:
             raise RequestError(Failure.LOCKED, "the service runs already") from None
         except OSError as error:
             raise RequestError(Failure.NOT_PERMITTED, f"cannot serve: {error}") from error
-        asyncio.run(_Daemon(configuration, folder, away).run())
+        ours = _ours(folder, configuration.config.general.uris)
+        asyncio.run(_Daemon(configuration, folder, away, ours).run())
+
+
+def _ours(folder: Path, uris: Iterable[str]) -> frozenset[str] | None:
+    """See Surroundings.  A user's service comes with the user, not with the boot.
+
+    Where systemd does not answer the host counts as booting: what it took down is owed a start.
+    """
+    if not machine.is_root():
+        return None
+    return since_boot.of_this_boot(folder, uris, booting=is_booting_now() is not False)
 
 
 class _Daemon:
     """One life of the service."""
 
-    def __init__(self, configuration: Configuration, folder: Path, away: float) -> None:
-        """folder: where what belongs to this boot is."""
+    def __init__(
+        self,
+        configuration: Configuration,
+        folder: Path,
+        away: float,
+        ours: frozenset[str] | None,
+    ) -> None:
+        """folder: where what belongs to this boot is.  away, ours: see Surroundings."""
         self._configuration = configuration
         self._folder = folder
         self._since = time.time_ns()
@@ -90,9 +107,9 @@ class _Daemon:
         self._ledger = LedgerWriter(ledger, machine.now, logger.warning, shows)
         self._logind = Logind(WHY, lambda kind: self._triggers.announce(kind), self._on_change)
         self._triggers = Triggers(self._logind, is_stopping_retrying)
-        self._service = Service(self._surroundings(away), configuration.config)
+        self._service = Service(self._surroundings(away, ours), configuration.config)
 
-    def _surroundings(self, away: float) -> Surroundings:
+    def _surroundings(self, away: float, ours: frozenset[str] | None) -> Surroundings:
         stop_timeout = StopTimeout(self._notifier.extend, self._notifier.status)
         listener = tell_all(RunJournal(), stop_timeout)
         clock, boot = machine.now, machine.boot_id()
@@ -110,6 +127,7 @@ class _Daemon:
             on_change=self._on_change,
             away=away,
             refresh=self._refresh,
+            ours=ours,
         )
 
     def _on_change(self) -> None:

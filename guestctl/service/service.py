@@ -41,6 +41,7 @@ class Surroundings:
     daemons: libvirt's, for a connection that cannot be used.
     mounts: what must outlive us; paths: what else is needed to the end, beside guests' own.
     autostart: connections whose autostart is ours in this boot.
+    ours: connections of which guestctl is in charge since the host booted; None for all.
     on_change: called when there may be news for a status.
     away: for how many seconds no service had watched this host before.
     refresh: called as a run begins; has Service.use called where there is another configuration.
@@ -59,6 +60,7 @@ class Surroundings:
     on_change: Callable[[], None]
     away: float = float("inf")
     refresh: Callable[[], Awaitable[None]] = nothing_new
+    ours: frozenset[str] | None = None
 
 
 class Service:
@@ -69,7 +71,7 @@ class Service:
         self._login, self._triggers, self._stop_timeout = it.login, it.triggers, it.stop_timeout
         self._on_change_too = it.on_change
         context = replace(it.context, hypervisors={}, checkpoint=it.triggers.checkpoint)
-        self.state = ServiceState(context, config, it.lock, self._on_change, it.refresh)
+        self.state = ServiceState(context, config, it.lock, self._on_change, it.refresh, it.ours)
         self._settling = Settling(self.state)
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)
         stays, autostart = it.triggers.until_host_stays, it.autostart

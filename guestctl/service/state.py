@@ -38,7 +38,8 @@ async def nothing_new() -> None:
 class ServiceState:
     """config and context are those in use now; the context's hypervisors follow the configuration.
 
-    lock: one run at a time on this host.
+    lock: one run at a time on this host.  ours: connections of which guestctl is in charge since
+    the host booted; None for all of them.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class ServiceState:
         lock: RunLock,
         on_change: Callable[[], None],
         refresh: Callable[[], Awaitable[None]] = nothing_new,
+        ours: frozenset[str] | None = None,
     ) -> None:
         """on_change is called each time something changes that a status would show.
 
@@ -62,6 +64,7 @@ class ServiceState:
         self.waiting: dict[GuestId, GuestRecord] = {}
         #: By connection that cannot be used: guests that run there.
         self.out_of_reach: dict[str, tuple[str, ...]] = {}
+        self._ours = ours
         self._activity = Activity.WATCHING
         self._one_run = asyncio.Lock()
         self._idle = asyncio.Event()
@@ -71,6 +74,10 @@ class ServiceState:
     def boot(self) -> str:
         """The id of the host's boot."""
         return self.context.boot
+
+    def is_as_found(self, uri: str) -> bool:
+        """Whether guestctl was switched on only later in this boot: guests are left as found."""
+        return self._ours is not None and uri not in self._ours
 
     @property
     def activity(self) -> Activity:

@@ -47,6 +47,7 @@ def status(
         "connections": {
             uri: watch.trouble or "connected" for uri, watch in connections.watches.items()
         },
+        "as_found": sorted(filter(state.is_as_found, connections.watches)),
         "up": sorted(connections.names_up),
         "waiting": _waiting(state),
         "out_of_reach": {uri: list(guests) for uri, guests in state.out_of_reach.items()},

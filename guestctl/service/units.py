@@ -13,12 +13,12 @@ from pathlib import Path
 from ..config.config import Config
 from ..control.local import Local
 from ..control.requests import Failure, RequestError
-from ..host import journal, machine
+from ..host import journal, machine, since_boot
 from ..host.daemons import SystemdDaemons
 from ..host.libvirt import autostart
 from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
-from ..host.systemd import is_stopping_now
+from ..host.systemd import is_booting_now, is_stopping_now
 from ..model.ports import LockHeld
 from ..model.report import Listener, tell_all
 from ..model.result import RunResult
@@ -66,24 +66,31 @@ def guard(local: Local, listener: Listener, *, follows_progress: bool) -> RunRes
 
 
 def owes_nothing(local: Local) -> bool:
-    """Whether the guests of this boot were brought back already."""
+    """Whether the guests of this boot were brought back already, or it was not guestctl's."""
     nothing: frozenset[str] = frozenset()
     boot = local.boot
     done = local.ask_ledger(lambda ledger: ledger.runs.restored_since_preserve(boot), nothing)
-    return done >= set(local.uris)
+    return done >= set(local.uris) & _ours(local)
 
 
 def fallback(local: Local, listener: Listener, *, follows_progress: bool) -> RunResult:
     """At boot: bring guests back.  RequestError where another run does not end."""
-    ours = frozenset(autostart.claimed())
+    flags, ours = frozenset(autostart.claimed()), _ours(local)
+
     try:
         return local.act(
-            lambda context: restore_at_boot(context, local.config, local.lock, ours),
+            lambda context: restore_at_boot(context, local.config, local.lock, flags, ours),
             listener,
             follows_progress=follows_progress,
         )
     except LockHeld as error:
         raise RequestError(Failure.LOCKED, str(error)) from error
+
+
+def _ours(local: Local) -> frozenset[str]:
+    """Connections of which guestctl is in charge since the host booted."""
+    booting = is_booting_now() is not False
+    return since_boot.of_this_boot(machine.run_folder(), local.uris, booting=booting)
 
 
 def claim_autostart(uris: Iterable[str]) -> None:

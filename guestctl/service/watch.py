@@ -257,7 +257,8 @@ class Watch:
         if facts.started:
             self._history.seen_up(facts.id)
         window, action = policy.request_window, policy.action
-        return Watched(heard, None, window, action, was_started, started_as)
+        as_found = self._state.is_as_found(facts.id.uri)
+        return Watched(heard, None, window, action, was_started, started_as, as_found)
 
     def _count(self, seen: Iterable[GuestFacts], gone: Iterable[GuestId]) -> None:
         before = dict(self.up)

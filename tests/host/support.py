@@ -12,6 +12,9 @@ from tests.testbed.console import Tick, boots, last_tick, read_ticks, wait_for_t
 from tests.testbed.host import Host
 from tests.testbed.waiting import wait_until
 
+#: Triggers of what a service does first in a boot.
+BOOTS = ("boot", "switched-on")
+
 
 def newest_tick(host: Host, name: str) -> Tick:
     """The guest's newest sign of life."""
@@ -127,7 +130,7 @@ def wait_restored(host: Host, timeout: float = 120) -> None:
 
 
 def _is_restored(host: Host) -> bool:
-    newest = next((run for run in runs(host) if run["trigger"] == "boot"), None)
+    newest = next((run for run in runs(host) if run["trigger"] in BOOTS), None)
     since = newest and newest["begun"] > host.up_since
     return bool(since and newest and newest["ended"])
 

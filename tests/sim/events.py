@@ -126,6 +126,9 @@ def _break_image(_host: SimHost, guest: SimGuest) -> None:
 
 
 GUEST_HAPPENINGS: dict[str, _Happening] = {
+    "is flagged": lambda _, guest: setattr(guest, "autostart", True),
+    "is not flagged": lambda _, guest: setattr(guest, "autostart", False),
+    "is flagged once": lambda _, guest: setattr(guest, "autostart_once", True),
     "is started": lambda _, guest: guest.start(Reply()),
     "powers itself off": lambda _, guest: guest.shut_itself_down(),
     "is saved": lambda _, guest: guest.save(Reply()),

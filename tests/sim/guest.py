@@ -34,6 +34,10 @@ class SimGuest(BusyMachine):
         #: A network of libvirt's that it needs and that is not active.
         self.lacks = ""
 
+    def use_up_autostart_once(self, reply: Reply) -> None:
+        self.autostart_once = False
+        reply.ok()
+
     # -- down ------------------------------------------------------------------------------------
 
     def request_shutdown(self, reply: Reply, method: Method) -> None:

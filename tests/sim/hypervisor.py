@@ -161,7 +161,8 @@ class SimDaemon:
             guest.look_for_image()
         self.boot = boot
         for guest in self.guests.values():
-            if guest.autostart and not self.autostart_is_done:
+            if (guest.autostart or guest.autostart_once) and not self.autostart_is_done:
+                guest.autostart_once = False
                 guest.start(Reply(by=By.LIBVIRT))
 
 
@@ -274,6 +275,9 @@ class SimHypervisor:
 
     async def start(self, uuid: str) -> None:
         await self._guest_call("start", uuid, SimGuest.start)
+
+    async def use_up_autostart_once(self, uuid: str) -> None:
+        await self._guest_call("use_up_autostart_once", uuid, SimGuest.use_up_autostart_once)
 
     async def domain_info(self, uuids: Collection[str]) -> dict[str, DomainInfo]:
         def read(reply: Reply) -> None:

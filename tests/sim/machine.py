@@ -54,6 +54,7 @@ class Machine:
         self.reason = spec.reason or ("booted" if spec.state is State.RUNNING else "unknown")
         self.persistent = spec.persistent
         self.autostart = spec.autostart
+        self.autostart_once = spec.autostart_once
         self.memory = spec.memory
         self.info = spec.info
         self.images = Images(spec.managed_save)
@@ -95,6 +96,7 @@ class Machine:
             self.autostart,
             self.images.known,
             self.memory,
+            self.autostart_once,
         )
 
     # -- its files -------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ class Observed:
     reason: str = ""
     persistent: bool = True
     autostart: bool = False
+    autostart_once: bool = False
     saved: bool = False
     memory: int = 1024 * MIB
     manager: str | None = None

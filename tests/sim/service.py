@@ -93,8 +93,8 @@ class ServedHost:
     """A host with the service on it.
 
     preparing, stopping: what logind and systemd say; None where they do not answer.
-    autostart: connections whose autostart is left to guestctl.  fuses: what happens when the
-    next process comes to these points.
+    autostart: connections whose autostart is left to guestctl.  ours: see Surroundings.
+    fuses: what happens when the next process comes to these points.
     """
 
     def __init__(self, sim: SimHost, config: Config, state: Path) -> None:
@@ -105,6 +105,7 @@ class ServedHost:
         self.stopping: bool | None = False
         self.autostart: frozenset[str] = frozenset()
         self.mounts = SimMounts(self)
+        self.ours: frozenset[str] | None = None
         self.lives: list[Life] = []
         self.fuses: dict[int, Callable[[], None]] = {}
         self.written: Config | None = None
@@ -162,6 +163,7 @@ class ServedHost:
             on_change=lambda: None,
             away=away,
             refresh=self._refresh,
+            ours=self.ours,
         )
         self.lives.append(life)
         self._services.append(Service(surroundings, self.config))

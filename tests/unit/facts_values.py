@@ -64,6 +64,7 @@ guests = st.builds(
     reason=st.sampled_from(["unknown", "booted", "shutdown", "migrated", "saved"]),
     persistent=st.booleans(),
     autostart=st.booleans(),
+    autostart_once=st.booleans(),
     saved=st.booleans(),
     memory=sizes,
     info=infos,
@@ -92,6 +93,9 @@ records = st.builds(
     hold=st.none() | said,
     held_for_save=st.booleans(),
     settling=st.none() | boots,
+    as_of=st.none() | boots,
+    flag=st.none() | st.booleans(),
+    flag_word=st.none() | st.booleans(),
     attempts=st.lists(attempts, max_size=3).map(tuple),
 )
 saves = st.builds(

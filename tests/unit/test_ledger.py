@@ -38,7 +38,7 @@ def test_a_guest_seen_up_is_wanted_on(ledger: Ledger) -> None:
     want(ledger, guest(), Wanted.OFF, StoppedBy.USER)
     ledger.note_up(guest(), BOOT)
     assert record_of(ledger, guest()) == GuestRecord(
-        guest_id(), "web", Wanted.ON, up_boot=BOOT, up_since=2
+        guest_id(), "web", Wanted.ON, up_boot=BOOT, as_of=BOOT, flag=False, up_since=2
     )
 
 
@@ -49,6 +49,8 @@ def test_a_guest_that_is_taken_down_is_owed_a_start(ledger: Ledger) -> None:
         *(guest_id(), "web", Wanted.ON, StoppedBy.HOST, 2, BOOT, 2),
         up_boot=BOOT,
         taken_down=True,
+        as_of=BOOT,
+        flag=False,
         up_since=1,
     )
 

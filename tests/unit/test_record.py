@@ -34,8 +34,8 @@ CHANGES: dict[str, Change] = {
     "seen up": lambda it: records.seen_up(it, BOOT),
     "seen up in an earlier boot": lambda it: records.seen_up(it, EARLIER_BOOT),
     "undecided": records.undecided,
-    "asked for": records.asked_for,
     "waits": lambda it: records.waits(it, "no disk", BOOT),
+    "asked for": lambda it: records.asked_for(it, BOOT),
     "turned off": lambda it: records.turned_off(it, StoppedBy.OPERATOR, NOW),
     "stopped by its user": lambda it: records.stopped(it, Wanted.OFF, verdict(StoppedBy.USER), NOW),
     "stopped by its user, to be restarted": lambda it: records.stopped(

@@ -65,9 +65,8 @@ def test_the_result_of_the_work_comes_back(path: Path) -> None:
 
     (said, guests), trouble = using(path, use)
     assert said == "wrote x"
-    assert guests == {
-        guest_id(): GuestRecord(guest_id(), "web", Wanted.ON, up_boot=BOOT, up_since=1)
-    }
+    up = GuestRecord(guest_id(), "web", Wanted.ON, up_boot=BOOT, as_of=BOOT, flag=False, up_since=1)
+    assert guests == {guest_id(): up}
     assert trouble == []
 
 

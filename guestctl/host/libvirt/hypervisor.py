@@ -112,6 +112,9 @@ class LibvirtHypervisor:
         time = {"seconds": whole, "nseconds": int((seconds - whole) * 1e9)}
         await self._job_call(uuid, lambda domain: domain.setTime(time))
 
+    async def use_up_autostart_once(self, uuid: str) -> None:
+        await self._job_call(uuid, lambda domain: domain.setAutostartOnce(0))
+
     async def domain_info(self, uuids: Collection[str]) -> dict[str, DomainInfo]:
         # The XML is a low-priority call to libvirtd, unlike the others that read.
         return await self._jobs.call(lambda conn: _domain_info(conn, uuids))
@@ -179,7 +182,23 @@ def _read(uri: str, domain: Any) -> GuestFacts:
         autostart=persistent and bool(domain.autostart()),
         saved=persistent and _has_save(domain),
         memory=domain.maxMemory() * 1024,
+        autostart_once=persistent and _is_started_once(domain),
     )
+
+
+def _is_started_once(domain: Any) -> bool:
+    """Whether `virsh autostart --once` was said; libvirt and its binding know it from 11.2 on."""
+    ask = getattr(domain, "autostartOnce", None)
+    try:
+        return bool(ask and ask())
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in _UNKNOWN_TO_IT:
+            return False
+        raise
+
+
+#: How a driver, or a daemon that is older than the binding, says that it has no such call.
+_UNKNOWN_TO_IT = (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_RPC)
 
 
 def _has_save(domain: Any) -> bool:
