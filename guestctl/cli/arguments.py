@@ -211,6 +211,11 @@ def _add_reading_verbs(verbs: _Verbs) -> None:
         action="store_true",
         help="print every value in effect, and the file and line that set it, as TOML",
     )
+    check.add_argument(
+        "--guest",
+        metavar="GUEST",
+        help="print the values in effect for this guest, its [[guest]] tables applied",
+    )
     _json(check)
 
 

@@ -9,29 +9,43 @@ from ..config import effective, reading
 from ..config.problems import Message, Problem
 from ..config.reading import Reading
 from ..control.configured import say_unused
+from ..control.guest_settings import GuestSettings, settings_of, tables_for_nobody
+from ..control.local import Local, open_local
 from ..control.requests import Failure, RequestError
 from .exits import Exit, complain
+from .options import config_file, connect
 from .text import emit, print_json
 
 
 def check_verb(arguments: Namespace) -> int:
-    """`check [FILE]` and `check --show`: the host's configuration, or one file alone."""
-    file = arguments.file or getattr(arguments, "config", None)
+    """`check [FILE]`, `--show` and `--guest`: the host's configuration, or one file alone."""
+    file = arguments.file or config_file(arguments)
     found = reading.read(file)
-    if arguments.json and not arguments.show:
-        print_json([_message_json(message) for message in (*found.problems, *found.notices)])
-    for notice in found.notices:
+    local = open_local(found.config, connect(arguments), complain)
+    notices = found.notices
+    if not (file or found.problems):
+        notices = (*notices, *tables_for_nobody(found, local))
+    if arguments.json and not (arguments.show or arguments.guest):
+        print_json([_message_json(message) for message in (*found.problems, *notices)])
+    for notice in notices:
         complain(str(notice))
     if found.problems:
         text = "\n".join(str(problem) for problem in found.problems)
         raise RequestError(Failure.WRONG_REQUEST, text)
     if not file:
         say_unused(found.config, complain)
-    if arguments.show:
+    _tell(found, local, arguments)
+    return Exit.OK
+
+
+def _tell(found: Reading, local: Local, arguments: Namespace) -> None:
+    if arguments.guest:
+        _show_guest(settings_of(found, arguments.guest, local), json=arguments.json)
+    elif arguments.show:
         _show(found, json=arguments.json)
     elif not arguments.json:
+        file = arguments.file or config_file(arguments)
         emit(f"{file or 'the configuration'}: no problems found\n")
-    return Exit.OK
 
 
 def _show(found: Reading, *, json: bool) -> None:
@@ -39,6 +53,15 @@ def _show(found: Reading, *, json: bool) -> None:
         print_json(effective.as_json(found))
     else:
         emit(effective.as_toml(found))
+
+
+def _show_guest(found: GuestSettings, *, json: bool) -> None:
+    guest, table = found.guest, effective.guest_table(found.guest.name, found.entries)
+    if json:
+        print_json(effective.table_json(table))
+    else:
+        which = f"{guest.id.uuid} on {guest.id.uri}" if guest.id.uuid else "no guest that there is"
+        emit(effective.table_toml(table, which))
 
 
 def _message_json(message: Message) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
 
+from ..config.toml import quoted
 from ..control import queries
-from ..control.facts import HostFacts, gather, load
+from ..control.facts import HostFacts, gather, load, matches_of_nobody
 from ..control.facts_text import to_text
 from ..control.local import Local
 from ..control.masking import masked
@@ -89,6 +90,8 @@ def facts_verb(arguments: Namespace) -> int:
 def plan_verb(arguments: Namespace) -> int:
     """`plan` and `plan --boot`, of this host or of recorded facts."""
     facts = load(arguments.facts, complain) if arguments.facts else _facts(arguments)
+    for match in matches_of_nobody(facts):
+        complain(f"no guest is matched by [[guest]] match = {quoted(match)}")
     return _boot_plan(facts, arguments) if arguments.boot else _plan(facts, arguments)
 
 

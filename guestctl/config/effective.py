@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -90,14 +90,24 @@ def differences(files: Mapping[str, str], used: Mapping[str, str]) -> list[str]:
     ]
 
 
+def guest_table(name: str, entries: Iterable[Entry]) -> Table:
+    """All settings of a guest, as a [[guest]] that is for it alone."""
+    return Table("guest", (Entry("match", quoted(name), None), *entries), None, name)
+
+
 def as_toml(found: Reading) -> str:
     """The configuration as one file, which read back means the same."""
     return "\n".join("".join(_lines(table)) for table in tables(found))
 
 
-def _lines(table: Table) -> Iterator[str]:
+def table_toml(table: Table, about: str = "") -> str:
+    """One table; about: a remark for its head, instead of the place where it stands."""
+    return "".join(_lines(table, about))
+
+
+def _lines(table: Table, about: str = "") -> Iterator[str]:
     if table.section == "guest":
-        yield f"[[guest]]  {comment(str(table.place))}\n"
+        yield f"[[guest]]  {comment(about or str(table.place))}\n"
     elif table.section:
         yield f"[{table.section}]\n"
     for entry in table.entries:
@@ -107,7 +117,12 @@ def _lines(table: Table) -> Iterator[str]:
 
 def as_json(found: Reading) -> list[dict[str, Any]]:
     """The same as a list of values, for programs."""
-    return [_value_json(table, entry) for table in tables(found) for entry in table.entries]
+    return [value for table in tables(found) for value in table_json(table)]
+
+
+def table_json(table: Table) -> list[dict[str, Any]]:
+    """The same of one table."""
+    return [_value_json(table, entry) for entry in table.entries]
 
 
 def _value_json(table: Table, entry: Entry) -> dict[str, Any]:

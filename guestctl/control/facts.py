@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..decisions.host_facts import HostFacts as HostFacts
 from ..decisions.host_facts import LostConnection
+from ..decisions.host_facts import matches_of_nobody as matches_of_nobody
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.ports import ErrorKind, HypervisorError

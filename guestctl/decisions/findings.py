@@ -29,7 +29,9 @@ def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
     if row.held is not None:
         start = f"guestctl start {name} --discard-save, or --resume-anyway"
         command = start if guest in held_for_saves else f"guestctl release {name}"
-        yield Finding(f"held: {row.held}", command, row.name, guest)
+        # That of a person begins with the word.
+        text = row.held if row.held.startswith("held ") else f"held: {row.held}"
+        yield Finding(text, command, row.name, guest)
     elif row.waiting:
         yield Finding(f"waited for: {row.waiting}", f"guestctl start {name}", row.name, guest)
 

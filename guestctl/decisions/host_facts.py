@@ -16,7 +16,7 @@ from ..model.save import SaveRecord
 from . import overview
 from .forecast import SaveForecast
 from .plan import plan_down
-from .policy import resolve
+from .policy import resolve, unmatched
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,14 @@ class HostFacts:
     def nothing_read(self) -> bool:
         """Whether not one connection could be read."""
         return bool(self.lost) and len(self.lost) >= len(self.uris)
+
+
+def matches_of_nobody(facts: HostFacts) -> list[str]:
+    """What [[guest]] tables match that are for no guest; nothing where not all could be read."""
+    if facts.lost:
+        return []
+    numbers = unmatched(facts.config, facts.guests)
+    return [facts.config.guests[number].match for number in numbers]
 
 
 def plan_of(facts: HostFacts) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
@@ -37,6 +38,12 @@ def resolve(config: Config, guest: GuestFacts) -> Policy:
         _with(config.user_shutdown, values),
         frozenset(values),
     )
+
+
+def unmatched(config: Config, guests: Collection[GuestFacts]) -> list[int]:
+    """Which [[guest]] tables, from 0, are for none of these guests."""
+    tables = enumerate(config.guests)
+    return [n for n, table in tables if not any(matches(table, guest) for guest in guests)]
 
 
 def matches(override: GuestOverride, guest: GuestFacts) -> bool:

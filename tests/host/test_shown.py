@@ -88,6 +88,15 @@ def test_a_reload_with_mistakes_fails_and_what_looks_goes_on(host: Host) -> None
     assert main_pid(host) == before
 
 
+def test_a_table_for_nobody_is_said(host: Host) -> None:
+    with written(host, NO_SAVE + '[[guest]]\nmatch = "wbe"\nsave = "none"\n'):
+        checked = host.run(["guestctl", "check"])
+        assert "written.toml:5: guest[4].match: matches no guest that there is" in checked.stderr
+        assert 'match = "wbe"' in host.run(["guestctl", "plan"]).stderr
+        shown = host.run(["guestctl", "check", "--guest", ONE]).stdout
+        assert 'save = "none"  # /etc/guestctl/conf.d/written.toml:3' in shown
+
+
 def as_user(host: Host, *arguments: str) -> Result:
     """The command of somebody who is not root."""
     return host.run(["runuser", "-u", "nobody", "--", "guestctl", *arguments], check=False)
@@ -138,10 +147,11 @@ def test_status_begins_with_what_is_wrong(host: Host) -> None:
     host.run(["guestctl", "hold", ONE, "--reason", "so"])
     held = host.run(["guestctl", "status"], check=False)
     assert held.returncode == 1
-    assert held.stdout.splitlines()[0].split(maxsplit=1)[1].startswith(f"{ONE}: held: so")
+    assert held.stdout.splitlines()[0].split(maxsplit=1)[1].startswith(f"{ONE}: held by root: so")
     listed = host.run(["guestctl", "list", "--problems"], check=False)
     assert listed.returncode == 1
-    assert listed.stdout.startswith(f"{ONE}: running, held: so\n    -> guestctl release '{ONE}'")
+    said = f"{ONE}: running, held by root: so\n    -> guestctl release '{ONE}'\n"
+    assert listed.stdout == said
     host.run(["guestctl", "release", ONE])
     host.run(["systemctl", "disable", UNIT])
     assert "is disabled: as the host goes down nobody" in str(problems(host)[None])

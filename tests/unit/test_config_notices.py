@@ -41,7 +41,7 @@ def said(file: Path) -> str:
 
 def check(file: Path, *, json: bool = False, show: bool = False) -> int:
     """The verb `check`."""
-    return check_verb(Namespace(file=file, json=json, show=show))
+    return check_verb(Namespace(file=file, json=json, show=show, guest=None))
 
 
 def test_check_says_it_and_finds_no_problem(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,86 @@
+"""What the configuration says of guests that there are: each one's settings, tables for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from ..config.effective import Entry
+from ..config.problems import Notice, Place
+from ..config.reading import Reading
+from ..config.settings import GUEST_SETTINGS, Setting
+from ..decisions.policy import matches, unmatched
+from ..model.guest import GuestFacts, GuestId, State
+from ..runs.context import Inventory
+from .local import Local
+from .requests import Named, find
+
+#: How long guests are asked for where it is for a remark only, in seconds.
+_A_LOOK = 5.0
+
+
+@dataclass(frozen=True)
+class GuestSettings:
+    """All settings of one guest, each as TOML with the place that set it.
+
+    guest: one that there is; with an empty UUID what a guest of this name would have.
+    """
+
+    guest: GuestFacts
+    entries: tuple[Entry, ...]
+
+
+def tables_for_nobody(found: Reading, local: Local) -> list[Notice]:
+    """A [[guest]] that is for no guest; nothing where not all guests could be read."""
+    if not found.config.guests:
+        return []
+    try:
+        inventory = asyncio.run(_read_within(_A_LOOK, local))
+    except TimeoutError:
+        return []
+    if inventory.lost:
+        return []
+    numbers = unmatched(found.config, inventory.guests)
+    return [_for_nobody(found.guest_origins[number].match, number + 1) for number in numbers]
+
+
+def _for_nobody(place: Place, number: int) -> Notice:
+    return Notice(place, f"guest[{number}].match", "matches no guest that there is")
+
+
+async def _read_within(limit: float, local: Local) -> Inventory:
+    async with asyncio.timeout(limit):
+        return await replace(local, complain=lambda _: None).read()
+
+
+def settings_of(found: Reading, name: str, local: Local) -> GuestSettings:
+    """Those of the guest of this name or UUID, and where there is none, of one called so.
+
+    RequestError where several are called so.
+    """
+    inventory = asyncio.run(local.read())
+    guest = _find(name, inventory.guests)
+    if guest is None:
+        local.complain(f'no guest "{name}" is to be seen: these are the settings for that name')
+        guest = GuestFacts(GuestId("", ""), name, State.UNKNOWN)
+    return GuestSettings(guest, tuple(_entry(found, row, guest) for row in GUEST_SETTINGS))
+
+
+def _find(name: str, guests: Collection[GuestFacts]) -> GuestFacts | None:
+    called = {guest.id: guest for guest in guests if name == guest.name}
+    called = called or {guest.id: guest for guest in guests if name.lower() == guest.id.uuid}
+    if not called:
+        return None
+    (found,) = find([name], [Named(guest.id, guest.name) for guest in called.values()])
+    return called[found]
+
+
+def _entry(found: Reading, row: Setting, guest: GuestFacts) -> Entry:
+    """The section's value, and over it that of each table that is for the guest."""
+    value = getattr(found.config.sections[row.section], row.name)
+    place = found.origins.get((row.section, row.name))
+    for override, origin in zip(found.config.guests, found.guest_origins, strict=True):
+        if row.name in override.values and matches(override, guest):
+            value, place = override.values[row.name], origin.values[row.name]
+    return Entry(row.guest_key, row.kind.show(value), place)
