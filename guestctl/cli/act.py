@@ -11,10 +11,10 @@ from ..control import actions
 from ..control.actions import Down, Shown, Up
 from ..model.plan import RunKind
 from ..model.result import RunResult
-from .display import choose_display
 from .exits import Exit
 from .options import local_of
 from .results import print_result
+from .screen import choose_display
 from .text import emit, printable
 
 

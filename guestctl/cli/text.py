@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from .exits import OutputLost
 from .exits import printable as printable
-
-#: Wide enough that nothing is cut for a reader that is a program.
-_UNLIMITED = 100_000
+from .tables import lines_of, paragraph
 
 
 def when(nanoseconds: int) -> str:
@@ -51,14 +45,46 @@ def print_json(value: Any) -> None:
     emit(json.dumps(value, indent=2) + "\n")
 
 
-def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Columns, folded to the terminal where there is one, and never for a pipe."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    text, terminal = io.StringIO(), sys.stdout.isatty()
-    width = Console().width if terminal else _UNLIMITED
-    Console(file=text, width=width, force_terminal=terminal, highlight=False).print(table)
-    emit("".join(line.rstrip() + "\n" for line in text.getvalue().splitlines()))
+def print_table(
+    headings: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    below: Iterable[str] = (),
+    *,
+    wraps: bool = False,
+) -> None:
+    """Columns, cut to the terminal where there is one, and never for a pipe.
+
+    below: what is said after it, each with its own line or lines.
+    wraps: whether the last column goes on in the next line, else it is cut.
+    """
+    width = screen_width()
+    heading, *lines = lines_of([headings, *rows], width, wraps=wraps)
+    below = [line for text in below for line in paragraph(printable(text), width)]
+    text = "\n".join([_bold(heading), *lines, *([""] if below else []), *below])
+    emit(text + "\n")
+
+
+def screen_width() -> int | None:
+    """Of the terminal; None where stdout is none, or has no width."""
+    if not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns or None
+
+
+def _bold(text: str) -> str:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+    return text if plain or not sys.stdout.isatty() else f"\x1b[1m{text}\x1b[0m"
+
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def ago(nanoseconds: int, now: int) -> str:
+    """As in "3h ago"; the time itself where the clock says that it is yet to come."""
+    seconds = (now - nanoseconds) // 10**9
+    if seconds < 0:
+        return when(nanoseconds)
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size}{unit} ago"
+    return "just now"

@@ -13,10 +13,11 @@ from ..control.local import Local
 from ..model.result import RunResult
 from ..service import units
 from .act import take_signals
-from .display import Display, choose_display
+from .display import Display
 from .exits import Exit, complain
 from .options import config_file, connect, local_of
 from .results import print_result
+from .screen import choose_display
 from .text import emit
 
 

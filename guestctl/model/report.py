@@ -15,11 +15,17 @@ from .result import GuestResult, RunResult, StepResult, Trigger
 
 @dataclass(frozen=True)
 class RunBegan:
-    """The plan about to be carried out; run: its number in the ledger, None without one."""
+    """The plan about to be carried out; run: its number in the ledger, None without one.
+
+    limit: the seconds until the run's deadline, None without one.  expected: those that it will
+    take, going by earlier saves, None where they do not tell.
+    """
 
     plan: Plan
     trigger: Trigger
     run: int | None = None
+    limit: float | None = None
+    expected: float | None = None
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,18 @@ def _in_several_units(milliseconds: int) -> str:
     return " ".join(parts) or "0s"
 
 
+def show_seconds(seconds: float) -> str:
+    """How long something took, or takes still: "4.2s", "75s", "12min 5s", "3h 2min"."""
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 2 * 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}min {whole % 60}s"
+    return f"{whole // 3600}h {whole % 3600 // 60}min"
+
+
 _SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 

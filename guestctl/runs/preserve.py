@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from ..config.config import Config
+from ..decisions.forecast import expected_seconds
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import Note
@@ -56,7 +57,8 @@ async def preserve(
     opened = await opening.open_run(request, inventory.guests)
     if not opened.remembers:
         inventory = knows_nothing(inventory)
-    context.tell(RunBegan(opened.plan, trigger, opened.run.number))
+    run, expected = opened.run, expected_seconds(opened.plan, config.shutdown.parallel)
+    context.tell(RunBegan(opened.plan, trigger, run.number, run.left, expected))
     return await _Preserve(opened.run, inventory, named).carry_out(opened)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import given
 from rich.console import Console
 
-from guestctl.cli.display import Display, Lines, LiveTable, choose_display
+from guestctl.cli.display import Display, Lines
 from guestctl.cli.exits import complain
+from guestctl.cli.live_table import LiveTable
 from guestctl.cli.results import as_json, print_result, summary
+from guestctl.cli.screen import choose_display
 from guestctl.cli.text import print_table, printable
 from guestctl.decisions.plan import plan_guest_down
 from guestctl.model.plan import Outcome, Plan, RunKind, Step
@@ -29,9 +32,11 @@ from guestctl.model.report import (
 )
 from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from tests.unit.makers import guest, guest_id, policy, texts
+from tests.unit.terminals import python
 
 NASTY = ["[bold]x[/bold]", "[/]", "\x1b[2J", "\x1b]0;title\x07", "a\nb", "\u202egnp", "\r", "\x9b"]
 #: What a table needs to draw itself, and may do with the cursor, is not what a name may do.
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 CLEAR_SCREEN, SET_TITLE = "\x1b[2J", "\x1b]0;"
 
 
@@ -100,7 +105,7 @@ def test_the_live_table_shows_guest_step_elapsed_and_reason() -> None:
     text = drawn.getvalue()
     assert "Preserving 1 guest: 1 of 1 done" in text
     assert "failed" in text
-    assert "2.0 s" in text
+    assert "2.0s" in text
     assert "why web failed" in text
 
 
@@ -121,7 +126,7 @@ def drawn_lines(table: LiveTable, drawn: io.StringIO) -> list[str]:
     drawn.seek(0)
     drawn.truncate()
     table._console.print(table._render())  # what its own thread does several times a second
-    return drawn.getvalue().splitlines()
+    return STYLE.sub("", drawn.getvalue()).splitlines()
 
 
 def test_a_thousand_guests_fit_the_screen_and_those_at_work_come_first() -> None:
@@ -150,7 +155,90 @@ def test_a_tiny_terminal_is_no_error(height: int) -> None:
 def test_a_guest_that_was_never_announced_gets_its_row() -> None:
     table, drawn = recorded()
     table(Progress(guest("late"), None, "asked 1 times"))
-    assert any("late" in line and "asked 1 times" in line for line in drawn_lines(table, drawn))
+    assert [line.split()[0] for line in drawn_lines(table, drawn)[2:]] == ["late", "asked"]
+
+
+LONG = "a" * 40 + "-" + "b" * 28
+
+
+def test_at_80_columns_a_long_name_is_cut_in_the_middle_and_all_columns_are_there() -> None:
+    """Its steps were "s…", and elapsed and reason were gone."""
+    table, drawn = recorded(width=80)
+    one = guest(LONG)
+    table(Progress(one, 0.45, "why " * 40))
+    table(StepBegan(one, Step.SAVE, 600.0))
+    table(Progress(one, 0.45, "why " * 40))
+    _, heading, line, reason = drawn_lines(table, drawn)
+    assert heading.split() == ["guest", "step", "progress", "left", "elapsed"]
+    name, step, bar, percent, left, *_ = line.split()
+    assert (len(name), name[:13], name[13], name[14:]) == (26, "a" * 13, "…", "b" * 12)
+    assert (step, bar, percent, left) == ("save", "####......", "45%", "10min")
+    assert reason.startswith("  why why")
+    assert reason.endswith("…")
+    assert max(map(len, (heading, line, reason))) <= 80
+
+
+def test_how_far_it_is_stays_empty_where_nobody_can_tell() -> None:
+    """Without colours a bar that only moves looked full."""
+    table, drawn = recorded(width=80)
+    table(StepBegan(guest(), Step.SAVE, 600.0))
+    assert "#" not in drawn_lines(table, drawn)[2]
+
+
+def test_the_title_has_the_deadline_and_the_expected_end() -> None:
+    table, drawn = recorded(width=80)
+    plan = plan_guest_down(RunKind.PRESERVE, guest(), policy())
+    table(RunBegan(Plan(RunKind.PRESERVE, (plan,)), Trigger.COMMAND, 1, 210.0, 40.0))
+    title = drawn_lines(table, drawn)[0]
+    assert title.startswith("Preserving 1 guest: 0 of 1 done, 0.")
+    assert title.endswith("of at most 3min 30s; about 40s to go")
+
+
+def test_two_guests_of_one_name_are_told_apart() -> None:
+    table, drawn = recorded(width=80)
+    for uri in ("qemu:///system", "lxc:///"):
+        table(StepBegan(guest("web", id=guest_id(uri=uri)), Step.SAVE, 600.0))
+    assert [line.split("  ")[0] for line in drawn_lines(table, drawn)[2:]] == [
+        "web (qemu:///system)",
+        "web (lxc:///)",
+    ]
+
+
+def test_guests_beyond_the_screen_are_counted_and_are_in_the_table_that_stays() -> None:
+    table, drawn = recorded(width=80, height=10)
+    for n in range(30):
+        table(StepBegan(guest(f"guest-{n}", n), Step.SAVE, 600.0))
+    lines = drawn_lines(table, drawn)
+    assert (len(lines), lines[-1]) == (9, "… and 24 more")
+    with table:
+        for n in range(30):
+            table(GuestEnded(GuestResult(guest_id(n), f"guest-{n}", Outcome.SAVED)))
+    last = drawn.getvalue().rpartition("Preserving")[2]
+    assert all(f"guest-{n} " in last for n in range(30))
+
+
+_RUN = """
+from argparse import Namespace
+from guestctl.cli.screen import choose_display
+from guestctl.model.plan import Step
+from guestctl.model.report import StepBegan
+from tests.unit.makers import guest
+with choose_display(Namespace(json=False, quiet=False)) as display:
+    print(type(display).__name__)
+    display(StepBegan(guest(), Step.SAVE, 600.0))
+"""
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [({"TERM": "dumb"}, "Lines"), ({"TERM": ""}, "Lines"), ({"NO_COLOR": "1"}, "LiveTable")],
+)
+def test_a_dumb_terminal_gets_lines(env: dict[str, str], expected: str) -> None:
+    """It showed nothing until the run was over."""
+    said = python(_RUN, env=env)
+    assert expected in said
+    assert ("web: save begins, at most 10min" in said) == (expected == "Lines")
+    assert "\x1b[3" not in said  # no colour
 
 
 # A terminal that goes away
