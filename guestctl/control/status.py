@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config import effective
@@ -13,6 +15,7 @@ from ..decisions.host_facts import HostFacts, rows_of
 from ..host import status_file
 from ..host.libvirt import autostart
 from ..ledger.ledger import Ledger
+from ..ledger.opening import damaged_ledgers
 from ..model.finding import Finding
 from ..model.guest import GuestId
 from ..model.history import PastGuest, PastRun
@@ -59,7 +62,11 @@ def status(local: Local) -> Status:
     service, seen = _service(local, words), local.sees_all
     recorded = local.ask_ledger(_recorded, _NOTHING) if seen else _NOTHING
     under_way = _under_way(recorded, local)
-    findings = [*of_host(service, words, facts.lost), *_of_guests(facts, recorded, under_way)]
+    findings = [
+        *of_host(service, words, facts.lost),
+        *_of_guests(facts, recorded, under_way),
+        *map(_of_damaged, damaged_ledgers(local.ledger_path)),
+    ]
     values = {
         "problems": [_as_json(finding) for finding in findings],
         "service": service,
@@ -126,6 +133,11 @@ def _of_guests(facts: HostFacts, recorded: _Recorded, under_way: PastRun | None)
         for finding in of_run(run, guests, rows, facts.at)
     ]
     return of_guests(facts, rows) + past
+
+
+def _of_damaged(ledger: Path) -> Finding:
+    text = f"the ledger was damaged, and set aside as {ledger}; what could be read of it is in use"
+    return Finding(text, f"rm {shlex.quote(str(ledger))}*")
 
 
 def _recorded(ledger: Ledger) -> _Recorded:

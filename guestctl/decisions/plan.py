@@ -10,7 +10,7 @@ from ..model.plan import GuestPlan, Outcome, Plan, RunKind, Step, StepPlan
 from ..model.record import GuestRecord, Wanted
 from .forecast import NO_FORECAST, SaveForecast, share_room
 from .policy import Policy, in_scope
-from .wanted import desired_at_boot
+from .wanted import desired_at_boot, has_unknown_save, why_unknown_save
 
 Policies = Callable[[GuestFacts], Policy]
 
@@ -138,6 +138,18 @@ def plan_missing(
         )
         for record in records
         if record.wanted is Wanted.ON and record.id not in listed and record.id.uri not in lost
+    )
+
+
+def plan_unknown_saves(
+    guests: Iterable[GuestFacts], records: Mapping[GuestId, GuestRecord], policies: Policies
+) -> tuple[GuestPlan, ...]:
+    """Guests that somebody saved, and of which nothing is known: the ledger may have been lost."""
+    unknown = (guest for guest in guests if has_unknown_save(guest, records.get(guest.id)))
+    return tuple(
+        GuestPlan(guest, outcome=Outcome.HELD, reason=why_unknown_save(guest))
+        for guest in sorted(unknown, key=lambda guest: (guest.name, guest.id))
+        if policies(guest).boot.restore and not belongs_to(guest, policies(guest))
     )
 
 

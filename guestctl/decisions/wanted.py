@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from ..model.guest import GuestFacts, State
@@ -59,6 +60,19 @@ AS_FOUND = "it was off when guestctl was switched on, after the host had booted 
 #: libvirt's words that tell nothing of who turned a guest off: it forgets when the host goes down,
 #: and a start that failed is not the guest's end.
 _TELLS_NOTHING = ("unknown", "failed")
+NEVER_SEEN = "guestctl never saw it running"
+
+
+def has_unknown_save(guest: GuestFacts, record: GuestRecord | None) -> bool:
+    """Whether it has a managed save, and nothing is known of what was wanted of it."""
+    nothing_known = record is None or (record.wanted is None and record.hold is None)
+    return guest.down and guest.persistent and guest.saved and nothing_known
+
+
+def why_unknown_save(guest: GuestFacts) -> str:
+    """Why it stays off, and what to do."""
+    start = f"guestctl start {shlex.quote(guest.name)}"
+    return f"it has a managed save, and nothing is known of it: {start} resumes it"
 
 
 def desired(
@@ -68,7 +82,8 @@ def desired(
     if guest.started:
         return Desired(Wanted.ON, None, "it is running")
     if record is None or record.wanted is None:
-        return Desired(Wanted.OFF, StoppedBy.UNKNOWN, "guestctl never saw it running")
+        reason = why_unknown_save(guest) if has_unknown_save(guest, record) else NEVER_SEEN
+        return Desired(Wanted.OFF, StoppedBy.UNKNOWN, reason)
     if guest.state is State.UNKNOWN:
         return Desired(record.wanted, record.stopped_by, "its state could not be read")
     if guest.starting:

@@ -70,7 +70,7 @@ def copy_of(path: Path) -> sqlite3.Connection:
 
     Raises one of TROUBLE.
     """
-    with tempfile.TemporaryDirectory(prefix="guestctl-", dir=_memory_folder()) as folder:
+    with tempfile.TemporaryDirectory(prefix="guestctl-", dir=memory_folder()) as folder:
         copy = Path(folder) / path.name
         shutil.copyfile(path, copy)
         wal = path.with_name(f"{path.name}-wal")
@@ -82,7 +82,7 @@ def copy_of(path: Path) -> sqlite3.Connection:
     return memory
 
 
-def _memory_folder() -> str | None:
+def memory_folder() -> str | None:
     """A file system that is in memory, where there is one."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 

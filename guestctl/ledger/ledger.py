@@ -43,9 +43,15 @@ class Ledger:
     A method is a statement or two; runs, saves, trails and watches have objects of their own.
     """
 
-    def __init__(self, db: sqlite3.Connection, clock: Clock, *, remembers: bool = True) -> None:
-        """remembers: whether it is a file, and not a stand-in that knows of nothing before."""
+    def __init__(
+        self, db: sqlite3.Connection, clock: Clock, *, remembers: bool = True, loss: str = ""
+    ) -> None:
+        """remembers: whether it is a file, and not a stand-in that knows of nothing before.
+
+        loss: what is said of knowledge that was lost, for the next run to tell; empty for none.
+        """
         self.remembers = remembers
+        self.loss = loss
         self.db = db
         self.now = clock
         self.saves = Saves(db)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from ..model.instant import Clock
 from .file import TROUBLE, connect, connect_to_read, copy_of
 from .ledger import Ledger
+from .salvage import Salvaged, salvage
 
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -17,10 +19,11 @@ _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 def open_ledger(path: Path, clock: Clock, trouble: Callable[[str], None]) -> Ledger:
     """The ledger in the file; one in memory, with a word of trouble, where that fails.
 
-    A damaged file is set aside under another name, and a new one begun.
+    A damaged file is set aside under another name, and a new one begun with what can still be read.
     """
     try:
-        return Ledger(_connect_or_set_aside(path, trouble), clock)
+        db, loss = _connect_or_set_aside(path, trouble)
+        return Ledger(db, clock, loss=loss)
     except TROUBLE as error:
         return _stand_in(path, clock, error, trouble)
 
@@ -32,6 +35,10 @@ def _stand_in(
     try:
         copy = copy_of(path)
     except TROUBLE:
+        if is_damage(error) and (found := _salvaged(path)):
+            text = f"the ledger {path} is damaged ({error}): {_told(found)}"
+            trouble(text)
+            return Ledger(found.db, clock, loss=text)
         trouble(f"cannot use the ledger {path}: {error}; going on without: nothing is remembered")
         return Ledger(connect(None), clock, remembers=False)
     trouble(f"cannot write to the ledger {path}: {error}; what happens now is not remembered")
@@ -48,17 +55,40 @@ def read_ledger(path: Path, clock: Clock, trouble: Callable[[str], None]) -> Led
     return Ledger(connect(None), clock)
 
 
-def _connect_or_set_aside(path: Path, trouble: Callable[[str], None]) -> sqlite3.Connection:
+def _connect_or_set_aside(
+    path: Path, trouble: Callable[[str], None]
+) -> tuple[sqlite3.Connection, str]:
+    """The connection, and what is said of a loss."""
     try:
-        return connect(path)
+        return connect(path), ""
     except (sqlite3.DatabaseError, UnicodeError) as error:
-        # Our own quick_check carries no code; disk full, locked and such have one of theirs.
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-        if code & 0xFF not in _CORRUPT:  # an extended code says more in the higher bits
+        if not is_damage(error):
             raise
         aside = set_aside(path)
-        trouble(f"the ledger {path} is damaged ({error}): set aside as {aside}, a new one begun")
-    return connect(path)
+        found = _salvaged(aside)
+        loss = f"the ledger {path} is damaged ({error}): set aside as {aside}; {_told(found)}"
+        trouble(loss)
+    db = connect(path)
+    if found is not None:
+        with contextlib.closing(found.db):
+            found.db.backup(db)
+    return db, loss
+
+
+def _salvaged(path: Path) -> Salvaged | None:
+    try:
+        return salvage(path)
+    except OSError:
+        return None
+
+
+def _told(found: Salvaged | None) -> str:
+    if found is None:
+        return "nothing of it could be read: holds and what was wanted of guests are forgotten"
+    if not found.in_part:
+        return "all of it could be read, and is in use again"
+    missing = ", ".join(found.in_part)
+    return f"what could be read of it is in use again; rows may be missing of: {missing}"
 
 
 def set_aside(path: Path) -> Path:
@@ -72,6 +102,12 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def damaged_ledgers(path: Path) -> list[Path]:
+    """Those that were set aside and are still there, oldest first."""
+    found = path.parent.glob(f"{path.name}.damaged-*")
+    return sorted(file for file in found if not file.name.endswith(("-wal", "-shm")))
+
+
 def identity(path: Path) -> tuple[int, int] | None:
     """Device and inode of a file; None where it is not there."""
     try:
@@ -83,4 +119,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 def is_damage(failure: BaseException | None) -> bool:
     """Whether SQLite says that what is in the file makes no sense."""
+    if isinstance(failure, UnicodeDecodeError) or type(failure) is sqlite3.DatabaseError:
+        # Our own quick_check carries no code; disk full, locked and such have one of theirs.
+        return getattr(failure, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _CORRUPT
     return getattr(failure, "sqlite_errorcode", 0) & 0xFF in _CORRUPT

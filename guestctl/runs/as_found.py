@@ -12,7 +12,7 @@ from ..model.plan import GuestPlan, Outcome, Plan, RunKind
 from ..model.report import GuestEnded, RunBegan
 from ..model.result import GuestResult, RunResult, Trigger
 from .context import Context, Inventory
-from .reconcile import Records, knows_nothing, take_notice
+from .reconcile import Records, take_notice, without
 from .run import Run, deadline_of
 
 
@@ -22,9 +22,8 @@ async def leave_as_found(context: Context, config: Config, inventory: Inventory)
     It ends what this boot owes: a service that is restarted later in it starts nobody either.
     """
     uris = frozenset(context.hypervisors)
-    records, remembers = await take_notice(context, inventory.guests, uris)
-    if not remembers:
-        inventory = knows_nothing(inventory)
+    records, loss = await take_notice(context, inventory.guests, uris)
+    inventory = without(inventory, loss)
     plan = Plan(RunKind.RESTORE, tuple(_left_off(context, inventory, records)))
     number = await context.ledger(partial(_begin, context), None)
     ends = deadline_of(config, None)

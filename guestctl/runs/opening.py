@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from ..model.record import GuestRecord, Wanted, put_back
 from ..model.result import GuestResult, RunResult, Trigger
 from ..model.save import SaveRecord
 from .context import Context, room_for_saves, with_domain_info
-from .reconcile import Records, reconcile_all
+from .reconcile import NO_LEDGER, Loss, Records, loss_of, reconcile_all
 from .run import Run, deadline_of, record_note
 from .take_down_log import record_intent, want_off
 
@@ -55,7 +55,8 @@ class Opened:
     """A run that has begun.
 
     records: what was known of guests before its intents were written.  remembers: whether there
-    is a ledger that knows anything.  written: whether the intents are in it.
+    is a ledger that knows anything; loss: what counts as lost of it.  written: whether the intents
+    are in it.
     """
 
     run: Run
@@ -63,6 +64,7 @@ class Opened:
     records: Mapping[GuestId, GuestRecord]
     remembers: bool
     written: bool = False
+    loss: Loss = field(default_factory=dict)
 
 
 async def open_run(request: Request, found: Iterable[GuestFacts]) -> Opened:
@@ -81,7 +83,8 @@ async def _begin(request: Request, guests: list[GuestFacts], room: Mapping[str, 
     context = request.context
     # The deadline is on the loop's clock, which the ledger's thread has not.
     run = request.run(None)
-    nothing = Opened(run, _plan(run, request.named, guests, _forecast((), run, room)), {}, False)
+    plan = _plan(run, request.named, guests, _forecast((), run, room))
+    nothing = Opened(run, plan, {}, False, loss=NO_LEDGER)
     opened = await context.ledger(partial(_open, request, run, guests, room), None)
     if opened is None:  # a ledger on a full disk can still be read
         reading = partial(_open_unwritten, request, run, guests, room)
@@ -143,14 +146,15 @@ def _open(
     run = replace(run, number=number)
     record_note(ledger, request.note, plan)
     _record_intents(ledger, run, plan)
-    return Opened(run, plan, records, ledger.remembers, written=True)
+    return Opened(run, plan, records, ledger.remembers, written=True, loss=loss_of(ledger))
 
 
 def _open_unwritten(
     request: Request, run: Run, guests: list[GuestFacts], room: Mapping[str, int], ledger: Ledger
 ) -> Opened:
     plan = _plan(run, request.named, guests, _forecast(ledger.saves.all(), run, room))
-    return Opened(run, plan, ledger.guests(run.context.boot), ledger.remembers)
+    records = ledger.guests(run.context.boot)
+    return Opened(run, plan, records, ledger.remembers, loss=loss_of(ledger))
 
 
 def _plan(

@@ -22,7 +22,7 @@ from . import opening
 from .context import Context, Inventory, read_all
 from .live_guest import LiveGuest
 from .opening import Opened
-from .reconcile import knows_nothing
+from .reconcile import without
 from .run import Run, interruptible
 from .steps import MOST_POLLS
 from .take_down import Slots, TakeDown
@@ -55,8 +55,7 @@ async def preserve(
     """
     request = opening.Request(context, config, kind, trigger, named, begun, note, up)
     opened = await opening.open_run(request, inventory.guests)
-    if not opened.remembers:
-        inventory = knows_nothing(inventory)
+    inventory = without(inventory, opened.loss)
     run, expected = opened.run, expected_seconds(opened.plan, config.shutdown.parallel)
     context.tell(RunBegan(opened.plan, trigger, run.number, run.left, expected))
     return await _Preserve(opened.run, inventory, named).carry_out(opened)

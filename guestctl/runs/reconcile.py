@@ -16,8 +16,8 @@ from ..model.record import GuestRecord, released, released_for_save
 from .context import Context, Inventory
 from .save_check import with_image
 
-#: How the ledger is named among the connections that were lost.
-LEDGER = "ledger"
+#: How the ledger is named among the connections that were lost: all of it, or a part.
+LEDGER, DAMAGED = "ledger", "damaged ledger"
 
 Records = dict[GuestId, GuestRecord]
 
@@ -47,33 +47,47 @@ def reconcile_all(
     return records
 
 
-def knows_nothing(inventory: Inventory) -> Inventory:
-    """What was read, with the ledger among what is lost: a run without it is not well."""
-    lost = HypervisorError(ErrorKind.FAILED, "what is wanted of the guests is not known")
-    return replace(inventory, lost={**inventory.lost, LEDGER: lost})
+Loss = dict[str, HypervisorError]
+
+
+def _lost(name: str, text: str) -> Loss:
+    return {name: HypervisorError(ErrorKind.FAILED, text)}
+
+
+#: Nothing is known.
+NO_LEDGER = _lost(LEDGER, "what is wanted of the guests is not known")
+
+
+def loss_of(ledger: Ledger) -> Loss:
+    """What counts as lost where the ledger knows nothing, or not all: a run is not well then."""
+    if not ledger.remembers:
+        return NO_LEDGER
+    return _lost(DAMAGED, ledger.loss) if ledger.loss else {}
+
+
+def without(inventory: Inventory, loss: Loss) -> Inventory:
+    """What was read, with this among what is lost."""
+    return replace(inventory, lost={**inventory.lost, **loss})
 
 
 async def take_notice(
     context: Context, guests: Collection[GuestFacts], as_found: Collection[str] = ()
-) -> tuple[Records, bool]:
-    """The same off the event loop, holds that are over included.
+) -> tuple[Records, Loss]:
+    """The same off the event loop, holds that are over included; what is lost of the ledger."""
+    nothing: tuple[Records, Loss] = {}, NO_LEDGER
 
-    Whether the ledger is one that knows anything: not where its file cannot be opened.
-    """
-    nothing: tuple[Records, bool] = {}, False
+    def read(ledger: Ledger) -> tuple[Records, Loss]:
+        return ledger.guests(context.boot), loss_of(ledger)
 
-    def read(ledger: Ledger) -> tuple[Records, bool]:
-        return ledger.guests(context.boot), ledger.remembers
-
-    def notice(ledger: Ledger) -> tuple[Records, bool] | None:
+    def notice(ledger: Ledger) -> tuple[Records, Loss] | None:
         made = reconcile_all(ledger, guests, context.boot, as_found=as_found)
-        return made, ledger.remembers
+        return made, loss_of(ledger)
 
     noticed = await context.ledger(notice, None)
     if noticed is None:  # a ledger on a full disk can still be read
         noticed = await context.ledger(read, nothing)
-    records, remembers = noticed
-    return await _end_holds(context, guests, records), remembers
+    records, loss = noticed
+    return await _end_holds(context, guests, records), loss
 
 
 async def _end_holds(context: Context, guests: Iterable[GuestFacts], records: Records) -> Records:

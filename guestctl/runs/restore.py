@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..config.config import Config
-from ..decisions.plan import plan_missing, plan_restore
+from ..decisions.plan import plan_missing, plan_restore, plan_unknown_saves
 from ..decisions.policy import Policy, resolve
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
@@ -24,7 +24,7 @@ from .bring_up import BringUp
 from .context import Context, Inventory, with_domain_info
 from .flags import heed_flags
 from .live_guest import LiveGuest
-from .reconcile import knows_nothing, take_notice
+from .reconcile import take_notice, without
 from .run import Run, deadline_of, interruptible, record_note
 from .save_check import with_image
 
@@ -62,9 +62,8 @@ async def restore(
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
     inventory = inventory if among is None else _only(among, inventory)
-    records, remembers = await take_notice(context, inventory.guests)
-    if not remembers and named is None:
-        inventory = knows_nothing(inventory)
+    records, loss = await take_notice(context, inventory.guests)
+    inventory = without(inventory, loss if named is None else {})
     if trigger is Trigger.BOOT and named is None:
         records = await heed_flags(context, inventory.guests, records, autostart)
     request = Request(named, decision, autostart)
@@ -75,7 +74,10 @@ async def restore(
         mine = [r for r in records.values() if r.id.uri in context.hypervisors]
         mine = [record for record in mine if among is None or record.id in among]
         missing = plan_missing(inventory.guests, mine, inventory.lost)
-        plan = Plan(plan.kind, plan.guests + missing)
+        planned = {planned.guest.id for planned in plan.guests}
+        others = [guest for guest in free if guest.id not in planned]
+        unknown = plan_unknown_saves(others, records, partial(resolve, config))
+        plan = Plan(plan.kind, plan.guests + missing + unknown)
     run = await _begin(context, config, trigger, note, plan)
     context.tell(RunBegan(plan, trigger, run.number))
     return await _Restore(run, inventory, request).carry_out(plan, busy)

@@ -136,6 +136,7 @@ def _end(ledger: Ledger, result: RunResult, uris: Iterable[str], *, is_quiet: bo
     else:
         ledger.runs.end(result, uris)
     ledger.prune()
+    ledger.loss = ""  # this run was not well for it
 
 
 def deadline_of(config: Config, begun: float | None) -> float:

@@ -97,7 +97,7 @@ def _damage(command: Command) -> None:
     command.ledger.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
 
 
-@pytest.mark.parametrize("verb", [["list"], ["history"], ["unit", "fallback"]])
+@pytest.mark.parametrize("verb", [["list"], ["history"]])
 def test_a_damaged_ledger_is_complained_of_and_done_without(
     command: Command, verb: list[str]
 ) -> None:
@@ -105,9 +105,21 @@ def test_a_damaged_ledger_is_complained_of_and_done_without(
     assert "ledger" in command.run(*verb, "-c", TEST).stderr
 
 
+@pytest.mark.parametrize("verb", [["start"], ["unit", "fallback"]])
+def test_the_run_that_finds_a_damaged_ledger_is_not_well(command: Command, verb: list[str]) -> None:
+    _damage(command)
+    assert "ledger" in command.run(*verb, "-c", TEST, status=1).stderr
+    (aside,) = command.state.glob("ledger.db.damaged-*")
+    assert command.run(*verb, "-c", TEST).stderr == ""
+    assert f"set aside as {aside}" in command.run("status", "-c", TEST, status=1).stdout
+
+
 def test_a_damaged_ledger_does_not_stop_a_shutdown(command: Command) -> None:
     _damage(command)
-    assert command.json("shutdown", "--preserve")["guests"][0]["outcome"] == "saved"
+    result = command.run("shutdown", "--preserve", "-c", TEST, "--json", status=1)
+    found = json.loads(result.stdout)
+    assert found["guests"][0]["outcome"] == "saved"
+    assert "nothing of it could be read" in found["unreadable"]["damaged ledger"]
     assert len(list(command.state.glob("ledger.db.damaged-*"))) == 1
 
 
