@@ -24,7 +24,7 @@ help:
 	@echo "make guests  the tests on real guests alone; K=expr chooses"
 	@echo "make host    the tests on real hosts alone; SUITE=trixie and K=expr choose"
 	@echo "make hosts   all of them on all three Debian generations, an hour"
-	@echo "make soak    ten minutes of random hosts in the simulation"
+	@echo "make soak    ten minutes of random hosts in the simulation, and input by the ten thousand"
 	@echo "make bench   the benchmarks"
 	@echo "make sample  write the sample configuration and its manual page from the table of settings"
 	@echo "make deb     the Debian package, alone in dist/"
@@ -74,6 +74,8 @@ bench: $(READY)
 
 soak: $(READY)
 	$(PYTHON) -m tests.soak --minutes 10
+	SOAK=10 $(SHARED) tests/fuzz
+	SOAK=10 $(PYTHON) -m pytest -q -m guests tests/guests/test_many_restarts.py
 
 sample: $(READY)
 	$(PYTHON) -m tools.sample > etc/guestctl/guestctl.toml

@@ -23,7 +23,7 @@ async def follow(
     local: Local, on_event: Callable[[GuestEvent], None], on_trail: Callable[[TrailEvent], None]
 ) -> None:
     """Tell of every event, and of every new line of a reason trail; never returns."""
-    if not is_service_running(machine.run_folder()):
+    if is_service_running(machine.run_folder()) is False:
         local.complain("the service does not run: there are events, but nobody who judges them")
     async with asyncio.TaskGroup() as group:
         for uri in local.uris:
