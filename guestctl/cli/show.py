@@ -116,6 +116,7 @@ def _plan_json(plan: GuestPlan) -> dict[str, Any]:
             for step in plan.steps
         ],
         "left_out": dict(plan.left_out),
+        "notes": list(plan.notes),
         "outcome": plan.outcome,
         "reason": plan.reason,
     }

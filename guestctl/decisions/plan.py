@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from ..model.guest import GuestFacts, GuestId, State
 from ..model.options import SaveDecision
@@ -61,7 +61,12 @@ def plan_guest_down(
     left_out = tuple((step, reason) for step, reason in reasons.items() if reason)
     if not steps:
         return GuestPlan(guest, (), left_out, Outcome.SKIPPED, "policy allows no step")
-    return GuestPlan(guest, steps, left_out)
+    return GuestPlan(guest, steps, left_out, notes=tuple(_notes(guest, steps)))
+
+
+def _notes(guest: GuestFacts, steps: Iterable[StepPlan]) -> Iterator[str]:
+    if guest.info.restarts and any(planned.step is Step.SHUTDOWN for planned in steps):
+        yield "it would start anew when it powers off (on_poweroff), and is kept from that"
 
 
 def _why_not(

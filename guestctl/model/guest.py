@@ -58,6 +58,7 @@ class DomainInfo:
     disks are None where the XML could not be read.  digest tells whether the XML that the guest
     will be started with is still the same; empty where that is not known.
     has_agent: whether a guest agent in it is connected.
+    restarts: whether it is started anew when it powers itself off (on_poweroff).
     """
 
     unsavable: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ class DomainInfo:
     disks: tuple[Disk, ...] | None = None
     digest: str = ""
     has_agent: bool = False
+    restarts: bool = False
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class GuestPlan:
 
     steps are tried in order until one succeeds; left_out are the steps that policy or
     the guest's own nature excludes, each with the reason.
-    outcome is set when nothing will be done.
+    outcome is set when nothing will be done.  notes: what else is done for the sake of the steps.
     """
 
     guest: GuestFacts
@@ -53,6 +53,7 @@ class GuestPlan:
     left_out: tuple[tuple[Step, str], ...] = ()
     outcome: Outcome | None = None
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def saves(self) -> bool:
@@ -105,7 +106,8 @@ def describe(plan: GuestPlan) -> str:
     """A guest's plan in one line, the same in `plan`, logs and tests."""
     if plan.outcome is not None:
         return f"{ending(plan.outcome, plan.reason)}{_left_out(plan)}"
-    return ", then ".join(map(_describe_step, plan.steps)) + _left_out(plan)
+    steps = ", then ".join(map(_describe_step, plan.steps))
+    return steps + _left_out(plan) + "".join(f"; {note}" for note in plan.notes)
 
 
 def _describe_step(planned: StepPlan) -> str:

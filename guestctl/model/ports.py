@@ -122,6 +122,10 @@ class Hypervisor(Protocol):
     async def request_shutdown(self, uuid: str, method: Method) -> None:
         """Ask the guest to shut down; that it was asked is all that a return means."""
 
+    async def set_restarts(self, uuid: str, *, restarts: bool) -> None:
+        """Whether the guest, as it runs now, starts anew when it powers itself off
+        (virDomainSetLifecycleAction)."""
+
     async def wake(self, uuid: str) -> None:
         """Wake a guest that is suspended to RAM (virDomainPMWakeup)."""
 

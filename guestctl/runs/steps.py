@@ -35,6 +35,8 @@ ANSWER_LIMIT = 3.0
 #: ended: twelve guests asked twice a second made their saves a fifth slower (bench/preserve.py).
 PROGRESS_INTERVAL, MOST_POLLS = 1.0, 2
 ABORT_INTERVAL = 1.0
+#: It delays the poweroff of a guest that does not answer.
+PUT_BACK = 5.0
 
 _NO_ANSWER_YET = HypervisorError(ErrorKind.NO_ANSWER, "no answer yet")
 
@@ -142,7 +144,8 @@ async def _keep_aborting(live: LiveGuest) -> None:
 async def shutdown(live: LiveGuest, policy: Shutdown, limit: Limit, progress: StepProgress) -> str:
     """Ask the guest to shut down, again and again, until it is down."""
     end = asyncio.get_running_loop().time() + limit.step
-    remark = await _unpause(live, min(CALL_LIMIT, limit.step))
+    remarks = [await _unpause(live, min(CALL_LIMIT, limit.step))]
+    remarks.append(await _keep_from_restart(live, min(CALL_LIMIT, limit.step)))
     requests = _Requests(live, policy.methods, progress)
     asking = asyncio.create_task(requests.keep_asking())
     waiting = asyncio.create_task(live.wait_down_by(end))
@@ -156,7 +159,27 @@ async def shutdown(live: LiveGuest, policy: Shutdown, limit: Limit, progress: St
         asking.cancel()
         waiting.cancel()
         requests.let_go()
-    return remark
+        if live.facts.up:
+            await _let_restart(live)
+    return "; ".join(remark for remark in remarks if remark)
+
+
+async def _keep_from_restart(live: LiveGuest, limit: float) -> str:
+    """One that starts anew when it powers off never goes down; libvirt looks as it is asked."""
+    if not live.facts.info.restarts:
+        return ""
+    try:
+        await within(limit, live.hypervisor.set_restarts(live.uuid, restarts=False))
+    except HypervisorError as error:
+        return f"it starts anew when it powers off, and could not be kept from that: {error}"
+    return "it was kept from starting anew when it powers off"
+
+
+async def _let_restart(live: LiveGuest) -> None:
+    """A guest that stays up is left as it was."""
+    if live.facts.info.restarts:
+        with contextlib.suppress(HypervisorError):
+            await within(PUT_BACK, live.hypervisor.set_restarts(live.uuid, restarts=True))
 
 
 async def _unpause(live: LiveGuest, limit: float) -> str:

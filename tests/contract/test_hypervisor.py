@@ -143,6 +143,17 @@ def test_without_an_agent_nothing_is_asked_of_it(bench: Bench) -> None:
     bench.run(story)
 
 
+def test_whether_it_starts_anew_can_be_set(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.on()
+        usual = expected(trial, f"set_restarts {OF_RUNNING}", None)
+        for restarts in (True, False):
+            setting = trial.hypervisor.set_restarts(trial.guest, restarts=restarts)
+            assert await refusal(setting) is usual
+
+    bench.run(story)
+
+
 def test_unpause_lets_it_run(bench: Bench) -> None:
     async def story(trial: Trial) -> None:
         await trial.on()

@@ -170,4 +170,5 @@ class GuestSpec(Observed):
             disks=info.disks if self.disks == () else self.disks,
             digest=self.digest or info.digest,
             has_agent=self.has_agent or info.has_agent,
+            restarts=self.restarts or info.restarts,
         )

@@ -28,6 +28,7 @@ class SimGuest(BusyMachine):
         super().__init__(owner, spec)
         self._hears_from = self._loop.time() - spec.booted + self.behaviour.boots
         self._presses = 0
+        self.restarts = spec.info.restarts
         #: Whoever asked its agent to shut it down.
         self._awaited = Reply()
         self._start_failures = spec.behaviour.start.fails
@@ -93,9 +94,21 @@ class SimGuest(BusyMachine):
         super().go_down(reason, by, fate)
         self._awaited.ok()
 
+    def set_restarts(self, reply: Reply, restarts: bool) -> None:
+        if not self.up:
+            reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
+        else:
+            self._lock.take(reply, lambda: self._let_restart(reply, restarts), beside_backup=True)
+
+    def _let_restart(self, reply: Reply, restarts: bool) -> None:
+        self.restarts = restarts
+        reply.ok()
+
     def shut_itself_down(self, by: By = By.ITSELF) -> None:
         """It powers itself off, whoever made it do so; a paused guest does later."""
-        if self.state is State.RUNNING:
+        if self.state is State.RUNNING and self.restarts:
+            self.reset()
+        elif self.state is State.RUNNING:
             self._emit_qemu("SHUTDOWN", "guest-shutdown", by_guest=True)
             self._emit(EventKind.SHUTDOWN, "guest")
             self._emit_qemu("SHUTDOWN", "host-signal")

@@ -264,6 +264,11 @@ class SimHypervisor:
             lambda guest, reply: guest.request_shutdown(reply, method),
         )
 
+    async def set_restarts(self, uuid: str, *, restarts: bool) -> None:
+        await self._guest_call(
+            "set_restarts", uuid, lambda guest, reply: guest.set_restarts(reply, restarts)
+        )
+
     async def wake(self, uuid: str) -> None:
         await self._guest_call("wake", uuid, SimGuest.wake)
 

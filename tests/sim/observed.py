@@ -19,8 +19,8 @@ class Observed:
 
     uuid: follows from the name where it is empty.  reason: libvirt's word for how the state
     came about; empty for the usual one.  saved: whether it has a managed save.  memory: bytes.
-    manager, unsavable, disks, digest, has_agent: as DomainInfo has them, beside what a test's XML
-    says; no disks: one file of its own; None: its XML could not be read.
+    manager, unsavable, disks, digest, has_agent, restarts: as DomainInfo has them, beside what a
+    test's XML says; no disks: one file of its own; None: its XML could not be read.
     """
 
     name: str
@@ -38,3 +38,4 @@ class Observed:
     disks: tuple[Disk, ...] | None = ()
     digest: str = ""
     has_agent: bool = False
+    restarts: bool = False

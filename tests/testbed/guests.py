@@ -46,6 +46,7 @@ class GuestSpec:
     kernel_args: str = ""
     uuid: str = ""
     on_crash: str = "destroy"
+    on_poweroff: str = "destroy"
     description: str = ""
 
     @property
@@ -118,6 +119,7 @@ def _add_behaviour(domain: ET.Element, spec: GuestSpec) -> None:
     _text(processor, "model", "qemu64")
     # Random numbers from the first moment on: two guests must never show the same boot id.
     ET.SubElement(processor, "feature", policy="require", name="rdrand")
+    _text(domain, "on_poweroff", spec.on_poweroff)
     _text(domain, "on_crash", spec.on_crash)
     power = ET.SubElement(domain, "pm")
     ET.SubElement(power, "suspend-to-mem", enabled="yes")

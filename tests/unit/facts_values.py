@@ -55,6 +55,7 @@ infos = st.builds(
     | st.lists(st.builds(Disk, st.sampled_from(DiskKind), own_texts), max_size=3).map(tuple),
     digest=st.sampled_from(["", "0f" * 8, "f0" * 8]),
     has_agent=st.booleans(),
+    restarts=st.booleans(),
 )
 guests = st.builds(
     GuestFacts,

@@ -301,3 +301,9 @@ def test_of_megabytes_of_metadata_no_tree_is_made() -> None:
     xml = domain(f"<metadata>{other}{nova.format(much)}{other}</metadata><devices/>")
     assert read_domain_info(xml).manager == "OpenStack Nova"
     assert len(list(parsed(xml).iter())) < 10
+
+
+def test_whether_it_starts_anew_when_it_powers_off() -> None:
+    assert read_domain_info("<domain><on_poweroff>restart</on_poweroff></domain>").restarts
+    assert not read_domain_info("<domain><on_poweroff>destroy</on_poweroff></domain>").restarts
+    assert not read_domain_info("<domain/>").restarts

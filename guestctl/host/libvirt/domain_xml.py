@@ -37,6 +37,7 @@ def read_domain_info(xml: str, definition: str = "") -> DomainInfo:
         disks=tuple(_disks(domain)),
         digest=hashlib.sha256((definition or xml).encode(errors="replace")).hexdigest()[:16],
         has_agent=any(map(_is_connected_agent, domain.iterfind("devices/channel/target"))),
+        restarts=domain.findtext("on_poweroff", "destroy") != "destroy",
     )
 
 

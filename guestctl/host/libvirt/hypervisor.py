@@ -95,6 +95,9 @@ class LibvirtHypervisor:
     async def request_shutdown(self, uuid: str, method: Method) -> None:
         await self._job_call(uuid, lambda domain: _request_shutdown(domain, method))
 
+    async def set_restarts(self, uuid: str, *, restarts: bool) -> None:
+        await self._job_call(uuid, lambda domain: _set_restarts(domain, restarts=restarts))
+
     async def wake(self, uuid: str) -> None:
         await self._job_call(uuid, lambda domain: domain.pMWakeup())
 
@@ -240,6 +243,16 @@ def _takes_no_direct_writes(error: libvirt.libvirtError) -> bool:
     """open(2): EINVAL is what a file system says that knows no O_DIRECT; nothing is saved then."""
     failed_by_system = error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR
     return bool(failed_by_system and error.get_int1() == errno.EINVAL)
+
+
+def _set_restarts(domain: Any, *, restarts: bool) -> None:
+    action = (
+        libvirt.VIR_DOMAIN_LIFECYCLE_ACTION_RESTART
+        if restarts
+        else libvirt.VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY
+    )
+    kind, live = libvirt.VIR_DOMAIN_LIFECYCLE_POWEROFF, libvirt.VIR_DOMAIN_AFFECT_LIVE
+    domain.setLifecycleAction(kind, action, live)
 
 
 _SHUTDOWN_FLAGS = {
