@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.host.service import configured
+from tests.host.service import configured, wait_watching
 from tests.host.stage import FEW
-from tests.host.support import boots_of, listed, wait_restored
+from tests.host.support import boots_of, listed, trail, wait_restored
 from tests.testbed.console import boots, wait_for_tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
@@ -41,14 +41,19 @@ def lives(host: Host) -> Iterator[dict[str, int]]:
         for spec in FLAGGED:
             host.virsh("autostart", spec.name)
         host.wait_for_state(TURNED_OFF.name, "shut off")
-        wait_until(lambda: is_settled(host), 20, "end of the settle time")
+        wait_settled(host, TURNED_OFF.name)
         yield {spec.name: len(boots(host.console(spec.name))) for spec in FLAGGED}
 
 
-def is_settled(host: Host) -> bool:
-    """Whether the settle time is over, and some more for it to be written down."""
-    stopped: int = listed(host)[TURNED_OFF.name]["stopped_at"]
-    return time.time_ns() > stopped + 3 * SECOND
+def wait_settled(host: Host, name: str) -> None:
+    """Until the settle time is over, and some more for it to be written down."""
+    wait_until(lambda: is_settled(host, name), 20, "end of the settle time")
+
+
+def is_settled(host: Host, name: str) -> bool:
+    """Whether it is known that the guest has stopped, and that was a while ago."""
+    stopped: int | None = listed(host)[name]["stopped_at"]
+    return stopped is not None and time.time_ns() > stopped + 3 * SECOND
 
 
 def test_flags_are_obeyed_with_checks(host: Host, lives: dict[str, int]) -> None:
@@ -100,3 +105,60 @@ def test_libvirt_does_as_ever_without_guestctl(host: Host, lives: dict[str, int]
     for spec in (TURNED_OFF, STALE, NEW):
         wait_for_tick(host.console(spec.name), lives[spec.name])
     host.run(["systemctl", "enable", "--now", "guestctl"])
+
+
+def test_the_newest_word_counts_be_it_a_flag_or_a_stop(host: Host) -> None:
+    """One is flagged after its stop, one loses its flag while it runs, one was never touched."""
+    flagged, taken, untouched = FEW.saved
+    host.virsh("autostart", taken)
+    host.run("systemctl restart guestctl")
+    wait_watching(host)
+    with configured(host, '[shutdown]\nsettle = "1s"\n'):
+        host.virsh("destroy", flagged)
+        wait_settled(host, flagged)
+        host.virsh("autostart", flagged)
+        host.virsh("autostart", "--disable", taken)
+        wait_until(lambda: said(host, flagged, "was set since"), 15, "news of the flag")
+        assert next_boot(host, [flagged, taken, untouched]) == ["start", "stay-down", "resume"]
+        host.reboot()
+        wait_restored(host)
+    assert [host.state(name) for name in FEW.saved] == ["running", "shut off", "running"]
+    assert said(host, taken, "was taken away since")
+    assert listed(host)[taken]["wanted"] == "off"
+    host.virsh("autostart", "--disable", flagged)
+
+
+def test_autostart_once_is_done_at_one_boot(host: Host, suite: str) -> None:
+    if suite == "bookworm":
+        pytest.skip("libvirt knows autostart --once from 11.2 on")
+    once, off, _ = FEW.saved
+    with configured(host, '[shutdown]\nsettle = "1s"\n'):
+        for name in (once, off):
+            host.virsh("destroy", name)
+            wait_settled(host, name)
+        host.virsh("autostart", "--once", once)
+        assert next_boot(host, [once, off]) == ["start", "stay-down"]
+        host.reboot()
+        wait_restored(host)
+        assert [host.state(name) for name in (once, off)] == ["running", "shut off"]
+        assert not is_flagged_once(host, once)
+
+        host.virsh("destroy", once)
+        wait_settled(host, once)
+        host.reboot()
+        wait_restored(host)
+    assert host.state(once) == "shut off"
+
+
+def next_boot(host: Host, names: Iterable[str]) -> list[str]:
+    rows = listed(host)
+    return [rows[name]["next_boot"] for name in names]
+
+
+def said(host: Host, name: str, words: str) -> bool:
+    return any(words in reason for reason in trail(host, name))
+
+
+def is_flagged_once(host: Host, name: str) -> bool:
+    ask = f"import libvirt; print(libvirt.open(None).lookupByName({name!r}).autostartOnce())"
+    return host.run(["python3", "-c", ask]).stdout.strip() != "0"
