@@ -58,6 +58,14 @@ def hold_verb(arguments: Namespace) -> int:
     return Exit.OK
 
 
+def forget_verb(arguments: Namespace) -> int:
+    """`forget GUEST…`."""
+    local = local_of(arguments)
+    for guest, text in actions.forget(local, arguments.guests, arguments.reason):
+        emit(f"{printable(guest.name)}: {text}\n")
+    return Exit.OK
+
+
 def release_verb(arguments: Namespace) -> int:
     """`release GUEST…`."""
     local = local_of(arguments)

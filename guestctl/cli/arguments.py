@@ -183,6 +183,9 @@ def _add_marking_verbs(verbs: _Verbs) -> None:
     release = verbs.add("release", "end a hold; the guest is wanted on from then on")
     _reason(release)
     _guests(release, "+")
+    forget = verbs.add("forget", "want nothing any more of a guest that libvirt does not list")
+    _reason(forget)
+    _guests(forget, "+")
 
 
 def _add_reading_verbs(verbs: _Verbs) -> None:

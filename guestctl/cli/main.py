@@ -22,6 +22,7 @@ _VERBS = {
     "start": "act",
     "hold": "act",
     "release": "act",
+    "forget": "act",
     "list": "show",
     "plan": "show",
     "facts": "show",

@@ -170,6 +170,40 @@ def release(local: Local, names: Sequence[str], reason: str | None) -> Marked:
     return _mark(local, names, mark)
 
 
+def forget(local: Local, names: Sequence[str], reason: str | None) -> Marked:
+    """Nothing is wanted any more of guests that libvirt does not list; only their trails stay.
+
+    RequestError for one that it lists, or that it cannot be asked of.
+    """
+    local.refuse_to_act()
+    inventory, actor = asyncio.run(local.read()), local.actor
+    text = "forgotten: nothing is wanted of it any more"
+
+    def write(ledger: Ledger) -> Marked:
+        found = [(guest, text) for guest in _not_listed(names, inventory, ledger)]
+        for guest, _ in found:
+            ledger.forget(guest.id)
+            ledger.trail.add(guest.id, *note_of(actor, reason))
+            ledger.trail.add(guest.id, "guestctl:forget", text)
+        return found
+
+    return _say(local, local.write_ledger(write))
+
+
+def _not_listed(names: Sequence[str], inventory: Inventory, ledger: Ledger) -> list[GuestFacts]:
+    listed = {guest.id for guest in inventory.guests}
+    facts = {it.id: GuestFacts(it.id, it.name, State.UNKNOWN) for it in ledger.guests().values()}
+    found = find(names, [Named(guest.id, guest.name) for guest in facts.values()])
+    for guest in found:
+        if guest in listed:
+            text = "libvirt lists it: undefine it, or `guestctl hold` it"
+            raise RequestError(Failure.WRONG_REQUEST, f"cannot forget {facts[guest].name}: {text}")
+        if guest.uri in inventory.lost:
+            text = f"cannot forget {facts[guest].name}: {inventory.lost[guest.uri]}"
+            raise RequestError(Failure.NO_HYPERVISOR, text)
+    return sorted((facts[guest] for guest in found), key=lambda guest: guest.name)
+
+
 def _what_release_did(before: GuestRecord | None) -> str:
     was_held = before is not None and before.hold is not None
     already = before is not None and before.wanted is Wanted.ON
@@ -186,7 +220,12 @@ def _mark(local: Local, names: Sequence[str], mark: Callable[[Ledger, GuestFacts
     def write(ledger: Ledger) -> Marked:
         return [(guest, mark(ledger, guest)) for guest in _find(names, inventory, ledger)]
 
-    marked, actor = local.write_ledger(write), local.actor
+    return _say(local, local.write_ledger(write))
+
+
+def _say(local: Local, marked: Marked) -> Marked:
+    """In the journal."""
+    actor = local.actor
     with local.journal():
         for guest, text in marked:
             about = of_guest(guest.name, guest.id) | of_actor(actor)

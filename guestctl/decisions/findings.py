@@ -12,6 +12,7 @@ from ..model.overview import Row
 from ..model.plan import GuestPlan, Outcome, RunKind, is_bad
 from .forecast import without_room
 from .host_facts import HostFacts, plan_of
+from .plan import NOT_LISTED
 
 #: What went wrong so long ago is history: nanoseconds.
 OLD = 7 * 86400 * 10**9
@@ -32,6 +33,8 @@ def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
         # That of a person begins with the word.
         text = row.held if row.held.startswith("held ") else f"held: {row.held}"
         yield Finding(text, command, row.name, guest)
+    elif row.reason == NOT_LISTED:
+        yield Finding(row.reason, f"guestctl forget {name}", row.name, guest)
     elif row.waiting:
         yield Finding(f"waited for: {row.waiting}", f"guestctl start {name}", row.name, guest)
 

@@ -15,7 +15,7 @@ from ..model.record import GuestRecord
 from ..model.save import SaveRecord
 from . import overview
 from .forecast import SaveForecast
-from .plan import plan_down
+from .plan import missing, plan_down
 from .policy import resolve, unmatched
 
 
@@ -82,5 +82,7 @@ def rows_of(facts: HostFacts) -> list[Row]:
     lost = [connection.uri for connection in facts.lost]
     seen = {guest.id for guest in facts.guests}
     unseen = [record for record in facts.records if record.id not in seen]
-    known = [*rows, *overview.unreadable(unseen, lost)]
+    mine = [record for record in facts.records if record.id.uri in facts.uris]
+    not_listed = overview.not_listed(missing(facts.guests, mine, lost))
+    known = [*rows, *overview.unreadable(unseen, lost), *not_listed]
     return overview.in_order(known if facts.sees_all else map(overview.unknown, known))

@@ -13,7 +13,7 @@ from ..model.plan import GuestPlan, RunKind, Step
 from ..model.record import GuestRecord, Wanted, seen_down, seen_up, settled, taking_down
 from ..model.stop import StoppedBy
 from . import autostart, settling
-from .plan import Policies, plan_guest_down, plan_restore
+from .plan import NOT_LISTED, Policies, plan_guest_down, plan_restore
 from .policy import Policy
 from .reconcile import reconcile
 from .wanted import JUST_TURNED_OFF, desired, desired_at_boot, hold_of
@@ -192,6 +192,11 @@ def _record_after_host_stop(
         return settled(after)
     explained = settling.host_goes_down(after)
     return (explained and explained.record) or after
+
+
+def not_listed(records: Iterable[GuestRecord]) -> list[Row]:
+    """Rows for guests that are wanted on, and that libvirt does not list: see plan.missing."""
+    return [replace(_unread(it), reason=NOT_LISTED, why_wanted=NOT_LISTED) for it in records]
 
 
 def unreadable(records: Iterable[GuestRecord], uris: Iterable[str]) -> list[Row]:

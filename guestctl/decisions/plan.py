@@ -17,6 +17,10 @@ Policies = Callable[[GuestFacts], Policy]
 #: libvirt sends SIGTERM, then SIGKILL after 10 s to 15 s, and waits for the kernel to tidy up.
 POWEROFF_TIMEOUT = 60.0
 STATE_UNKNOWN = "its state could not be read"
+NOT_LISTED = (
+    "libvirt does not list it: its definition is not there, or was refused; it stays wanted on"
+    " until `guestctl forget`"
+)
 
 
 def plan_down(
@@ -133,16 +137,17 @@ def plan_restore(
 def plan_missing(
     guests: Iterable[GuestFacts], records: Iterable[GuestRecord], lost: Collection[str]
 ) -> tuple[GuestPlan, ...]:
-    """Guests that are wanted on and that libvirt knows no more, though it could be asked."""
-    listed = {guest.id for guest in guests}
+    """Guests that are wanted on and that libvirt does not list, though it could be asked.
+
+    Their definitions may come back: on a file system that is mounted late, with a newer libvirt.
+    """
     return tuple(
         GuestPlan(
             GuestFacts(record.id, record.name, State.UNKNOWN),
             outcome=Outcome.GONE,
-            reason="libvirt knows no guest with its UUID any more; it is not wanted any more",
+            reason=NOT_LISTED,
         )
-        for record in records
-        if record.wanted is Wanted.ON and record.id not in listed and record.id.uri not in lost
+        for record in missing(guests, records, lost)
     )
 
 
@@ -156,6 +161,15 @@ def plan_unknown_saves(
         for guest in sorted(unknown, key=lambda guest: (guest.name, guest.id))
         if policies(guest).boot.restore and not belongs_to(guest, policies(guest))
     )
+
+
+def missing(
+    guests: Iterable[GuestFacts], records: Iterable[GuestRecord], lost: Collection[str]
+) -> list[GuestRecord]:
+    """Who is wanted on and not among these guests; lost: connections that could not be read."""
+    listed = {guest.id for guest in guests}
+    wanted = [record for record in records if record.wanted is Wanted.ON]
+    return [it for it in wanted if it.id not in listed and it.id.uri not in lost]
 
 
 def belongs_to(guest: GuestFacts, policy: Policy) -> str:

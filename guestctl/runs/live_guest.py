@@ -37,6 +37,8 @@ class LiveGuest:
         self.hypervisor = hypervisor
         #: libvirt's word for how it stopped, where an event told.
         self.stopped = ""
+        #: Its definition was removed, as an event told.
+        self.undefined = False
         #: A save was asked for that libvirt may still carry out.
         self.save_pending = False
         #: The connection stayed away for so long that it is not tried again.
@@ -60,6 +62,10 @@ class LiveGuest:
             self.stopped = event.detail
         elif event.kind is EventKind.STARTED:
             self.stopped = ""
+        elif event.kind is EventKind.UNDEFINED:
+            self.undefined = event.detail != "renamed"
+        elif event.kind is EventKind.DEFINED:
+            self.undefined = False
         self._told.set()
 
     async def observe(self) -> GuestFacts | None:

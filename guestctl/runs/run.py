@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..config.config import Config
 from ..decisions.budget import Budget
 from ..decisions.outcome import told_by_steps
+from ..decisions.plan import NOT_LISTED
 from ..decisions.policy import Policy, resolve
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
@@ -92,7 +93,8 @@ class Run:
     def record_end(self, ledger: Ledger, result: GuestResult) -> None:
         """How the run ended for a guest, in the trail as well unless its steps tell."""
         ledger.runs.end_guest(self.number, result)
-        if result.outcome is Outcome.GONE and self.kind is RunKind.RESTORE:
+        seen_gone = result.outcome is Outcome.GONE and result.reason != NOT_LISTED
+        if seen_gone and self.kind is RunKind.RESTORE:
             ledger.change(result.guest, undecided)
         waits, is_news = self._record_waiting(ledger, result)
         if told_by_steps(result) or (waits and self.is_quiet and not is_news):

@@ -174,8 +174,10 @@ class TakeDownLog:
 
     def _record_fate(self, ledger: Ledger, facts: GuestFacts | None, result: GuestResult) -> None:
         guest = self._guest.id
-        if facts is None:
+        if facts is None and (self._live.undefined or not self._guest.persistent):
             ledger.forget(guest)
+        elif facts is None:
+            pass  # nobody saw that it was undefined: libvirt does not list it, and may again
         elif result.outcome is Outcome.GONE:
             gone = verdict(Stop(self._live.stopped or facts.reason, Heard()))
             ledger.note(facts, lambda it: stopped(it, Wanted.OFF, gone, ledger.now()))

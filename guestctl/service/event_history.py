@@ -17,6 +17,8 @@ class EventHistory:
         self._events: dict[GuestId, tuple[GuestEvent, ...]] = {}
         #: Who was started since anybody has seen it up, and libvirt's word for how.
         self._started: dict[GuestId, str] = {}
+        #: Whose definitions were removed; a guest that runs goes on without one.
+        self._undefined: set[GuestId] = set()
 
     def begin(self, since: float, *, monitored: bool) -> None:
         """From this time on no event is missed; monitored: nor those of QEMU's monitor."""
@@ -32,11 +34,26 @@ class EventHistory:
         """One more event."""
         if is_start(event):
             self._started[event.guest] = event.detail
+        self._note_definition(event)
         events = remember(self._events.get(event.guest, ()), event)
         if events:
             self._events[event.guest] = events
         else:
             self._events.pop(event.guest, None)
+
+    def _note_definition(self, event: GuestEvent) -> None:
+        if event.kind is EventKind.DEFINED:
+            self._undefined.discard(event.guest)
+        elif event.kind is EventKind.UNDEFINED and event.detail != "renamed":
+            self._undefined.add(event.guest)
+
+    def was_undefined(self, guest: GuestId) -> bool:
+        """Whether that was heard of, so that a guest that is not listed is no more."""
+        return guest in self._undefined
+
+    def seen_defined(self, guest: GuestId) -> None:
+        """It has a definition."""
+        self._undefined.discard(guest)
 
     def of_stop(self, guest: GuestId) -> Heard | None:
         """What was heard of the guest's stop; None where nothing was, or that was dealt with."""

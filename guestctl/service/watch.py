@@ -219,7 +219,10 @@ class Watch:
         """live: what is seen has happened just now, as events told; first: since the start."""
         self._count(seen, gone)
         watched = {facts.id: self._watched(facts) for facts in seen}
-        made = WatchPass(self._state.boot, seen, gone, watched, in_hand, live, first, self._untold)
+        no_more = [guest for guest in gone if self._history.was_undefined(guest)]
+        made = WatchPass(
+            self._state.boot, seen, no_more, watched, in_hand, live, first, self._untold
+        )
         noticed = await self._state.context.ledger(
             lambda ledger: made.write(ledger, self._in_hand_now(ledger)), None
         )
@@ -256,6 +259,8 @@ class Watch:
         started_as = self._history.started_as(facts.id)
         if facts.started:
             self._history.seen_up(facts.id)
+        if facts.persistent:
+            self._history.seen_defined(facts.id)
         window, action = policy.request_window, policy.action
         as_found = self._state.is_as_found(facts.id.uri)
         return Watched(heard, None, window, action, was_started, started_as, as_found)

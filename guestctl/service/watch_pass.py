@@ -48,7 +48,7 @@ class Noticed:
 class WatchPass:
     """What was seen of guests, and what there is to go by.
 
-    seen, gone: of the guests looked at, those that exist, and those that do not any more.
+    seen, gone: of the guests looked at, those that are listed, and those that were undefined.
     watched: what was heard of their stops.
     in_hand: from before they were looked at; what was seen of a guest that a run has dealt with
     meanwhile is not true any more.
