@@ -57,6 +57,8 @@ class TakeDown:
         self._slots = slots
         #: A job goes on that can neither be waited for nor aborted.
         self._blocked = False
+        #: A save was begun, and what it left is not seen to.
+        self._saving = False
         self._progress = steps.StepProgress(
             self._show, slots.polls, wanted=self._context.follows_progress
         )
@@ -73,9 +75,14 @@ class TakeDown:
             await self._make_ready()
             await self._try_steps()
         except asyncio.CancelledError:
-            await _to_its_end(self._log.conclude("the run was interrupted"))
+            await _to_its_end(self._conclude_interrupted())
             raise
         await _to_its_end(self._log.conclude())
+
+    async def _conclude_interrupted(self) -> None:
+        await self._log.conclude("the run was interrupted")
+        if self._saving:
+            await self._see_to_wreck()
 
     async def _make_ready(self) -> None:
         first, *later = self._plan.steps
@@ -133,6 +140,7 @@ class TakeDown:
     async def _carry_out(self, step: Step, limit: float) -> None:
         await self._context.checkpoint()
         row = await self._log.step_begins(step)
+        self._saving = step is Step.SAVE
         self._context.tell(StepBegan(self._guest, step, limit))
         begun = asyncio.get_running_loop().time()
         end, reason = await self._attempt(step, limit)
@@ -140,6 +148,7 @@ class TakeDown:
         refused = end is StepEnd.FAILED and steps.is_refusal(reason)
         result = StepResult(step, end, seconds, reason, refused)
         await self._log.step_ends(row, result, await self._see_to_save(result))
+        self._saving = False
 
     async def _attempt(self, step: Step, limit: float) -> tuple[StepEnd, str]:
         """One step, tried again when the connection broke under it and came back."""
@@ -205,9 +214,12 @@ class TakeDown:
             return None
         if result.end is StepEnd.DONE:
             return await save_check.stamp(self._context.storage, self._live.facts)
+        await self._see_to_wreck()
+        return None
+
+    async def _see_to_wreck(self) -> None:
         if self._live.facts.up and self._live.facts.saved:
             await self._remove_wreck()
-        return None
 
     async def _remove_wreck(self) -> None:
         """What is left of a save that failed, unless libvirt is still writing it.
