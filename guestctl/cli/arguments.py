@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
+from ..model.guest import State
 from ..model.options import SaveDecision
 from ..model.units import BadValue, parse_duration
 
@@ -172,17 +173,17 @@ def _add_start(verbs: _Verbs) -> None:
         help="remove the save and boot; what only the guest's memory held is lost",
     )
     _reason(start)
-    _guests(start, "*")
+    _guests(start, "*", _NAMES)
     _display_options(start)
 
 
 def _add_marking_verbs(verbs: _Verbs) -> None:
     hold = verbs.add("hold", "never have guests started by guestctl until they are released")
     _reason(hold, "why; shown by `list`")
-    _guests(hold, "+")
+    _guests(hold, "+", _NAMES)
     release = verbs.add("release", "end a hold; the guest is wanted on from then on")
     _reason(release)
-    _guests(release, "+")
+    _guests(release, "+", _NAMES)
     forget = verbs.add("forget", "want nothing any more of a guest that libvirt does not list")
     _reason(forget)
     _guests(forget, "+")
@@ -197,6 +198,20 @@ def _add_reading_verbs(verbs: _Verbs) -> None:
         action="store_true",
         help="only guests with which something is wrong: what, and the command to type",
     )
+    listing.add_argument("--held", action="store_true", help="only guests that are held")
+    listing.add_argument(
+        "--state",
+        dest="states",
+        metavar="STATE",
+        action="append",
+        choices=[str(state) for state in State],
+        default=[],
+        help='only guests in this state, such as "running" or "shut off"',
+    )
+    listing.add_argument(
+        "-o", dest="output", metavar="FORMAT", choices=["wide"], help="wide: all that is known"
+    )
+    _chosen(listing)
     _json(listing)
     _json(verbs.add("status", "show the service, its triggers, connections and runs"))
     _add_planning_verbs(verbs)
@@ -224,6 +239,7 @@ def _add_reading_verbs(verbs: _Verbs) -> None:
 
 def _add_planning_verbs(verbs: _Verbs) -> None:
     plan = verbs.add("plan", "show what `shutdown --preserve` would do now; touches nothing")
+    _chosen(plan)
     plan.add_argument("--boot", action="store_true", help="what the next boot would do instead")
     plan.add_argument(
         "--facts",
@@ -264,8 +280,16 @@ def _duration(text: str) -> float:
     return seconds
 
 
-def _guests(parser: argparse.ArgumentParser, count: str) -> None:
-    parser.add_argument("guests", metavar="GUEST", nargs=count, help="name or UUID")
+def _guests(parser: argparse.ArgumentParser, count: str, names: str = "name or UUID") -> None:
+    parser.add_argument("guests", metavar="GUEST", nargs=count, help=names)
+
+
+def _chosen(parser: argparse.ArgumentParser) -> None:
+    """Which guests are shown."""
+    parser.add_argument("guests", metavar="GUEST", nargs="*", help=_NAMES)
+
+
+_NAMES = 'name, UUID or pattern such as "db-*"'
 
 
 def _reason(parser: argparse.ArgumentParser, text: str = "why, for the reason trail") -> None:

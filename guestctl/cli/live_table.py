@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -27,7 +25,7 @@ from ..model.report import (
 from ..model.result import GuestResult
 from ..model.units import show_seconds
 from .display import Display
-from .tables import GAP, cut, cut_middle, name_width, padded
+from .tables import GAP, cut, cut_middle, name_width, padded, told_apart
 from .text import printable
 
 _WAITS = "waits"
@@ -163,7 +161,7 @@ class LiveTable(Display):
         return Text("\n").join([*lines, *(line for row in rows for line in layout.of(row))])
 
     def _layout(self, rows: list[_Row]) -> _Layout:
-        return _Layout(_names(rows), self._console.size.width)
+        return _Layout(told_apart((row.guest, row.name) for row in rows), self._console.size.width)
 
     def _title(self, rows: list[_Row]) -> Text:
         over = sum(row.result is not None for row in rows)
@@ -184,15 +182,6 @@ class LiveTable(Display):
 def _rank(row: _Row) -> int:
     """Those at work, those that wait, those that are through."""
     return 2 if row.result is not None else int(row.step == _WAITS)
-
-
-def _names(rows: Iterable[_Row]) -> dict[GuestId, str]:
-    """What guests are called here; several of one name are told apart by their connections."""
-    several = Counter(row.name for row in rows)
-    return {
-        row.guest: printable(row.name if several[row.name] < 2 else f"{row.name} ({row.guest.uri})")
-        for row in rows
-    }
 
 
 class _Layout:

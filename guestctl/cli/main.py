@@ -23,7 +23,7 @@ _VERBS = {
     "hold": "act",
     "release": "act",
     "forget": "act",
-    "list": "show",
+    "list": "listing",
     "plan": "show",
     "facts": "show",
     "why": "show",

@@ -1,8 +1,9 @@
-"""The verbs that only show: list, plan, facts, why, history."""
+"""The verbs that only show: plan, facts, why, history."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,59 +13,14 @@ from ..control.facts import HostFacts, gather, load, matches_of_nobody
 from ..control.facts_text import to_text
 from ..control.local import Local
 from ..control.masking import masked
-from ..control.queries import PastRunInFull
+from ..control.queries import PastRunInFull, id_of
 from ..control.requests import Failure, RequestError
 from ..model.overview import Row
 from ..model.plan import GuestPlan, describe
 from .exits import Exit, complain, exit_of
 from .options import complain_of_blindness, connect, local_of, say_unused_of_host
-from .problems import list_problems
+from .tables import told_apart
 from .text import emit, print_json, print_table, printable, when
-
-
-def list_verb(arguments: Namespace) -> int:
-    """`list`."""
-    if arguments.problems:
-        return list_problems(arguments)
-    rows, status = _rows(_facts(arguments))
-    if arguments.json:
-        print_json([_list_json(row) for row in rows])
-    else:
-        print_table(_LIST, [_list_line(row) for row in rows])
-    return status
-
-
-_LIST = ("NAME", "STATE", "WANTED", "SAVED", "AUTOSTART", "STOPPED BY", "NEXT BOOT", "HELD, WAITS")
-
-
-def _list_line(row: Row) -> tuple[str, ...]:
-    return (
-        row.name,
-        row.state,
-        row.wanted or "unknown",
-        _yes(row.saved),
-        _yes(row.autostart),
-        _stopped(row),
-        row.next_boot or "-",
-        row.held or row.waiting or "-",
-    )
-
-
-def _yes(value: bool | None) -> str:
-    return "-" if value is None else "yes" if value else "no"
-
-
-def _stopped(row: Row) -> str:
-    if not row.stopped_by:
-        return "-"
-    how = f", {row.stopped_how}" if row.stopped_how else ""
-    sure = f" ({row.certainty})" if row.certainty else ""
-    at = f" {when(row.stopped_at)}" if row.stopped_at else ""
-    return f"{row.stopped_by}{how}{sure}{at}"
-
-
-def _list_json(row: Row) -> dict[str, Any]:
-    return asdict(row)
 
 
 def _rows(facts: HostFacts) -> tuple[list[Row], Exit]:
@@ -97,12 +53,23 @@ def plan_verb(arguments: Namespace) -> int:
 
 def _plan(facts: HostFacts, arguments: Namespace) -> int:
     plan, failure = queries.plan(facts)
+    chosen = _of_named(facts, plan.guests, arguments.guests)
     if arguments.json:
-        print_json([_plan_json(guest) for guest in plan.guests])
+        print_json([_plan_json(guest) for guest in chosen])
     else:
-        lines = [(g.guest.name, str(g.guest.state), describe(g)) for g in plan.guests]
-        print_table(("NAME", "STATE", "PLAN"), lines)
+        names = told_apart((g.guest.id, g.guest.name) for g in chosen)
+        lines = [(names[g.guest.id], str(g.guest.state), describe(g)) for g in chosen]
+        print_table(("NAME", "STATE", "PLAN"), lines, wraps=True)
     return exit_of(failure)
+
+
+def _of_named(
+    facts: HostFacts, plans: Iterable[GuestPlan], names: Sequence[str]
+) -> list[GuestPlan]:
+    """Plans of the guests named; one of them that is down has none."""
+    rows, _ = queries.guests(facts)
+    chosen = {id_of(row) for row in queries.named(rows, names)}
+    return [plan for plan in plans if not names or plan.guest.id in chosen]
 
 
 def _plan_json(plan: GuestPlan) -> dict[str, Any]:
@@ -124,12 +91,16 @@ def _plan_json(plan: GuestPlan) -> dict[str, Any]:
 
 def _boot_plan(facts: HostFacts, arguments: Namespace) -> int:
     rows, status = _rows(facts)
+    rows = queries.named(rows, arguments.guests)
     if arguments.json:
         fields = ("name", "uuid", "uri", "state", "next_boot", "reason")
         print_json([{key: getattr(row, key) for key in fields} for row in rows])
     else:
-        lines = [(row.name, str(row.state), row.next_boot or "-", row.reason) for row in rows]
-        print_table(("NAME", "STATE", "NEXT BOOT", "REASON"), lines)
+        names = told_apart((id_of(row), row.name) for row in rows)
+        lines = [
+            (names[id_of(row)], str(row.state), row.next_boot or "-", row.reason) for row in rows
+        ]
+        print_table(("NAME", "STATE", "NEXT BOOT", "REASON"), lines, wraps=True)
     return status
 
 

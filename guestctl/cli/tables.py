@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
+from ..model.guest import GuestId
 from .exits import printable
 
 GAP = "  "
@@ -47,6 +49,16 @@ def padded(text: str, width: int) -> str:
     """Exactly so many cells wide, cut at the end where it is longer."""
     shown = cut(text, width)
     return shown + " " * (width - cell_len(shown))
+
+
+def told_apart(guests: Iterable[tuple[GuestId, str]]) -> dict[GuestId, str]:
+    """What guests are called in tables: several of one name with their connections."""
+    called = dict(guests)
+    several = Counter(called.values())
+    return {
+        guest: printable(name if several[name] < 2 else f"{name} ({guest.uri})")
+        for guest, name in called.items()
+    }
 
 
 def name_width(names: Sequence[str], width: int) -> int:

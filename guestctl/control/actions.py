@@ -86,7 +86,8 @@ def bring_up(local: Local, request: Up, shown: Shown) -> RunResult:
     note = note_of(local.actor, request.reason)
 
     async def work(context: Context) -> RunResult:
-        async with _begun(local, context, request.names) as (inventory, named):
+        named_so = _begun(local, context, request.names, patterns=True)
+        async with named_so as (inventory, named):
             return await restore(
                 context, config, Trigger.COMMAND, inventory, named, decision, note=note
             )
@@ -109,9 +110,12 @@ def _act(local: Local, work: Callable[[Context], Awaitable[RunResult]], shown: S
 
 @contextlib.asynccontextmanager
 async def _begun(
-    local: Local, context: Context, names: Sequence[str]
+    local: Local, context: Context, names: Sequence[str], *, patterns: bool = False
 ) -> AsyncIterator[tuple[Inventory, frozenset[GuestId] | None]]:
-    """Under the run lock: all guests, and those of them that are named."""
+    """Under the run lock: all guests, and those of them that are named.
+
+    patterns: not for what takes guests down, where one too many hurts.
+    """
     async with contextlib.AsyncExitStack() as lock:
         try:
             await lock.enter_async_context(local.lock.hold(str(local.actor), A_GLANCE))
@@ -122,7 +126,7 @@ async def _begun(
         for reason in inventory.lost_reasons.values():
             local.complain(reason)
         listed = [Named(guest.id, guest.name) for guest in inventory.guests]
-        yield inventory, find(names, listed) if names else None
+        yield inventory, find(names, listed, patterns=patterns) if names else None
 
 
 def note_of(actor: Actor, reason: str | None) -> Note:
@@ -239,5 +243,5 @@ def _find(names: Sequence[str], inventory: Inventory, ledger: Ledger) -> list[Gu
     for record in ledger.guests().values():
         if record.id.uri in inventory.lost:
             facts.setdefault(record.id, GuestFacts(record.id, record.name, State.UNKNOWN))
-    found = find(names, [Named(guest.id, guest.name) for guest in facts.values()])
+    found = find(names, [Named(guest.id, guest.name) for guest in facts.values()], patterns=True)
     return sorted((facts[guest] for guest in found), key=lambda guest: guest.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from ..decisions.host_facts import HostFacts, plan_of, rows_of
@@ -12,7 +12,7 @@ from ..model.history import PastGuest, PastRun, PastStep, TrailEntry
 from ..model.overview import Row
 from ..model.plan import Plan
 from .local import Local
-from .requests import Failure, RequestError, unreachable
+from .requests import Failure, Named, RequestError, find, unreachable
 
 Trail = list[tuple[GuestId, TrailEntry]]
 
@@ -23,6 +23,20 @@ class PastRunInFull(NamedTuple):
     run: PastRun
     guests: list[PastGuest]
     steps: list[PastStep]
+
+
+def named(rows: Collection[Row], names: Sequence[str]) -> list[Row]:
+    """The rows of the guests named, by name, UUID or pattern; all where none is."""
+    if not names:
+        return list(rows)
+    known = [Named(id_of(row), row.name) for row in rows]
+    found = find(names, known, patterns=True)
+    return [row for row in rows if id_of(row) in found]
+
+
+def id_of(row: Row) -> GuestId:
+    """The guest of a row."""
+    return GuestId(row.uri, row.uuid)
 
 
 def guests(facts: HostFacts) -> tuple[list[Row], Failure | None]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from difflib import get_close_matches
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from ..model.guest import GuestId
@@ -40,15 +42,21 @@ class Named(NamedTuple):
     name: str
 
 
-def find(names: Sequence[str], guests: Collection[Named]) -> frozenset[GuestId]:
-    """Guests by name or UUID; RequestError for each that is not found or not clear."""
+def find(
+    names: Sequence[str], guests: Collection[Named], *, patterns: bool = False
+) -> frozenset[GuestId]:
+    """Guests by name or UUID; RequestError for each that is not found or not clear.
+
+    patterns: also by patterns as the shell has them, each of which must match some guest.
+    """
     found, problems = set(), []
     for name in names:
         ids = _matching(name, guests)
-        if len(ids) == 1:
-            found.update(ids)
+        matched = _matched(name, guests) if patterns and not ids else set()
+        if len(ids) == 1 or matched:
+            found.update(ids or matched)
         else:
-            problems.append(_why_not_found(name, ids))
+            problems.append(_why_not_found(name, ids, guests))
     if problems:
         raise RequestError(Failure.WRONG_REQUEST, "\n".join(problems))
     return frozenset(found)
@@ -59,9 +67,22 @@ def _matching(name: str, guests: Collection[Named]) -> set[GuestId]:
     return by_name or {guest.id for guest in guests if guest.id.uuid == name.lower()}
 
 
-def _why_not_found(name: str, ids: set[GuestId]) -> str:
+def is_pattern(name: str) -> bool:
+    """Whether it can stand for names other than itself."""
+    return any(character in name for character in "*?[")
+
+
+def _matched(pattern: str, guests: Collection[Named]) -> set[GuestId]:
+    if not is_pattern(pattern):
+        return set()
+    return {guest.id for guest in guests if fnmatchcase(guest.name, pattern)}
+
+
+def _why_not_found(name: str, ids: set[GuestId], guests: Collection[Named]) -> str:
     if not ids:
-        return f'cannot find "{name}": no guest has this name or UUID'
+        near = get_close_matches(name, sorted({guest.name for guest in guests}), 1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        return f'cannot find "{name}": no guest has this name or UUID{hint}'
     where = ", ".join(f"{guest.uuid} on {guest.uri}" for guest in sorted(ids))
     return f'cannot tell which "{name}" is meant: {where}; give the UUID, or -c URI'
 

@@ -67,6 +67,7 @@ def unknown(row: Row) -> Row:
     return replace(
         row,
         wanted=None,
+        up_since=None,
         stopped_by=StoppedBy.UNKNOWN if down else None,
         stopped_at=None,
         stopped_how=None,
@@ -98,6 +99,7 @@ def _row(
         state=guest.state,
         saved=guest.saved,
         wanted=found.wanted,
+        up_since=_up_since(record, guest, now.boot),
         stopped_by=found.stopped_by,
         stopped_at=said.stopped_at,
         stopped_how=found.verdict.how if found.verdict else said.how,
@@ -109,6 +111,11 @@ def _row(
         reason=boots.reason,
         why_wanted=found.reason,
     )
+
+
+def _up_since(record: GuestRecord | None, guest: GuestFacts, boot: str) -> int | None:
+    known = guest.up and record is not None and record.up_boot == boot
+    return record.up_since if record and known else None
 
 
 def next_boot(
@@ -219,6 +226,7 @@ def _unread(record: GuestRecord) -> Row:
         state=State.UNKNOWN,
         saved=None,
         wanted=wanted,
+        up_since=None,
         stopped_by=record.stopped_by,
         stopped_at=record.stopped_at,
         stopped_how=record.how,

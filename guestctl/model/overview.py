@@ -16,6 +16,7 @@ class Row:
 
     saved, autostart, next_boot are None where its connection could not be read; wanted and
     next_boot where the ledger could not be.
+    up_since: when it was first seen up, in nanoseconds since the epoch.
     waiting: why this boot could not bring it up so far, where it is still tried.
     reason: why the next boot does what it does.  why_wanted: why it is wanted on, or off.
     """
@@ -26,6 +27,7 @@ class Row:
     state: State
     saved: bool | None
     wanted: Wanted | None
+    up_since: int | None
     stopped_by: StoppedBy | None
     stopped_at: int | None
     stopped_how: How | None

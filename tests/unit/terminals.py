@@ -21,11 +21,17 @@ def on_terminal(
     columns: int = COLUMNS,
     env: Mapping[str, str] = MappingProxyType({}),
     user: int | None = None,
+    folder: str | None = None,
 ) -> str:
-    """All that the program writes to its terminal.  env: beside TERM and what is there."""
+    """All that the program writes to its terminal.
+
+    env: beside TERM and what is there.  user, folder: as whom, and where it is run.
+    """
     child, master = pty.fork()
     if child == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        if folder is not None:
+            os.chdir(folder)
         if user is not None:
             os.setgid(user)
             os.setuid(user)

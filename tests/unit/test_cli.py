@@ -32,7 +32,7 @@ WRONG_USAGE: list[tuple[list[str], str]] = [
     ([], "VERB"),
     (["frobnicate"], "frobnicate"),
     (["--frobnicate", "list"], "--frobnicate"),
-    (["list", "extra"], "extra"),
+    (["facts", "extra"], "extra"),
     (["list", "--js"], "--js"),
     (["list", "-c"], "expected one argument"),
     (["why"], "GUEST"),
@@ -42,7 +42,7 @@ WRONG_USAGE: list[tuple[list[str], str]] = [
     (["shutdown", "--all", "--preserve"], "--all goes with neither"),
     (["shutdown", "--all", "web"], "--all goes with neither"),
     (["shutdown"], "usage: guestctl shutdown"),
-    (["list", "extra"], "usage: guestctl list"),
+    (["facts", "extra"], "usage: guestctl facts"),
     (["shutdown", "--preserve", "--within", "0s"], "more than 0s"),
     (["shutdown", "--preserve", "--within", "3x"], 'such as "90s" or "5min", not "3x"'),
     (["shutdown", "--preserve", "--within", "infinity"], "(it must have an end)"),
@@ -137,8 +137,9 @@ def test_unknown_guests_are_all_named_and_nothing_is_done(command: Command) -> N
     assert command.json("list")[0]["held"] is None
 
 
-def test_a_pattern_is_no_name(command: Command) -> None:
-    assert 'cannot find "t*"' in command.run("start", "-c", TEST, "t*", status=2).stderr
+def test_a_pattern_is_no_name_for_what_takes_guests_down(command: Command) -> None:
+    assert 'cannot find "t*"' in command.run("shutdown", "-c", TEST, "t*", status=2).stderr
+    assert "test: held by" in command.run("hold", "-c", TEST, "t*").stdout
 
 
 def test_a_guest_may_be_named_by_its_uuid(command: Command) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.cli import show
+from guestctl.cli import listing
 from guestctl.cli.arguments import _UNITS, _parser
 from guestctl.config.settings import SETTINGS
 from guestctl.model.overview import NextBoot
@@ -83,5 +83,5 @@ def test_every_setting_can_be_read_in_it() -> None:
 
 def test_the_page_explains_what_list_shows() -> None:
     page = printed("guestctl.1").partition("WHAT IS SHOWN OF A GUEST")[2]
-    words = {*show._LIST, *Certainty, *NextBoot, *StoppedBy, *How} - {"NAME"}
+    words = {*listing._USUAL, *listing._WIDE, *Certainty, *NextBoot, *StoppedBy, *How} - {"NAME"}
     assert {word for word in words if word not in page} == set()

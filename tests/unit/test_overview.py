@@ -46,6 +46,7 @@ def test_a_running_guest() -> None:
         state=State.RUNNING,
         saved=False,
         wanted=Wanted.ON,
+        up_since=None,
         stopped_by=None,
         stopped_at=None,
         stopped_how=None,

@@ -1,0 +1,128 @@
+"""The verb `list`: a line for each guest, and below the table what needs more words."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from ..control import queries
+from ..control.facts import gather
+from ..control.queries import id_of
+from ..model.overview import NextBoot, Row
+from ..model.plan import ending
+from ..model.record import Wanted
+from ..model.report import names
+from ..model.stop import Certainty
+from .exits import exit_of
+from .options import complain_of_blindness, local_of, say_unused_of_host
+from .problems import list_problems
+from .tables import told_apart
+from .text import ago, print_json, print_table, when
+
+
+def list_verb(arguments: Namespace) -> int:
+    """`list [GUEST…]`."""
+    if arguments.problems:
+        return list_problems(arguments)
+    local = local_of(arguments)
+    complain_of_blindness(local)
+    say_unused_of_host(local.config, arguments)
+    rows, failure = queries.guests(gather(local))
+    chosen = [row for row in queries.named(rows, arguments.guests) if _is_asked_for(row, arguments)]
+    if arguments.json:
+        print_json([asdict(row) for row in chosen])
+    elif arguments.output == "wide":
+        print_table(_WIDE, list(_wide_lines(chosen)))
+    else:
+        print_table(_USUAL, list(_lines(chosen, time.time_ns())), below(chosen))
+    return exit_of(failure)
+
+
+def _is_asked_for(row: Row, arguments: Namespace) -> bool:
+    states: list[str] = arguments.states
+    return (not states or row.state in states) and (row.held is not None or not arguments.held)
+
+
+_USUAL = ("NAME", "STATE", "WANTED", "SAVED", "NEXT BOOT", "STOPPED BY")
+_WIDE = (
+    *("NAME", "STATE", "UP SINCE", "WANTED", "SAVED", "AUTOSTART", "STOPPED BY"),
+    *("NEXT BOOT", "REASON", "HELD, WAITS", "UUID", "CONNECTION"),
+)
+
+
+def _lines(rows: list[Row], now: int) -> Iterator[tuple[str, ...]]:
+    names_of = told_apart((id_of(row), row.name) for row in rows)
+    for row in rows:
+        yield (
+            names_of[id_of(row)],
+            row.state,
+            row.wanted or "unknown",
+            yes(row.saved),
+            row.next_boot or "-",
+            _stopped_shortly(row, now),
+        )
+
+
+def _wide_lines(rows: list[Row]) -> Iterator[tuple[str, ...]]:
+    for row in rows:
+        yield (
+            row.name,
+            row.state,
+            when(row.up_since) if row.up_since else "-",
+            row.wanted or "unknown",
+            yes(row.saved),
+            yes(row.autostart),
+            stopped(row),
+            row.next_boot or "-",
+            row.reason,
+            row.held or row.waiting or "-",
+            row.uuid,
+            row.uri,
+        )
+
+
+def yes(value: bool | None) -> str:
+    """A dash for what could not be read."""
+    return "-" if value is None else "yes" if value else "no"
+
+
+def _stopped_shortly(row: Row, now: int) -> str:
+    if not row.stopped_by:
+        return "-"
+    sure = "" if row.certainty in (None, Certainty.OBSERVED) else f" ({row.certainty})"
+    at = f", {ago(row.stopped_at, now)}" if row.stopped_at else ""
+    return f"{row.stopped_by}{sure}{at}"
+
+
+def stopped(row: Row) -> str:
+    """By whom, how, how sure that is, when."""
+    if not row.stopped_by:
+        return "-"
+    how = f", {row.stopped_how}" if row.stopped_how else ""
+    sure = f" ({row.certainty})" if row.certainty else ""
+    at = f" {when(row.stopped_at)}" if row.stopped_at else ""
+    return f"{row.stopped_by}{how}{sure}{at}"
+
+
+def below(rows: list[Row]) -> list[str]:
+    """What the columns do not say; guests with the same to say share it."""
+    names_of = told_apart((id_of(row), row.name) for row in rows)
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        for text in remarks(row):
+            said.setdefault(text, []).append(names_of[id_of(row)])
+    return [f"{names(guests)}: {text}" for text, guests in said.items()]
+
+
+def remarks(row: Row) -> Iterator[str]:
+    """Why it is held, what it waits for, and why its next boot is not as it is wanted."""
+    if row.held is not None:
+        yield ending("held", row.held)
+    if row.waiting:
+        yield f"waits: {row.waiting}"
+    comes_back = row.next_boot in (NextBoot.RESUME, NextBoot.START)
+    as_wanted = row.wanted is None or comes_back == (row.wanted is Wanted.ON)
+    if row.held is None and not as_wanted:
+        yield f"{row.next_boot or 'next boot unknown'}: {row.reason}"
