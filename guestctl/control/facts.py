@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from ..decisions.host_facts import HostFacts as HostFacts
 from ..decisions.host_facts import LostConnection
 from ..decisions.host_facts import matches_of_nobody as matches_of_nobody
 from ..ledger.ledger import Ledger
-from ..model.guest import GuestFacts, GuestId
+from ..model.guest import GuestId
 from ..model.ports import ErrorKind, HypervisorError
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
 from ..runs.context import room_for_saves
-from ..runs.save_check import with_image
+from ..runs.save_check import with_images, with_lost_media
 from .facts_text import FactsError, from_text
 from .local import Local
 from .requests import Failure, RequestError
@@ -34,6 +34,7 @@ async def _gather(local: Local) -> HostFacts:
         local.read(domain_info=True), room_for_saves(local.storage, local.uris)
     )
     now = local.now()
+    guests = await with_images(local.storage, inventory.guests)
     records, saves = _remembered(local, now.boot)
     return HostFacts(
         now.boot,
@@ -44,7 +45,7 @@ async def _gather(local: Local) -> HostFacts:
         local.config,
         tuple(map(_lost, inventory.lost.items())),
         room,
-        await _with_images_of_held(local, inventory.guests, records),
+        await with_lost_media(local.storage, guests),
         tuple(records.values()),
         tuple(saves),
         now.up,
@@ -63,15 +64,6 @@ def _remembered(local: Local, boot: str) -> Remembered:
 def _lost(connection: tuple[str, HypervisorError]) -> LostConnection:
     uri, error = connection
     return LostConnection(uri, str(error), error.kind is ErrorKind.NOT_PERMITTED)
-
-
-async def _with_images_of_held(
-    local: Local, guests: Iterable[GuestFacts], records: Mapping[GuestId, GuestRecord]
-) -> tuple[GuestFacts, ...]:
-    """As a restore sees them: libvirt can know nothing of an image that was put back."""
-    held = {record.id for record in records.values() if record.held_for_save}
-    storage = local.storage
-    return tuple([await with_image(storage, g) if g.id in held else g for g in guests])
 
 
 def load(file: Path, complain: Callable[[str], None]) -> HostFacts:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..model.guest import Disk, DiskKind, GuestFacts
 from ..model.save import Found, Stamp
 from . import tasks
+from .save_image import fingerprint
 
 
 class HostStorage:
@@ -33,6 +34,10 @@ class HostStorage:
         disk = Disk(DiskKind.FILE, str(path))
         return (await self.stamps([disk]))[disk]
 
+    async def content(self, guest: GuestFacts) -> str:
+        path = save_image(guest.id.uri, guest.name)
+        return await tasks.start(lambda: _content(path)) if path else ""
+
     async def folder(self, guest: GuestFacts) -> Stamp | None:
         folder = save_folder(guest.id.uri)
         if folder is None:
@@ -51,8 +56,11 @@ class HostStorage:
 
 
 def stamp(disk: Disk) -> Stamp:
-    """What stat(2) says of a disk; never raises."""
-    if disk.kind is not DiskKind.FILE or not disk.name:
+    """What stat(2) says of a disk, by whatever link it is named; never raises.
+
+    Of a block device, which shows no changes, how large it is.
+    """
+    if disk.kind is DiskKind.OTHER or not disk.name:
         return Stamp(disk, Found.UNVERIFIABLE)
     try:
         seen = os.stat(disk.name)
@@ -60,9 +68,27 @@ def stamp(disk: Disk) -> Stamp:
         return Stamp(disk, Found.MISSING)
     except (OSError, ValueError):
         return Stamp(disk, Found.UNREADABLE)
+    if stat.S_ISBLK(seen.st_mode):
+        return Stamp(disk, Found.UNVERIFIABLE, size=_device_size(seen.st_rdev))
     if not stat.S_ISREG(seen.st_mode):
         return Stamp(disk, Found.UNVERIFIABLE)
     return Stamp(disk, Found.PRESENT, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+
+
+def _device_size(device: int) -> int:
+    """In bytes; 0 if unknown.  The kernel's word: opening a device can have effects, or hang."""
+    place = f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/size"
+    try:
+        return int(Path(place).read_text()) * 512  # whatever the device's own blocks are
+    except (OSError, ValueError):
+        return 0
+
+
+def _content(path: Path) -> str:
+    try:
+        return fingerprint(path)
+    except OSError:
+        return ""
 
 
 def _folder_stamp(folder: Path) -> Stamp:

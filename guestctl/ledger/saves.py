@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 
-from ..model.guest import GuestFacts, GuestId
+from ..model.guest import GuestFacts, GuestId, State
 from ..model.result import StepEnd, StepResult
 from ..model.save import PastSave, SaveRecord, SaveState
 
@@ -16,7 +16,7 @@ SCHEMA = """
 CREATE TABLE save (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uri TEXT NOT NULL, uuid TEXT NOT NULL, run INTEGER,
     memory INTEGER NOT NULL, digest TEXT NOT NULL, seconds REAL, state TEXT NOT NULL,
-    refusal TEXT, image TEXT, stamps TEXT, boot TEXT) STRICT;
+    refusal TEXT, image TEXT, stamps TEXT, boot TEXT, paused TEXT) STRICT;
 CREATE INDEX save_guest ON save (uri, uuid, id);
 """
 
@@ -38,9 +38,11 @@ class Saves:
 
     def begin(self, run: int | None, guest: GuestFacts) -> None:
         """A save is about to be asked for."""
+        paused = guest.reason if guest.state is State.PAUSED else None
         self._db.execute(
-            "INSERT INTO save (uri, uuid, run, memory, digest, state) VALUES (?, ?, ?, ?, ?, ?)",
-            (*guest.id, run, guest.memory, guest.info.digest, SaveState.BEGUN),
+            "INSERT INTO save (uri, uuid, run, memory, digest, state, paused)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*guest.id, run, guest.memory, guest.info.digest, SaveState.BEGUN, paused),
         )
 
     def end(self, guest: GuestId, result: StepResult) -> None:
@@ -85,6 +87,12 @@ class Saves:
     def newest(self, guest: GuestId) -> PastSave | None:
         """The newest of them."""
         return next(iter(self.of(guest)), None)
+
+    def paused(self, guest: GuestId) -> str:
+        """libvirt's word for why the guest was paused when it was last saved; empty if it ran."""
+        query = f"SELECT paused FROM save WHERE {_NEWEST}"
+        row = self._db.execute(query, tuple(guest)).fetchone()
+        return (row and row[0]) or ""
 
     def resuming(self, guest: GuestId, boot: str, image: str | None) -> None:
         """The guest is about to be resumed from its save, whoever made that."""

@@ -44,10 +44,13 @@ class Disk:
     """Something that a guest stores data in: a disk image, a backing file, its NVRAM.
 
     name is a path for files and block devices, else something to tell it by.
+    read_only: the guest cannot write to it, and so remembers nothing of it that could be lost: a
+    CD-ROM, a floppy, a disk that is read-only.
     """
 
     kind: DiskKind
     name: str
+    read_only: bool = False
 
 
 @dataclass(frozen=True)

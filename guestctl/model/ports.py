@@ -135,8 +135,11 @@ class Hypervisor(Protocol):
     async def poweroff(self, uuid: str) -> None:
         """Pull the plug (virDomainDestroy)."""
 
-    async def start(self, uuid: str) -> None:
-        """Start the guest, from its managed save if it has one (virDomainCreate)."""
+    async def start(self, uuid: str, *, boot_anew: bool = False) -> None:
+        """Start the guest, from its managed save if it has one (virDomainCreate).
+
+        boot_anew: never from a save; one that is there all the same is removed.
+        """
 
     async def use_up_autostart_once(self, uuid: str) -> None:
         """It was started, or will be: libvirt is not to do it at a later boot any more."""
@@ -162,6 +165,12 @@ class Storage(Protocol):
 
     async def image(self, guest: GuestFacts) -> Stamp | None:
         """The file of the guest's managed save; None where it is not known where that is."""
+
+    async def content(self, guest: GuestFacts) -> str:
+        """What tells the memory in that file from any other, whatever was done to the file.
+
+        Empty where that cannot be read.
+        """
 
     async def folder(self, guest: GuestFacts) -> Stamp | None:
         """The folder of that file: its inode tells it from what is there before it is mounted."""

@@ -59,10 +59,14 @@ class Found(StrEnum):
 
 @dataclass(frozen=True)
 class Stamp:
-    """A disk as it was seen at one time; the numbers are stat(2)'s, the time in nanoseconds."""
+    """A disk as it was seen at one time; the numbers are stat(2)'s, the time in nanoseconds.
+
+    content: of a save image: what tells the memory in it from any other; empty if unknown.
+    """
 
     disk: Disk
     found: Found
     inode: int = 0
     size: int = 0
     modified: int = 0
+    content: str = ""

@@ -16,6 +16,7 @@ from ..model.result import GuestResult, StepEnd, StepResult
 from . import save_check
 from .guest_clock import set_clock
 from .live_guest import LiveGuest
+from .resumed_paused import see_to_pause
 from .run import Run
 from .saved_guest import End, SavedGuest
 from .starting import Start, start
@@ -36,8 +37,8 @@ class BringUp:
         self._begun = asyncio.get_running_loop().time()
         self._since = run.context.clock()
         self._step: StepResult | None = None
-        #: Why it was held until a person decided.
-        self._was_held = ""
+        #: Why it was held until a person decided, and paused when it was saved.
+        self._was_held, self._was_paused = "", ""
 
     async def carry_out(self, turn: AbstractAsyncContextManager[None]) -> GuestResult:
         """Deal with its save, and start it in its turn; how that ended, recorded."""
@@ -46,6 +47,7 @@ class BringUp:
             async with turn:
                 end = await self._why_not_any_more() or await self._start()
         if end.outcome is Outcome.RESUMED:
+            await see_to_pause(self._run, self._live, self._was_paused)
             await self._set_clock()
         return await self._finish(end)
 
@@ -58,6 +60,8 @@ class BringUp:
             facts = await self._live.observe()
         except HypervisorError as error:
             return End(Outcome.UNKNOWN, f"its state could not be read: {error}")
+        if facts is not None:
+            facts = await save_check.with_image(self._context.storage, facts)
         record = await self._context.ledger(lambda ledger: self._look_up(ledger, facts), None)
         return self._changed(facts, record)
 
@@ -99,7 +103,8 @@ class BringUp:
         self._context.tell(StepBegan(guest, planned.step, planned.timeout))
         begun = asyncio.get_running_loop().time()
         retries = 0 if self._run.is_quiet else self._policy.retries
-        started = await start(self._live, planned, retries)
+        anew = self._decision is SaveDecision.DISCARD_SAVE
+        started = await start(self._live, planned, retries, boot_anew=anew)
         seconds = asyncio.get_running_loop().time() - begun
         step = StepResult(planned.step, started.end, seconds, started.reason)
         self._step = step
@@ -107,10 +112,8 @@ class BringUp:
             lambda ledger: self._record_end(ledger, row, step, started), None
         )
         self._context.tell(StepEnded(guest, step))
-        if resumes and started.error and started.refused_image:
-            return await self._saved.hold(
-                f"libvirt cannot resume it from its save: {started.error}"
-            )
+        if resumes and (reason := _why_held(started)):
+            return await self._saved.hold(f"{reason}: {started.error}")
         return self._how_it_ended(step)
 
     def _record(self, ledger: Ledger, image: str | None) -> int:
@@ -122,6 +125,7 @@ class BringUp:
         ledger.note(plan.guest, lambda it: asked_for(it, self._context.boot))
         self._run.record_plan(ledger, plan)
         if planned.step is Step.RESUME:
+            self._was_paused = ledger.saves.paused(self._guest.id)
             ledger.saves.resuming(self._guest.id, self._context.boot, image)
         return ledger.runs.begin_step(self._run.number, plan.guest, planned.step)
 
@@ -166,3 +170,12 @@ class BringUp:
         result = GuestResult(guest.id, guest.name, end.outcome, steps, seconds, end.reason)
         await self._context.ledger(lambda ledger: self._run.record_end(ledger, result), None)
         return result
+
+
+def _why_held(started: Start) -> str:
+    """Why its save would be refused again and again, until somebody decides; empty if not."""
+    if started.refused_image:
+        return "libvirt cannot resume it from its save"
+    if started.refused_host:
+        return "this host cannot resume its save any more"
+    return ""

@@ -28,6 +28,7 @@ from ..model.save import SaveRecord
 from .context import Context, room_for_saves, with_domain_info
 from .reconcile import NO_LEDGER, Loss, Records, loss_of, reconcile_all
 from .run import Run, deadline_of, record_note
+from .save_check import with_lost_media
 from .take_down_log import record_intent, want_off
 
 
@@ -131,7 +132,8 @@ def _abandon(opened: Opened, ledger: Ledger) -> tuple[GuestResult, ...]:
 
 async def _with_xml(context: Context, found: Iterable[GuestFacts]) -> list[GuestFacts]:
     guests = list(found)
-    up = await with_domain_info(context.hypervisors, [g for g in guests if not g.down])
+    read = await with_domain_info(context.hypervisors, [g for g in guests if not g.down])
+    up = await with_lost_media(context.storage, read)
     return [*up, *(guest for guest in guests if guest.down)]
 
 
@@ -202,7 +204,8 @@ async def add_guests(
     When cancelled while that is written, it is taken back.
     """
     context = run.context
-    guests = await with_domain_info(context.hypervisors, found)
+    read = await with_domain_info(context.hypervisors, found)
+    guests = await with_lost_media(context.storage, read)
     free = await room_for_saves(context.storage, context.hypervisors)
     room = {uri: bytes_free - taken(uri) for uri, bytes_free in free.items()}
     return await _or_taken_back(context, _add(run, guests, room), _abandon)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
-from ..decisions.staleness import Comparison, Truth, compare, from_text, same_image, to_text
-from ..model.guest import GuestFacts
+from ..decisions.staleness import (
+    Comparison,
+    Truth,
+    compare,
+    exactly,
+    from_text,
+    image_of,
+    is_another,
+    recognise,
+    to_text,
+    written_since,
+)
+from ..model.guest import Disk, GuestFacts
 from ..model.ports import HypervisorError, Storage, within
 from ..model.save import Found, PastSave, SaveState, Stamp
 from .context import LOOK_LIMIT
@@ -33,6 +45,7 @@ async def image_text(storage: Storage, guest: GuestFacts) -> str | None:
     image = await _image(storage, guest)
     if image is None or image.found is not Found.PRESENT:
         return None
+    image = replace(image, content=await _content(storage, guest))
     folder = await _folder(storage, guest)
     return to_text([image, folder] if folder else [image])
 
@@ -43,20 +56,52 @@ async def with_image(storage: Storage, guest: GuestFacts) -> GuestFacts:
     Whether a guest has a save is a flag of the daemon's, set by a save and when it starts; one put
     back by hand since goes unnoticed (seen on libvirt 9.0).
     """
-    if guest.saved or not guest.down:
-        return guest
+    (found,) = await with_images(storage, [guest])
+    return found
+
+
+async def with_images(storage: Storage, guests: Iterable[GuestFacts]) -> tuple[GuestFacts, ...]:
+    """The same of several; where one look brings nothing, its connection is not asked again."""
+    silent: set[str] = set()
+    found = []
+    for guest in guests:
+        uri = guest.id.uri
+        image = None
+        if guest.down and not guest.saved and uri not in silent:
+            image = await _image(storage, guest)
+            silent |= {uri} if image is None else set()
+        there = image is not None and image.found is Found.PRESENT
+        found.append(replace(guest, saved=guest.saved or there))
+    return tuple(found)
+
+
+async def is_there(storage: Storage, guest: GuestFacts) -> bool | None:
+    """Whether there is a file of the guest's save; None where that cannot be told."""
     image = await _image(storage, guest)
-    return replace(guest, saved=image is not None and image.found is Found.PRESENT)
+    known = image is not None and image.found in (Found.PRESENT, Found.MISSING)
+    return image.found is Found.PRESENT if image is not None and known else None
 
 
 async def _disks_text(storage: Storage, guest: GuestFacts) -> str | None:
     if guest.info.disks is None:
         return None
+    seen = await _stamps(storage, guest.info.disks)
+    return None if seen is None else to_text(seen[disk] for disk in guest.info.disks)
+
+
+async def _stamps(storage: Storage, disks: Collection[Disk]) -> dict[Disk, Stamp] | None:
+    """None where nothing answers."""
     try:
-        seen = await within(LOOK_LIMIT, storage.stamps(guest.info.disks))
+        return await within(LOOK_LIMIT, storage.stamps(disks))
     except HypervisorError:
         return None
-    return to_text(seen[disk] for disk in guest.info.disks)
+
+
+async def _content(storage: Storage, guest: GuestFacts) -> str:
+    try:
+        return await within(LOOK_LIMIT, storage.content(guest))
+    except HypervisorError:
+        return ""
 
 
 async def _image(storage: Storage, guest: GuestFacts) -> Stamp | None:
@@ -72,6 +117,32 @@ async def _folder(storage: Storage, guest: GuestFacts) -> Stamp | None:
         return await within(LOOK_LIMIT, storage.folder(guest))
     except HypervisorError:
         return None
+
+
+async def with_lost_media(storage: Storage, guests: Iterable[GuestFacts]) -> tuple[GuestFacts, ...]:
+    """The guests, with what speaks against a save of those whose media were deleted meanwhile.
+
+    Such as the CD-ROM image by which a guest was set up: libvirt resumes from no save without it.
+    """
+    found = tuple(guests)
+    media = {disk for guest in found for disk in _media(guest)}
+    seen = await _stamps(storage, media) if media else None
+    lost = {disk for disk, stamp in (seen or {}).items() if stamp.found is Found.MISSING}
+    return tuple(_unsavable(guest, lost) for guest in found)
+
+
+def _media(guest: GuestFacts) -> list[Disk]:
+    return [disk for disk in guest.info.disks or () if disk.read_only] if guest.up else []
+
+
+def _unsavable(guest: GuestFacts, lost: Collection[Disk]) -> GuestFacts:
+    reasons = tuple(
+        f"{disk.name}, which it only reads, is not there, and it could not be resumed without"
+        for disk in _media(guest)
+        if disk in lost
+    )
+    unsavable = guest.info.unsavable + reasons
+    return replace(guest, info=replace(guest.info, unsavable=unsavable)) if reasons else guest
 
 
 async def look_for_save(
@@ -129,19 +200,61 @@ async def examine(
 async def _examine_once(
     storage: Storage, guest: GuestFacts, saves: Sequence[PastSave], boot: str
 ) -> Comparison:
-    stamped = [(save, stamps[0]) for save in saves if (stamps := from_text(save.image))]
-    if not stamped:
-        return await _examine_unstamped(storage, next(iter(saves), None), boot)
     image = await _image(storage, guest)
+    if image is None and not any(map(image_of, saves)):
+        return await _examine_unstamped(storage, next(iter(saves), None), boot)
     if image is None or image.found is not Found.PRESENT:
-        return Comparison(Truth.NOT_THERE, "its save cannot be read")
+        return await _examine_lost(storage, guest, saves)
+    image = replace(image, content=await _content(storage, guest))
     # A newer save that came to nothing does not hide that this one was used.
-    past = next((save for save, stamp in stamped if same_image(stamp, image)), None)
-    if past is None and not from_text(saves[0].image):
-        return await _examine_unstamped(storage, saves[0], boot)
-    if past is None:
-        return Comparison(Truth.UNVERIFIABLE, "guestctl did not see this save being made")
-    return await _examine_known(storage, past, boot)
+    past = recognise(saves, image)
+    if past is not None:
+        return await _examine_known(storage, past, boot)
+    return await _examine_unknown(storage, guest, saves, image, boot)
+
+
+async def _examine_lost(
+    storage: Storage, guest: GuestFacts, saves: Sequence[PastSave]
+) -> Comparison:
+    """libvirt says that there is a save: it may be on a file system that is not mounted yet."""
+    folder = _folder_of(saves[0]) if saves else None
+    if folder and await _look_once(storage, guest, folder) is Found.MISSING:
+        reason = "libvirt says that it has one, and there is no file"
+        return Comparison(Truth.UNUSABLE, reason)
+    return Comparison(Truth.NOT_THERE, "its save cannot be read")
+
+
+async def _examine_unknown(
+    storage: Storage,
+    guest: GuestFacts,
+    saves: Sequence[PastSave],
+    image: Stamp,
+    boot: str,
+) -> Comparison:
+    """An image that is none of those known: it may be the newest all the same, changed since."""
+    newest = next(iter(saves), None)
+    unused = newest is not None and newest.state in (SaveState.DONE, SaveState.RESUMING)
+    if newest is None or not unused or is_another(newest, image):
+        return await _examine_unseen(storage, guest, image)
+    found = await _examine_known(storage, newest, boot)
+    if found.truth is Truth.SAME and image_of(newest):
+        reason = "its save is not as guestctl saw it, though its disks are"
+        return _unseen(reason)
+    return found
+
+
+def _unseen(reason: str) -> Comparison:
+    return Comparison(Truth.UNVERIFIABLE, reason, known=False)
+
+
+async def _examine_unseen(storage: Storage, guest: GuestFacts, image: Stamp) -> Comparison:
+    """Nobody knows what its disks were like: only what is newer than the save speaks against it."""
+    seen = await _stamps(storage, guest.info.disks or ())
+    if seen is None:
+        return Comparison(Truth.NOT_THERE, "its disks do not answer")
+    if late := written_since(image, seen.values(), _local_time):
+        return Comparison(Truth.CHANGED, late)
+    return _unseen("guestctl did not see this save being made")
 
 
 async def _examine_known(storage: Storage, past: PastSave, boot: str) -> Comparison:
@@ -158,7 +271,7 @@ async def _examine_known(storage: Storage, past: PastSave, boot: str) -> Compari
 async def _examine_unstamped(storage: Storage, past: PastSave | None, boot: str) -> Comparison:
     """Where it cannot be told which save an image is: the newest that is known has to do."""
     if past is None or past.state not in (SaveState.DONE, SaveState.RESUMING):
-        return Comparison(Truth.UNVERIFIABLE, "guestctl did not see this save being made")
+        return _unseen("guestctl did not see this save being made")
     return await _examine_known(storage, past, boot)
 
 
@@ -167,8 +280,14 @@ async def _compare_disks(storage: Storage, past: PastSave) -> Comparison:
     if stamps is None:
         reason = "its disks were not looked at when it was saved"
         return Comparison(Truth.UNVERIFIABLE, reason)
-    try:
-        now = await within(LOOK_LIMIT, storage.stamps([stamp.disk for stamp in stamps]))
-    except HypervisorError:
+    now = await _stamps(storage, [stamp.disk for stamp in stamps])
+    if now is None:
         return Comparison(Truth.NOT_THERE, "its disks do not answer")
-    return compare(stamps, now)
+    return compare(stamps, now, _local_time)
+
+
+def _local_time(nanoseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(nanoseconds // 10**9).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):  # a file can have any time
+        return exactly(nanoseconds)

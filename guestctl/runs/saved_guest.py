@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,7 +20,14 @@ from .run import Run
 
 #: Removing a save is quick, but behind a busy daemon.
 CALL_LIMIT = 35.0
-_WAYS_OUT = "decide with `guestctl start GUEST` and --resume-anyway or --discard-save"
+
+
+def ways_out(name: str) -> str:
+    """What a person can do about a guest that is held because of its save; to be pasted."""
+    end = "-- " if name.startswith("-") else ""
+    guest = f"{end}{shlex.quote(name)}"
+    ways = [f"`guestctl start {way} {guest}`" for way in ("--resume-anyway", "--discard-save")]
+    return f"decide with {' or '.join(ways)}"
 
 
 class End(NamedTuple):
@@ -63,7 +71,7 @@ class SavedGuest:
 
     async def hold(self, reason: str) -> End:
         """Never start it from now on, until a person decides."""
-        text, guest = f"{reason}; {_WAYS_OUT}", self._guest
+        text, guest = f"{reason}; {ways_out(self._guest.name)}", self._guest
         await self._context.ledger(
             lambda ledger: ledger.note(guest, lambda it: held(it, text, for_save=True)), None
         )
@@ -74,7 +82,8 @@ class SavedGuest:
         try:
             await within(CALL_LIMIT, self._live.hypervisor.discard_save(self._live.uuid))
         except HypervisorError as error:
-            return End(Outcome.FAILED, f"its save could not be discarded: {error}")
+            if await save_check.is_there(self._context.storage, self._guest) is not False:
+                return End(Outcome.FAILED, f"its save could not be discarded: {error}")
         await self._context.ledger(lambda ledger: ledger.saves.discarded(self._guest.id), None)
         return None
 
@@ -106,8 +115,13 @@ class SavedGuest:
         found = await save_check.examine(storage, self._guest, saves, boot, limit)
         if found.truth is Truth.NOT_THERE:
             return End(Outcome.FAILED, f"{found.reason}; it was waited for")
+        if found.truth is Truth.UNUSABLE:
+            return await self.hold(f"its save cannot be used: {found.reason}")
         if found.truth is Truth.CHANGED or self._must_hold(found):
             return await self.hold(f"its save is stale: {found.reason}")
+        if not found.known and await self._is_unlisted():
+            reason = "libvirt says that it has no save, and would resume it from one"
+            return await self.hold(f"{reason}: {found.reason}")
         if found.truth is Truth.UNVERIFIABLE:
             await self._run.remark(self._guest, f"resumed without a check: {found.reason}")
         return None
@@ -115,6 +129,17 @@ class SavedGuest:
     def _must_hold(self, found: Comparison) -> bool:
         hold = self._policy.unverifiable is Unverifiable.HOLD
         return found.truth is Truth.UNVERIFIABLE and hold
+
+    async def _is_unlisted(self) -> bool:
+        """Whether libvirt itself knows nothing of the save that it would resume the guest from.
+
+        Such as one of another guest of that name, or one that was put back by a backup.
+        """
+        try:
+            facts = await self._live.observe()
+        except HypervisorError:
+            return False  # it is looked at once more before the start
+        return facts is not None and not facts.saved
 
     async def _saves(self) -> tuple[PastSave, ...]:
         nothing: tuple[PastSave, ...] = ()

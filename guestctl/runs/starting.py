@@ -22,11 +22,24 @@ _REFUSALS = (
     "error while loading state",
     "failed to read qemu header",
 )
+#: How they say that this host has not any more what the guest was saved with: 9.0, 11.3 and 12.8.
+_NOT_ON_THIS_HOST = (
+    "cannot check qemu binary",
+    "does not support machine type",
+    "cpu is incompatible with host cpu",
+    "guest cpu doesn't match specification",
+    "host cpu does not provide required features",
+)
 
 
 def is_refused_image(error: HypervisorError) -> bool:
     """Whether a resume failed because of the save itself, and not of what else was missing."""
     return any(words in str(error).lower() for words in _REFUSALS)
+
+
+def is_not_for_this_host(error: HypervisorError) -> bool:
+    """Whether a resume failed because of what was changed on the host since the save."""
+    return any(words in str(error).lower() for words in _NOT_ON_THIS_HOST)
 
 
 class Start(NamedTuple):
@@ -42,20 +55,30 @@ class Start(NamedTuple):
         """Whether it is the save that libvirt cannot use."""
         return self.error is not None and is_refused_image(self.error)
 
+    @property
+    def refused_host(self) -> bool:
+        """Whether it is this host that cannot be what it was when the guest was saved."""
+        return self.error is not None and is_not_for_this_host(self.error)
 
-async def start(live: LiveGuest, planned: StepPlan, retries: int) -> Start:
-    """Start the guest; a start that failed is tried again, so many times."""
+
+async def start(
+    live: LiveGuest, planned: StepPlan, retries: int, *, boot_anew: bool = False
+) -> Start:
+    """Start the guest; a start that failed is tried again, so many times.
+
+    boot_anew: never from a save, whatever libvirt finds.
+    """
     error: HypervisorError | None = None
     facts: GuestFacts | None = None
     for attempt in range(retries + 1):
         if attempt:
             await asyncio.sleep(RETRY_PAUSE)
         end = asyncio.get_running_loop().time() + planned.timeout
-        error = await _try_once(live, planned.timeout)
+        error = await _try_once(live, planned.timeout, boot_anew=boot_anew)
         facts = await _once_started(live, end)
         if facts is not None and facts.started:
             return Start(StepEnd.DONE, f"up all the same: {error}" if error else "", None, False)
-        if error is not None and is_refused_image(error):
+        if error is not None and (is_refused_image(error) or is_not_for_this_host(error)):
             break
         if error is not None and error.kind is ErrorKind.NO_ANSWER:
             # libvirt may still be at it: a second start would only be in its way.
@@ -63,9 +86,9 @@ async def start(live: LiveGuest, planned: StepPlan, retries: int) -> Start:
     return Start(StepEnd.FAILED, f"{error or 'it went down again at once'}", error, _down(facts))
 
 
-async def _try_once(live: LiveGuest, timeout: float) -> HypervisorError | None:
+async def _try_once(live: LiveGuest, timeout: float, *, boot_anew: bool) -> HypervisorError | None:
     try:
-        await within(timeout, live.hypervisor.start(live.uuid))
+        await within(timeout, live.hypervisor.start(live.uuid, boot_anew=boot_anew))
     except HypervisorError as error:
         return error
     return None

@@ -278,8 +278,13 @@ class SimHypervisor:
     async def poweroff(self, uuid: str) -> None:
         await self._guest_call("poweroff", uuid, SimGuest.poweroff)
 
-    async def start(self, uuid: str) -> None:
-        await self._guest_call("start", uuid, SimGuest.start)
+    async def start(self, uuid: str, *, boot_anew: bool = False) -> None:
+        def start(guest: SimGuest, reply: Reply) -> None:
+            if boot_anew and not guest.up and guest.image is not Image.NONE:
+                guest.images.drop()
+            guest.start(reply)
+
+        await self._guest_call("start", uuid, start)
 
     async def use_up_autostart_once(self, uuid: str) -> None:
         await self._guest_call("use_up_autostart_once", uuid, SimGuest.use_up_autostart_once)

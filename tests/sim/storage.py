@@ -35,6 +35,11 @@ class SimStorage:
             return Stamp(disk, Found.MISSING)
         return Stamp(disk, Found.PRESENT, sim.images.number, guest.memory, sim.images.number)
 
+    async def content(self, guest: GuestFacts) -> str:
+        await self._answer()
+        sim = self._daemons[guest.id.uri].guests.get(guest.id.uuid)
+        return f"{sim.uuid} {sim.images.number}" if sim and sim.image is Image.COMPLETE else ""
+
     async def folder(self, guest: GuestFacts) -> Stamp | None:
         await self._answer()
         return Stamp(Disk(DiskKind.FILE, "/save"), Found.PRESENT, int(self.files.saves_mounted))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
 from guestctl.decisions.staleness import Comparison, to_text
 from guestctl.model.guest import Disk, DiskKind, DomainInfo, GuestFacts
@@ -36,7 +38,7 @@ class FakeStorage:
 
     async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
         await self._answer("stamps")
-        return {disk: self.files.get(disk, Stamp(disk, Found.MISSING)) for disk in disks}
+        return {disk: self.files.get(disk) or _unknown(disk) for disk in disks}
 
     async def image(self, guest: GuestFacts) -> Stamp | None:
         self.looks += 1
@@ -44,6 +46,10 @@ class FakeStorage:
             self.later.pop(self.looks)(self)
         await self._answer("image")
         return self.save
+
+    async def content(self, guest: GuestFacts) -> str:
+        await self._answer("content")
+        return self.save.content if self.save else ""
 
     async def folder(self, guest: GuestFacts) -> Stamp | None:
         await self._answer("folder")
@@ -60,6 +66,10 @@ class FakeStorage:
     async def _answer(self, what: str) -> None:
         if what in self.hangs:
             await asyncio.sleep(10 * LOOK_LIMIT)
+
+
+def _unknown(disk: Disk) -> Stamp:
+    return Stamp(disk, Found.MISSING if disk.kind is DiskKind.FILE else Found.UNVERIFIABLE)
 
 
 def past(state: SaveState = SaveState.DONE, **differs: str | None) -> PastSave:
@@ -79,13 +89,12 @@ def look(storage: FakeStorage, *saves: PastSave, wait: float = 0.0) -> tuple[Com
     return run(main())
 
 
-def setting(disk: Disk, **differs: int) -> Change:
+def setting(disk: Disk, **differs: Any) -> Change:
     """A change of one disk."""
 
     def change(storage: FakeStorage) -> None:
         seen = storage.files[disk]
-        numbers = {"inode": seen.inode, "size": seen.size, "modified": seen.modified, **differs}
-        storage.files[disk] = Stamp(disk, Found.PRESENT, **numbers)
+        storage.files[disk] = replace(seen, found=Found.PRESENT, **differs)
 
     return change
 
@@ -111,6 +120,16 @@ def with_image(image: Stamp | None) -> Change:
 def hanging(what: str) -> Change:
     """A file system that does not answer."""
     return lambda storage: storage.hangs.add(what)
+
+
+def both(one: Change, other: Change) -> Change:
+    """One change after the other."""
+
+    def change(storage: FakeStorage) -> None:
+        one(storage)
+        other(storage)
+
+    return change
 
 
 def nothing(_storage: FakeStorage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -119,6 +121,17 @@ DISKS = [
         [(OTHER, "network rbd p/x")],
     ),
     ("<disk type='volume'><source pool='p' volume='v'/></disk>", [(OTHER, "volume  v")]),
+    # What it only reads; libvirt does without what is optional.
+    ("<disk device='cdrom'><source file='/a'/></disk>", [(FILE, "/a", True)]),
+    ("<disk device='floppy'><source file='/a'/></disk>", [(FILE, "/a", True)]),
+    ("<disk><source file='/a'/><readonly/></disk>", [(FILE, "/a", True)]),
+    (
+        "<disk device='cdrom'><source file='/a' startupPolicy='mandatory'/></disk>",
+        [(FILE, "/a", True)],
+    ),
+    ("<disk device='cdrom'><source file='/a' startupPolicy='optional'/></disk>", []),
+    ("<disk device='cdrom'><source file='/a' startupPolicy='requisite'/></disk>", []),
+    ("<disk><source file='/a' startupPolicy='optional'/></disk>", [(FILE, "/a")]),
     # A drive without a medium.
     ("<disk type='file' device='cdrom'><target dev='sda'/></disk>", []),
     ("<disk type='file' device='cdrom'><source/></disk>", []),
@@ -128,8 +141,30 @@ DISKS = [
 
 
 @pytest.mark.parametrize(("inside", "expected"), DISKS)
-def test_disks(inside: str, expected: list[tuple[DiskKind, str]]) -> None:
+def test_disks(inside: str, expected: list[tuple[Any, ...]]) -> None:
     assert disks_of(f"<devices>{inside}</devices>") == tuple(Disk(*row) for row in expected)
+
+
+@pytest.mark.parametrize(
+    ("path", "disk"),
+    [
+        ("/pool/v", Disk(FILE, "/pool/v")),
+        ("/dev/vg/v", Disk(FILE, "/dev/vg/v")),
+        ("rbd/v", Disk(OTHER, "volume  v")),
+        (None, Disk(OTHER, "volume  v")),
+    ],
+)
+def test_a_volume_is_what_its_pool_says(path: str | None, disk: Disk) -> None:
+    xml = "<disk type='volume'><source pool='p' volume='v'/></disk>"
+    asked = []
+
+    def volumes(*names: str) -> str | None:
+        asked.append(names)
+        return path
+
+    found = read_domain_info(domain(f"<devices>{xml}</devices>"), volumes=volumes)
+    assert found.disks == (disk,)
+    assert asked == [("p", "v")]
 
 
 def test_a_chain_of_backing_files() -> None:

@@ -94,11 +94,34 @@ def test_what_is_no_regular_file_cannot_be_verified(tmp_path: Path) -> None:
         assert stamp(disk(path)).found is Found.UNVERIFIABLE
 
 
-@pytest.mark.parametrize("kind", [DiskKind.BLOCK, DiskKind.OTHER])
-def test_other_kinds_cannot_be_verified(tmp_path: Path, kind: DiskKind) -> None:
+def test_what_has_no_path_cannot_be_verified(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x")
-    assert stamp(Disk(kind, str(tmp_path / "a"))).found is Found.UNVERIFIABLE
+    assert stamp(Disk(DiskKind.OTHER, str(tmp_path / "a"))).found is Found.UNVERIFIABLE
     assert stamp(disk("")).found is Found.UNVERIFIABLE
+
+
+def test_a_path_is_followed_whatever_kind_it_is_called(tmp_path: Path) -> None:
+    """As those in /dev/disk/by-id are links; a block device may be named as a file."""
+    (tmp_path / "a").write_bytes(b"x")
+    (tmp_path / "by-id").symlink_to("a")
+    seen = stamp(Disk(DiskKind.BLOCK, str(tmp_path / "by-id")))
+    assert (seen.found, seen.size) == (Found.PRESENT, 1)
+    assert seen.inode == (tmp_path / "a").stat().st_ino
+
+
+def test_of_a_block_device_its_size_is_seen() -> None:
+    devices = [path for path in Path("/dev").iterdir() if path.is_block_device()]
+    if not devices:
+        pytest.skip("no block device here")
+    seen = [stamp(Disk(kind, str(devices[0]))) for kind in (DiskKind.BLOCK, DiskKind.FILE)]
+    assert all(one.found is Found.UNVERIFIABLE and not one.inode for one in seen)
+    number = devices[0].stat().st_rdev
+    size = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/size")
+    assert seen[0].size == seen[1].size == int(size.read_text()) * 512
+
+
+def test_a_block_device_that_is_not_there_is_missing(tmp_path: Path) -> None:
+    assert stamp(Disk(DiskKind.BLOCK, str(tmp_path / "lv"))).found is Found.MISSING
 
 
 @given(st.text() | st.binary().map(os.fsdecode), st.sampled_from(DiskKind))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import replace
 
 from ...model.guest import Disk, DiskKind, DomainInfo
 
@@ -22,7 +24,22 @@ _PIECE = 1 << 16
 _AGENT = "org.qemu.guest_agent.0"
 
 
-def read_domain_info(xml: str, definition: str = "") -> DomainInfo:
+#: The path of a volume, by the names of its pool and its own; None where that is not known.
+Volumes = Callable[[str, str], str | None]
+_VOLUME = "volume"
+
+
+def no_volumes(_pool: str, _name: str) -> None:
+    """Nothing is known of volumes."""
+
+
+def has_volumes(info: DomainInfo) -> bool:
+    """Whether there are volumes of which the path is not known."""
+    disks = info.disks or ()
+    return any(disk.kind is DiskKind.OTHER and disk.name.startswith(_VOLUME) for disk in disks)
+
+
+def read_domain_info(xml: str, definition: str = "", volumes: Volumes = no_volumes) -> DomainInfo:
     """What the XML of a guest says; where it cannot be read, that speaks against a save.
 
     definition: the XML that it will be started with next, the same from boot to boot.
@@ -34,7 +51,7 @@ def read_domain_info(xml: str, definition: str = "") -> DomainInfo:
     return DomainInfo(
         unsavable=tuple(_unsavable(domain)),
         manager=_manager(domain),
-        disks=tuple(_disks(domain)),
+        disks=tuple(_disks(domain, volumes)),
         digest=hashlib.sha256((definition or xml).encode(errors="replace")).hexdigest()[:16],
         has_agent=any(map(_is_connected_agent, domain.iterfind("devices/channel/target"))),
         restarts=domain.findtext("on_poweroff", "destroy") != "destroy",
@@ -136,10 +153,10 @@ def _namespace(tag: str) -> str:
     return tag.partition("}")[0].lstrip("{")
 
 
-def _disks(domain: ET.Element) -> list[Disk]:
+def _disks(domain: ET.Element, volumes: Volumes) -> list[Disk]:
     found: list[Disk] = []
     for disk in domain.iterfind("devices/disk"):
-        found += _chain(disk)
+        found += _chain(disk, volumes)
     nvram = domain.find("os/nvram")
     if nvram is not None:
         found += _nvram(nvram)
@@ -154,17 +171,31 @@ def _nvram(nvram: ET.Element) -> list[Disk]:
     return [Disk(DiskKind.FILE, path)] if path else []
 
 
-def _chain(disk: ET.Element) -> list[Disk]:
+def _chain(disk: ET.Element, volumes: Volumes) -> list[Disk]:
     """A disk and its backing files, as far as the XML of a running guest names them."""
+    if _is_dropped_when_missing(disk):
+        return []
     found = []
     layer: ET.Element | None = disk
     while layer is not None:
         source = layer.find("source")
         if source is not None and (source.attrib or len(source)):
-            found.append(_disk(layer.get("type", "file"), source))
+            found.append(_disk(layer.get("type", "file"), source, volumes))
         found += _data_file(layer)
         layer = layer.find("backingStore")
-    return found
+    read_only = _is_read_only(disk)
+    return [replace(disk, read_only=read_only) for disk in found]
+
+
+def _is_read_only(disk: ET.Element) -> bool:
+    return disk.get("device") in ("cdrom", "floppy") or disk.find("readonly") is not None
+
+
+def _is_dropped_when_missing(disk: ET.Element) -> bool:
+    """A medium without which libvirt resumes the guest all the same (startupPolicy)."""
+    source = disk.find("source")
+    policy = source.get("startupPolicy") if source is not None else None
+    return policy in ("optional", "requisite") and _is_read_only(disk)
 
 
 def _data_file(layer: ET.Element) -> list[Disk]:
@@ -174,10 +205,14 @@ def _data_file(layer: ET.Element) -> list[Disk]:
     return [] if store is None or source is None else [_disk(store.get("type", "file"), source)]
 
 
-def _disk(kind: str, source: ET.Element) -> Disk:
+def _disk(kind: str, source: ET.Element, volumes: Volumes = no_volumes) -> Disk:
     if kind == "file":
         return Disk(DiskKind.FILE, source.get("file", ""))
     if kind == "block":
         return Disk(DiskKind.BLOCK, source.get("dev", ""))
+    if kind == _VOLUME:
+        pool, name = source.get("pool", ""), source.get("volume", "")
+        if (path := volumes(pool, name)) and path.startswith("/"):
+            return Disk(DiskKind.FILE, path)
     name = source.get("name") or source.get("volume") or source.get("dir") or ""
     return Disk(DiskKind.OTHER, f"{kind} {source.get('protocol', '')} {name}".strip())

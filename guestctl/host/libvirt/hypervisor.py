@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import signal
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import libvirt
@@ -13,15 +15,18 @@ import libvirt
 from ...model.event import GuestEvent, Job
 from ...model.guest import DomainInfo, GuestFacts, GuestId, State
 from ...model.options import Method
-from ...model.ports import ErrorKind, HypervisorError
+from ...model.ports import ErrorKind, HypervisorError, within
 from .. import tasks
 from .connections import MAX_JOB_CONNECTIONS, MAX_READING_CONNECTIONS, Pool, is_alive
 from .constants import state_and_reason
-from .domain_xml import read_domain_info, runs_a_system
+from .domain_xml import has_volumes, no_volumes, read_domain_info, runs_a_system
 from .events import Subscription, listen
 from .jobs import abort_block_job, block_jobs, current_job
 
 T = TypeVar("T")
+
+#: Seconds for learning where volumes of storage pools are.
+VOLUMES_LIMIT = 10.0
 
 
 class LibvirtHypervisor:
@@ -107,8 +112,8 @@ class LibvirtHypervisor:
     async def poweroff(self, uuid: str) -> None:
         await self._job_call(uuid, lambda domain: domain.destroy())
 
-    async def start(self, uuid: str) -> None:
-        await self._job_call(uuid, lambda domain: domain.create())
+    async def start(self, uuid: str, *, boot_anew: bool = False) -> None:
+        await self._job_call(uuid, lambda domain: _start(domain, boot_anew=boot_anew))
 
     async def set_time(self, uuid: str, seconds: float) -> None:
         whole = int(seconds)
@@ -120,7 +125,13 @@ class LibvirtHypervisor:
 
     async def domain_info(self, uuids: Collection[str]) -> dict[str, DomainInfo]:
         # The XML is a low-priority call to libvirtd, unlike the others that read.
-        return await self._jobs.call(lambda conn: _domain_info(conn, uuids))
+        found = await self._jobs.call(lambda conn: _domain_info(conn, uuids))
+        if volumes := [uuid for uuid, info in found.items() if has_volumes(info)]:
+            # Other daemons are asked where they are; one that hangs hides nothing else.
+            with contextlib.suppress(HypervisorError):
+                call = self._jobs.call(lambda conn: _domain_info(conn, volumes, resolve=True))
+                found |= await within(VOLUMES_LIMIT, call)
+        return found
 
     async def discard_save(self, uuid: str) -> None:
         await self._job_call(uuid, lambda domain: domain.managedSaveRemove())
@@ -213,18 +224,35 @@ def _has_save(domain: Any) -> bool:
         raise
 
 
-def _domain_info(conn: Any, uuids: Collection[str]) -> dict[str, DomainInfo]:
-    """Of each guest that answers; a lost connection is an error, a guest without XML is not."""
+def _domain_info(
+    conn: Any, uuids: Collection[str], *, resolve: bool = False
+) -> dict[str, DomainInfo]:
+    """Of each guest that answers; a lost connection is an error, a guest without XML is not.
+
+    resolve: with volumes of pools as the files or devices that they are.
+    """
+    volumes = partial(_volume_path, conn) if resolve else no_volumes
     found = {}
     for uuid in uuids:
         try:
             domain = conn.lookupByUUIDString(uuid)
             definition = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-            found[uuid] = read_domain_info(domain.XMLDesc(), definition)
+            found[uuid] = read_domain_info(domain.XMLDesc(), definition, volumes)
         except libvirt.libvirtError:
             if not is_alive(conn):
                 raise
     return found
+
+
+def _volume_path(conn: Any, pool: str, name: str) -> str | None:
+    """None for a volume that libvirt does not know, or a pool that is not active."""
+    try:
+        path: str = conn.storagePoolLookupByName(pool).storageVolLookupByName(name).path()
+    except libvirt.libvirtError:
+        if not is_alive(conn):
+            raise
+        return None
+    return path
 
 
 def _save(domain: Any, *, bypass_cache: bool) -> None:
@@ -237,6 +265,12 @@ def _save(domain: Any, *, bypass_cache: bool) -> None:
         else:
             return
     domain.managedSave(0)
+
+
+def _start(domain: Any, *, boot_anew: bool) -> None:
+    # Other drivers refuse the flag, and have no saves.
+    force = boot_anew and domain.connect().getType() == "QEMU"
+    domain.createWithFlags(libvirt.VIR_DOMAIN_START_FORCE_BOOT if force else 0)
 
 
 def _takes_no_direct_writes(error: libvirt.libvirtError) -> bool:
