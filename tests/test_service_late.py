@@ -73,6 +73,23 @@ def test_a_saved_guest_whose_disk_comes_late() -> None:
     tell(story, [guest("a"), guest("b")])
 
 
+def test_nobody_has_to_wait_for_a_saved_guest_that_waits() -> None:
+    """The run of the boot does not go on for its sake, and keep others from being tried."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        await host.preserve("a")
+        host.cut_power()
+        lose_disk(host, "a")
+        lose_disk(host, "b")
+        await host.serve(30)
+        host.happen("b has its disk again")
+        await asyncio.sleep(2 * late.LOOK)
+        assert host.up == "b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
 def test_saves_whose_folder_is_mounted_late() -> None:
     async def story(host: ServedHost) -> None:
         await go_down_and_boot(host)

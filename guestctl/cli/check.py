@@ -8,7 +8,7 @@ from typing import Any
 from ..config import effective, reading
 from ..config.problems import Message, Problem
 from ..config.reading import Reading
-from ..control.configured import say_unused
+from ..control.configured import say_of_libvirt, say_unused
 from ..control.guest_settings import GuestSettings, settings_of, tables_for_nobody
 from ..control.local import Local, open_local
 from ..control.requests import Failure, RequestError
@@ -34,6 +34,7 @@ def check_verb(arguments: Namespace) -> int:
         raise RequestError(Failure.WRONG_REQUEST, text)
     if not file:
         say_unused(found.config, complain)
+        say_of_libvirt(complain)
     _tell(found, local, arguments)
     return Exit.OK
 

@@ -208,7 +208,9 @@ class Boot:
     storage_timeout: float = _setting(
         duration(),
         120.0,
-        "How long to wait for disks of a saved guest that are not there yet.",
+        "How long a run waits for disks of a saved guest that are not there yet. The service does"
+        " not give up then: it tries the guest again as soon as they are there, and keeps its own"
+        " runs waiting for 10 s at most.",
     )
     managed_elsewhere: bool = _setting(
         boolean(),

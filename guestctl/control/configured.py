@@ -8,6 +8,8 @@ from pathlib import Path
 from ..config import effective, last_good
 from ..config.config import Config
 from ..host import machine, status_file
+from ..host.libvirt import auto_shutdown
+from .health import of_auto_shutdown
 from .requests import Failure, RequestError
 
 #: So many values that differ are named.
@@ -53,3 +55,9 @@ def say_unused(config: Config, complain: Callable[[str], None]) -> None:
         "it reads the files within seconds, and before it acts;"
         " `systemctl reload guestctl` has it read them now"
     )
+
+
+def say_of_libvirt(complain: Callable[[str], None]) -> None:
+    """Tell of what libvirt's own configuration has beside ours."""
+    for finding in of_auto_shutdown(auto_shutdown.switched_on()):
+        complain(f"{finding.text}: {finding.command}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..decisions.host_facts import LostConnection
+from ..host.libvirt import auto_shutdown
 from ..model.finding import Finding
 from .host_units import GUARD, RIVAL, SERVICE, HostWords
 
@@ -31,6 +32,18 @@ def of_host(
         *_of_connections(service, unread),
         *_of_rival(words),
     ]
+
+
+def of_auto_shutdown(settings: Collection[str]) -> list[Finding]:
+    """libvirt's own auto-shutdown beside guestctl.  settings: that switch it on."""
+    if not settings:
+        return []
+    text = (
+        f"libvirt's own auto-shutdown is on ({', '.join(settings)} in {auto_shutdown.CONF}): as the"
+        " host goes down it takes guests down beside guestctl, and marks them"
+    )
+    off = rf"sed -i 's/^\s*auto_shutdown/#&/' {auto_shutdown.CONF} && systemctl restart libvirtd"
+    return [Finding(text, off)]
 
 
 def _of_units(service: dict[str, Any], words: HostWords) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from ..config import effective
 from ..decisions.findings import of_guests, of_run
 from ..decisions.host_facts import HostFacts, rows_of
 from ..host import status_file
-from ..host.libvirt import autostart
+from ..host.libvirt import auto_shutdown, autostart
 from ..ledger.ledger import Ledger
 from ..ledger.opening import damaged_ledgers
 from ..model.finding import Finding
@@ -23,7 +23,7 @@ from ..model.overview import Row
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
 from .facts import gather
-from .health import of_host
+from .health import of_auto_shutdown, of_host
 from .host_units import GUARD, SERVICE, HostWords, ask
 from .local import Local
 from .queries import guests
@@ -64,6 +64,7 @@ def status(local: Local) -> Status:
     under_way = _under_way(recorded, local)
     findings = [
         *of_host(service, words, facts.lost),
+        *of_auto_shutdown(auto_shutdown.switched_on()),
         *_of_guests(facts, recorded, under_way),
         *map(_of_damaged, damaged_ledgers(local.ledger_path)),
     ]

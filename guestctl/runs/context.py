@@ -50,6 +50,8 @@ class Context:
     """What a run acts in: hypervisors by URI, files, the ledger, who is told, the boot's id.
 
     gone: connections on which nobody is left that could answer; it may grow meanwhile.
+    tries_later: whether somebody tries again what a run cannot bring up: then the run waits for
+    nothing for long.
     displaced: connections whose folder of saves is not mounted any more: nothing is saved there.
     checkpoint is awaited before each step that takes a guest down: it does not return once the
     run is to be cancelled.
@@ -66,6 +68,7 @@ class Context:
     checkpoint: Callable[[], Awaitable[None]] = _pass
     gone: Collection[str] = frozenset()
     displaced: Collection[str] = frozenset()
+    tries_later: bool = False
     follows_progress: bool = False
     actor: Actor | None = None
 

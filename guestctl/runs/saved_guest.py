@@ -20,6 +20,8 @@ from .run import Run
 
 #: Removing a save is quick, but behind a busy daemon.
 CALL_LIMIT = 35.0
+#: How long files of saved guests are waited for where the guest is tried again later.
+SOON = 10.0
 
 
 def ways_out(name: str) -> str:
@@ -89,8 +91,12 @@ class SavedGuest:
 
     @property
     def _patience(self) -> float:
-        """For how many seconds its files are waited for; where it is tried again anyway, none."""
-        return 0.0 if self._run.is_quiet else self._policy.storage_timeout
+        """For how many seconds its files are waited for: those who come late are tried again by a
+        run of their own, which this one must not keep waiting."""
+        if self._run.is_quiet:
+            return 0.0
+        later = self._context.tries_later and self._run.trigger.keeps_at_it
+        return min(self._policy.storage_timeout, SOON if later else float("inf"))
 
     async def _look_for(self) -> End | None:
         """It was saved, and libvirt sees no save: that may be there a moment later."""

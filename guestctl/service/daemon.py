@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ..control.configured import say_of_libvirt
 from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
 from ..control.run_journal import RunJournal
@@ -139,6 +140,7 @@ class _Daemon:
         """Serve until there is nothing more to do; systemd hears of it all."""
         self._take_signals()
         self._configuration.keep()
+        say_of_libvirt(logger.warning)
         if not self._service.state.boot:
             logger.error("no id of this boot: after a power cut guests do not come back")
         chores = (

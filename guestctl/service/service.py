@@ -70,7 +70,8 @@ class Service:
         it = surroundings
         self._login, self._triggers, self._stop_timeout = it.login, it.triggers, it.stop_timeout
         self._on_change_too = it.on_change
-        context = replace(it.context, hypervisors={}, checkpoint=it.triggers.checkpoint)
+        checkpoint = it.triggers.checkpoint
+        context = replace(it.context, hypervisors={}, checkpoint=checkpoint, tries_later=True)
         self.state = ServiceState(context, config, it.lock, self._on_change, it.refresh, it.ours)
         self._settling = Settling(self.state)
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from guestctl.config.config import Config
-from guestctl.control.health import of_host
+from guestctl.control.health import of_auto_shutdown, of_host
 from guestctl.control.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
 from guestctl.decisions.findings import OLD, of_guests, of_run
 from guestctl.decisions.host_facts import HostFacts, LostConnection, rows_of
+from guestctl.host.libvirt.auto_shutdown import switched_on
 from guestctl.model.guest import GuestFacts
 from guestctl.model.history import PastGuest, PastRun
 from guestctl.model.plan import RunKind
@@ -197,6 +199,21 @@ def test_libvirt_guests_beside_it(rival: Unit) -> None:
     assert "beside guestctl: both take guests down" in found.text
     # Its stop acts on guests: it must have no command any more when that comes.
     assert found.command.index("ExecStop=") < found.command.index("disable --now")
+
+
+def test_libvirts_own_auto_shutdown_beside_it(tmp_path: Path) -> None:
+    conf = tmp_path / "qemu.conf"
+    assert of_auto_shutdown(switched_on(conf)) == []
+    conf.write_text(
+        '#auto_shutdown_poweroff = "all"\nauto_shutdown_wait = 30\n'
+        'auto_shutdown_try_shutdown = "none"\n auto_shutdown_try_save = "persistent"\n'
+    )
+    (found,) = of_auto_shutdown(switched_on(conf))
+    assert 'is on (auto_shutdown_try_save = "persistent" in /etc/libvirt/qemu.conf)' in found.text
+    assert found.command.endswith("systemctl restart libvirtd")
+    with conf.open("a") as more:
+        more.write('auto_shutdown_try_save = "none"\n')  # the last one counts
+    assert switched_on(conf) == ()
 
 
 def test_a_connection_is_told_once() -> None:
