@@ -75,6 +75,8 @@ def take_down(local: Local, request: Down, shown: Shown) -> RunResult:
     async def work(context: Context) -> RunResult:
         async with _begun(local, context, request.names) as (inventory, named):
             begun, note = request.begun, note_of(local.actor, request.reason)
+            if kind is RunKind.PRESERVE and named is None:
+                local.keep_stop_deadline(request.within and begun + request.within)
             return await preserve(context, config, kind, trigger, inventory, named, begun, note)
 
     return _act(local, work, shown)
@@ -88,6 +90,8 @@ def bring_up(local: Local, request: Up, shown: Shown) -> RunResult:
     async def work(context: Context) -> RunResult:
         named_so = _begun(local, context, request.names, patterns=True)
         async with named_so as (inventory, named):
+            if named is None:
+                local.keep_stop_deadline(None)
             return await restore(
                 context, config, Trigger.COMMAND, inventory, named, decision, note=note
             )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..config.config import Config
-from ..host import journal, machine
+from ..host import journal, machine, stop_deadline
 from ..host.held_starts import HeldStarts
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
@@ -218,8 +218,23 @@ class Local:
             self.boot,
             follows_progress=follows_progress,
             actor=self.actor,
+            stop_by=lambda: stop_deadline.kept(machine.run_folder()),
         )
         return await work(context)
+
+    def keep_stop_deadline(self, ends: float | None) -> None:
+        """By when, on the monotonic clock, a person wants the host's stop to be through.
+
+        None: they say so no longer.  Not worth failing for.
+        """
+        folder = machine.run_folder()
+        try:
+            if ends is None:
+                stop_deadline.forget(folder)
+            else:
+                stop_deadline.keep(folder, ends)
+        except OSError as error:
+            self.complain(f"the host's stop will not know of this deadline: {error}")
 
     @contextlib.contextmanager
     def _writer(self) -> Iterator[LedgerWriter]:

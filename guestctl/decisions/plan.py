@@ -16,6 +16,7 @@ Policies = Callable[[GuestFacts], Policy]
 
 #: libvirt sends SIGTERM, then SIGKILL after 10 s to 15 s, and waits for the kernel to tidy up.
 POWEROFF_TIMEOUT = 60.0
+LEFT = "an earlier run for this stop of the host has done all that it may"
 STATE_UNKNOWN = "its state could not be read"
 NOT_LISTED = (
     "libvirt does not list it: its definition is not there, or was refused; it stays wanted on"
@@ -29,13 +30,17 @@ def plan_down(
     policies: Policies,
     named: Collection[GuestId] | None = None,
     forecast: SaveForecast = NO_FORECAST,
+    left: Collection[GuestId] = (),
 ) -> Plan:
     """What a preserve (or a shutdown, which never saves) does to these guests.
 
-    named: only these; without it all that are up.
+    named: only these; without it all that are up.  left: those for which an earlier run for the
+    same stop of the host has done all that it may.
     """
     plans = [
-        plan_guest_down(kind, guest, policies(guest), forecast)
+        GuestPlan(guest, outcome=Outcome.FAILED, reason=LEFT)
+        if guest.id in left and guest.up
+        else plan_guest_down(kind, guest, policies(guest), forecast)
         for guest in sorted(guests, key=lambda g: (g.name, g.id))
         if (guest.id in named if named is not None else not guest.down)
     ]

@@ -17,7 +17,7 @@ from typing import Any
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Actor, Attempt, PastGuest, PastRun, PastStep
 from ..model.instant import Clock
-from ..model.plan import RunKind, Step
+from ..model.plan import Outcome, RunKind, Step
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from .saves import Saves
 
@@ -127,6 +127,20 @@ class Runs:
             " WHERE g.outcome IS NULL AND r.id = (SELECT max(id) FROM run) AND r.ended IS NULL"
             " AND r.boot = ? AND r.kind = ifnull(?, r.kind)",
             (boot, kind),
+        )
+        return {GuestId(*row) for row in rows}
+
+    def left_up(self, run: int) -> set[GuestId]:
+        """Guests that a run failed to take down though it came to the end of all their steps.
+
+        Nobody of one that was interrupted: its guests had steps that were never begun.
+        """
+        rows = self._db.execute(
+            "SELECT uri, uuid FROM run_guest g JOIN run r ON r.id = g.run"
+            " WHERE r.id = ? AND g.outcome = ? AND (r.ended IS NULL OR r.ok IS NOT NULL)"
+            " AND NOT EXISTS (SELECT 1 FROM step s WHERE s.run = g.run AND s.uri = g.uri"
+            "  AND s.uuid = g.uuid AND s.end IS NULL)",
+            (run, Outcome.FAILED),
         )
         return {GuestId(*row) for row in rows}
 

@@ -45,6 +45,10 @@ async def _pass() -> None:
     """Nothing can cancel what a person asked for but that person."""
 
 
+def _whenever() -> None:
+    """Nobody said."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a run acts in: hypervisors by URI, files, the ledger, who is told, the boot's id.
@@ -55,6 +59,8 @@ class Context:
     displaced: connections whose folder of saves is not mounted any more: nothing is saved there.
     checkpoint is awaited before each step that takes a guest down: it does not return once the
     run is to be cancelled.
+    stop_by: until when, on the loop's clock, the host's stop is to be through, where a person
+    said so.
     follows_progress: whether anybody wants to know how far saves are: asking slows them down.
     actor: whose command it is, if it is one.
     """
@@ -70,6 +76,7 @@ class Context:
     displaced: Collection[str] = frozenset()
     tries_later: bool = False
     follows_progress: bool = False
+    stop_by: Callable[[], float | None] = _whenever
     actor: Actor | None = None
 
 

@@ -44,6 +44,7 @@ class Request:
     begun: float | None
     note: Note | None
     up: Collection[GuestId]
+    left: Collection[GuestId]
 
     def run(self, number: int | None) -> Run:
         """The run of this number in the ledger."""
@@ -84,7 +85,7 @@ async def _begin(request: Request, guests: list[GuestFacts], room: Mapping[str, 
     context = request.context
     # The deadline is on the loop's clock, which the ledger's thread has not.
     run = request.run(None)
-    plan = _plan(run, request.named, guests, _forecast((), run, room))
+    plan = _plan(run, request, guests, _forecast((), run, room))
     nothing = Opened(run, plan, {}, False, loss=NO_LEDGER)
     opened = await context.ledger(partial(_open, request, run, guests, room), None)
     if opened is None:  # a ledger on a full disk can still be read
@@ -143,7 +144,7 @@ def _open(
     records = reconcile_all(ledger, guests, run.context.boot, request.up)
     if run.kind is RunKind.SHUTDOWN:
         _want_off(request.named, ledger, guests, records, run.context.boot)
-    plan = _plan(run, request.named, guests, _forecast(ledger.saves.all(), run, room))
+    plan = _plan(run, request, guests, _forecast(ledger.saves.all(), run, room))
     number = ledger.runs.begin(run.kind, run.trigger, run.context.boot, run.context.actor)
     run = replace(run, number=number)
     record_note(ledger, request.note, plan)
@@ -154,18 +155,17 @@ def _open(
 def _open_unwritten(
     request: Request, run: Run, guests: list[GuestFacts], room: Mapping[str, int], ledger: Ledger
 ) -> Opened:
-    plan = _plan(run, request.named, guests, _forecast(ledger.saves.all(), run, room))
+    plan = _plan(run, request, guests, _forecast(ledger.saves.all(), run, room))
     records = ledger.guests(run.context.boot)
     return Opened(run, plan, records, ledger.remembers, loss=loss_of(ledger))
 
 
 def _plan(
-    run: Run,
-    named: frozenset[GuestId] | None,
-    guests: Iterable[GuestFacts],
-    forecast: SaveForecast,
+    run: Run, request: Request | None, guests: Iterable[GuestFacts], forecast: SaveForecast
 ) -> Plan:
-    return plan_down(run.kind, guests, partial(resolve, run.config), named, forecast)
+    """request: None for guests that turned up in mid-run."""
+    named, left = (request.named, request.left) if request else (None, ())
+    return plan_down(run.kind, guests, partial(resolve, run.config), named, forecast, left)
 
 
 def _forecast(records: Iterable[SaveRecord], run: Run, room: Mapping[str, int]) -> SaveForecast:

@@ -44,16 +44,17 @@ async def preserve(
     begun: float | None = None,
     note: Note | None = None,
     up: Collection[GuestId] = (),
+    left: Collection[GuestId] = (),
 ) -> RunResult:
     """Take guests down: to safety (PRESERVE), or because they are wanted off (SHUTDOWN).
 
     named: only these guests; else all that are up, and all that come up meanwhile.
     begun: when the deadline began to run, on the loop's clock; now, unless told.
     note: what is said about why.
-    up: who was up when the host began to go down, if it does.
+    up: who was up when the host began to go down, if it does.  left: see plan_down.
     Cancelling it ends the run early; the result says so.
     """
-    request = opening.Request(context, config, kind, trigger, named, begun, note, up)
+    request = opening.Request(context, config, kind, trigger, named, begun, note, up, left)
     opened = await opening.open_run(request, inventory.guests)
     inventory = without(inventory, opened.loss)
     run, expected = opened.run, expected_seconds(opened.plan, config.shutdown.parallel)

@@ -16,7 +16,7 @@ from ..control.configured import say_of_libvirt
 from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
 from ..control.run_journal import RunJournal
-from ..host import journal, locks, machine, since_boot, status_file, tasks
+from ..host import journal, locks, machine, since_boot, status_file, stop_deadline, tasks
 from ..host.daemons import SystemdDaemons
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
@@ -115,7 +115,15 @@ class _Daemon:
         listener = tell_all(RunJournal(), stop_timeout)
         clock, boot = machine.now, machine.boot_id()
         return Surroundings(
-            context=Context({}, HostStorage(), self._ledger, listener, clock, boot),
+            context=Context(
+                {},
+                HostStorage(),
+                self._ledger,
+                listener,
+                clock,
+                boot,
+                stop_by=lambda: stop_deadline.kept(self._folder),
+            ),
             connect=LibvirtHypervisor,
             login=self._logind,
             triggers=self._triggers,

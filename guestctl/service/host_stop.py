@@ -36,6 +36,9 @@ FORCED, MOST = 30 * 60.0, 27 * 60.0
 PLANNING = 120.0
 #: For the ledger to answer.
 LEDGER_LIMIT = 20.0
+#: `--within` of an operator's preserve binds a stop of the host that begins so many seconds after
+#: it at the latest; later it was for another one, which did not come about.
+MEANT = 120.0
 #: A run that is begun late still has so many seconds.
 LEAST = 10.0
 
@@ -51,6 +54,7 @@ class Situation(NamedTuple):
     awaited: connections that are waited for if they cannot be reached: guests may be up there.
     spent: seconds since the host began to go down, used up by an earlier attempt.
     doomed: whom an operator is just shutting down: the host's end is not the reason.
+    left: guests for which an earlier attempt has done all that it may.
     waited: whether a run for this stop has come to its end, which waited for everybody.
     """
 
@@ -58,6 +62,7 @@ class Situation(NamedTuple):
     spent: float
     doomed: frozenset[GuestId]
     waited: bool = False
+    left: frozenset[GuestId] = frozenset()
 
 
 async def host_stop(
@@ -120,9 +125,10 @@ def _situation(ledger: Ledger, context: Context, doomed: frozenset[GuestId]) -> 
     cut_off = earlier is not None and earlier.ended is None
     boot, records = context.boot, ledger.guests().values()
     awaited = frozenset(r.id.uri for r in records if _may_be_up(r, boot, cut_off=cut_off))
-    spent = _spent(ledger.runs.age(earlier.id) if earlier else None)
+    since = ledger.runs.age(earlier.id) if earlier else None
     waited = earlier is not None and not cut_off
-    return Situation(awaited, spent, doomed, waited)
+    left = ledger.runs.left_up(earlier.id) if earlier and _is_of_this_stop(since) else ()
+    return Situation(awaited, _spent(since), doomed, waited, frozenset(left))
 
 
 def _may_be_up(record: GuestRecord, boot: str, *, cut_off: bool) -> bool:
@@ -133,8 +139,12 @@ def _may_be_up(record: GuestRecord, boot: str, *, cut_off: bool) -> bool:
 
 def _spent(since: float | None) -> float:
     """since: how long ago an earlier run for the host's stop began, if there was one."""
+    return since if since is not None and _is_of_this_stop(since) else 0.0
+
+
+def _is_of_this_stop(since: float | None) -> bool:
     # Longer ago than any stop of a host can take, it was another, which did not come about.
-    return since if since is not None and since <= FORCED else 0.0
+    return since is not None and since <= FORCED
 
 
 @dataclass(frozen=True)
@@ -153,8 +163,11 @@ class _HostStop:
                 context.hypervisors, self._patience(), self.situation.awaited, context.gone
             )
         self.stop_timeout.allow(PLANNING)
-        config, kind, trigger = self._within_limits(), RunKind.PRESERVE, Trigger.HOST_STOP
-        result = await preserve(context, config, kind, trigger, inventory, begun=begun, up=self.up)
+        config, kind, trigger = self._within_limits(begun), RunKind.PRESERVE, Trigger.HOST_STOP
+        up, left = self.up, self.situation.left
+        result = await preserve(
+            context, config, kind, trigger, inventory, begun=begun, up=up, left=left
+        )
         if self.situation.doomed:
             await context.ledger(self._keep_word, None)
         return result
@@ -163,9 +176,12 @@ class _HostStop:
         """Seconds for an unreachable libvirtd, for which an earlier run may have waited."""
         return LIBVIRTD_AGAIN if self.situation.waited else LIBVIRTD
 
-    def _within_limits(self) -> Config:
+    def _within_limits(self, begun: float) -> Config:
         shutdown = self.config.shutdown
         deadline = max(min(shutdown.deadline, MOST), self.situation.spent + LEAST)
+        stop_by = self.context.stop_by()
+        if stop_by is not None and begun <= stop_by + MEANT:
+            deadline = min(deadline, max(0.0, stop_by - begun))
         return replace(self.config, shutdown=replace(shutdown, deadline=deadline))
 
     def _keep_word(self, ledger: Ledger) -> None:

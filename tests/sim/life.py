@@ -70,6 +70,7 @@ class Life:
             tell_all(self.process.report, self.stop_timeout, RunJournal()),
             host.sim.now,
             host.sim.boot_id,
+            stop_by=lambda: host.stop_by,
         )
         self.task: asyncio.Task[object] | None = None
         self._end: asyncio.Task[None] | None = None

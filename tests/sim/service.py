@@ -106,6 +106,8 @@ class ServedHost:
         self.autostart: frozenset[str] = frozenset()
         self.mounts = SimMounts(self)
         self.ours: frozenset[str] | None = None
+        #: By when a person said that the host's stop is to be through, on the loop's clock.
+        self.stop_by: float | None = None
         self.lives: list[Life] = []
         self.fuses: dict[int, Callable[[], None]] = {}
         self.written: Config | None = None
