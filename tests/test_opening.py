@@ -60,8 +60,8 @@ def is_seen_up(host: SimHost, guest: SimGuest) -> bool:
     """Whether nothing is known of the guest but that it is up."""
     record = host.ledger.guest(guest.id)
     assert record is not None
-    since = record.up_since
-    return record == seen_up(GuestRecord(guest.id, guest.name), host.boot_id, since)
+    blank = GuestRecord(guest.id, guest.name, flag=False)
+    return record == seen_up(blank, host.boot_id, record.up_since)
 
 
 async def run(

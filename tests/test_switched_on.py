@@ -88,7 +88,6 @@ def test_a_shutdown_that_is_cancelled_brings_back_whom_it_took_down() -> None:
 def test_a_connection_that_guestctl_was_in_charge_of_is_brought_back() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)
-        await host.terminate()
         host.cut_power()
         host.ours = frozenset({SYSTEM})
         await host.serve(120)

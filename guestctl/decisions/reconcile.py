@@ -11,12 +11,19 @@ from typing import NamedTuple
 from ..model.guest import GuestFacts
 from ..model.history import Note
 from ..model.instant import Instant
-from ..model.record import GuestRecord, Update, Wanted, released, seen_up
+from ..model.record import GuestRecord, Update, Wanted, held, released, seen_up
 from ..model.stop import Certainty
 from . import attempts, autostart
-from .wanted import UNWATCHED, Desired, Watched, desired, hold_of
+from .wanted import IN_DOUBT, UNWATCHED, Desired, Watched, desired, hold_of
 
 HOLD_ENDS = Note("guestctl:release", "its save is gone")
+
+
+DOUBT_ENDS = Note("guestctl:release", "somebody has started it")
+
+
+def _doubt(found: Desired) -> tuple[Note, ...]:
+    return (Note("guestctl:hold", f"held: {found.doubt}"),) if found.doubt else ()
 
 
 class Reconciled(NamedTuple):
@@ -95,19 +102,29 @@ def _update(
         pass  # neither up nor down yet
     elif found.verdict:
         after = autostart.stopped_with_flag(after, guest, found, watched, now)
+        after = _held_in_doubt(after, found)
     elif guest.up and guest.persistent and not _may_still_go_down(record, guest, now):
         after, is_up = seen_up(autostart.noticed(after, guest), now.boot, now.at), True
     else:
         after = autostart.noticed(after, guest)
     if after == record or (record is None and not is_up):
         return Update(guest.id, is_up=True) if is_up else None
-    remarks = (*([HOLD_ENDS] if hold_ends else []), *autostart.remark(before, after))
+    ends = HOLD_ENDS if before.held_for_save else DOUBT_ENDS
+    remarks = (*([ends] if hold_ends else []), *_doubt(found), *autostart.remark(before, after))
     return Update(guest.id, after, found.verdict, remarks, is_up=is_up)
+
+
+def _held_in_doubt(record: GuestRecord, found: Desired) -> GuestRecord:
+    return held(record, found.doubt) if found.doubt and record.hold is None else record
 
 
 def _is_hold_over(record: GuestRecord | None, guest: GuestFacts, *, knows_image: bool) -> bool:
     """A hold that guestctl put on a guest because of its save ends with the save."""
-    if record is None or record.hold is None or hold_of(record, guest) is not None:
+    if record is None or record.hold is None:
+        return False
+    if record.hold == IN_DOUBT:
+        return guest.started  # whoever started it knows that it runs nowhere else
+    if hold_of(record, guest) is not None:
         return False
     return guest.up or knows_image
 

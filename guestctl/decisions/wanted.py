@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..model.guest import GuestFacts, State
 from ..model.options import UserAction
@@ -21,12 +21,14 @@ class Desired:
     """Whether a guest is wanted on, who stopped it, and how that is known.
 
     verdict: of its stop, where the ledger does not say that yet: it was found just now.
+    doubt: why it must not be started all the same, until a person says so.
     """
 
     wanted: Wanted
     stopped_by: StoppedBy | None
     reason: str
     verdict: Verdict | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Watched:
     started_as: libvirt's word for how it came up, where that was heard of since.
     as_found: guestctl was switched on later in this boot than the host booted: what is off, as
     far as was known in an earlier boot, is off because somebody wants it so.
+    left_alone: nobody followed the guest any more as the boot ended in which it was last seen up.
     """
 
     heard: Heard | None = None
@@ -48,6 +51,7 @@ class Watched:
     was_started: bool = False
     started_as: str = ""
     as_found: bool = False
+    left_alone: bool = False
 
     def stop(self, reason: str) -> Stop:
         """The stop of which libvirt gives this reason."""
@@ -57,6 +61,11 @@ class Watched:
 UNWATCHED = Watched()
 #: Said of a guest that stays off because of `as_found`.
 AS_FOUND = "it was off when guestctl was switched on, after the host had booted without it"
+#: Why a guest is held that nobody followed any more when the host went down.
+IN_DOUBT = (
+    "guestctl had been stopped when the host went down unannounced: the guest may have been turned"
+    " off before, or migrated away and run elsewhere; release it once that is known not to be so"
+)
 #: libvirt's words that tell nothing of who turned a guest off: it forgets when the host goes down,
 #: and a start that failed is not the guest's end.
 _TELLS_NOTHING = ("unknown", "failed")
@@ -103,7 +112,9 @@ def desired(
     if record.up_boot is None:
         return Desired(Wanted.ON, record.stopped_by, _waits(record, boot) or _why_on(record))
     if record.up_boot != boot:
-        return _power_went("it was running when the host went down unannounced", How.POWERED_OFF)
+        text = "it was running when the host went down unannounced"
+        went = _power_went(text, How.POWERED_OFF)
+        return replace(went, doubt=IN_DOUBT) if watched.left_alone else went
     return _judged(verdict(watched.stop(guest.reason)), watched)
 
 

@@ -32,7 +32,8 @@ class Watches:
             (boot,),
         )
         self._db.execute(
-            "DELETE FROM watch WHERE id <= (SELECT max(id) FROM watch) - ?", (KEPT_WATCHES,)
+            "DELETE FROM watch WHERE id NOT IN (SELECT id FROM watch ORDER BY id DESC LIMIT ?)",
+            (KEPT_WATCHES,),
         )
 
     def end(self, boot: str) -> None:

@@ -35,10 +35,12 @@ def reconcile_all(
     up: who was up when the host began to go down, if it does.
     as_found: connections whose guests are wanted as they are, see Watched.
     """
-    records = ledger.guests(boot)
+    records, alone = ledger.guests(boot), ledger.watches.ended()
     for guest in guests:
-        watched = Watched(as_found=guest.id.uri in as_found)
-        found = reconcile(records.get(guest.id), guest, ledger.now(), watched)
+        record = records.get(guest.id)
+        left_alone = record is not None and record.up_boot in alone
+        watched = Watched(as_found=guest.id.uri in as_found, left_alone=left_alone)
+        found = reconcile(record, guest, ledger.now(), watched)
         update = stopped_as_host_went_down(found, boot) if guest.id in up else found.update
         if update is not None:
             ledger.apply(update)

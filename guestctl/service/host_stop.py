@@ -168,6 +168,8 @@ class _HostStop:
         result = await preserve(
             context, config, kind, trigger, inventory, begun=begun, up=up, left=left
         )
+        if not result.lost:  # everybody was looked at: what becomes of guests now is known
+            await context.ledger(lambda ledger: ledger.watches.begin(context.boot), None)
         if self.situation.doomed:
             await context.ledger(self._keep_word, None)
         return result

@@ -90,6 +90,8 @@ class Service:
 
     async def serve(self) -> None:
         """See the class."""
+        boot = self.state.boot
+        await self.state.context.ledger(lambda ledger: ledger.watches.begin(boot), None)
         self.use(self.state.config)
         works = (self._out_of_reach.work, self._keep_mounts.work)
         chores = [asyncio.create_task(keep_at(work)) for work in works]
@@ -100,6 +102,8 @@ class Service:
             for chore in chores:
                 chore.cancel()
             await self.connections.close()
+            if not self._settling.host_goes_down:
+                await self.state.context.ledger(lambda ledger: ledger.watches.end(boot), None)
             await self._settling.close()
             await end_all(chores)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..decisions import settling
@@ -87,10 +87,17 @@ class WatchPass:
             return ledger.guests(self.boot)
         return ledger.records([facts.id for facts in guests], self.boot)
 
+    def _of_before(self, ledger: Ledger, record: GuestRecord | None, facts: GuestFacts) -> Watched:
+        watched = self.watched[facts.id]
+        if record is None or record.up_boot in (None, self.boot):
+            return watched
+        return replace(watched, left_alone=record.up_boot in ledger.watches.ended())
+
     def _notice(
         self, ledger: Ledger, record: GuestRecord | None, facts: GuestFacts, noticed: Noticed
     ) -> None:
-        found = reconcile(record, facts, ledger.now(), self.watched[facts.id])
+        watched = self._of_before(ledger, record, facts)
+        found = reconcile(record, facts, ledger.now(), watched)
         desired, update = found
         restarts = desired.wanted is Wanted.ON and desired.stopped_by is StoppedBy.USER
         settles = self.live and not restarts and settling.must_settle(found)
