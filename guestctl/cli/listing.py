@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import asdict
 
 from ..control import queries
 from ..control.facts import gather
@@ -32,7 +31,7 @@ def list_verb(arguments: Namespace) -> int:
     rows, failure = queries.guests(gather(local))
     chosen = [row for row in queries.named(rows, arguments.guests) if _is_asked_for(row, arguments)]
     if arguments.json:
-        print_json([asdict(row) for row in chosen])
+        print_json([queries.row_json(row) for row in chosen])
     elif arguments.output == "wide":
         print_table(_WIDE, list(_wide_lines(chosen)))
     else:

@@ -10,6 +10,7 @@ from ..control.status import Status, status
 from ..model.finding import Finding
 from .exits import Exit
 from .options import complain_of_blindness, local_of
+from .present import guests_status
 from .text import emit, print_json, printable, when
 
 #: What stands before a line that goes on with the one above.
@@ -19,6 +20,8 @@ _AS_FOUND = "switched on after the host had booted without it: guests are left a
 
 def status_verb(arguments: Namespace) -> int:
     """`status`; 0 when nothing is found to be wrong."""
+    if arguments.guests:
+        return guests_status(arguments)
     local = local_of(arguments)
     complain_of_blindness(local)
     found = status(local)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from dataclasses import asdict, replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from itertools import islice
+from typing import Any, NamedTuple
 
 from ..decisions.host_facts import HostFacts, plan_of, rows_of
 from ..ledger.ledger import Ledger
+from ..ledger.runs import KEPT_RUNS
 from ..model.guest import GuestId
-from ..model.history import PastGuest, PastRun, PastStep, TrailEntry
+from ..model.history import AT_WORK, CUT_OFF, PastGuest, PastRun, PastStep, TrailEntry
 from ..model.overview import Row
 from ..model.plan import Plan
 from .local import Local
@@ -18,11 +23,12 @@ Trail = list[tuple[GuestId, TrailEntry]]
 
 
 class PastRunInFull(NamedTuple):
-    """A past run, what became of each guest, and every step."""
+    """A run, what became of each guest, and every step; under_way: it goes on."""
 
     run: PastRun
     guests: list[PastGuest]
     steps: list[PastStep]
+    under_way: bool = False
 
 
 def named(rows: Collection[Row], names: Sequence[str]) -> list[Row]:
@@ -32,6 +38,16 @@ def named(rows: Collection[Row], names: Sequence[str]) -> list[Row]:
     known = [Named(id_of(row), row.name) for row in rows]
     found = find(names, known, patterns=True)
     return [row for row in rows if id_of(row) in found]
+
+
+def near(name: str, rows: Collection[Row]) -> str | None:
+    """The guest that may have been meant."""
+    return next(iter(get_close_matches(name, sorted({row.name for row in rows}), 1)), None)
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """As `list --json` has it."""
+    return asdict(row)
 
 
 def id_of(row: Row) -> GuestId:
@@ -79,14 +95,36 @@ def trail(local: Local, name: str, uris: Collection[str] | None) -> Trail:
     return local.ask_ledger(read, nothing)
 
 
-def history(local: Local, count: int) -> list[PastRunInFull]:
-    """The newest runs, newest first."""
+def history(local: Local, count: int, names: Sequence[str] = ()) -> list[PastRunInFull]:
+    """The newest runs, newest first; names: only those with such guests, by name, UUID, pattern."""
     nothing: list[PastRunInFull] = []
+    is_held = local.lock.is_held()
 
     def read(ledger: Ledger) -> list[PastRunInFull]:
+        runs = ledger.runs.newest(KEPT_RUNS if names else count)
+        with_guests = ((run, ledger.runs.guests(run.id)) for run in runs)
+        chosen = (pair for pair in with_guests if not names or _is_about(pair[1], names))
         return [
-            PastRunInFull(run, ledger.runs.guests(run.id), ledger.runs.steps(run.id))
-            for run in ledger.runs.newest(count)
+            _in_full(ledger, run, guests, under_way=run is runs[0] and is_held)
+            for run, guests in islice(chosen, count)
         ]
 
     return local.ask_ledger(read, nothing)
+
+
+def _is_about(guests: Collection[PastGuest], names: Sequence[str]) -> bool:
+    return any(
+        guest.name == name or guest.uuid == name.lower() or fnmatchcase(guest.name, name)
+        for guest in guests
+        for name in names
+    )
+
+
+def _in_full(
+    ledger: Ledger, run: PastRun, guests: list[PastGuest], *, under_way: bool
+) -> PastRunInFull:
+    """Guests of a run that goes on are at work, where those of one that does not were cut off."""
+    under_way = under_way and run.ended is None
+    if under_way:
+        guests = [replace(g, outcome=AT_WORK) if g.outcome == CUT_OFF else g for g in guests]
+    return PastRunInFull(run, guests, ledger.runs.steps(run.id), under_way)

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..model.guest import GuestFacts, GuestId
-from ..model.history import Actor, Attempt, PastGuest, PastRun, PastStep
+from ..model.history import CUT_OFF, Actor, Attempt, PastGuest, PastRun, PastStep
 from ..model.instant import Clock
 from ..model.plan import Outcome, RunKind, Step
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
@@ -217,11 +217,11 @@ class Runs:
     def guests(self, run: int) -> list[PastGuest]:
         """What became of each guest in a run; "cut off" for those whose end was not written."""
         rows = self._db.execute(
-            "SELECT name, ifnull(outcome, 'cut off'), CASE WHEN outcome IS NULL THEN ifnull("
+            "SELECT name, ifnull(outcome, ?), CASE WHEN outcome IS NULL THEN ifnull("
             "  (SELECT 'in ' || step FROM step s WHERE s.run = g.run AND s.uri = g.uri"
-            "   AND s.uuid = g.uuid ORDER BY s.id DESC LIMIT 1), '') ELSE reason END"
-            " FROM run_guest g WHERE run = ? ORDER BY 1",
-            (run,),
+            "   AND s.uuid = g.uuid ORDER BY s.id DESC LIMIT 1), '') ELSE reason END,"
+            " uuid, uri, begun, ended FROM run_guest g WHERE run = ? ORDER BY 1",
+            (CUT_OFF, run),
         )
         return [PastGuest(*row) for row in rows]
 

@@ -51,14 +51,30 @@ class PastRun:
     origin: str | None = None
     command: str | None = None
 
+    @property
+    def actor(self) -> Actor | None:
+        """Who asked for it, if anybody did."""
+        return Actor(self.user, self.origin, self.command or "") if self.user else None
+
 
 @dataclass(frozen=True)
 class PastGuest:
-    """What became of one guest in a past run."""
+    """What became of one guest in a past run: an outcome, or CUT_OFF, or AT_WORK.
+
+    begun, ended: when the run had it in hand, None where that is not known.
+    """
 
     name: str
     outcome: str
     reason: str
+    uuid: str = ""
+    uri: str = ""
+    begun: int | None = None
+    ended: int | None = None
+
+
+#: Of guests whose end was not written, in a run that is over, and in one that goes on.
+CUT_OFF, AT_WORK = "cut off", "at work"
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,12 @@ class Verdict:
     evidence: tuple[str, ...]
 
     def __str__(self) -> str:
-        what = f"{self.how or 'stopped'}{_BY.get(self.who, '')}"
-        return f"{what} ({self.certainty}): {'; '.join(self.evidence)}"
+        return f"{self.summary}: {'; '.join(self.evidence)}"
+
+    @property
+    def summary(self) -> str:
+        """Without what it rests on, as in "shut down by its user (likely)"."""
+        return f"{self.how or 'stopped'}{_BY.get(self.who, '')} ({self.certainty})"
 
 
 _BY = {

@@ -12,6 +12,7 @@ from ..control.log_fields import REASON, of_guest
 from ..decisions import settling
 from ..ledger.ledger import Ledger
 from ..model.record import GuestRecord, settled
+from ..model.stop import Certainty, StoppedBy, Verdict
 from .state import ServiceState
 from .waiting import end_all
 
@@ -110,6 +111,11 @@ class Settling:
 
 
 def say_stopped(record: GuestRecord, reason: str) -> None:
-    """In the journal."""
+    """In the journal; how sure it is who did it is part of it."""
     extra = {**of_guest(record.name, record.id), REASON: reason}
-    logger.info("%s: stopped by %s", record.name, record.stopped_by, extra=extra)
+    logger.info("%s: %s; %s", record.name, _stop(record), reason, extra=extra)
+
+
+def _stop(record: GuestRecord) -> str:
+    by, certainty = record.stopped_by or StoppedBy.UNKNOWN, record.certainty or Certainty.LIKELY
+    return Verdict(by, record.how, certainty, ()).summary

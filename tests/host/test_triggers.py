@@ -31,4 +31,4 @@ def test_all_are_back(trigger: Trigger, host: Host) -> None:
 
     assert outcomes(host, "preserve", before.at) == CAST.safe
     assert_back(host, before, CAST.back)
-    assert "stopped by" not in journal_since(host, before.at)
+    assert "wanted off, unless" not in journal_since(host, before.at)

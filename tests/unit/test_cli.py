@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 from argparse import Namespace
@@ -148,13 +149,36 @@ def test_a_guest_may_be_named_by_its_uuid(command: Command) -> None:
 
 
 def test_nothing_recorded_is_nothing_to_say(command: Command) -> None:
-    result = command.run("why", "-c", TEST, "test", status=2)
-    assert 'nothing is recorded of "test"' in result.stderr
+    result = command.run("why", "-c", TEST, "tset", status=2)
+    assert 'nothing is recorded of "tset"' in result.stderr
+    assert 'did you mean "test"?' in result.stderr
+
+
+def test_a_guest_without_a_trail_is_no_error(command: Command) -> None:
+    out = command.run("why", "-c", TEST, "test").stdout.splitlines()
+    assert out == [
+        "test: running",
+        "    wanted on: it is running",
+        "    next boot: resume: it is running",
+        "nothing is recorded of it yet in this user's ledger; that of the host is root's",
+    ]
+    assert command.json("why", "test") == []
+
+
+def test_how_things_stand_comes_before_how_it_came_about(command: Command) -> None:
+    command.run("hold", "-c", TEST, "--reason", "its disk", "test")
+    present, *trail = command.run("why", "-c", TEST, "test").stdout.split("\n20")
+    assert present.splitlines()[1] == "    held by nobody: its disk"
+    assert "    next boot: held: held by nobody: its disk" in present
+    assert [line.split("  ")[1] for line in trail] == ["operator:nobody", "guestctl:hold"]
+    shown = command.run("status", "-c", TEST, "te*", status=1).stdout
+    assert shown.strip() == present
 
 
 def test_the_trail_of_a_guest_on_one_connection(command: Command, node: str) -> None:
     command.run("hold", "-c", TEST, "test")
-    assert command.run("why", "-c", TEST, "test").stdout == command.run("why", "test").stdout
+    trail = command.run("why", "-c", TEST, "--json", "test").stdout
+    assert trail == command.run("why", "--json", "test").stdout
     command.run("why", "-c", node, "test", status=2)
 
 
@@ -277,6 +301,7 @@ RUN_FIELDS = {
     "user",
     "origin",
     "command",
+    "under_way",
     "guests",
     "steps",
 }
@@ -293,13 +318,17 @@ def test_the_trail_and_the_history_tell_what_was_done(command: Command) -> None:
     (run,) = command.json("history")
     assert run.keys() == RUN_FIELDS
     assert run["steps"][0].keys() == {"name", "step", "begun", "ended", "end", "reason"}
-    assert run["guests"][0].keys() == {"name", "outcome", "reason"}
+    assert run["guests"][0].keys() >= {"name", "outcome", "reason", "begun", "ended"}
     assert (run["kind"], run["trigger"], run["ok"]) == ("preserve", "command", True)
     command_line = "guestctl shutdown -c test:///default --json --preserve"
     assert (run["user"], run["command"]) == ("nobody", command_line)
     assert [(g["name"], g["outcome"]) for g in run["guests"]] == [("test", "saved")]
     assert command.run("why", "test").stdout.count("guestctl:preserve") == len(trail) - 1
-    assert "    test: saved" in command.run("history").stdout
+    told = command.run("history").stdout
+    assert f"    by nobody: {command_line}" in told
+    assert re.search(r"\n    test: saved after \d+\.\ds\n", told)
+    assert command.run("history", "te*").stdout == told
+    assert "no run of db is recorded yet" in command.run("history", "db").stderr
 
 
 REASON = "its disk\x1b[2J changed"

@@ -48,6 +48,12 @@ def _with_a_run(command: Command) -> None:
             'INSERT INTO run (kind, "trigger", boot, pid, begun) VALUES (?, ?, ?, ?, ?)',
             ("preserve", "command", "boot", 42, number),
         )
+        guest = (number, "u", "i", "web")
+        db.execute("INSERT INTO run_guest (run, uri, uuid, name) VALUES (?, ?, ?, ?)", guest)
+        db.execute(
+            "INSERT INTO step (run, uri, uuid, name, step, begun) VALUES (?, ?, ?, ?, 'save', 1)",
+            guest,
+        )
     db.commit()
     db.close()
     give(command)
@@ -58,11 +64,12 @@ def test_only_the_newest_run_can_be_under_way(command: Command) -> None:
     descriptor = os.open(command.state, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        newest, older = command.run("history").stdout.splitlines()
+        newest, at_work, older, cut_off = command.run("history").stdout.splitlines()
     finally:
         os.close(descriptor)
     assert newest.endswith("run 2: preserve (command), under way")
     assert older.endswith("run 1: preserve (command), cut off")
+    assert (at_work, cut_off) == ("    web: at work: in save", "    web: cut off: in save")
     assert "under way" not in command.run("history").stdout
 
 

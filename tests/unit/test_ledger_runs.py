@@ -9,7 +9,7 @@ from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.runs import KEPT_RUNS
 from guestctl.ledger.saves import KEPT_SAVES
 from guestctl.ledger.trail import KEPT
-from guestctl.model.history import PastGuest, PastStep
+from guestctl.model.history import PastStep
 from guestctl.model.plan import Outcome, RunKind, Step
 from guestctl.model.record import Wanted, seen_down
 from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
@@ -80,11 +80,17 @@ def test_what_became_of_the_guests_of_a_run(ledger: Ledger) -> None:
     ledger.runs.end_guest(
         run, GuestResult(guest_id(3), "skipped", Outcome.SKIPPED, reason="policy")
     )
-    assert ledger.runs.guests(run) == [
-        PastGuest("cut", "cut off", "in shutdown"),
-        PastGuest("saved", "saved", ""),
-        PastGuest("skipped", "skipped", "policy"),
+    found = ledger.runs.guests(run)
+    assert [(one.name, one.outcome, one.reason) for one in found] == [
+        ("cut", "cut off", "in shutdown"),
+        ("saved", "saved", ""),
+        ("skipped", "skipped", "policy"),
     ]
+    saved, skipped = found[1:]
+    assert saved.begun is not None
+    assert saved.ended is not None
+    assert (saved.uuid, saved.ended > saved.begun) == (guest_id(1).uuid, True)
+    assert skipped.begun is None
 
 
 def test_a_guest_that_is_renamed_in_mid_run_is_one_guest(ledger: Ledger) -> None:

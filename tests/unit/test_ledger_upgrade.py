@@ -91,7 +91,7 @@ def test_runs_and_what_became_of_guests_are_as_before(ledger: Ledger) -> None:
         (RunKind.RESTORE, Trigger.BOOT, True),
         (RunKind.PRESERVE, Trigger.HOST_STOP, True),
     ]
-    told = [[tuple(vars(g).values()) for g in ledger.runs.guests(run.id)] for run in runs]
+    told = [[(g.name, g.outcome, g.reason) for g in ledger.runs.guests(run.id)] for run in runs]
     assert told == [
         [("cut", "cut off", ""), ("web", "cut off", "in save")],
         [("held", "held", "its save is stale"), ("web", "resumed", "")],

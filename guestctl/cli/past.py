@@ -1,0 +1,119 @@
+"""What was: the verbs `why` and `history`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from ..control import queries
+from ..control.facts import gather
+from ..control.local import Local
+from ..control.queries import PastRunInFull, Trail, id_of
+from ..control.requests import Failure, RequestError
+from ..model.history import PastGuest
+from ..model.overview import Row
+from ..model.plan import ending
+from ..model.units import show_seconds
+from . import present
+from .exits import Exit, complain
+from .options import complain_of_blindness, connect, local_of
+from .text import emit, print_json, printable, when
+
+
+def why_verb(arguments: Namespace) -> int:
+    """`why GUEST`: how things stand, then what led to that."""
+    local = local_of(arguments)
+    complain_of_blindness(local)
+    entries = queries.trail(local, arguments.guest, local.uris if connect(arguments) else None)
+    every, _ = queries.guests(gather(local))
+    rows = _rows(arguments.guest, every, entries)
+    if not (rows or entries):
+        text = f'cannot say why: nothing is recorded of "{arguments.guest}"'
+        raise RequestError(Failure.WRONG_REQUEST, f"{text}{_whose(local)}{_near(arguments, every)}")
+    if arguments.json:
+        print_json([[entry.source, entry.reason, entry.at] for _, entry in entries])
+        return Exit.OK
+    present.show(rows)
+    for line in _trail(entries):
+        emit(line)
+    if not entries:
+        emit(f"nothing is recorded of it yet{_whose(local)}\n")
+    return Exit.OK
+
+
+def _rows(name: str, every: list[Row], entries: Trail) -> list[Row]:
+    """Guests of this name now, and those that had it."""
+    past = {guest for guest, _ in entries}
+    return [
+        row for row in every if row.name == name or row.uuid == name.lower() or id_of(row) in past
+    ]
+
+
+def _near(arguments: Namespace, every: list[Row]) -> str:
+    near = queries.near(arguments.guest, every)
+    return f'; did you mean "{near}"?' if near else ""
+
+
+def _trail(entries: Trail) -> Iterator[str]:
+    several = len({guest for guest, _ in entries}) > 1
+    for guest, entry in entries:
+        # One name, several guests in the course of time: say which is meant.
+        which = f"{guest.uuid} on {guest.uri}  " if several else ""
+        yield f"{when(entry.at)}  {which}{entry.source}  {printable(entry.reason)}\n"
+
+
+def _whose(local: Local) -> str:
+    own = " in this user's ledger; that of the host is root's"
+    return "" if local.is_hosts else own
+
+
+def history_verb(arguments: Namespace) -> int:
+    """`history [GUEST…]`."""
+    local = local_of(arguments)
+    runs = queries.history(local, arguments.count, arguments.guests)
+    if arguments.json:
+        print_json([_run_json(past) for past in runs])
+    else:
+        for past in runs:
+            emit("".join(f"{printable(line)}\n" for line in _run_lines(past)))
+    if not runs:
+        of = f" of {', '.join(arguments.guests)}" if arguments.guests else ""
+        complain(f"no run{of} is recorded yet{_whose(local)}")
+    return Exit.OK
+
+
+def _run_json(past: PastRunInFull) -> dict[str, Any]:
+    return {
+        **asdict(past.run),
+        "under_way": past.under_way,
+        "guests": [asdict(guest) for guest in past.guests],
+        "steps": [asdict(step) for step in past.steps],
+    }
+
+
+def _run_lines(past: PastRunInFull) -> Iterator[str]:
+    run = past.run
+    end = "under way" if past.under_way else "cut off"
+    if run.ended is not None:
+        took = show_seconds((run.ended - run.begun) / 1e9)
+        end = f"{took}, {'well' if run.ok else 'not all well'}"
+    yield f"{when(run.begun)}  run {run.id}: {run.kind} ({run.trigger}), {end}"
+    if run.actor:
+        yield f"    by {run.actor}"
+    for guest in past.guests:
+        yield f"    {guest.name}: {_outcome(guest)}"
+
+
+def _outcome(guest: PastGuest) -> str:
+    took = ""
+    if guest.begun is not None and guest.ended is not None:
+        took = f" after {show_seconds((guest.ended - guest.begun) / 1e9)}"
+    if not guest.reason:
+        return guest.outcome + took
+    return (
+        ending(guest.outcome, guest.reason)
+        if not took
+        else f"{guest.outcome}{took}: {guest.reason}"
+    )

@@ -1,0 +1,56 @@
+"""How things stand with a guest now: what `why` begins with, and `status GUEST…` shows."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+
+from ..control import queries
+from ..control.facts import gather
+from ..control.queries import id_of
+from ..model.overview import Row
+from ..model.plan import ending
+from .exits import Exit, exit_of
+from .listing import stopped
+from .options import complain_of_blindness, local_of
+from .tables import told_apart
+from .text import ago, emit, print_json, printable, when
+
+
+def guests_status(arguments: Namespace) -> int:
+    """`status GUEST…`; 1 where one of them is held, or is waited for."""
+    local = local_of(arguments)
+    complain_of_blindness(local)
+    every, failure = queries.guests(gather(local))
+    rows = queries.named(every, arguments.guests)
+    if arguments.json:
+        print_json([queries.row_json(row) for row in rows])
+    else:
+        show(rows)
+    amiss = any(row.held is not None or row.waiting for row in rows)
+    return exit_of(failure) or (Exit.NOT_ALL_WELL if amiss else Exit.OK)
+
+
+def show(rows: list[Row]) -> None:
+    """A paragraph for each."""
+    names = told_apart((id_of(row), row.name) for row in rows)
+    for row in rows:
+        for line in _lines(row, names[id_of(row)], time.time_ns()):
+            emit(f"{printable(line)}\n")
+
+
+def _lines(row: Row, name: str, now: int) -> Iterator[str]:
+    yield f"{name}: {row.state}{_since(row, now)}"
+    if row.held is not None:
+        yield f"    {ending('held', row.held)}"
+    if row.waiting:
+        yield f"    waits: {row.waiting}"
+    yield f"    wanted {row.wanted or 'unknown'}: {row.why_wanted}"
+    yield f"    next boot: {row.next_boot or 'unknown'}: {row.reason}"
+
+
+def _since(row: Row, now: int) -> str:
+    if row.up_since:
+        return f", seen up since {when(row.up_since)} ({ago(row.up_since, now)})"
+    return f", stopped by {stopped(row)}" if row.stopped_by else ""
