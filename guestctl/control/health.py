@@ -89,6 +89,14 @@ def _of_connections(service: dict[str, Any], unread: Mapping[str, str]) -> Itera
         yield Finding(text, "systemctl status systemd-logind.service")
 
 
+def of_hook(daemons: Iterable[str], held: Iterable[str]) -> Iterator[Finding]:
+    """daemons: units that run since before there was a hook.  held: guests whose save is stale."""
+    guests = ", ".join(sorted(held))
+    for unit in daemons if guests else ():
+        text = f"{unit} runs since before there was guestctl's hook, and would resume {guests}"
+        yield Finding(f"{text} from a stale save", f"systemctl restart {unit}")
+
+
 def _of_rival(words: HostWords) -> Iterator[Finding]:
     rival = words.units.get(RIVAL)
     if rival and (rival.active in ("active", "activating") or rival.enabled == "enabled"):

@@ -54,9 +54,10 @@ def shows_held(refuses: Callable[[], bool]) -> Callable[[Ledger], None]:
     held = HeldStarts(machine.run_folder())
 
     def show(ledger: Ledger) -> None:
-        if ledger.remembers and machine.is_root():
+        """Without a ledger nobody is refused: a person's decision could not be taken note of."""
+        if machine.is_root():
             with contextlib.suppress(*TROUBLE):  # whoever reads the same next will say so
-                held.show(ledger.held_for_save() if refuses() else ())
+                held.show(ledger.held_for_save() if ledger.remembers and refuses() else ())
 
     return show
 

@@ -13,6 +13,7 @@ from ..config import effective
 from ..decisions.findings import of_guests, of_run
 from ..decisions.host_facts import HostFacts, rows_of
 from ..host import status_file
+from ..host.hooks import daemons_without_hook
 from ..host.libvirt import auto_shutdown, autostart
 from ..ledger.ledger import Ledger
 from ..ledger.opening import damaged_ledgers
@@ -22,8 +23,9 @@ from ..model.history import PastGuest, PastRun
 from ..model.overview import Row
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
+from ..model.uris import is_system
 from .facts import gather
-from .health import of_auto_shutdown, of_host
+from .health import of_auto_shutdown, of_hook, of_host
 from .host_units import GUARD, SERVICE, HostWords, ask
 from .local import Local
 from .queries import guests
@@ -66,6 +68,7 @@ def status(local: Local) -> Status:
         *of_host(service, words, facts.lost),
         *of_auto_shutdown(auto_shutdown.switched_on()),
         *_of_guests(facts, recorded, under_way),
+        *of_hook(daemons_without_hook(), _held_for_save(facts)),
         *map(_of_damaged, damaged_ledgers(local.ledger_path)),
     ]
     values = {
@@ -134,6 +137,14 @@ def _of_guests(facts: HostFacts, recorded: _Recorded, under_way: PastRun | None)
         for finding in of_run(run, guests, rows, facts.at)
     ]
     return of_guests(facts, rows) + past
+
+
+def _held_for_save(facts: HostFacts) -> list[str]:
+    return [
+        record.name
+        for record in facts.records
+        if record.held_for_save and record.hold is not None and is_system(record.id.uri)
+    ]
 
 
 def _of_damaged(ledger: Path) -> Finding:

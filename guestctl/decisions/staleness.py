@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from ..model.guest import Disk, DiskKind
-from ..model.save import Found, PastSave, Stamp
+from ..model.save import Found, PastSave, SaveState, Stamp
 from ..model.units import show_size
 
 #: Nanoseconds since the epoch as text.
@@ -137,8 +137,11 @@ def recognise(saves: Iterable[PastSave], image: Stamp) -> PastSave | None:
     """The newest save that this image is, whatever was done to its file; None if it is none.
 
     image: with its content.
+    What is known of it alone is that a resume from it failed: then what was known before counts.
     """
-    return next((save for save in saves if (its := image_of(save)) and _is(its, image)), None)
+    same = [save for save in saves if (its := image_of(save)) and _is(its, image)]
+    told = (save for save in same if save.state is not SaveState.BEGUN or save.stamps)
+    return next(told, next(iter(same), None))
 
 
 def image_of(save: PastSave) -> Stamp | None:

@@ -28,20 +28,25 @@ class HeldStarts:
     def show(self, held: Iterable[GuestRecord]) -> None:
         """From now on the start of these guests, and of no others, is refused."""
         notes = {record.id.uuid: note for record in held if (note := _note(record))}
-        if notes == self._shown:
-            return
         with contextlib.suppress(OSError):
-            self._replace(notes)
-            self._shown = notes
+            if notes != self._shown or self._names() != notes.keys():
+                self._replace(notes)
+                self._shown = notes
+
+    def _names(self) -> set[str]:
+        """Of the notes that are there: another process may have removed them."""
+        try:
+            return set(os.listdir(self._folder))
+        except FileNotFoundError:
+            return set()
 
     def _replace(self, notes: dict[str, str]) -> None:
         if notes:
             self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         elif not self._folder.exists():
             return
-        for name in os.listdir(self._folder):
-            if name not in notes:
-                (self._folder / name).unlink()
+        for name in self._names() - notes.keys():
+            (self._folder / name).unlink()
         for uuid, note in notes.items():
             new = self._folder / f"{uuid}.new"
             new.write_text(note, errors="surrogateescape")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from guestctl.config.config import Config
-from guestctl.control.health import of_auto_shutdown, of_host
+from guestctl.control.health import of_auto_shutdown, of_hook, of_host
 from guestctl.control.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
 from guestctl.decisions.findings import OLD, of_guests, of_run
 from guestctl.decisions.host_facts import HostFacts, LostConnection, rows_of
@@ -220,3 +220,11 @@ def test_a_connection_is_told_once() -> None:
     lost = [LostConnection(URI, "cannot connect")]
     found = of_host({**WELL, "connections": {URI: "gone"}}, HostWords(), lost)
     assert [finding.text for finding in found] == ["cannot connect"]
+
+
+def test_a_hook_that_is_not_in_force_matters_where_somebody_is_held() -> None:
+    (found,) = of_hook(["libvirtd.service"], ["web", "db"])
+    assert "would resume db, web from a stale save" in found.text
+    assert found.command == "systemctl restart libvirtd.service"
+    assert not list(of_hook(["libvirtd.service"], []))
+    assert not list(of_hook([], ["web"]))

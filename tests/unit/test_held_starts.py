@@ -110,6 +110,14 @@ def test_notes_that_another_process_left_go(hook: Path) -> None:
     assert call(hook) == (0, "")
 
 
+def test_notes_that_another_process_removed_are_written_again(hook: Path) -> None:
+    held = HeldStarts(hook.parent)
+    held.show([WEB])
+    show(hook)
+    held.show([WEB])
+    assert call(hook)[0] == 1
+
+
 def test_a_reason_of_several_lines_is_one(hook: Path) -> None:
     show(hook, replace(WEB, hold="a\nb"))
     assert call(hook) == (1, "guestctl refuses to start web: a b\n")

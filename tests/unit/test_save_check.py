@@ -107,6 +107,18 @@ TABLE: dict[str, Row] = {
         Truth.CHANGED,
         "/a has changed",
     ),
+    "edited, and a resume failed before a disk changed": (
+        (past(SaveState.BEGUN, image=to_text([EDITED]), stamps=None), past(image=CONTENT)),
+        both(with_image(EDITED), setting(A, size=1)),
+        Truth.CHANGED,
+        "/a has changed",
+    ),
+    "used, and a resume by somebody's word failed": (
+        (past(SaveState.BEGUN, stamps=None), past(RESUMED)),
+        nothing,
+        Truth.CHANGED,
+        "already resumed",
+    ),
     "an older one is back from a backup": (
         (past(), past(RESUMED, image=CONTENT)),
         with_image(EDITED),

@@ -1,0 +1,38 @@
+"""Ctrl-C during compressing saves: nothing is left of them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import pytest
+
+from tests.host.conftest import NewHost
+from tests.host.support import all_lived_on, image, listed, newest_ticks, wait_restored, wait_saving
+from tests.testbed.guests import GuestSpec
+
+pytestmark = pytest.mark.hosts
+
+NAMES = ("one", "two", "three")
+#: Takes seconds for the memory that the guests fill.
+COMPRESSING = '\nsave_image_format = "gzip"\n'
+
+
+def test_interrupted_saves_leave_no_images(new_host: NewHost, suite: str) -> None:
+    host = new_host(suite)
+    with (host.root / "etc/libvirt/qemu.conf").open("a") as conf:
+        conf.write(COMPRESSING)
+    host.boot()
+    wait_restored(host)
+    host.start_all([GuestSpec(name, dirty_mib=128) for name in NAMES])
+    before = newest_ticks(host, NAMES)
+
+    child = host.popen(["guestctl", "shutdown", "--preserve"], stdout=subprocess.DEVNULL)
+    wait_saving(host, NAMES)
+    child.send_signal(signal.SIGINT)
+    child.wait(60)
+
+    rows = listed(host)
+    assert {(row["state"], row["saved"]) for row in rows.values()} == {("running", False)}
+    assert not [name for name in NAMES if image(host, name).exists()]
+    assert all_lived_on(host, before)
