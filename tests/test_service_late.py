@@ -292,6 +292,22 @@ def test_a_guest_that_was_off_is_not_waited_for() -> None:
     tell(story, [off("a"), guest("b")])
 
 
+def test_a_definition_that_is_not_for_this_host_is_held() -> None:
+    """No time mends a machine type that the upgraded host has not any more."""
+    message = "unsupported configuration: Emulator 'qemu' does not support machine type 'pc-1.0'"
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        await host.serve(HOURS)
+        assert host.calls("start") == ["start a"]
+        assert "does not support machine type" in str(host.record("a").hold)
+        assert "`virsh edit a`, then `guestctl release a`" in str(host.record("a").hold)
+        assert waits(host, "a") is None
+
+    tell(story, [guest("a", start=Start(fails=99, message=message))])
+
+
 def test_a_start_that_hangs_is_not_begun_a_second_time_meanwhile() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

@@ -18,7 +18,7 @@ from .guest_clock import set_clock
 from .live_guest import LiveGuest
 from .resumed_paused import see_to_pause
 from .run import Run
-from .saved_guest import End, SavedGuest
+from .saved_guest import End, SavedGuest, ways_to_redefine
 from .starting import Start, start
 
 
@@ -114,7 +114,20 @@ class BringUp:
         self._context.tell(StepEnded(guest, step))
         if resumes and (reason := _why_held(started)):
             return await self._saved.hold(f"{reason}: {started.error}")
+        if step.end is not StepEnd.DONE and started.refused_host:
+            return await self._as_defined(started.error)
         return self._how_it_ended(step)
+
+    async def _as_defined(self, error: HypervisorError | None) -> End:
+        """No time mends it: at a boot it is held until a person has."""
+        reason = f"this host cannot run it as it is defined: {error}"
+        if not self._run.trigger.keeps_at_it:
+            return End(Outcome.FAILED, reason)
+        text, guest = f"{reason}; {ways_to_redefine(self._guest.name)}", self._guest
+        await self._context.ledger(
+            lambda ledger: ledger.note(guest, lambda it: held(it, text)), None
+        )
+        return End(Outcome.HELD, text)
 
     def _record(self, ledger: Ledger, image: str | None) -> int:
         plan, planned = self._saved.plan, self._planned

@@ -32,6 +32,14 @@ def ways_out(name: str) -> str:
     return f"decide with {' or '.join(ways)}"
 
 
+def ways_to_redefine(name: str) -> str:
+    """What a person can do about a guest whose definition is not for this host; to be pasted."""
+    end = "-- " if name.startswith("-") else ""
+    guest = f"{end}{shlex.quote(name)}"
+    then = f"`guestctl release {guest}` and `guestctl start {guest}`"
+    return f"mend it by `virsh edit {guest}`, then {then}"
+
+
 class End(NamedTuple):
     """Why a guest is not started, and how the run ends for it."""
 
