@@ -74,6 +74,8 @@ def plan_guest_down(
 
 
 def _notes(guest: GuestFacts, steps: Iterable[StepPlan]) -> Iterator[str]:
+    if guest.starting:
+        yield "libvirt is still starting it: if that does not end soon, its plug is pulled"
     if guest.info.restarts and any(planned.step is Step.SHUTDOWN for planned in steps):
         yield "it would start anew when it powers off (on_poweroff), and is kept from that"
 

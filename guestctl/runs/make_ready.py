@@ -20,15 +20,22 @@ from .steps import CALL_LIMIT, StepProgress
 JOB_POLL = 1.0
 WAKE_LIMIT = 10.0
 SAVE_ENDING = 5.0
+#: A guest that is being started has run nothing yet; a resume leaves its save until it has.
+START_ENDING = 10.0
 _GOES_ON = "goes on though it was aborted after"
 _NO_TIME = "no time to wait for its other job"
 
 
 class Readiness(NamedTuple):
-    """What was done, for the trail; blocked: a job may go on beside which no save is possible."""
+    """What was done, for the trail.
+
+    blocked: a job may go on beside which no save is possible.  starting: libvirt is not through
+    with starting it, and nothing but its plug can be had.
+    """
 
     remark: str
-    blocked: bool
+    blocked: bool = False
+    starting: bool = False
 
 
 #: Jobs of one guest that are under way now.
@@ -38,7 +45,7 @@ Look = Callable[[], Awaitable[tuple[Job, ...]]]
 def longest_wait(policy: Shutdown) -> float:
     """The most seconds that `make_ready` takes: a block job can come to light after a backup."""
     jobs = max(policy.save_timeout, policy.job_timeout) + policy.job_timeout
-    return jobs + 4 * CALL_LIMIT + 2 * ENDING + WAKE_LIMIT
+    return jobs + 4 * CALL_LIMIT + 2 * ENDING + WAKE_LIMIT + START_ENDING
 
 
 async def make_ready(
@@ -49,6 +56,8 @@ async def make_ready(
     Never fails: what stands in the way, also when the limit cuts this short, shows in the steps
     themselves.
     """
+    if not await _is_started(live, limit):
+        return Readiness("libvirt is still starting it", starting=True)
     remarks: list[str] = []
     end = asyncio.get_running_loop().time() + limit
     try:
@@ -65,6 +74,19 @@ async def make_ready(
         remarks.append(_NO_TIME)
     said = "; ".join(remark for remark in remarks if remark)
     return Readiness(said, _GOES_ON in said or _NO_TIME in said)
+
+
+async def _is_started(live: LiveGuest, limit: float) -> bool:
+    """Whether libvirt is through with starting it, or soon is: some starts never end."""
+    if not live.facts.starting:
+        return True
+    with contextlib.suppress(HypervisorError):
+        await live.wait_until(_has_started, min(START_ENDING, limit))
+    return not live.facts.starting
+
+
+def _has_started(facts: GuestFacts | None) -> bool:
+    return facts is None or not facts.starting
 
 
 async def _wake(live: LiveGuest) -> str:

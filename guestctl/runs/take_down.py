@@ -57,6 +57,8 @@ class TakeDown:
         self._slots = slots
         #: A job goes on that can neither be waited for nor aborted.
         self._blocked = False
+        #: libvirt is not through with starting it: it can be neither saved nor asked.
+        self._starting = False
         #: A save was begun, and what it left is not seen to.
         self._saving = False
         self._progress = steps.StepProgress(
@@ -91,6 +93,11 @@ class TakeDown:
         self._context.tell(GettingReady(self._guest, longest))
         ready = await make_ready(self._live, self._policy, limit, self._progress)
         self._blocked = self._blocked or ready.blocked
+        self._starting = ready.starting
+        if ready.starting:
+            self._log.never_ran()
+        elif self._guest.starting:
+            await self._log.started()
         if ready.remark:
             await self._run.remark(self._guest, ready.remark)
 
@@ -101,6 +108,8 @@ class TakeDown:
             later = self._plan.steps[number + 1 :]
             if self._live.given_up:
                 await self._leave_out(planned, "libvirt cannot be reached")
+            elif self._starting and planned.step is not Step.POWEROFF:
+                await self._leave_out(planned, "libvirt is still starting it")
             elif planned.step is Step.SAVE:
                 await self._try_save(planned, later)
             else:

@@ -40,7 +40,7 @@ def record_intent(run: Run, ledger: Ledger, plan: GuestPlan) -> None:
     """What must be known of the guest before the first call that changes it."""
     guest = plan.guest
     want(run, ledger, guest)
-    if run.kind is RunKind.PRESERVE and guest.persistent:
+    if run.kind is RunKind.PRESERVE and guest.persistent and not guest.starting:
         ledger.saves.resumed(guest.id)
     run.record_plan(ledger, plan)
 
@@ -88,9 +88,18 @@ class TakeDownLog:
         self._intended = intended
         self._steps: list[StepResult] = []
         self._stamped = False
+        self._never_ran = False
         #: A request to go down is under way, or was cut off.
         self._asking = False
         self._begun = asyncio.get_running_loop().time()
+
+    async def started(self) -> None:
+        """Of a guest that was being started as the run began: it is up now."""
+        await self._context.ledger(lambda ledger: ledger.saves.resumed(self._guest.id), None)
+
+    def never_ran(self) -> None:
+        """Its start does not end: what it was to be resumed from is as it was."""
+        self._never_ran = True
 
     async def step_begins(self, step: Step) -> int | None:
         """Before its first call; the row to end it in."""
@@ -140,7 +149,9 @@ class TakeDownLog:
         found, stale = await self._found_save(facts), await self._stale_image(facts)
 
         def record(ledger: Ledger) -> None:
-            if stale is not None:
+            if stale is not None and self._never_ran:
+                ledger.saves.not_resumed(self._guest.id)
+            elif stale is not None:
                 ledger.saves.used(self._guest.id, stale)
             if found is not None:
                 ledger.saves.found(self._guest.id, found.image, found.disks)

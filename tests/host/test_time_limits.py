@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.host.service import configured, kill
@@ -32,6 +34,19 @@ shutdown-timeout = "5s"
 """
 
 
+SPARED = "ignores"
+
+
+def sparing(shutdown_timeout: str) -> str:
+    """Configuration by which a guest that does not obey is left running."""
+    return f'''
+[[guest]]
+match = "{SPARED}"
+shutdown-timeout = "{shutdown_timeout}"
+poweroff = "none"
+'''
+
+
 @pytest.mark.parametrize(
     "trigger", [POWEROFF.command, f"systemctl stop guestctl; {TARGET.command}"]
 )
@@ -56,6 +71,31 @@ def test_qemu_frozen(host: Host) -> None:
     wait_restored(host)
     assert outcomes(host, "preserve", before.at) == {**CAST.safe, FROZEN: "powered-off"}
     assert_back(host, before, {**CAST.back, FROZEN: "started"})
+
+
+def test_what_does_not_obey_costs_its_limit_once(host: Host) -> None:
+    """Not once more as units are stopped, and for the guard."""
+    before = look(host, CAST.names)
+    with configured(host, sparing("20s")):
+        took = host.poweroff(POWEROFF.command, 180)
+    assert 20 < took < 38
+    host.boot()
+    wait_restored(host)
+    assert outcomes(host, "restore", before.at) == CAST.back
+
+
+def test_within_binds_the_stop_that_follows(host: Host) -> None:
+    """Who is still up by then gets what is left, and no more."""
+    before = look(host, CAST.names)
+    preserve = ["guestctl", "shutdown", "--preserve", "--within", "20s"]
+    with configured(host, sparing("2min")):
+        begun = time.monotonic()
+        assert host.run(preserve, check=False, timeout=60).returncode == 1
+        host.poweroff(POWEROFF.command, 180)
+        assert time.monotonic() - begun < 50
+    host.boot()
+    wait_restored(host)
+    assert outcomes(host, "restore", before.at) == CAST.back
 
 
 def test_nothing_answers(host: Host) -> None:
