@@ -48,7 +48,7 @@ def reconcile(
     """
     boot = now.boot
     record = _as_heard(record, guest, boot, watched)
-    if record and record.up_boot == boot and guest.down:
+    if record and record.up_boot == boot and (guest.down or watched.lingers):
         intent = attempts.intent(record.attempts, now.up, watched.window)
         watched = replace(watched, intent=intent)
     found = desired(record, guest, boot, watched)
@@ -103,6 +103,8 @@ def _update(
     elif found.verdict:
         after = autostart.stopped_with_flag(after, guest, found, watched, now)
         after = _held_in_doubt(after, found)
+    elif guest.ending or watched.lingers:
+        pass  # it is not up any more, and what comes of that may be known already
     elif guest.up and guest.persistent and not _may_still_go_down(record, guest, now):
         after, is_up = seen_up(autostart.noticed(after, guest), now.boot, now.at), True
     else:

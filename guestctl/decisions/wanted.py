@@ -41,6 +41,7 @@ class Watched:
     started_as: libvirt's word for how it came up, where that was heard of since.
     as_found: guestctl was switched on later in this boot than the host booted: what is off, as
     far as was known in an earlier boot, is off because somebody wants it so.
+    lingers: it has shut itself down a while ago, and its QEMU is still there.
     left_alone: nobody followed the guest any more as the boot ended in which it was last seen up.
     """
 
@@ -52,6 +53,7 @@ class Watched:
     started_as: str = ""
     as_found: bool = False
     left_alone: bool = False
+    lingers: bool = False
 
     def stop(self, reason: str) -> Stop:
         """The stop of which libvirt gives this reason."""
@@ -88,7 +90,7 @@ def desired(
     record: GuestRecord | None, guest: GuestFacts, boot: str, watched: Watched = UNWATCHED
 ) -> Desired:
     """What holds for a guest now; boot is the id of the current boot of the host."""
-    if guest.started:
+    if guest.started and not watched.lingers:
         return Desired(Wanted.ON, None, "it is running")
     if record is None or record.wanted is None:
         reason = why_unknown_save(guest) if has_unknown_save(guest, record) else NEVER_SEEN
@@ -115,7 +117,8 @@ def desired(
         text = "it was running when the host went down unannounced"
         went = _power_went(text, How.POWERED_OFF)
         return replace(went, doubt=IN_DOUBT) if watched.left_alone else went
-    return _judged(verdict(watched.stop(guest.reason)), watched)
+    reason = "shutdown" if watched.lingers else guest.reason
+    return _judged(verdict(watched.stop(reason)), watched)
 
 
 def desired_at_boot(

@@ -112,6 +112,11 @@ class GuestFacts:
         return self.up and not self.starting
 
     @property
+    def ending(self) -> bool:
+        """Whether it has shut itself down, and only its QEMU is left: a backup can keep that."""
+        return self.state is State.IN_SHUTDOWN
+
+    @property
     def saving(self) -> bool:
         """Whether a managed save, or another, of it is under way."""
         return self.state is State.PAUSED and self.reason == "saving"

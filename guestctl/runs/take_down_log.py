@@ -49,9 +49,15 @@ def want(run: Run, ledger: Ledger, guest: GuestFacts) -> None:
     """What is wanted of a guest that the run takes down."""
     if run.kind is RunKind.SHUTDOWN:
         want_off(ledger, guest)
-    elif guest.persistent:
+    elif guest.persistent and not _is_off_already(ledger, guest):
         up, now = partial(seen_up, boot=run.context.boot), ledger.now()
         ledger.note(guest, lambda it: taking_down(up(it), now, by_whom(run.kind, run.trigger)))
+
+
+def _is_off_already(ledger: Ledger, guest: GuestFacts) -> bool:
+    """Whether somebody shut it down before, and only its QEMU is left to be ended."""
+    record = ledger.guest(guest.id) if guest.ending else None
+    return record is not None and record.wanted is Wanted.OFF
 
 
 def want_off(ledger: Ledger, guest: GuestFacts) -> None:

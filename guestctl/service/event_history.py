@@ -62,6 +62,12 @@ class EventHistory:
             return None
         return Heard(events, self._since, self._monitored)
 
+    def ended_at(self, guest: GuestId) -> float | None:
+        """When the guest shut itself down, on the loop's clock; None where it has not."""
+        events = self._events.get(guest, ())
+        ends = [event.at for event in events if event.detail == "SHUTDOWN" and event.by_guest]
+        return ends[-1] if ends else None
+
     def was_started(self, guest: GuestId) -> bool:
         """Whether it came up, and nobody has looked while it was."""
         return guest in self._started

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..control.log_fields import of_guest
@@ -18,6 +19,7 @@ from ..decisions.wanted import Watched
 from ..ledger.ledger import Ledger
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestFacts, GuestId
+from ..model.options import UserAction
 from ..model.ports import READ_LIMIT, ErrorKind, Hypervisor, HypervisorError, within
 from ..model.record import GuestRecord
 from ..runs.context import LOOK_LIMIT
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 PAUSE, MOST_PAUSE = 1.0, 30.0
 #: How often guests that a run has in hand are looked at, until it lets go of them.
 HANDS_OFF = 1.0
+#: A guest that has shut down is off within moments, unless something keeps its QEMU.
+LINGERS = 5.0
 #: Until what could not be written down is looked at again.
 WRITE_AGAIN = 30.0
 #: An outage of libvirt, or of the service, that is no longer does not hide when guests stopped.
@@ -247,14 +251,25 @@ class Watch:
         for guest in gone:
             self._history.forget(guest)
         for guest, stop in watched.items():
-            if stop.heard and guest not in noticed.in_hand:
+            if stop.heard and not stop.lingers and guest not in noticed.in_hand:
                 self._history.dealt_with(guest, stop.heard)
         if noticed.in_hand:
             self._due.add_later(noticed.in_hand, HANDS_OFF)
 
+    def _lingers(self, facts: GuestFacts) -> bool:
+        """Whether it shut itself down a while ago, and its QEMU has not ended."""
+        ended = self._history.ended_at(facts.id) if facts.started else None
+        if ended is None:
+            return False
+        left = ended + LINGERS - asyncio.get_running_loop().time()
+        if left > 0:
+            self._due.add_later({facts.id}, left)
+        return left <= 0
+
     def _watched(self, facts: GuestFacts) -> Watched:
         policy = resolve(self._state.config, facts).user_shutdown
-        heard = self._history.of_stop(facts.id) if facts.down else None
+        lingers = self._lingers(facts) and policy.action is not UserAction.RESTART
+        heard = self._history.of_stop(facts.id) if facts.down or lingers else None
         was_started = self._history.was_started(facts.id)
         started_as = self._history.started_as(facts.id)
         if facts.started:
@@ -263,7 +278,8 @@ class Watch:
             self._history.seen_defined(facts.id)
         window, action = policy.request_window, policy.action
         as_found = self._state.is_as_found(facts.id.uri)
-        return Watched(heard, None, window, action, was_started, started_as, as_found)
+        made = Watched(heard, None, window, action, was_started, started_as, as_found)
+        return replace(made, lingers=lingers)
 
     def _count(self, seen: Iterable[GuestFacts], gone: Iterable[GuestId]) -> None:
         before = dict(self.up)

@@ -119,6 +119,7 @@ class Behaviour:
     kill: seconds until it is gone after poweroff (inf: the call never returns).
     unkillable: its process is stuck in the kernel, and poweroff fails.
     frozen: its QEMU answers nothing; wedged: libvirtd answers nothing about it either.
+    lingers: once it has shut itself down its process stays for so long, as with a backup.
     writes: to its disk, whenever it runs.
     """
 
@@ -130,6 +131,7 @@ class Behaviour:
     start: Start = field(default_factory=Start)
     kill: float = 0.5
     unkillable: bool = False
+    lingers: float = 0.0
     wakes: bool = True
     loses_events: bool = False
     frozen: bool = False

@@ -112,7 +112,11 @@ class SimGuest(BusyMachine):
             self._emit_qemu("SHUTDOWN", "guest-shutdown", by_guest=True)
             self._emit(EventKind.SHUTDOWN, "guest")
             self._emit_qemu("SHUTDOWN", "host-signal")
-            self.go_down("shutdown", by)
+            if self.behaviour.lingers:
+                self._set(State.IN_SHUTDOWN, "unknown")
+                self._later(self.behaviour.lingers, self.go_down, "shutdown", by)
+            else:
+                self.go_down("shutdown", by)
         elif self.up:
             self._owed.append(partial(self.shut_itself_down, by))
 
