@@ -165,6 +165,13 @@ async def look_for_save(
         await asyncio.sleep(LOOK_AGAIN)
 
 
+def saved_to(saves: Sequence[PastSave]) -> str:
+    """The path of the folder into which the newest save was written; empty where that is not
+    known."""
+    folder = _folder_of(saves[0]) if saves else None
+    return folder.disk.name if folder else ""
+
+
 def _folder_of(save: PastSave) -> Stamp | None:
     """The folder of a save that was made and, as far as is known, never used."""
     stamps = from_text(save.image) or ()

@@ -119,8 +119,10 @@ class SavedGuest:
             text = "its save is gone, used or removed by somebody: it boots anew"
             await self._run.remark(self._guest, text)
         elif found is Found.UNREADABLE:
-            reason = "its save cannot be found, and its folder is not the one it was saved to"
-            return End(Outcome.FAILED, f"{reason} (not mounted?); it was waited for")
+            folder = save_check.saved_to(saves)
+            reason = f"its save cannot be found: {folder} is not the folder that it was saved to"
+            hint = f"not mounted yet, or mounted over it: then it is seen after `umount {folder}`"
+            return End(Outcome.FAILED, f"{reason} ({hint}); it was waited for")
         return None
 
     async def _examine(self) -> End | None:
