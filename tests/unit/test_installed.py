@@ -30,6 +30,8 @@ def test_make_uninstall_leaves_the_configuration_alone(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"]}
     argv = ["make", "-C", str(PROJECT), f"DESTDIR={tmp_path}", "PREFIX=/opt/guests"]
     subprocess.run([*argv, "install"], check=True, capture_output=True, env=env)
+    drop_in = tmp_path / "etc/systemd/system/guestctl-.service.d/10-hardening.conf"
+    assert "ExecPaths=/usr /opt/guests" in drop_in.read_text()
     subprocess.run([*argv, "uninstall"], check=True, capture_output=True, env=env)
     left = [path for path in tmp_path.rglob("*") if not path.is_dir()]
     assert left == [tmp_path / "etc/guestctl/guestctl.toml"]
