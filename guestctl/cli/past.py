@@ -32,15 +32,17 @@ def why_verb(arguments: Namespace) -> int:
     if not (rows or entries):
         text = f'cannot say why: nothing is recorded of "{arguments.guest}"'
         raise RequestError(Failure.WRONG_REQUEST, f"{text}{_whose(local)}{_near(arguments, every)}")
+    # For a user, the trail of the host's guest is not empty but unknown.
+    ending = Exit.OK if entries or local.sees_all else Exit.NOT_PERMITTED
     if arguments.json:
         print_json([[entry.source, entry.reason, entry.at] for _, entry in entries])
-        return Exit.OK
+        return ending
     present.show(rows)
     for line in _trail(entries):
         emit(line)
     if not entries:
         emit(f"nothing is recorded of it yet{_whose(local)}\n")
-    return Exit.OK
+    return ending
 
 
 def _rows(name: str, every: list[Row], entries: Trail) -> list[Row]:
@@ -81,7 +83,7 @@ def history_verb(arguments: Namespace) -> int:
     if not runs:
         of = f" of {', '.join(arguments.guests)}" if arguments.guests else ""
         complain(f"no run{of} is recorded yet{_whose(local)}")
-    return Exit.OK
+    return Exit.OK if runs or local.sees_all else Exit.NOT_PERMITTED
 
 
 def _run_json(past: PastRunInFull) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def status_verb(arguments: Namespace) -> int:
     else:
         for name, text in _lines(found):
             emit(f"{name and name + ':':<15} {printable(text)}\n")
-    if not found.seen:
+    if not found.may_see:
         return Exit.NOT_PERMITTED
     return Exit.NOT_ALL_WELL if found.findings else Exit.OK
 
@@ -55,7 +55,7 @@ def _lines(found: Status) -> Iterator[tuple[str, str]]:
         yield name.replace("_", " "), run
 
 
-_UNSEEN = "unknown: only root can read it"
+_UNSEEN = "unknown: the ledger could not be read"
 
 
 def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -66,7 +66,7 @@ def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
 
 
 def _guests(service: dict[str, Any], wanted: dict[str, int] | None) -> str:
-    counted = "what is wanted of them only root can read"
+    counted = f"what is wanted of them is {_UNSEEN}"
     if wanted is not None:
         counted = f"{wanted['on']} wanted on, {wanted['off']} wanted off, {wanted['held']} held"
     up = service.get("up")

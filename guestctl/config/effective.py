@@ -90,6 +90,16 @@ def differences(files: Mapping[str, str], used: Mapping[str, str]) -> list[str]:
     ]
 
 
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """What is otherwise in the values() of after, for whoever reads a log."""
+    keys = dict.fromkeys([*before, *after])
+    return [
+        f"{key} is {after.get(key, 'not set any more')}, was {before.get(key, 'not set')}"
+        for key in keys
+        if before.get(key) != after.get(key)
+    ]
+
+
 def guest_table(name: str, entries: Iterable[Entry]) -> Table:
     """All settings of a guest, as a [[guest]] that is for it alone."""
     return Table("guest", (Entry("match", quoted(name), None), *entries), None, name)

@@ -14,7 +14,7 @@ from ..model.guest import GuestId
 from ..model.ports import ErrorKind, HypervisorError
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
-from ..runs.context import room_for_saves
+from ..runs.context import Inventory, room_for_saves
 from ..runs.save_check import with_images, with_lost_media
 from .facts_text import FactsError, from_text
 from .local import Local
@@ -23,25 +23,26 @@ from .requests import Failure, RequestError
 Remembered = tuple[dict[GuestId, GuestRecord], list[SaveRecord]]
 
 
-def gather(local: Local) -> HostFacts:
-    """What is seen and known now."""
-    return asyncio.run(_gather(local))
+def gather(local: Local, limit: float | None = None) -> HostFacts:
+    """What is seen and known now.
+
+    limit: seconds after which connections count as lost; as long as each takes where None.
+    """
+    return asyncio.run(_gather(local, limit))
 
 
-async def _gather(local: Local) -> HostFacts:
-    # At the same time: looking for room takes 10 s where saves go to a network that is gone.
-    inventory, room = await asyncio.gather(
-        local.read(domain_info=True), room_for_saves(local.storage, local.uris)
-    )
+async def _gather(local: Local, limit: float | None) -> HostFacts:
+    inventory, room = await _seen(local, limit)
     now = local.now()
     guests = await with_images(local.storage, inventory.guests)
-    records, saves = _remembered(local, now.boot)
+    remembered = _remembered(local, now.boot)
+    records, saves = remembered or ({}, [])
     return HostFacts(
         now.boot,
         now.at,
         local.uris,
         local.owns_next_boot,
-        local.sees_all,
+        local.sees_all and remembered is not None,
         local.config,
         tuple(map(_lost, inventory.lost.items())),
         room,
@@ -49,16 +50,34 @@ async def _gather(local: Local) -> HostFacts:
         tuple(records.values()),
         tuple(saves),
         now.up,
+        local.sees_all,
     )
 
 
-def _remembered(local: Local, boot: str) -> Remembered:
-    nothing: Remembered = ({}, [])
+async def _seen(local: Local, limit: float | None) -> tuple[Inventory, dict[str, int]]:
+    """All guests, and the room for their saves."""
+    try:
+        async with asyncio.timeout(limit):
+            # Looking for room takes 10 s where saves go to a network that is gone.
+            return await asyncio.gather(
+                local.read(domain_info=True), room_for_saves(local.storage, local.uris)
+            )
+    except TimeoutError:
+        text = f"no answer within {limit:g} s"
+        lost = {
+            uri: HypervisorError(ErrorKind.NO_ANSWER, f"cannot read the guests of {uri}: {text}")
+            for uri in local.uris
+        }
+        return Inventory((), lost), {}
 
-    def read(ledger: Ledger) -> Remembered:
+
+def _remembered(local: Local, boot: str) -> Remembered | None:
+    """None where the ledger cannot be read."""
+
+    def read(ledger: Ledger) -> Remembered | None:
         return ledger.guests(boot), ledger.saves.all()
 
-    return local.ask_ledger(read, nothing)
+    return local.ask_ledger(read, None)
 
 
 def _lost(connection: tuple[str, HypervisorError]) -> LostConnection:

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from ..host import machine
+from ..host import machine, status_file
 from ..host.libvirt.hypervisor import LibvirtHypervisor
-from ..host.locks import is_service_running
 from ..model.event import GuestEvent
 from ..model.history import TrailEvent
 from ..model.ports import READ_LIMIT, HypervisorError, within
@@ -23,7 +22,7 @@ async def follow(
     local: Local, on_event: Callable[[GuestEvent], None], on_trail: Callable[[TrailEvent], None]
 ) -> None:
     """Tell of every event, and of every new line of a reason trail; never returns."""
-    if is_service_running(machine.run_folder()) is False:
+    if status_file.read(local.run_folder) is None:
         local.complain("the service does not run: there are events, but nobody who judges them")
     async with asyncio.TaskGroup() as group:
         for uri in local.uris:

@@ -152,7 +152,8 @@ class Local:
         path = self.ledger_path
         ledger = read_ledger(path, machine.now, self.complain)
         try:
-            return question(ledger)
+            # A stand-in knows of nothing, which is no answer.
+            return question(ledger) if ledger.remembers else default
         except TROUBLE as error:
             self.complain(f"cannot read the ledger {path}: {error}")
             return default

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..decisions.host_facts import HostFacts, plan_of, rows_of
 from ..ledger.ledger import Ledger
@@ -18,6 +18,8 @@ from ..model.overview import Row
 from ..model.plan import Plan
 from .local import Local
 from .requests import Failure, Named, RequestError, find, unreachable
+
+T = TypeVar("T")
 
 Trail = list[tuple[GuestId, TrailEntry]]
 
@@ -57,8 +59,14 @@ def id_of(row: Row) -> GuestId:
 
 def guests(facts: HostFacts) -> tuple[list[Row], Failure | None]:
     """Every guest that is known of; the failure says how incomplete that is."""
-    unseen = None if facts.sees_all or facts.nothing_read else Failure.NOT_PERMITTED
-    return rows_of(facts), unseen or incomplete(facts)
+    return rows_of(facts), unseen(facts) or incomplete(facts)
+
+
+def unseen(facts: HostFacts) -> Failure | None:
+    """Why nothing is known of what is wanted of the guests, if so."""
+    if facts.sees_all or facts.nothing_read:
+        return None
+    return Failure.NOT_ALL_WELL if facts.may_see else Failure.NOT_PERMITTED
 
 
 def plan(facts: HostFacts) -> tuple[Plan, Failure | None]:
@@ -85,22 +93,20 @@ def trail(local: Local, name: str, uris: Collection[str] | None) -> Trail:
 
     uris: of guests on these connections alone.
     """
-    nothing: Trail = []
 
-    def read(ledger: Ledger) -> Trail:
+    def read(ledger: Ledger) -> Trail | None:
         known = ledger.known_as(name)
         named = [guest for guest in known if uris is None or guest.uri in uris]
         return ledger.trail.of_all(named)
 
-    return local.ask_ledger(read, nothing)
+    return _known(local.ask_ledger(read, None), local)
 
 
 def history(local: Local, count: int, names: Sequence[str] = ()) -> list[PastRunInFull]:
     """The newest runs, newest first; names: only those with such guests, by name, UUID, pattern."""
-    nothing: list[PastRunInFull] = []
     is_held = local.lock.is_held()
 
-    def read(ledger: Ledger) -> list[PastRunInFull]:
+    def read(ledger: Ledger) -> list[PastRunInFull] | None:
         runs = ledger.runs.newest(KEPT_RUNS if names else count)
         with_guests = ((run, ledger.runs.guests(run.id)) for run in runs)
         chosen = (pair for pair in with_guests if not names or _is_about(pair[1], names))
@@ -109,7 +115,7 @@ def history(local: Local, count: int, names: Sequence[str] = ()) -> list[PastRun
             for run, guests in islice(chosen, count)
         ]
 
-    return local.ask_ledger(read, nothing)
+    return _known(local.ask_ledger(read, None), local)
 
 
 def _is_about(guests: Collection[PastGuest], names: Sequence[str]) -> bool:
@@ -128,3 +134,11 @@ def _in_full(
     if under_way:
         guests = [replace(g, outcome=AT_WORK) if g.outcome == CUT_OFF else g for g in guests]
     return PastRunInFull(run, guests, ledger.runs.steps(run.id), under_way)
+
+
+def _known(answer: T | None, local: Local) -> T:
+    """RequestError where there is no answer, which is not to say that nothing is recorded."""
+    if answer is None:
+        text = f"cannot tell: the ledger {local.ledger_path} could not be read"
+        raise RequestError(Failure.NOT_ALL_WELL, text)
+    return answer

@@ -31,6 +31,8 @@ from .local import Local
 from .queries import guests
 from .requests import Failure
 
+#: How long guests are asked for, in seconds: who watches a host does not wait for ever.
+LIMIT = 10.0
 #: So many runs back the newest of a kind is looked for.
 _FAR = 100
 
@@ -48,25 +50,27 @@ _NOTHING = _Recorded([], [], {"on": 0, "off": 0, "held": 0})
 
 @dataclass(frozen=True)
 class Status:
-    """values: everything, as `status --json` prints it.  seen: whether the ledger could be read.
+    """values: everything, as `status --json` prints it.  findings: what hurts most first.
 
-    findings: what is wrong, what hurts most first.
+    seen: whether the ledger could be read; may_see: whether that is for this user to read.
     """
 
     values: dict[str, Any]
     findings: list[Finding]
     seen: bool
+    may_see: bool
 
 
 def status(local: Local) -> Status:
     """How it is now."""
-    words, facts = ask(), gather(local)
-    service, seen = _service(local, words), local.sees_all
-    recorded = local.ask_ledger(_recorded, _NOTHING) if seen else _NOTHING
+    words, facts = ask(), gather(local, LIMIT)
+    service, seen = _service(local, words), facts.sees_all
+    recorded = _ask(local)
     under_way = _under_way(recorded, local)
     findings = [
         *of_host(service, words, facts.lost),
         *of_auto_shutdown(auto_shutdown.switched_on()),
+        *_of_ledger(local, facts),
         *_of_guests(facts, recorded, under_way),
         *of_hook(daemons_without_hook(), _held_for_save(facts)),
         *map(_of_damaged, damaged_ledgers(local.ledger_path)),
@@ -80,7 +84,18 @@ def status(local: Local) -> Status:
         "wanted": recorded.wanted if seen else None,
         **_runs(recorded, under_way),
     }
-    return Status(values, findings, seen)
+    return Status(values, findings, seen, local.sees_all)
+
+
+def _ask(local: Local) -> _Recorded:
+    return local.ask_ledger(_recorded, _NOTHING) if local.sees_all else _NOTHING
+
+
+def _of_ledger(local: Local, facts: HostFacts) -> list[Finding]:
+    if facts.sees_all or not local.sees_all:
+        return []
+    text = f"the ledger {local.ledger_path} cannot be read: what is wanted is not known"
+    return [Finding(text, f"journalctl --unit={SERVICE} --boot")]
 
 
 @dataclass(frozen=True)
@@ -100,7 +115,7 @@ def problems(local: Local) -> Problems:
     """What is wrong with guests."""
     facts = gather(local)
     rows, failure = guests(facts)
-    recorded = local.ask_ledger(_recorded, _NOTHING) if local.sees_all else _NOTHING
+    recorded = _ask(local)
     findings = _of_guests(facts, recorded, _under_way(recorded, local))
     troubled = [row for row in rows if any(_is_about(finding, row) for finding in findings)]
     return Problems(troubled, findings, failure)

@@ -34,7 +34,8 @@ class HostFacts:
 
     boot, at, up: when that was, see Instant.
     uris: the connections that were asked.  owns_next_boot: whether guestctl does libvirt's
-    autostart at the next boot.  sees_all: whether the ledger is that of these guests.
+    autostart at the next boot.  sees_all: whether the ledger is that of these guests, and could be
+    read.  may_see: whether it was for this user to read.
     room: bytes free where saves go, by URI, where that is known.  saves: oldest first.
     """
 
@@ -50,6 +51,7 @@ class HostFacts:
     records: tuple[GuestRecord, ...] = ()
     saves: tuple[SaveRecord, ...] = ()
     up: int = 0
+    may_see: bool = False
 
     @property
     def nothing_read(self) -> bool:

@@ -30,7 +30,7 @@ class BootPlan(NamedTuple):
 
 
 UNREAD = "its connection could not be read"
-UNSEEN = "what is wanted of it only root can read"
+UNSEEN = "what is wanted of it could not be read from the ledger"
 _NOTHING = GuestRecord(GuestId("", ""), "")
 _NO_PLANS: Mapping[GuestId, GuestPlan] = {}
 

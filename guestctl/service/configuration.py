@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import files, last_good
+from ..config import effective, files, last_good
 from ..config.config import Config
 from ..config.files import Stamp
 from ..config.last_good import Loaded
@@ -83,9 +83,11 @@ class Configuration:
             self.loaded = replace(loaded, config=self.config, source=source)
             logger.error(f"{source} is used until the mistakes are mended")
             return False
+        before = effective.values(self.written)
         self._take(loaded)
         self.keep()
-        logger.info("the configuration was reloaded")
+        changes = effective.changes(before, effective.values(self.written))
+        logger.info(f"the configuration was read anew: {'; '.join(changes) or 'it is the same'}")
         return True
 
     def refresh(self) -> bool:

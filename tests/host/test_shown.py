@@ -112,6 +112,8 @@ def test_a_user_is_told_nothing_that_is_not_so(host: Host) -> None:
     for row in rows + json.loads(boots.stdout):
         assert row.get("wanted") is None
         assert row["next_boot"] is None
+    for told in (["history"], ["why", ONE]):
+        assert as_user(host, *told).returncode == 3
     shown = as_user(host, "status", "--json")
     found = json.loads(shown.stdout)
     assert shown.returncode == 3

@@ -104,12 +104,24 @@ def _damage(command: Command) -> None:
     command.ledger.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
 
 
-@pytest.mark.parametrize("verb", [["list"], ["history"]])
-def test_a_damaged_ledger_is_complained_of_and_done_without(
-    command: Command, verb: list[str]
-) -> None:
+@pytest.mark.parametrize("verb", [["history"], ["why", "test"]])
+def test_a_damaged_ledger_is_not_one_without_records(command: Command, verb: list[str]) -> None:
     _damage(command)
-    assert "ledger" in command.run(*verb, "-c", TEST).stderr
+    result = command.run(*verb, "-c", TEST, status=1)
+    assert result.stdout == ""
+    assert f"cannot tell: the ledger {command.ledger} could not be read" in result.stderr
+
+
+def test_what_a_damaged_ledger_does_not_tell_is_unknown(command: Command) -> None:
+    _damage(command)
+    (row,) = command.json("list", status=1)
+    assert (row["state"], row["wanted"], row["next_boot"]) == ("running", None, None)
+    (row,) = command.json("plan", "--boot", status=1)
+    assert (row["next_boot"], "ledger" in row["reason"]) == (None, True)
+    found = command.json("status", status=1)
+    assert [found[key] for key in ("wanted", "last_run")] == [None, None]
+    text = f"the ledger {command.ledger} cannot be read: what is wanted is not known"
+    assert text in [problem["problem"] for problem in found["problems"]]
 
 
 @pytest.mark.parametrize("verb", [["start"], ["unit", "fallback"]])

@@ -32,12 +32,17 @@ def save(configuration: Configuration) -> Scope:
     return configuration.config.shutdown.save
 
 
-def test_a_run_goes_by_what_was_written_just_before(folder: Path) -> None:
+def test_a_run_goes_by_what_was_written_just_before(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     configuration = Configuration(None, None)
     assert not configuration.refresh()
     (folder / "a.toml").write_text(NONE)
-    assert configuration.refresh()
+    with caplog.at_level(logging.INFO):
+        assert configuration.refresh()
     assert save(configuration) is Scope.NONE
+    said = 'the configuration was read anew: shutdown.save is "none", was "persistent"'
+    assert caplog.messages == [said]
     assert not configuration.refresh()
 
 
