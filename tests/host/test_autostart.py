@@ -118,11 +118,11 @@ def test_the_newest_word_counts_be_it_a_flag_or_a_stop(host: Host) -> None:
         wait_settled(host, flagged)
         host.virsh("autostart", flagged)
         host.virsh("autostart", "--disable", taken)
-        wait_until(lambda: said(host, flagged, "was set since"), 15, "news of the flag")
         assert next_boot(host, [flagged, taken, untouched]) == ["start", "stay-down", "resume"]
         host.reboot()
         wait_restored(host)
     assert [host.state(name) for name in FEW.saved] == ["running", "shut off", "running"]
+    assert said(host, flagged, "was set since")  # libvirt tells of no flag as it changes (9.0)
     assert said(host, taken, "was taken away since")
     assert listed(host)[taken]["wanted"] == "off"
     host.virsh("autostart", "--disable", flagged)
