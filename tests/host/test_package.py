@@ -186,6 +186,7 @@ def test_no_guest_minds_an_upgrade_a_removal_a_purge_or_an_installation(
     assert (host.root / "var/lib/guestctl/ledger.db").exists()
     host.run(["dpkg", "--purge", "guestctl"])
     assert not (host.root / "var/lib/guestctl").exists()
+    host.run(["test", "!", "-e", "/run/guestctl"])
     assert not (host.root / "etc/guestctl").exists()
 
     host.run(["dpkg", "--install", deb])
