@@ -54,11 +54,17 @@ class SessionDaemon(Domains):
     """
 
     def __init__(
-        self, *, qemu_conf: str = "", slow_saves: bool = False, on_demand: bool = False
+        self,
+        *,
+        qemu_conf: str = "",
+        libvirtd_conf: str = "",
+        slow_saves: bool = False,
+        on_demand: bool = False,
     ) -> None:
         """Prepare only; the folder and the daemon come with `with`."""
         super().__init__()
         self._conf = BASE_CONF + (SLOW_CONF if slow_saves else "") + qemu_conf
+        self._libvirtd_conf = libvirtd_conf
         self._slow_saves = slow_saves
         self._on_demand = on_demand
         self._children: list[subprocess.Popen[Any]] = []
@@ -106,6 +112,7 @@ class SessionDaemon(Domains):
             (self.folder / name).mkdir()
         (self.folder / "c/libvirt").mkdir()
         (self.folder / "c/libvirt/qemu.conf").write_text(self._conf)
+        (self.folder / "c/libvirt/libvirtd.conf").write_text(self._libvirtd_conf)
         if self._slow_saves:
             shutil.copy(HERE / "slow_save.py", self.folder / "bin/lzop")
         self._give_to_user()

@@ -153,6 +153,7 @@ ONLY = {
         "host.libvirt.connections",
         "host.libvirt.events",
         "host.libvirt.jobs",
+        "host.libvirt.reading",
     },
     "libvirt_qemu": {"host.libvirt.events"},
     "dbus_next": {"host.dbus_library"},

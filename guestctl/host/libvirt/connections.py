@@ -24,6 +24,8 @@ T = TypeVar("T")
 CALLS_PER_CONNECTION = 4
 #: For long calls: 16 saves, their progress and aborts, and room for calls that never return.
 MAX_JOB_CONNECTIONS = 12
+#: For pulling plugs: of 24 guests at a time, each of which can take 15 s.
+MAX_END_CONNECTIONS = 6
 #: While libvirt ends a guest's QEMU, reading that guest's state waits for a second or two.
 MAX_READING_CONNECTIONS = 6
 #: A connection whose daemon hangs is given up after about 5 s * 3.

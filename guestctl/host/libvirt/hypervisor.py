@@ -6,22 +6,28 @@ import asyncio
 import contextlib
 import errno
 import signal
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, TypeVar
 
 import libvirt
 
 from ...model.event import GuestEvent, Job
-from ...model.guest import DomainInfo, GuestFacts, GuestId, State
+from ...model.guest import DomainInfo, GuestFacts
 from ...model.options import Method
 from ...model.ports import ErrorKind, HypervisorError, within
 from .. import tasks
-from .connections import MAX_JOB_CONNECTIONS, MAX_READING_CONNECTIONS, Pool, is_alive
-from .constants import state_and_reason
+from .connections import (
+    MAX_END_CONNECTIONS,
+    MAX_JOB_CONNECTIONS,
+    MAX_READING_CONNECTIONS,
+    Pool,
+    is_alive,
+)
 from .domain_xml import has_volumes, no_volumes, read_domain_info, runs_a_system
 from .events import Subscription, listen
 from .jobs import abort_block_job, block_jobs, current_job
+from .reading import read_all, read_one
 
 T = TypeVar("T")
 
@@ -47,6 +53,8 @@ class LibvirtHypervisor:
         # that wait for a guest cannot keep anybody from learning the state of the others.
         self._reading = Pool(uri, read_only, MAX_READING_CONNECTIONS, self._listen_on)
         self._jobs = Pool(uri, read_only, MAX_JOB_CONNECTIONS)
+        # virDomainDestroy needs no worker either, and must not wait for calls that hang.
+        self._ends = Pool(uri, read_only, MAX_END_CONNECTIONS)
 
     @property
     def uri(self) -> str:
@@ -70,13 +78,11 @@ class LibvirtHypervisor:
         return self._disconnected
 
     async def guests(self) -> list[GuestFacts]:
-        return await self._reading.call(lambda conn: list(_read_all(self._uri, conn)))
+        return await self._reading.call(lambda conn: read_all(self._uri, conn))
 
     async def observe(self, uuid: str) -> GuestFacts | None:
         try:
-            return await self._reading.call(
-                lambda conn: _read(self._uri, conn.lookupByUUIDString(uuid))
-            )
+            return await self._reading.call(lambda conn: read_one(self._uri, conn, uuid))
         except HypervisorError as error:
             if error.kind is ErrorKind.NO_GUEST:
                 return None
@@ -110,7 +116,7 @@ class LibvirtHypervisor:
         await self._job_call(uuid, lambda domain: domain.resume())
 
     async def poweroff(self, uuid: str) -> None:
-        await self._job_call(uuid, lambda domain: domain.destroy())
+        await self._ends.call(lambda conn: conn.lookupByUUIDString(uuid).destroy())
 
     async def start(self, uuid: str, *, boot_anew: bool = False) -> None:
         await self._job_call(uuid, lambda domain: _start(domain, boot_anew=boot_anew))
@@ -139,6 +145,7 @@ class LibvirtHypervisor:
     async def close(self) -> None:
         self._reading.close()
         self._jobs.close()
+        self._ends.close()
         self._unsubscribe()
 
     async def _job_call(self, uuid: str, call: Callable[[Any], T]) -> T:
@@ -169,59 +176,6 @@ class LibvirtHypervisor:
     def _pass_on(self, event: GuestEvent) -> None:
         for listener in tuple(self._listeners):
             listener(event)
-
-
-def _read_all(uri: str, conn: Any) -> Iterator[GuestFacts]:
-    for domain in conn.listAllDomains():
-        try:
-            yield _read(uri, domain)
-        except libvirt.libvirtError as error:
-            if not is_alive(conn):
-                raise
-            # Undefined, or a transient guest that ended, since it was listed.
-            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
-                guest = GuestId(uri, domain.UUIDString())
-                yield GuestFacts(guest, domain.name(), State.UNKNOWN)
-
-
-def _read(uri: str, domain: Any) -> GuestFacts:
-    state, reason = state_and_reason(*domain.state())
-    persistent = bool(domain.isPersistent())
-    return GuestFacts(
-        id=GuestId(uri, domain.UUIDString()),
-        name=domain.name(),
-        state=state,
-        reason=reason,
-        persistent=persistent,
-        autostart=persistent and bool(domain.autostart()),
-        saved=persistent and _has_save(domain),
-        memory=domain.maxMemory() * 1024,
-        autostart_once=persistent and _is_started_once(domain),
-    )
-
-
-def _is_started_once(domain: Any) -> bool:
-    """Whether `virsh autostart --once` was said; libvirt and its binding know it from 11.2 on."""
-    ask = getattr(domain, "autostartOnce", None)
-    try:
-        return bool(ask and ask())
-    except libvirt.libvirtError as error:
-        if error.get_error_code() in _UNKNOWN_TO_IT:
-            return False
-        raise
-
-
-#: How a driver, or a daemon that is older than the binding, says that it has no such call.
-_UNKNOWN_TO_IT = (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_RPC)
-
-
-def _has_save(domain: Any) -> bool:
-    try:
-        return bool(domain.hasManagedSaveImage())
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT:  # LXC knows no saves
-            return False
-        raise
 
 
 def _domain_info(

@@ -1,0 +1,91 @@
+"""The states of guests, by calls that need none of libvirtd's workers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import Any
+
+import libvirt
+
+from ...model.guest import GuestFacts, GuestId, State
+from .connections import is_alive
+from .constants import state_and_reason
+
+
+def read_one(uri: str, conn: Any, uuid: str) -> GuestFacts:
+    """One guest."""
+    return _with_save(_read(uri, conn.lookupByUUIDString(uuid)), _saved(conn))
+
+
+def read_all(uri: str, conn: Any) -> list[GuestFacts]:
+    """Every guest, running or not."""
+    guests = list(_read_each(uri, conn))
+    # Afterwards: a guest that was just saved must not seem to have gone down without a save.
+    saved = _saved(conn)
+    return [_with_save(guest, saved) for guest in guests]
+
+
+def _saved(conn: Any) -> frozenset[str]:
+    """The UUIDs of guests with a managed save.
+
+    Not asked guest by guest: virDomainHasManagedSaveImage waits for one of libvirtd's workers,
+    all of which calls on frozen guests can keep busy.  libvirt goes by the same flag.
+    """
+    try:
+        found = conn.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in _KNOWS_NO_SAVES:
+            raise
+        return frozenset()
+    return frozenset(domain.UUIDString() for domain in found)
+
+
+_KNOWS_NO_SAVES = (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_INVALID_ARG)
+
+
+def _with_save(guest: GuestFacts, saved: Collection[str]) -> GuestFacts:
+    return replace(guest, saved=guest.persistent and guest.id.uuid in saved)
+
+
+def _read_each(uri: str, conn: Any) -> Iterator[GuestFacts]:
+    for domain in conn.listAllDomains():
+        try:
+            yield _read(uri, domain)
+        except libvirt.libvirtError as error:
+            if not is_alive(conn):
+                raise
+            # Undefined, or a transient guest that ended, since it was listed.
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                guest = GuestId(uri, domain.UUIDString())
+                yield GuestFacts(guest, domain.name(), State.UNKNOWN)
+
+
+def _read(uri: str, domain: Any) -> GuestFacts:
+    state, reason = state_and_reason(*domain.state())
+    persistent = bool(domain.isPersistent())
+    return GuestFacts(
+        id=GuestId(uri, domain.UUIDString()),
+        name=domain.name(),
+        state=state,
+        reason=reason,
+        persistent=persistent,
+        autostart=persistent and bool(domain.autostart()),
+        memory=domain.maxMemory() * 1024,
+        autostart_once=persistent and _is_started_once(domain),
+    )
+
+
+def _is_started_once(domain: Any) -> bool:
+    """Whether `virsh autostart --once` was said; libvirt and its binding know it from 11.2 on."""
+    ask = getattr(domain, "autostartOnce", None)
+    try:
+        return bool(ask and ask())
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in _UNKNOWN_TO_IT:
+            return False
+        raise
+
+
+#: How a driver, or a daemon that is older than the binding, says that it has no such call.
+_UNKNOWN_TO_IT = (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_RPC)
