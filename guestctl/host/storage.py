@@ -10,6 +10,7 @@ from pathlib import Path
 from ..model.guest import Disk, DiskKind, GuestFacts
 from ..model.save import Found, Stamp
 from . import tasks
+from .qcow2 import data_file
 from .save_image import fingerprint
 
 
@@ -25,7 +26,7 @@ class HostStorage:
 
     async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
         wanted = tuple(disks)
-        return await self._looks.do(wanted, lambda: {disk: stamp(disk) for disk in wanted})
+        return await self._looks.do(wanted, lambda: _stamps(wanted))
 
     async def image(self, guest: GuestFacts) -> Stamp | None:
         path = save_image(guest.id.uri, guest.name)
@@ -36,7 +37,9 @@ class HostStorage:
 
     async def content(self, guest: GuestFacts) -> str:
         path = save_image(guest.id.uri, guest.name)
-        return await tasks.start(lambda: _content(path)) if path else ""
+        if path is None:
+            return ""
+        return await self._looks.do(("content", path), lambda: _content(path))
 
     async def folder(self, guest: GuestFacts) -> Stamp | None:
         folder = save_folder(guest.id.uri)
@@ -53,6 +56,23 @@ class HostStorage:
         if folder is None:
             return None
         return await self._looks.do(("room", folder), lambda: _free(folder))
+
+
+def _stamps(disks: Iterable[Disk]) -> dict[Disk, Stamp]:
+    """Of the disks, and of files in which some of them have their data."""
+    found = {disk: stamp(disk) for disk in disks}
+    for disk, seen in tuple(found.items()):
+        if seen.found is Found.PRESENT and (path := _data_file(disk)):
+            data = Disk(DiskKind.FILE, path, disk.read_only)
+            found.setdefault(data, stamp(data))
+    return found
+
+
+def _data_file(disk: Disk) -> str | None:
+    try:
+        return data_file(Path(disk.name))
+    except (OSError, ValueError):
+        return None
 
 
 def stamp(disk: Disk) -> Stamp:

@@ -161,7 +161,7 @@ class Storage(Protocol):
     """The host's files behind guests.  None of the calls raises; callers bound them."""
 
     async def stamps(self, disks: Iterable[Disk]) -> dict[Disk, Stamp]:
-        """Each disk as it is now."""
+        """Each disk as it is now, and files in which some of them have their data."""
 
     async def image(self, guest: GuestFacts) -> Stamp | None:
         """The file of the guest's managed save; None where it is not known where that is."""

@@ -86,7 +86,7 @@ async def _disks_text(storage: Storage, guest: GuestFacts) -> str | None:
     if guest.info.disks is None:
         return None
     seen = await _stamps(storage, guest.info.disks)
-    return None if seen is None else to_text(seen[disk] for disk in guest.info.disks)
+    return None if seen is None else to_text(seen.values())
 
 
 async def _stamps(storage: Storage, disks: Collection[Disk]) -> dict[Disk, Stamp] | None:
