@@ -69,6 +69,9 @@ def test_masked_they_are_the_same_but_for_names(guestctl: Guestctl) -> None:
         there = json.loads(planned(guestctl, file, "--json", *boot))
         for guest in (*here, *there):
             del guest["name"], guest["uuid"]
+            # A hold's own words are masked, and why the guest stays down.
+            if guest.get("next_boot") == "held":
+                del guest["reason"]
         assert there == here
 
 

@@ -10,7 +10,7 @@ from tests.host.cases import (
 )
 from tests.testbed.guests import GuestSpec
 
-SETTLE = 6
+SETTLE = 20
 #: Guests that are started at once: some power themselves off a few seconds later.
 AT_A_TIME = 4
 CONFIG = f"""
