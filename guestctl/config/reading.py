@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..model.units import BadValue
+from ..model.units import BadValue, show_duration
 from . import files, slips
 from .config import Config, GuestOverride
 from .lines import KeyPath, line_of_error, lines_of_keys, shown
 from .names import Names, Vocabulary
 from .problems import ConfigError, Message, Notice, Place, Problem
-from .settings import SECTIONS, SETTINGS, Boot, General, Setting, Shutdown, UserShutdown
+from .settings import (
+    FORCED,
+    LONGEST_STOP,
+    SECTIONS,
+    SETTINGS,
+    Boot,
+    General,
+    Setting,
+    Shutdown,
+    UserShutdown,
+)
 from .toml import shortly
 
 
@@ -99,8 +109,18 @@ class _Reader:
             for section, values in self._values.items()
             for name, value in values.items()
         }
-        told = tuple(self.problems), tuple(self.notices)
-        return Reading(self._config(), *told, origins, tuple(self._guest_origins))
+        config = self._config()
+        notices = (*self.notices, *self._of_deadline(config))
+        return Reading(config, tuple(self.problems), notices, origins, tuple(self._guest_origins))
+
+    def _of_deadline(self, config: Config) -> Iterator[Notice]:
+        value = self._values["shutdown"].get("deadline")
+        if value and config.shutdown.deadline > LONGEST_STOP:
+            text = (
+                f"a stop of the host has {show_duration(LONGEST_STOP)} at most: systemd forces it"
+                f" after {show_duration(FORCED)} (JobTimeoutSec= of poweroff.target)"
+            )
+            yield Notice(value.place, "shutdown.deadline", text)
 
     def _config(self) -> Config:
         of = {section: _plain(values) for section, values in self._values.items()}

@@ -16,6 +16,11 @@ from .kinds import Kind, boolean, duration, one_of, several_of, size, uri_list, 
 T = TypeVar("T")
 
 
+#: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=), whatever
+#: else systemd is told; a run for the host's stop ends well before, whatever `deadline` says.
+FORCED, LONGEST_STOP = 30 * 60.0, 27 * 60.0
+
+
 @dataclass(frozen=True)
 class Setting:
     """One row of the table.

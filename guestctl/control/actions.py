@@ -166,6 +166,7 @@ def release(local: Local, names: Sequence[str], reason: str | None) -> Marked:
     boot = local.boot
 
     def mark(ledger: Ledger, guest: GuestFacts) -> str:
+        _refuse_in_hand(local, ledger, guest)
         before = ledger.guest(guest.id)
         ledger.note(guest, released)
         if guest.persistent and not (before and before.wanted is Wanted.ON):
@@ -176,6 +177,14 @@ def release(local: Local, names: Sequence[str], reason: str | None) -> Marked:
         return text
 
     return _mark(local, names, mark)
+
+
+def _refuse_in_hand(local: Local, ledger: Ledger, guest: GuestFacts) -> None:
+    """A guest that is just shut down ends off: to say meanwhile that it is wanted on is in vain."""
+    in_hand = ledger.runs.in_hand(local.boot, RunKind.SHUTDOWN)
+    if guest.id in in_hand and local.lock.is_held():
+        text = f"cannot release {guest.name}: a run is just shutting it down; say so when it is off"
+        raise RequestError(Failure.LOCKED, text)
 
 
 def forget(local: Local, names: Sequence[str], reason: str | None) -> Marked:

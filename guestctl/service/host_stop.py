@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..config.config import Config
+from ..config.settings import FORCED, LONGEST_STOP
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
 from ..model.history import Note, PastRun
@@ -29,9 +30,6 @@ LIBVIRTD_AGAIN = 5.0
 #: How long a run of an operator may go on once the host goes down, and how long it may then take
 #: to end.
 OPERATOR, ASKED = 30.0, 20.0
-#: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=), whatever
-#: else systemd is told; a run ends well before.
-FORCED, MOST = 30 * 60.0, 27 * 60.0
 #: For what comes between reading the guests and their first steps: XML, room, the ledger.
 PLANNING = 120.0
 #: For the ledger to answer.
@@ -180,7 +178,7 @@ class _HostStop:
 
     def _within_limits(self, begun: float) -> Config:
         shutdown = self.config.shutdown
-        deadline = max(min(shutdown.deadline, MOST), self.situation.spent + LEAST)
+        deadline = max(min(shutdown.deadline, LONGEST_STOP), self.situation.spent + LEAST)
         stop_by = self.context.stop_by()
         if stop_by is not None and begun <= stop_by + MEANT:
             deadline = min(deadline, max(0.0, stop_by - begun))

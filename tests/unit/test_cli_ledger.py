@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import sqlite3
+from pathlib import Path
 
 import pytest
 
-from tests.unit.command import TEST, Command
+from tests.unit.command import TEST, TEST_UUID, Command
 from tests.unit.prepared import give, prepare
 
 # The lock
@@ -27,6 +29,29 @@ def test_a_second_run_is_refused_and_told_who_runs_the_first(command: Command) -
     finally:
         os.close(descriptor)
     assert "another run has the lock: guestctl shutdown --preserve (process 42" in result.stderr
+
+
+def test_a_guest_that_is_just_shut_down_is_not_released(command: Command) -> None:
+    """It would end off, and wanted on; a run of which nothing but rows is left hinders nobody."""
+    command.run("hold", "-c", TEST, "test")
+    guest, boot = (TEST, TEST_UUID, "test"), Path("/proc/sys/kernel/random/boot_id").read_text()
+    with contextlib.closing(sqlite3.connect(command.ledger)) as db:
+        db.execute(
+            'INSERT INTO run (kind, "trigger", boot, pid, begun) VALUES (?, ?, ?, 42, 1)',
+            ("shutdown", "command", boot.strip()),
+        )
+        db.execute("INSERT INTO run_guest (run, uri, uuid, name) VALUES (1, ?, ?, ?)", guest)
+        db.commit()
+    give(command)
+    descriptor = os.open(command.state, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        result = command.run("release", "-c", TEST, "test", status=5)
+    finally:
+        os.close(descriptor)
+    assert "cannot release test: a run is just shutting it down" in result.stderr
+    assert command.json("list")[0]["held"]
+    command.run("release", "-c", TEST, "test")
 
 
 def test_reading_needs_no_lock(command: Command) -> None:

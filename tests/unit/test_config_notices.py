@@ -95,3 +95,17 @@ def test_what_has_a_notice_is_a_good_configuration(file: Path, tmp_path: Path) -
     loaded = last_good.load(file, tmp_path)
     assert [str(notice) for notice in loaded.notices] == [said(file)]
     assert loaded.source == ""
+
+
+def test_a_deadline_beyond_systemds_own_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "long.toml"
+    path.write_text('[shutdown]\ndeadline = "27min"\n')
+    assert check(path) == 0
+    assert capsys.readouterr().err == ""
+    path.write_text('[shutdown]\ndeadline = "40min"\n')
+    assert check(path) == 0
+    assert f"{path}:2: shutdown.deadline: a stop of the host has 27min at most" in (
+        capsys.readouterr().err
+    )
