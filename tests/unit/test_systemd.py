@@ -186,3 +186,17 @@ def test_without_an_answer_the_command_says_so(
     monkeypatch.setattr(systemd, "PAUSE", 0.01)
     assert units.does_host_stop(print) is False
     assert "cannot find out whether the host is going down" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("state", "boots"),
+    [("initializing", True), ("starting", True), ("running", False), ("degraded", False)],
+)
+def test_whether_the_host_is_booting(systemctl: Path, state: str, boots: bool) -> None:
+    answers(systemctl, state)
+    assert systemd.is_booting_now() is boots
+
+
+def test_nobody_tells_whether_it_is_booting(systemctl: Path) -> None:
+    write(systemctl, "exit 1")
+    assert systemd.is_booting_now() is None
