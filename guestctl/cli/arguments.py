@@ -70,15 +70,16 @@ def _add_daemon(verbs: _Verbs) -> None:
     jobs = unit.add_subparsers(dest="job", metavar="UNIT", required=True)
     for name, text in _UNITS.items():
         job = jobs.add_parser(name, help=text, description=text, parents=[verbs.common])
-        if name != "autostart":
+        if name in ("guard", "fallback"):
             _display_options(job)
 
 
-#: By the name of the unit: guestctl-NAME.service.
+#: By the name of the unit, guestctl-NAME.service; the last one is for guestctl.service itself.
 _UNITS = {
     "guard": "As the host goes down: finish what the service began, or could not begin.",
     "fallback": "At boot: bring back what this boot owes, unless that was done.",
     "autostart": "Before libvirt starts: take over its autostart for this boot.",
+    "reload": "Before the configuration is read anew: refuse one with mistakes.",
 }
 
 

@@ -3,12 +3,14 @@
 guestctl unit guard        guestctl-guard.service, as it stops
 guestctl unit fallback     guestctl-fallback.service
 guestctl unit autostart    guestctl-autostart.service
+guestctl unit reload       guestctl.service, before it is sent its signal
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
 
+from ..control.configured import load_config
 from ..control.local import Local
 from ..model.result import RunResult
 from ..service import units
@@ -23,6 +25,9 @@ from .text import emit
 
 def unit_verb(arguments: Namespace) -> int:
     """`unit NAME`."""
+    if arguments.job == "reload":
+        load_config(config_file(arguments), complain, strict=True)
+        return Exit.OK
     with units.configured(config_file(arguments), connect(arguments)) as config:
         if arguments.job == "autostart":
             units.claim_autostart(config.general.uris)

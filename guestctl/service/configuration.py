@@ -92,7 +92,11 @@ class Configuration:
 
     def refresh(self) -> bool:
         """As a run begins: what was written since is read; whether it is used."""
-        return self._reload_if(lambda now: now != self._read)
+        read = self._reload_if(lambda now: now != self._read)
+        if self.loaded.problems:
+            count = len(self.loaded.problems)
+            logger.error(f"the run goes by {self.loaded.source}: {count} mistakes in the files")
+        return read
 
     def look(self) -> bool:
         """From time to time: the same, once nothing more is written since the last look."""

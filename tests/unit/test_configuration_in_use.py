@@ -88,9 +88,10 @@ def test_with_mistakes_what_is_in_use_goes_on_and_they_are_said_once(
     assert configuration.loaded.source == "the configuration of before"
     said = len(caplog.records)
     assert [r.levelno for r in caplog.records] == [logging.ERROR] * said
-    assert not configuration.refresh()
     assert not configuration.look()
     assert len(caplog.records) == said
+    assert not configuration.refresh()
+    assert "the run goes by the configuration of before" in caplog.messages[-1]
     (folder / "b.toml").write_text(ALL)
     assert configuration.refresh()
     assert (save(configuration), configuration.loaded.problems) == (Scope.ALL, ())
