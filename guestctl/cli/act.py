@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from argparse import Namespace
 from collections.abc import Callable
 
-from ..control import actions
+from ..control import actions, queries
 from ..control.actions import Down, Shown, Up
-from ..model.plan import RunKind
+from ..control.queries import PastRunInFull
+from ..control.requests import RequestError
+from ..model.plan import Outcome, RunKind
+from ..model.report import names
 from ..model.result import RunResult
 from .exits import Exit
 from .options import local_of
 from .results import print_result
 from .screen import choose_display
-from .text import emit, printable
+from .text import emit, printable, when
 
 
 def shutdown_verb(arguments: Namespace) -> int:
@@ -24,23 +28,55 @@ def shutdown_verb(arguments: Namespace) -> int:
     local = local_of(arguments)
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
     request = Down(kind, arguments.guests, begun, arguments.within, arguments.reason)
-    return _run(arguments, lambda shown: actions.take_down(local, request, shown))
+    result = _run(arguments, lambda shown: actions.take_down(local, request, shown))
+    if kind is RunKind.SHUTDOWN and not (arguments.json or arguments.quiet):
+        _say_undo(result)
+    return _status(result)
 
 
 def start_verb(arguments: Namespace) -> int:
     """`start [GUEST…]`."""
     local = local_of(arguments)
-    request = Up(arguments.guests, arguments.decision, arguments.reason)
-    return _run(arguments, lambda shown: actions.bring_up(local, request, shown))
+    request = Up(arguments.guests, arguments.decision, arguments.reason, arguments.run)
+    result = _run(arguments, lambda shown: actions.bring_up(local, request, shown))
+    if not (result.guests or arguments.json or arguments.quiet):
+        with contextlib.suppress(RequestError):  # said already, and the run has ended
+            _say_where_they_went(queries.history(local, 1, kind=RunKind.SHUTDOWN))
+    return _status(result)
 
 
-def _run(arguments: Namespace, act: Callable[[Shown], RunResult]) -> int:
-    """One run, shown as asked for; its exit status."""
+def _run(arguments: Namespace, act: Callable[[Shown], RunResult]) -> RunResult:
+    """One run, shown as asked for."""
     take_signals()
     with choose_display(arguments) as display:
         result = act(Shown(display, display.follows_progress))
     print_result(result, arguments)
+    return result
+
+
+def _status(result: RunResult) -> Exit:
     return Exit.OK if result.ok else Exit.NOT_ALL_WELL
+
+
+def _say_undo(result: RunResult) -> None:
+    off = [g.name for g in result.guests if g.outcome in (Outcome.SHUT_DOWN, Outcome.POWERED_OFF)]
+    if off and result.run is not None:
+        emit(f"off from now on: {printable(names(off))}; {_undo(result.run)}\n")
+
+
+def _say_where_they_went(past: list[PastRunInFull]) -> None:
+    """Nobody was wanted on and down: the newest shutdown may be why."""
+    for run, guests, *_ in past:
+        off = [guest.name for guest in guests if guest.is_off]
+        if off:
+            at = when(run.begun)
+            emit(
+                f"wanted off since run {run.id} of {at}: {printable(names(off))}; {_undo(run.id)}\n"
+            )
+
+
+def _undo(run: int) -> str:
+    return f"to bring just those back: guestctl start --run {run}"
 
 
 def take_signals() -> None:

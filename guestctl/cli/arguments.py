@@ -8,28 +8,54 @@ from pathlib import Path
 from .. import __version__
 from ..model.guest import State
 from ..model.options import SaveDecision
-from ..model.units import BadValue, parse_duration
+from .grammar import (
+    NAMES,
+    Grammar,
+    Verbs,
+    chosen_guests,
+    common_options,
+    count,
+    display_options,
+    duration,
+    guests_argument,
+    json_option,
+    number,
+    reason_option,
+)
 
 _EPILOG = """\
-exit status: 0 all guests where they should be; 1 some guest is not; 2 wrong usage or
-configuration; 3 not permitted; 4 no hypervisor reached; 5 another run has the lock
+exit status: 0 all guests where they should be; 1 some guest is not;
+2 wrong usage or configuration; 3 not permitted; 4 no hypervisor reached;
+5 another run has the lock
 """
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments; exits with 2 and a usage message when they are wrong."""
-    arguments, unknown = _parser().parse_known_args(argv)
+    whole = _parser()
+    arguments, unknown = whole.parse_known_args(argv)
+    if arguments.verb is None:
+        if unknown:
+            whole.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parse([*argv, _ALONE])
     # The verb's own usage is shown, not that of all verbs.
     parser: argparse.ArgumentParser = arguments.parser
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if arguments.verb == "shutdown":
         _check_shutdown(parser, arguments)
-    if arguments.verb == "start" and arguments.decision and not arguments.guests:
-        parser.error(f"--{arguments.decision} needs guests by name")
+    if arguments.verb == "start":
+        _check_start(parser, arguments)
     if arguments.verb == "plan" and arguments.facts:
         _check_facts(parser, arguments)
     return arguments
+
+
+def _check_start(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.decision and not arguments.guests:
+        parser.error(f"--{arguments.decision} needs guests by name")
+    if arguments.run and arguments.guests:
+        parser.error("--run names the guests itself")
 
 
 def _check_facts(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -45,8 +71,8 @@ def _check_shutdown(parser: argparse.ArgumentParser, arguments: argparse.Namespa
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = _common_options()
-    parser = argparse.ArgumentParser(
+    common = common_options()
+    parser = Grammar(
         prog="guestctl",
         description="Take the guests of a libvirt host to safety, and bring them back.",
         epilog=_EPILOG,
@@ -55,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"guestctl {__version__}")
-    verbs = _Verbs(parser, common)
+    verbs = Verbs(parser, common)
     _add_shutdown(verbs)
     _add_start(verbs)
     _add_marking_verbs(verbs)
@@ -64,14 +90,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_daemon(verbs: _Verbs) -> None:
+#: What `guestctl` alone means.
+_ALONE = "status"
+
+
+def _add_daemon(verbs: Verbs) -> None:
     verbs.add("daemon", "serve: what the unit guestctl.service runs")
     unit = verbs.add_hidden("unit", "what the units beside the service run")
     jobs = unit.add_subparsers(dest="job", metavar="UNIT", required=True)
     for name, text in _UNITS.items():
         job = jobs.add_parser(name, help=text, description=text, parents=[verbs.common])
         if name in ("guard", "fallback"):
-            _display_options(job)
+            display_options(job)
 
 
 #: By the name of the unit, guestctl-NAME.service; the last one is for guestctl.service itself.
@@ -83,58 +113,7 @@ _UNITS = {
 }
 
 
-def _common_options() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "-c",
-        "--connect",
-        metavar="URI",
-        type=_uri,
-        default=argparse.SUPPRESS,
-        help="this libvirt connection, instead of the configured ones",
-    )
-    common.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        default=argparse.SUPPRESS,
-        help="this configuration file alone, instead of those in /etc/guestctl",
-    )
-    common.add_argument(
-        "--strict",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="refuse a configuration with mistakes, instead of using the last good one",
-    )
-    return common
-
-
-class _Verbs:
-    """Adds verbs that all take the common options."""
-
-    def __init__(self, parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-        self.common = common
-        self._verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-
-    def add(self, name: str, text: str) -> argparse.ArgumentParser:
-        parser = self._verbs.add_parser(
-            name,
-            help=text,
-            description=text[0].upper() + text[1:] + ".",
-            parents=[self.common],
-            allow_abbrev=False,
-        )
-        parser.set_defaults(parser=parser)
-        return parser
-
-    def add_hidden(self, name: str, text: str) -> argparse.ArgumentParser:
-        """One that only units use: not among the verbs of --help."""
-        parser = self._verbs.add_parser(name, description=text, allow_abbrev=False)
-        parser.set_defaults(parser=parser)
-        return parser
-
-
-def _add_shutdown(verbs: _Verbs) -> None:
+def _add_shutdown(verbs: Verbs) -> None:
     shutdown = verbs.add("shutdown", "take guests down: to safety, or because they are to be off")
     shutdown.add_argument(
         "--preserve",
@@ -148,16 +127,22 @@ def _add_shutdown(verbs: _Verbs) -> None:
     shutdown.add_argument(
         "--within",
         metavar="DURATION",
-        type=_duration,
+        type=duration,
         help="how long it may take in all, instead of [shutdown] deadline: what a UPS has left",
     )
-    _reason(shutdown)
-    _guests(shutdown, "*")
-    _display_options(shutdown)
+    reason_option(shutdown)
+    guests_argument(shutdown, "*")
+    display_options(shutdown)
 
 
-def _add_start(verbs: _Verbs) -> None:
+def _add_start(verbs: Verbs) -> None:
     start = verbs.add("start", "start or resume the guests that are wanted on, or those named")
+    start.add_argument(
+        "--run",
+        metavar="N",
+        type=number,
+        help="just the guests that this run took down: what `shutdown --all` is undone with",
+    )
     decision = start.add_mutually_exclusive_group()
     decision.add_argument(
         "--resume-anyway",
@@ -173,24 +158,24 @@ def _add_start(verbs: _Verbs) -> None:
         const=SaveDecision.DISCARD_SAVE,
         help="remove the save and boot; what only the guest's memory held is lost",
     )
-    _reason(start)
-    _guests(start, "*", _NAMES)
-    _display_options(start)
+    reason_option(start)
+    guests_argument(start, "*", NAMES)
+    display_options(start)
 
 
-def _add_marking_verbs(verbs: _Verbs) -> None:
+def _add_marking_verbs(verbs: Verbs) -> None:
     hold = verbs.add("hold", "never have guests started by guestctl until they are released")
-    _reason(hold, "why; shown by `list`")
-    _guests(hold, "+", _NAMES)
+    reason_option(hold, "why; shown by `list`")
+    guests_argument(hold, "+", NAMES)
     release = verbs.add("release", "end a hold; the guest is wanted on from then on")
-    _reason(release)
-    _guests(release, "+", _NAMES)
+    reason_option(release)
+    guests_argument(release, "+", NAMES)
     forget = verbs.add("forget", "want nothing any more of a guest that libvirt does not list")
-    _reason(forget)
-    _guests(forget, "+")
+    reason_option(forget)
+    guests_argument(forget, "+")
 
 
-def _add_reading_verbs(verbs: _Verbs) -> None:
+def _add_reading_verbs(verbs: Verbs) -> None:
     listing = verbs.add(
         "list", "show every guest, what is wanted of it, and what the next boot does"
     )
@@ -212,20 +197,22 @@ def _add_reading_verbs(verbs: _Verbs) -> None:
     listing.add_argument(
         "-o", dest="output", metavar="FORMAT", choices=["wide"], help="wide: all that is known"
     )
-    _chosen(listing)
-    _json(listing)
+    chosen_guests(listing)
+    json_option(listing)
     status = verbs.add("status", "show what is wrong, the service and its triggers, or guests")
-    _chosen(status)
-    _json(status)
+    chosen_guests(status)
+    json_option(status)
     _add_planning_verbs(verbs)
     why = verbs.add("why", "show a guest's reason trail")
     why.add_argument("guest", metavar="GUEST", help="name or UUID")
-    _json(why)
-    _json(verbs.add("watch", "follow what happens to guests, and who stopped them, until Ctrl-C"))
+    json_option(why)
+    json_option(
+        verbs.add("watch", "follow what happens to guests, and who stopped them, until Ctrl-C")
+    )
     history = verbs.add("history", "show past runs")
-    _chosen(history)
-    history.add_argument("-n", dest="count", metavar="N", type=_count, default=10, help="how many")
-    _json(history)
+    chosen_guests(history)
+    history.add_argument("-n", dest="count", metavar="N", type=count, default=10, help="how many")
+    json_option(history)
     check = verbs.add("check", "check the configuration")
     check.add_argument("file", metavar="FILE", nargs="?", type=Path, help="this file alone")
     check.add_argument(
@@ -238,12 +225,12 @@ def _add_reading_verbs(verbs: _Verbs) -> None:
         metavar="GUEST",
         help="print the values in effect for this guest, its [[guest]] tables applied",
     )
-    _json(check)
+    json_option(check)
 
 
-def _add_planning_verbs(verbs: _Verbs) -> None:
+def _add_planning_verbs(verbs: Verbs) -> None:
     plan = verbs.add("plan", "show what `shutdown --preserve` would do now; touches nothing")
-    _chosen(plan)
+    chosen_guests(plan)
     plan.add_argument("--boot", action="store_true", help="what the next boot would do instead")
     plan.add_argument(
         "--facts",
@@ -251,59 +238,10 @@ def _add_planning_verbs(verbs: _Verbs) -> None:
         type=Path,
         help="from what `guestctl facts` recorded, on whatever host; nothing else is looked at",
     )
-    _json(plan)
+    json_option(plan)
     facts = verbs.add("facts", "record all that plans go by, as TOML: for reports of bugs")
     facts.add_argument(
         "--mask",
         action="store_true",
         help="with other names, UUIDs, paths and addresses, for eyes of others",
     )
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError("expected a whole number from 1 to 1000")
-    return int(text)
-
-
-def _uri(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError('expected a libvirt URI such as "qemu:///system"')
-    return text
-
-
-def _duration(text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except BadValue as error:
-        detail = f" ({error})" if str(error) else ""
-        wanted = 'expected a duration such as "90s" or "5min"'
-        raise argparse.ArgumentTypeError(f'{wanted}, not "{text}"{detail}') from error
-    if seconds <= 0:
-        raise argparse.ArgumentTypeError("expected a duration of more than 0s: nothing fits in it")
-    return seconds
-
-
-def _guests(parser: argparse.ArgumentParser, count: str, names: str = "name or UUID") -> None:
-    parser.add_argument("guests", metavar="GUEST", nargs=count, help=names)
-
-
-def _chosen(parser: argparse.ArgumentParser) -> None:
-    """Which guests are shown."""
-    parser.add_argument("guests", metavar="GUEST", nargs="*", help=_NAMES)
-
-
-_NAMES = 'name, UUID or pattern such as "db-*"'
-
-
-def _reason(parser: argparse.ArgumentParser, text: str = "why, for the reason trail") -> None:
-    parser.add_argument("--reason", metavar="TEXT", help=text)
-
-
-def _display_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-q", "--quiet", action="store_true", help="only show what goes wrong")
-    _json(parser)
-
-
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ..config.config import Config
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId, State
-from ..model.history import Actor, Note
+from ..model.history import Actor, Note, PastGuest
 from ..model.options import SaveDecision
 from ..model.plan import RunKind
 from ..model.ports import LockHeld
@@ -52,11 +52,13 @@ class Up:
     """Start or resume guests: these, or all that are wanted on where none is named.
 
     decision: what a person decided about their saves.  reason: what they say about why.
+    run: instead of names, the guests that this run took down.
     """
 
     names: Sequence[str]
     decision: SaveDecision | None = None
     reason: str | None = None
+    run: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def bring_up(local: Local, request: Up, shown: Shown) -> RunResult:
     async def work(context: Context) -> RunResult:
         named_so = _begun(local, context, request.names, patterns=True)
         async with named_so as (inventory, named):
+            if request.run is not None:
+                named = await _taken_down_by(context, request.run, inventory)
             if named is None:
                 local.keep_stop_deadline(None)
             return await restore(
@@ -131,6 +135,17 @@ async def _begun(
             local.complain(reason)
         listed = [Named(guest.id, guest.name) for guest in inventory.guests]
         yield inventory, find(names, listed, patterns=patterns) if names else None
+
+
+async def _taken_down_by(context: Context, run: int, inventory: Inventory) -> frozenset[GuestId]:
+    """The guests that are off because of that run; those that are no more are left out."""
+    nothing: list[PastGuest] = []
+    past = await context.ledger(lambda ledger: ledger.runs.guests(run), nothing)
+    if not past:
+        text = f"cannot start the guests of run {run}: no guests of such a run are recorded"
+        raise RequestError(Failure.WRONG_REQUEST, text)
+    there = {guest.id for guest in inventory.guests}
+    return frozenset(one.id for one in past if one.is_off and one.id in there)
 
 
 def note_of(actor: Actor, reason: str | None) -> Note:

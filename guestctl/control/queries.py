@@ -15,7 +15,7 @@ from ..ledger.runs import KEPT_RUNS
 from ..model.guest import GuestId
 from ..model.history import AT_WORK, CUT_OFF, PastGuest, PastRun, PastStep, TrailEntry
 from ..model.overview import Row
-from ..model.plan import Plan
+from ..model.plan import Plan, RunKind
 from .local import Local
 from .requests import Failure, Named, RequestError, find, unreachable
 
@@ -102,13 +102,19 @@ def trail(local: Local, name: str, uris: Collection[str] | None) -> Trail:
     return _known(local.ask_ledger(read, None), local)
 
 
-def history(local: Local, count: int, names: Sequence[str] = ()) -> list[PastRunInFull]:
-    """The newest runs, newest first; names: only those with such guests, by name, UUID, pattern."""
+def history(
+    local: Local, count: int, names: Sequence[str] = (), kind: RunKind | None = None
+) -> list[PastRunInFull]:
+    """The newest runs, newest first.
+
+    names: only those with such guests, by name, UUID or pattern.  kind: only those of it.
+    """
     is_held = local.lock.is_held()
 
     def read(ledger: Ledger) -> list[PastRunInFull] | None:
-        runs = ledger.runs.newest(KEPT_RUNS if names else count)
-        with_guests = ((run, ledger.runs.guests(run.id)) for run in runs)
+        runs = ledger.runs.newest(KEPT_RUNS if names or kind else count)
+        of_kind = (run for run in runs if kind in (None, run.kind))
+        with_guests = ((run, ledger.runs.guests(run.id)) for run in of_kind)
         chosen = (pair for pair in with_guests if not names or _is_about(pair[1], names))
         return [
             _in_full(ledger, run, guests, under_way=run is runs[0] and is_held)

@@ -88,7 +88,7 @@ def _why_not(
         return _why_no_save(kind, guest, policy) or forecast.refusal(guest)
     scope = policy.shutdown.shutdown if step is Step.SHUTDOWN else policy.shutdown.poweroff
     if not in_scope(scope, guest):
-        return f'policy: {step} = "{scope}"'
+        return f'policy has {step} = "{scope}"'
     if step is Step.SHUTDOWN and guest.state is State.CRASHED:
         return "it has crashed and cannot hear a request"
     return ""
@@ -100,7 +100,7 @@ def _why_no_save(kind: RunKind, guest: GuestFacts, policy: Policy) -> str:
     if not guest.persistent:
         return "it is transient, and libvirt saves persistent guests only"
     if not in_scope(policy.shutdown.save, guest):
-        return f'policy: save = "{policy.shutdown.save}"'
+        return f'policy has save = "{policy.shutdown.save}"'
     if guest.state is State.CRASHED:
         return "it has crashed: a save would bring the crash back"
     owner = belongs_to(guest, policy)
@@ -189,7 +189,7 @@ def _plan_wanted(
 ) -> GuestPlan:
     """flagged: libvirt's autostart, which is ours to do, would start it whatever policy says."""
     if not (policy.boot.restore or flagged):
-        return GuestPlan(guest, outcome=Outcome.SKIPPED, reason="policy: restore = false")
+        return GuestPlan(guest, outcome=Outcome.SKIPPED, reason="policy has restore = false")
     return _plan_start(guest, record, policy)
 
 

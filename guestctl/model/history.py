@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .guest import GuestId
-from .plan import RunKind, Step
+from .plan import Outcome, RunKind, Step
 from .result import StepEnd, Trigger
 from .stop import Verdict
 
@@ -72,7 +72,20 @@ class PastGuest:
     begun: int | None = None
     ended: int | None = None
 
+    @property
+    def id(self) -> GuestId:
+        """Which guest it is."""
+        return GuestId(self.uri, self.uuid)
 
+    @property
+    def is_off(self) -> bool:
+        """Whether it went off, or is not to come back any more, because of that run."""
+        return self.outcome in _OFF or self.reason == NOT_TO_COME_BACK
+
+
+_OFF = (Outcome.SAVED, Outcome.SHUT_DOWN, Outcome.POWERED_OFF)
+#: Of a guest that was off, and was to come back, when `shutdown --all` spoke for it as well.
+NOT_TO_COME_BACK = "it was off already; it was to come back, and stays down now"
 #: Of guests whose end was not written, in a run that is over, and in one that goes on.
 CUT_OFF, AT_WORK = "cut off", "at work"
 

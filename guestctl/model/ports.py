@@ -12,6 +12,7 @@ from .event import GuestEvent, Job
 from .guest import Disk, DomainInfo, GuestFacts
 from .options import Method
 from .save import Stamp
+from .units import show_duration
 
 T = TypeVar("T")
 
@@ -67,7 +68,8 @@ async def within(seconds: float, call: Awaitable[T]) -> T:
         async with asyncio.timeout(seconds):
             return await call
     except TimeoutError:
-        raise HypervisorError(ErrorKind.NO_ANSWER, f"no answer within {seconds:g} s") from None
+        text = f"no answer within {show_duration(seconds)}"
+        raise HypervisorError(ErrorKind.NO_ANSWER, text) from None
 
 
 class Hypervisor(Protocol):

@@ -119,6 +119,13 @@ def count_of_guests(number: int) -> str:
     return f"{number} guest" if number == 1 else f"{number} guests"
 
 
+def count_up(number: int) -> str:
+    """As in "no guest is up", "1 guest is up" and "2 guests are up"."""
+    if not number:
+        return "no guest is up"
+    return f"{count_of_guests(number)} {'is' if number == 1 else 'are'} up"
+
+
 def names(guests: Sequence[str], most: int = 3) -> str:
     """A few of them, for one line of status."""
     shown = ", ".join(guests[:most])

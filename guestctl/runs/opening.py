@@ -20,7 +20,7 @@ from ..decisions.policy import resolve
 from ..decisions.wanted import desired
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
-from ..model.history import Note
+from ..model.history import NOT_TO_COME_BACK, Note
 from ..model.plan import Outcome, Plan, RunKind
 from ..model.record import GuestRecord, Wanted, put_back
 from ..model.result import GuestResult, RunResult, Trigger
@@ -142,12 +142,16 @@ def _open(
     request: Request, run: Run, guests: list[GuestFacts], room: Mapping[str, int], ledger: Ledger
 ) -> Opened:
     records = reconcile_all(ledger, guests, run.context.boot, request.up)
+    owed: list[GuestFacts] = []
     if run.kind is RunKind.SHUTDOWN:
-        _want_off(request.named, ledger, guests, records, run.context.boot)
+        owed = _want_off(request.named, ledger, guests, records, run.context.boot)
     plan = _plan(run, request, guests, _forecast(ledger.saves.all(), run, room))
     number = ledger.runs.begin(run.kind, run.trigger, run.context.boot, run.context.actor)
     run = replace(run, number=number)
     record_note(ledger, request.note, plan)
+    for guest in owed if request.named is None else ():
+        past = GuestResult(guest.id, guest.name, Outcome.SKIPPED, reason=NOT_TO_COME_BACK)
+        ledger.runs.end_guest(number, past)
     _record_intents(ledger, run, plan)
     return Opened(run, plan, records, ledger.remembers, written=True, loss=loss_of(ledger))
 
@@ -179,14 +183,17 @@ def _want_off(
     guests: Iterable[GuestFacts],
     records: Records,
     boot: str,
-) -> None:
-    """A shutdown speaks for guests that are down as well, and were to come back."""
+) -> list[GuestFacts]:
+    """A shutdown speaks for guests that are down as well, and were to come back: these."""
+    owed = []
     text = "all guests are wanted off" if named is None else "it is wanted off"
     for guest in guests:
         meant = guest.down and (named is None or guest.id in named)
         if meant and desired(records.get(guest.id), guest, boot).wanted is Wanted.ON:
             want_off(ledger, guest)
             ledger.trail.add(guest.id, "guestctl:shutdown", text)
+            owed.append(guest)
+    return owed
 
 
 def _record_intents(ledger: Ledger, run: Run, plan: Plan) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ..config import effective
 from ..config.last_good import Loaded
 from ..host.logind import Logind
-from ..model.report import names
+from ..model.report import count_up, names
 from .configuration import Configuration
 from .connections import Connections
 from .state import ServiceState
@@ -63,7 +63,7 @@ def _waiting(state: ServiceState) -> list[dict[str, str]]:
 def line(state: ServiceState, connections: Connections, loaded: Loaded, logind: Logind) -> str:
     """The same in one line."""
     up = sorted(connections.names_up)
-    parts = [f"{len(up)} guests are up: {names(up)}" if up else "no guest is up"]
+    parts = [f"{count_up(len(up))}: {names(up)}" if up else count_up(0)]
     parts += [watch.trouble for watch in connections.watches.values() if watch.trouble]
     parts[1:1] = [
         f"{uri} CANNOT BE REACHED, AND GUESTS RUN THERE: {names(guests)}"

@@ -22,6 +22,7 @@ from ..model.guest import GuestFacts, GuestId
 from ..model.options import UserAction
 from ..model.ports import READ_LIMIT, ErrorKind, Hypervisor, HypervisorError, within
 from ..model.record import GuestRecord
+from ..model.report import count_up
 from ..runs.context import LOOK_LIMIT
 from .due import Due
 from .event_history import EventHistory
@@ -143,7 +144,7 @@ class Watch:
         self.trouble = ""
         self._told.on_change()
         self._stir()
-        logger.info(f"connected to {self._hypervisor.uri}: {len(self.up)} guests are up")
+        logger.info(f"connected to {self._hypervisor.uri}: {count_up(len(self.up))}")
         await self._find_agents()
         while not disconnected.is_set():
             await self._due.wait(disconnected)

@@ -30,8 +30,12 @@ VERBS = [
 # Usage
 
 WRONG_USAGE: list[tuple[list[str], str]] = [
-    ([], "VERB"),
-    (["frobnicate"], "frobnicate"),
+    (["frobnicate"], 'there is no verb "frobnicate"; there are: shutdown, start'),
+    (["stop"], 'there is no verb "stop"; did you mean "shutdown"?'),
+    (["lsit"], 'there is no verb "lsit"; did you mean "list"?'),
+    (["resume"], 'did you mean "start"?'),
+    (["start", "--run", "0"], "expected the number of a run"),
+    (["start", "--run", "1", "web"], "--run names the guests itself"),
     (["--frobnicate", "list"], "--frobnicate"),
     (["facts", "extra"], "extra"),
     (["list", "--js"], "--js"),
@@ -62,6 +66,22 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], s
     printed = capsys.readouterr()
     assert printed.out == ""
     assert said in printed.err
+
+
+def test_guestctl_alone_is_its_status() -> None:
+    assert parse([]).verb == "status"
+    assert (parse(["-c", "a:b"]).verb, parse(["-c", "a:b"]).connect) == ("status", "a:b")
+
+
+def test_help_fits_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last line broke in the midst of a word."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for argv in (["--help"], *([verb, "--help"] for verb in VERBS)):
+        with pytest.raises(SystemExit):
+            parse(argv)
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 def test_wrong_usage_is_exit_status_2(command: Command) -> None:
@@ -240,6 +260,20 @@ def test_shutdown_of_a_named_guest_is_wanted_off(command: Command) -> None:
     asked, planned = json.loads(command.run("why", "--json", "test").stdout)[:2]
     assert asked[:2] == ["operator:nobody", "guestctl shutdown -c test:///default --json test"]
     assert planned[0] == "guestctl:shutdown"
+
+
+def test_a_shutdown_says_how_it_is_undone(command: Command) -> None:
+    out = command.run("shutdown", "-c", TEST, "--all").stdout.splitlines()
+    undo = "to bring just those back: guestctl start --run 1"
+    assert out[-1] == f"off from now on: test; {undo}"
+    # Each process has a test driver of its own: there the guest is up.
+    again = command.run("start", "-c", TEST)
+    assert again.stdout.splitlines()[0].startswith("restore of 0 guests")
+    assert f"test; {undo}" in again.stdout.splitlines()[-1]
+    (guest,) = command.json("start", "--run", "1")["guests"]
+    assert (guest["name"], guest["reason"]) == ("test", "it is already up")
+    nothing = command.run("start", "-c", TEST, "--run", "77", status=2).stderr
+    assert "cannot start the guests of run 77" in nothing
 
 
 def test_shutdown_of_a_guest_that_is_down_is_wanted_off(command: Command, node: str) -> None:

@@ -131,7 +131,7 @@ def test_policy_comes_from_the_configuration(command: Command) -> None:
     (plan,) = command.json("plan", "--config", file)
     assert plan.keys() == PLAN_FIELDS
     assert [step["step"] for step in plan["steps"]] == ["shutdown", "poweroff"]
-    assert plan["left_out"] == {"save": 'policy: save = "none"'}
+    assert plan["left_out"] == {"save": 'policy has save = "none"'}
 
 
 # Connections

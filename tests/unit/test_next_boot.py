@@ -161,8 +161,8 @@ def why(record: GuestRecord | None, facts: GuestFacts, **differs: bool) -> str:
 def test_the_reason_is_that_of_what_is_done_and_not_of_what_is_wanted() -> None:
     assert why(recorded(hold="its disk changed"), guest()) == "its disk changed"
     assert why(recorded(taken_down=True, hold="no"), off(saved=True)) == "no"
-    assert why(None, guest(), restore=False) == "policy: restore = false"
-    assert why(by_host, off(), restore=False) == "policy: restore = false"
+    assert why(None, guest(), restore=False) == "policy has restore = false"
+    assert why(by_host, off(), restore=False) == "policy has restore = false"
     nova = guest(info=DomainInfo(manager="OpenStack Nova"))
     assert why(None, nova) == "OpenStack Nova starts it, not guestctl"
     assert why(None, guest()) == "it is running"

@@ -181,7 +181,7 @@ def test_plans_in_words() -> None:
     transient = plan_guest_down(PRESERVE, guest(persistent=False), policy(poweroff=Scope.NONE))
     assert describe(transient) == (
         "shutdown (at most 90s); no save: it is transient, and libvirt saves persistent guests"
-        ' only; no poweroff: policy: poweroff = "none"'
+        ' only; no poweroff: policy has poweroff = "none"'
     )
     assert describe(plan_guest_down(PRESERVE, off(), policy())) == "skipped: it is not running"
 
@@ -246,7 +246,7 @@ def test_a_restore_says_why_a_guest_is_held() -> None:
 def test_a_guest_that_policy_does_not_bring_back_is_named_as_skipped() -> None:
     records = {guest_id(): recorded(taken_down=True, up_boot=None)}
     (plan,) = plan_restore([off()], records, always(policy(Boot(restore=False))), BOOT).guests
-    assert (plan.outcome, plan.reason) == (Outcome.SKIPPED, "policy: restore = false")
+    assert (plan.outcome, plan.reason) == (Outcome.SKIPPED, "policy has restore = false")
 
 
 NAMED: list[tuple[GuestFacts, GuestRecord | None, Step | Outcome]] = [
