@@ -9,7 +9,7 @@ from typing import Any
 from ..control.status import Status, status
 from ..model.finding import Finding
 from .exits import Exit
-from .options import complain_of_blindness, local_of
+from .options import complain_of_blindness, config_file, local_of
 from .present import guests_status
 from .text import emit, print_json, printable, when
 
@@ -24,7 +24,7 @@ def status_verb(arguments: Namespace) -> int:
         return guests_status(arguments)
     local = local_of(arguments)
     complain_of_blindness(local)
-    found = status(local)
+    found = status(local, hosts_files=not config_file(arguments))
     if arguments.json:
         print_json(found.values)
     else:
@@ -92,7 +92,9 @@ def _configuration(service: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _triggers(service: dict[str, Any], guard: str) -> Iterator[tuple[str, str]]:
     yield "triggers", f"announcements of logind are {_heard(service)}"
-    yield _MORE, f"stop of the units: the guard is {guard}"
+    off = service.get("enabled") in ("disabled", "masked")
+    idle = f", and does nothing: guestctl.service is {service['enabled']}" if off else ""
+    yield _MORE, f"stop of the units: the guard is {guard}{idle}"
 
 
 def _heard(service: dict[str, Any]) -> str:

@@ -34,6 +34,10 @@ class HostWords:
     delay: float | None = None
     units: Mapping[str, Unit] = field(default_factory=dict)
 
+    def enabled(self, unit: str) -> str | None:
+        """Whether a unit is for the next boot; None where nobody said."""
+        return (self.units[unit].enabled or None) if unit in self.units else None
+
     def active(self, unit: str) -> str:
         """The state of a unit, or "unknown"."""
         return self.units[unit].active if unit in self.units else "unknown"

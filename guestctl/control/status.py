@@ -61,10 +61,10 @@ class Status:
     may_see: bool
 
 
-def status(local: Local) -> Status:
-    """How it is now."""
+def status(local: Local, *, hosts_files: bool) -> Status:
+    """How it is now; hosts_files: whether the configuration of local is the host's."""
     words, facts = ask(), gather(local, LIMIT)
-    service, seen = _service(local, words), facts.sees_all
+    service, seen = _service(local, words, hosts_files), facts.sees_all
     recorded = _ask(local)
     under_way = _under_way(recorded, local)
     findings = [
@@ -127,19 +127,20 @@ def _is_about(finding: Finding, row: Row) -> bool:
     return finding.name == row.name
 
 
-def _service(local: Local, words: HostWords) -> dict[str, Any]:
+def _service(local: Local, words: HostWords, hosts_files: bool) -> dict[str, Any]:
     said = status_file.read(local.run_folder)
     running: bool | None = said is not None
     if said is None and not local.sees_all:  # its lock is not for this user's eyes
         active = words.active(SERVICE)
         running = None if active == "unknown" else active in ("active", "reloading")
     if said:
-        said.setdefault("configuration", {})["differs"] = _differences(local, said)
-    return {"running": running, **(said or {})}
+        differs = _differences(local, said) if hosts_files else []
+        said.setdefault("configuration", {})["differs"] = differs
+    return {"running": running, "enabled": words.enabled(SERVICE), **(said or {})}
 
 
 def _differences(local: Local, said: dict[str, Any]) -> list[str]:
-    used = said["configuration"].get("values")
+    used = said.get("configuration", {}).get("values")
     return effective.differences(effective.values(local.config), used) if used else []
 
 
