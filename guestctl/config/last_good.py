@@ -32,16 +32,17 @@ class Loaded:
     notices: tuple[Notice, ...]
 
 
-def load(file: Path | None, state: Path) -> Loaded:
+def load(file: Path | None, state: Path | None) -> Loaded:
     """The host's files (or one file alone); where they are broken, the last good copy.
 
-    Without a copy, what is right in them, and defaults for the rest.  Never raises.
+    Without a copy, or a state folder, what is right in them, and defaults for the rest.  Never
+    raises.
     """
     found = reading.read(file)
     told = found.problems, found.notices
     if not found.problems:
         return Loaded(found.config, "", *told)
-    copies = _copies(state)
+    copies = _copies(state) if state else ()
     copied = reading.read_files(copies)
     if copies and not copied.problems:
         return Loaded(copied.config, "the last good configuration", *told)

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from ..config import effective, last_good
 from ..config.config import Config
-from ..host import machine, status_file
+from ..config.last_good import Loaded
+from ..host import machine, status_file, tasks
 from ..host.libvirt import auto_shutdown
 from .health import of_auto_shutdown
 from .requests import Failure, RequestError
 
 #: So many values that differ are named.
 _MANY = 5
+#: Seconds for a disk to have the last good configuration.
+COPY_LIMIT = 2.0
 
 
 def load_config(file: Path | None, complain: Callable[[str], None], *, strict: bool) -> Config:
@@ -21,7 +24,7 @@ def load_config(file: Path | None, complain: Callable[[str], None], *, strict: b
 
     With mistakes, which are told as well, the last good one; strict: RequestError instead.
     """
-    loaded = last_good.load(file, machine.state_folder())
+    loaded = load_in_time(file)
     for notice in loaded.notices:
         complain(str(notice))
     if not loaded.problems:
@@ -33,6 +36,14 @@ def load_config(file: Path | None, complain: Callable[[str], None], *, strict: b
     complain(mistakes)
     complain(f"{loaded.source} is used until the mistakes are mended; with --strict, none is")
     return loaded.config
+
+
+def load_in_time(file: Path | None) -> Loaded:
+    """The configuration, see last_good.load; without the last good one where its disk stalls."""
+    try:
+        return tasks.in_time(COPY_LIMIT, lambda: last_good.load(file, machine.state_folder()))
+    except TimeoutError:
+        return last_good.load(file, None)
 
 
 def unused(config: Config) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..config.config import Config
-from ..host import journal, machine, stop_deadline
+from ..host import journal, machine, stop_deadline, tasks
 from ..host.held_starts import HeldStarts
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
@@ -26,7 +26,7 @@ from ..host.storage import HostStorage
 from ..ledger.file import TROUBLE, connect, transaction
 from ..ledger.ledger import Ledger
 from ..ledger.opening import read_ledger
-from ..ledger.writer import LedgerWriter
+from ..ledger.writer import LEDGER_LIMIT, LedgerWriter
 from ..model.history import Actor
 from ..model.instant import Instant
 from ..model.ports import ErrorKind, RunLock, Storage
@@ -96,7 +96,7 @@ class Local:
     @property
     def lock(self) -> RunLock:
         """One run at a time."""
-        return HostRunLock(machine.state_folder(), self.complain)
+        return HostRunLock(machine.run_folder(), self.complain)
 
     @property
     def actor(self) -> Actor:
@@ -149,6 +149,14 @@ class Local:
 
     def ask_ledger(self, question: Callable[[Ledger], T], default: T) -> T:
         """What the ledger answers, for requests that only read; the default when it cannot."""
+        try:
+            return tasks.in_time(LEDGER_LIMIT, lambda: self._ask_ledger(question, default))
+        except TimeoutError:
+            text = f"the ledger {self.ledger_path} did not answer for {LEDGER_LIMIT:g} s"
+            self.complain(f"cannot read the ledger: {text}")
+            return default
+
+    def _ask_ledger(self, question: Callable[[Ledger], T], default: T) -> T:
         path = self.ledger_path
         ledger = read_ledger(path, machine.now, self.complain)
         try:
@@ -162,6 +170,14 @@ class Local:
 
     def write_ledger(self, work: Callable[[Ledger], T]) -> T:
         """Work in one transaction of the ledger; RequestError where it cannot be written."""
+        try:
+            return tasks.in_time(LEDGER_LIMIT, lambda: self._write_ledger(work))
+        except TimeoutError as error:
+            text = f"the ledger {self.ledger_path} did not answer for {LEDGER_LIMIT:g} s"
+            late = "it may be written yet"
+            raise RequestError(Failure.NOT_ALL_WELL, f"{text}: {late}") from error
+
+    def _write_ledger(self, work: Callable[[Ledger], T]) -> T:
         path = self.ledger_path
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -191,11 +207,6 @@ class Local:
         follows_progress: bool = False,
     ) -> T:
         """Do the work in an event loop of its own, with connections and a ledger to act with."""
-        folder = self.ledger_path.parent
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            self.complain(f"cannot create {folder}: {error.strerror}")
         with self._writer() as ledger:
             return asyncio.run(self._act(work, ledger, listener, follows_progress))
 

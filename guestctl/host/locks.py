@@ -18,7 +18,7 @@ from ..model.ports import LockHeld
 from .own_files import open_for_us, take_folder
 
 _SERVICE, _ALIVE = "daemon.lock", "daemon.alive"
-_HOLDER = "run.json"
+_LOCK, _HOLDER = "run.lock", "run.json"
 _POLL = 0.2
 #: Attempts at the service's lock, and the pause between two: who only looks whether there is a
 #: service has it as well, for a moment.
@@ -87,15 +87,15 @@ def seconds_without_service(folder: Path, now: Instant) -> float:
     return float("inf") if since is None else since
 
 
-# The run lock, on the state folder
+# The run lock, in the run folder as well
 
 
 class HostRunLock:
-    """The RunLock of ports.py, on a state folder.
+    """The RunLock of ports.py, in the run folder (machine.run_folder).
 
-    The lock is on the folder itself, which takes no room: a full or read-only disk does not
-    keep a run from starting.  Where there is no such folder, or its file system cannot lock,
-    the run goes on without a lock, with a word of trouble.
+    Not on a disk: one that stalls keeps no run from starting, nor does one that is full.  Where
+    there can be no such file, or its file system cannot lock, the run goes on without a lock, with
+    a word of trouble.
     """
 
     def __init__(self, folder: Path, trouble: Callable[[str], None]) -> None:
@@ -104,7 +104,9 @@ class HostRunLock:
 
     def is_held(self) -> bool:
         with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            return not _try_lock(self._opened(held))
+            descriptor = os.open(self._folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+            held.callback(os.close, descriptor)
+            return not _try_lock(descriptor)
         return False
 
     @contextlib.asynccontextmanager
@@ -120,8 +122,9 @@ class HostRunLock:
             yield
 
     def _opened(self, held: contextlib.ExitStack) -> int:
-        """The folder, to be locked until the end of `held`."""
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        """The file to be locked until the end of `held`; others may not open it, and so lock it."""
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = open_for_us(self._folder / _LOCK)
         held.callback(os.close, descriptor)
         return descriptor
 

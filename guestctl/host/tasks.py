@@ -7,6 +7,7 @@ hangs would keep the process from ending (asyncio.run, shutdown_default_executor
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import queue
 import threading
@@ -59,6 +60,20 @@ def start(work: Callable[[], T]) -> asyncio.Future[T]:
 
     _free_worker().inbox.put(run)
     return future
+
+
+def in_time(limit: float, work: Callable[[], T]) -> T:
+    """The same without an event loop; TimeoutError after so many seconds: the work goes on."""
+    result: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            result.set_exception(error)
+
+    _free_worker().inbox.put(run)
+    return result.result(limit)
 
 
 class OneAtATime:

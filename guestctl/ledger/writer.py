@@ -7,6 +7,7 @@ next transaction goes into it, so that a thousand guests do not mean a thousand 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -100,9 +101,13 @@ class LedgerWriter:
             return False
 
     def close(self) -> None:
-        """Finish what was asked for and close the file; at most LEDGER_LIMIT seconds."""
+        """Finish what was asked for and close the file; at most LEDGER_LIMIT seconds.
+
+        A disk that has not answered for so long already is not waited for again.
+        """
         self._requests.put(None)
-        self._thread.join(LEDGER_LIMIT)
+        stalls = self._stuck is not None and not self._stuck.done()
+        self._thread.join(0 if stalls else LEDGER_LIMIT)
 
     def _tell(self, message: str) -> None:
         if not self._told:
@@ -126,6 +131,8 @@ class LedgerWriter:
             ledger.db.close()
 
     def _open(self, trouble: Callable[[str], None]) -> Ledger:
+        with contextlib.suppress(OSError):  # said when the file cannot be opened
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         ledger = open_ledger(self._path, self._clock, trouble)
         in_file = ledger.db.execute("PRAGMA database_list").fetchone()[2]
         self._file = identity(self._path) if in_file else None

@@ -15,6 +15,7 @@ from ..config import effective, files, last_good
 from ..config.config import Config
 from ..config.files import Stamp
 from ..config.last_good import Loaded
+from ..control.configured import load_in_time
 from ..control.log_fields import URI
 from ..host import machine
 from ..model.uris import canonical, why_remote
@@ -53,7 +54,7 @@ class Configuration:
         return self.loaded.config
 
     def _load(self) -> Loaded:
-        loaded = last_good.load(self._file, machine.state_folder())
+        loaded = load_in_time(self._file)
         for problem in loaded.problems:
             logger.error(f"the configuration has a mistake: {problem}")
         for notice in loaded.notices:
@@ -85,7 +86,6 @@ class Configuration:
             return False
         before = effective.values(self.written)
         self._take(loaded)
-        self.keep()
         changes = effective.changes(before, effective.values(self.written))
         logger.info(f"the configuration was read anew: {'; '.join(changes) or 'it is the same'}")
         return True

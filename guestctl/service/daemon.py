@@ -65,7 +65,6 @@ def serve(file: Path | None, connect: str | None) -> None:
         away = locks.seconds_without_service(folder, machine.now())
         try:
             locks.take_service_lock(folder)
-            machine.state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
         except locks.AnotherService:
             raise RequestError(Failure.LOCKED, "the service runs already") from None
         except OSError as error:
@@ -128,7 +127,7 @@ class _Daemon:
             login=self._logind,
             triggers=self._triggers,
             stop_timeout=stop_timeout,
-            lock=HostRunLock(machine.state_folder(), logger.warning),
+            lock=HostRunLock(machine.run_folder(), logger.warning),
             daemons=SystemdDaemons(),
             mounts=SystemdMounts(self._folder),
             paths=(str(machine.state_folder()),),
@@ -147,7 +146,7 @@ class _Daemon:
     async def run(self) -> None:
         """Serve until there is nothing more to do; systemd hears of it all."""
         self._take_signals()
-        self._configuration.keep()
+        self._keep_files()
         say_of_libvirt(logger.warning)
         if not self._service.state.boot:
             logger.error("no id of this boot: after a power cut guests do not come back")
@@ -211,6 +210,10 @@ class _Daemon:
     async def _refresh(self) -> None:
         await self._read_files(self._configuration.refresh)
 
+    def _keep_files(self) -> None:
+        """A copy of good files, whenever the disk has it: nobody waits for that."""
+        tasks.start(self._configuration.keep)
+
     async def _read_files(self, read: Callable[[], bool]) -> None:
         """A disk that stalls must not keep anybody from being taken to safety."""
         problems = self._configuration.loaded.problems
@@ -218,6 +221,7 @@ class _Daemon:
             async with asyncio.timeout(FILES_LIMIT), self._reading:
                 if await tasks.start(read):
                     self._service.use(self._configuration.config)
+                    self._keep_files()
                     self._ledger.look()
         except TimeoutError:
             logger.error("the configuration cannot be read in time: what was read before is used")

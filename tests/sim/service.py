@@ -277,7 +277,7 @@ class ServedHost:
     @contextlib.contextmanager
     def operator(self) -> Iterator[None]:
         """Somebody else's run has the lock."""
-        descriptor = os.open(self.state, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(self.state / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

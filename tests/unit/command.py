@@ -34,6 +34,7 @@ class Command:
         self.home = home
         self.state = home / "state" / "guestctl"
         self.ledger = self.state / "ledger.db"
+        self.run_folder = home / "guestctl"
         self._library = library
 
     def options(self, env: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:

@@ -35,7 +35,7 @@ RUNNING = GuestFacts(GuestId(TEST, TEST_UUID), "test", State.RUNNING)
 
 def prepare(command: Command, *reasons: str) -> None:
     """A ledger that knows the test driver's guest, readable by the command's user."""
-    command.state.mkdir(parents=True)
+    command.state.mkdir(parents=True, exist_ok=True)
     db = connect(command.ledger)
     ledger = Ledger(db, clock())
     with transaction(db):

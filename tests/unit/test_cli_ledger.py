@@ -17,12 +17,19 @@ from tests.unit.prepared import give, prepare
 # The lock
 
 
+def lock_of(command: Command) -> int:
+    """The run lock's descriptor."""
+    command.run_folder.mkdir(exist_ok=True)
+    descriptor = os.open(command.run_folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    give(command)
+    return descriptor
+
+
 def test_a_second_run_is_refused_and_told_who_runs_the_first(command: Command) -> None:
     command.state.mkdir(parents=True)
     holder = {"pid": 42, "what": "guestctl shutdown --preserve", "since": 0}
-    (command.state / "run.json").write_text(json.dumps(holder))
-    give(command)
-    descriptor = os.open(command.state, os.O_RDONLY)
+    descriptor = lock_of(command)
+    (command.run_folder / "run.json").write_text(json.dumps(holder))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         result = command.run("start", "-c", TEST, status=5)
@@ -56,7 +63,7 @@ def test_a_guest_that_is_just_shut_down_is_not_released(command: Command) -> Non
 
 def test_reading_needs_no_lock(command: Command) -> None:
     prepare(command)
-    descriptor = os.open(command.state, os.O_RDONLY)
+    descriptor = lock_of(command)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         assert command.json("list")
@@ -86,7 +93,7 @@ def _with_a_run(command: Command) -> None:
 
 def test_only_the_newest_run_can_be_under_way(command: Command) -> None:
     _with_a_run(command)
-    descriptor = os.open(command.state, os.O_RDONLY)
+    descriptor = lock_of(command)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         newest, at_work, older, cut_off = command.run("history").stdout.splitlines()

@@ -145,17 +145,23 @@ def test_waiting_ends_at_its_limit(tmp_path: Path) -> None:
         wait_for(tmp_path, 1500, {})
 
 
-def test_without_a_folder_the_run_goes_on_with_a_word_of_trouble(tmp_path: Path) -> None:
-    with lock(tmp_path / "absent") as trouble:
-        assert len(trouble) == 1
-    assert "absent: No such file or directory; going on without a lock" in trouble[0]
+def test_without_a_folder_one_is_made(tmp_path: Path) -> None:
+    with lock(tmp_path / "absent/too") as trouble:
+        assert trouble == []
+        assert is_held(tmp_path / "absent/too")
+
+
+def test_nobody_else_may_open_it(tmp_path: Path) -> None:
+    """Whoever can may lock it as well, and keep the host's run waiting."""
+    with lock(tmp_path):
+        assert (tmp_path / "run.lock").stat().st_mode & 0o077 == 0
 
 
 def test_a_file_in_place_of_the_folder_does_not_stop_the_run(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("kept")
     with lock(file) as trouble:
-        assert "Not a directory" in trouble[0]
+        assert "going on without a lock" in trouble[0]
     assert file.read_text() == "kept"
 
 

@@ -98,7 +98,7 @@ def test_without_a_place_for_it_a_ledger_is_kept_in_memory(tmp_path: Path) -> No
     async def use(writer: LedgerWriter) -> str:
         return await writer(adding("x"), "default")
 
-    result, trouble = using(tmp_path / "absent" / "ledger.db", use)
+    result, trouble = using(Path("/proc/absent/ledger.db"), use)
     assert result == "wrote x"
     assert len(trouble) == 1
     assert "nothing is remembered" in trouble[0]
@@ -201,11 +201,13 @@ def test_a_folder_that_was_not_there_is_used_once_it_is(tmp_path: Path) -> None:
 
 
 async def see_it_come(tmp_path: Path) -> None:
+    """A file is in its way at first."""
     folder, said = tmp_path / "state", list[str]()
+    folder.touch()
     writer = LedgerWriter(folder / "ledger.db", clock(), said.append)
     await writer(lambda ledger: ledger.note_up(guest(), BOOT), None)
     assert not await writer.renew()
-    folder.mkdir()
+    folder.unlink()
     assert await writer.renew()
     await writer(lambda ledger: ledger.note_up(guest("db", 2), BOOT), None)
     writer.close()
