@@ -5,7 +5,7 @@ from __future__ import annotations
 import libvirt
 import pytest
 
-from guestctl.host.libvirt.hypervisor import _is_started_once
+from guestctl.host.libvirt.reading import _is_started_once
 
 
 class Of90:
