@@ -15,13 +15,13 @@ _MAGIC = b"LibvirtQemudSave"
 _LENGTH_AT, _HEADER = 20, 92
 #: Beginning and end are looked at in one piece: the state of processors and clocks, which is never
 #: the same twice, is in one of them.  Between, pages here and there.
-_HEAD, _TAIL, _PAGE, _PAGES = 2**16, 2**20, 4096, 64
+_HEAD, _TAIL, _PAGE, _PAGES = 2**16, 2**20, 4096, 16
 
 
 def fingerprint(path: Path) -> str:
     """Of the memory in a save; empty for a file that is none, or none that is complete.
 
-    Raises OSError.  Reads about 1.3 MiB.
+    Raises OSError.  Reads about 1.1 MiB, with few seeks: other saves are being written.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size

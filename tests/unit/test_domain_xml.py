@@ -200,6 +200,13 @@ def test_nvram(inside: str, expected: list[tuple[DiskKind, str]]) -> None:
     assert disks_of(f"<os>{inside}</os>") == tuple(Disk(*row) for row in expected)
 
 
+def test_what_qemu_opens_at_a_start_is_only_read() -> None:
+    inside = "<loader type='pflash'>/fw.fd</loader><kernel> /k\n</kernel><initrd>/i</initrd>"
+    found = disks_of(f"<os>{inside}<dtb>/d</dtb><cmdline>/c</cmdline></os>")
+    assert found == tuple(Disk(FILE, path, read_only=True) for path in ("/fw.fd", "/k", "/i", "/d"))
+    assert disks_of("<os><loader>bios.bin</loader><kernel/></os>") == ()
+
+
 def test_a_guest_without_disks_is_not_one_that_cannot_be_read() -> None:
     assert disks_of("") == ()
 

@@ -31,7 +31,7 @@ def test_an_edited_save_is_the_same(tmp_path: Path) -> None:
 def test_another_memory_is_another(tmp_path: Path, at: int) -> None:
     """Seen at the beginning and in the last of it; between only by chance."""
     changed = bytearray(MEMORY)
-    changed[at : at + 2**17] = bytes(len(changed[at : at + 2**17]))
+    changed[at : at + 2**18] = bytes(len(changed[at : at + 2**18]))
     one, other = image(tmp_path / "a"), image(tmp_path / "b", bytes(changed))
     assert fingerprint(one) != fingerprint(other)
 

@@ -160,7 +160,15 @@ def _disks(domain: ET.Element, volumes: Volumes) -> list[Disk]:
     nvram = domain.find("os/nvram")
     if nvram is not None:
         found += _nvram(nvram)
+    found += _boot_files(domain)
     return list(dict.fromkeys(found))
+
+
+def _boot_files(domain: ET.Element) -> list[Disk]:
+    """What QEMU opens before the guest is there: without it there is no resume either."""
+    texts = [domain.findtext(f"os/{name}") for name in ("loader", "kernel", "initrd", "dtb")]
+    paths = [(text or "").strip() for text in texts]
+    return [Disk(DiskKind.FILE, path, read_only=True) for path in paths if path.startswith("/")]
 
 
 def _nvram(nvram: ET.Element) -> list[Disk]:
