@@ -176,12 +176,14 @@ class TakeDownLog:
         return await save_check.stamp(self._context.storage, facts)
 
     async def _stale_image(self, facts: GuestFacts | None) -> str | None:
-        """The image of a guest that went down otherwise: it is older than its disks."""
-        if facts is None or not (facts.down and facts.saved):
+        """The image of a guest that went down otherwise: it is older than its disks.
+
+        Its file counts: libvirt may know nothing of it until it is started anew, and then resume.
+        """
+        if facts is None or not facts.down or was_saved(facts, self._live.stopped):
             return None
-        if was_saved(facts, self._live.stopped):
-            return None
-        return await save_check.image_text(self._context.storage, facts) or ""
+        image = await save_check.image_text(self._context.storage, facts)
+        return image or ("" if facts.saved else None)
 
     def _put_back(self, ledger: Ledger) -> None:
         """A shutdown of which nobody knows what came leaves what is wanted as it was."""
