@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 #: How often it is looked what is mounted, and where guests have their disks.
 LOOK = 60.0
+#: After so many looks the XML of all of them is read again.
+ALL_AGAIN = 10
 #: For systemd, and for the folders of saves, to answer.
 LIMIT = 20.0
 
@@ -30,6 +32,7 @@ class KeepMounts:
         self._state = state
         self._mounts = mounts
         self._paths = paths
+        self._looks = 0
         self._disks: dict[GuestId, tuple[str, ...]] = {}
         self.connections: Connections | None = None
 
@@ -53,7 +56,10 @@ class KeepMounts:
         assert self.connections is not None
         up, state = self.connections.up, self._state
         self._disks = {guest: names for guest, names in self._disks.items() if guest in up}
-        if not (new := up - self._disks.keys()):
+        self._looks += 1
+        # Disks are added to guests that run.
+        new = up if self._looks % ALL_AGAIN == 0 else up - self._disks.keys()
+        if not new:
             return
         usable = self.connections.usable({guest.uri for guest in new})
         hypervisors = {u: h for u, h in state.context.hypervisors.items() if u in usable}
