@@ -96,6 +96,8 @@ install:
 	for page in docs/man/*; do \
 	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page || exit; \
 	done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions completions/guestctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions completions/_guestctl
 	install -d $(DESTDIR)/etc/guestctl/conf.d $(DESTDIR)/etc/systemd/system
 	test -e $(DESTDIR)/etc/guestctl/guestctl.toml || \
 	    install -m 644 etc/guestctl/guestctl.toml $(DESTDIR)/etc/guestctl
@@ -131,6 +133,8 @@ uninstall:
 	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; \
 	done
 	rm -f $(DESTDIR)/etc/libvirt/hooks/qemu.d/guestctl
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/guestctl
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_guestctl
 	rm -f $(DESTDIR)$(PREFIX)/bin/guestctl
 	rm -rf $(DESTDIR)$(PREFIX)/lib/guestctl
 	if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi

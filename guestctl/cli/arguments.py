@@ -195,7 +195,11 @@ def _add_reading_verbs(verbs: Verbs) -> None:
         help='only guests in this state, such as "running" or "shut off"',
     )
     listing.add_argument(
-        "-o", dest="output", metavar="FORMAT", choices=["wide"], help="wide: all that is known"
+        "-o",
+        dest="output",
+        metavar="FORMAT",
+        choices=["wide", "name"],
+        help="wide: all that is known; name: names alone, a line each",
     )
     chosen_guests(listing)
     json_option(listing)

@@ -18,7 +18,7 @@ from .exits import exit_of
 from .options import complain_of_blindness, local_of, say_unused_of_host
 from .problems import list_problems
 from .tables import told_apart
-from .text import ago, print_json, print_table, when
+from .text import ago, emit, print_json, print_table, printable, when
 
 
 def list_verb(arguments: Namespace) -> int:
@@ -32,6 +32,8 @@ def list_verb(arguments: Namespace) -> int:
     chosen = [row for row in queries.named(rows, arguments.guests) if _is_asked_for(row, arguments)]
     if arguments.json:
         print_json([queries.row_json(row) for row in chosen])
+    elif arguments.output == "name":
+        emit("".join(f"{printable(row.name)}\n" for row in chosen))
     elif arguments.output == "wide":
         print_table(_WIDE, list(_wide_lines(chosen)))
     else:
