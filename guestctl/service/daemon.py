@@ -9,9 +9,10 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
+from ..config.config import Config
 from ..control.configured import say_of_libvirt
 from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
@@ -30,6 +31,7 @@ from ..ledger.writer import LedgerWriter
 from ..model.report import tell_all
 from ..runs.context import Context
 from .configuration import Configuration
+from .followed_files import FollowedFiles
 from .service import Service, Surroundings
 from .state import Activity
 from .status import line, status
@@ -44,9 +46,6 @@ WHY = "Guests are taken to safety"
 LOGIND_LIMIT = 5.0
 #: How often it is looked whether the ledger in use is still the file.
 LEDGER_LOOK = 60.0
-#: How often it is looked whether the configuration's files were written, and how long reading
-#: them may take.
-FILES_LOOK, FILES_LIMIT = 2.0, 2.0
 #: How often the service leaves a trace of its life where no watchdog asks for more.
 ALIVE = 60.0
 #: Changes within so many seconds are said in one go.
@@ -99,7 +98,7 @@ class _Daemon:
         self._since = time.time_ns()
         self._delay: float | None = None
         self._changed, self._connected = asyncio.Event(), asyncio.Event()
-        self._reading = asyncio.Lock()
+        self._files = FollowedFiles(configuration, self._use, self._on_change)
         self._reloads: set[asyncio.Task[None]] = set()
         self._notifier = Notifier()
         ledger = machine.state_folder() / LEDGER_NAME
@@ -134,7 +133,7 @@ class _Daemon:
             autostart=frozenset(autostart.claimed()),
             on_change=self._on_change,
             away=away,
-            refresh=self._refresh,
+            refresh=self._files.refresh,
             ours=ours,
         )
 
@@ -184,7 +183,7 @@ class _Daemon:
 
     def _reload(self) -> None:
         self._notifier.reloading()
-        reloading = asyncio.create_task(self._read_files(self._configuration.reload))
+        reloading = asyncio.create_task(self._files.reload())
         self._reloads.add(reloading)
         reloading.add_done_callback(self._reloaded)
 
@@ -201,32 +200,17 @@ class _Daemon:
         self._notifier.ready()
 
     async def _follow_files(self) -> None:
-        """What is written to the configuration's files is taken up; during a run, after it."""
-        while True:
-            await asyncio.sleep(FILES_LOOK)
-            if not self._service.state.activity.is_run:
-                await self._read_files(self._configuration.look)
+        await self._files.follow(lambda: self._service.state.activity.is_run)
 
-    async def _refresh(self) -> None:
-        await self._read_files(self._configuration.refresh)
+    def _use(self, config: Config) -> None:
+        """What was written to the configuration."""
+        self._service.use(config)
+        self._keep_files()
+        self._ledger.look()
 
     def _keep_files(self) -> None:
         """A copy of good files, whenever the disk has it: nobody waits for that."""
         tasks.start(self._configuration.keep)
-
-    async def _read_files(self, read: Callable[[], bool]) -> None:
-        """A disk that stalls must not keep anybody from being taken to safety."""
-        problems = self._configuration.loaded.problems
-        try:
-            async with asyncio.timeout(FILES_LIMIT), self._reading:
-                if await tasks.start(read):
-                    self._service.use(self._configuration.config)
-                    self._keep_files()
-                    self._ledger.look()
-        except TimeoutError:
-            logger.error("the configuration cannot be read in time: what was read before is used")
-        if self._configuration.loaded.problems != problems:
-            self._on_change()
 
     async def _mend_ledger(self) -> None:
         """A ledger that could not be used, or was set aside by another, is opened again."""

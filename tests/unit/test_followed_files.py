@@ -1,0 +1,119 @@
+"""The configuration's files are followed, by a service that waits for no disk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from guestctl.config.config import Config
+from guestctl.host import machine
+from guestctl.service import followed_files
+from guestctl.service.configuration import Configuration
+from guestctl.service.followed_files import FollowedFiles
+
+
+def write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not is_so():  # noqa: ASYNC110 - what is told by a thread
+            await asyncio.sleep(0.01)
+
+
+class Service:
+    """What it was told."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.used: list[Config] = []
+        self.changes = 0
+        self.files = FollowedFiles(configuration, self.used.append, self.change)
+
+    def change(self) -> None:
+        self.changes += 1
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The configuration, an empty one."""
+    monkeypatch.setattr(machine, "state_folder", lambda: tmp_path / "state")
+    monkeypatch.setattr(followed_files, "LOOK", 0.01)
+    path = tmp_path / "guestctl.toml"
+    path.write_text("")
+    return path
+
+
+def test_a_run_begins_with_what_was_written(file: Path) -> None:
+    async def story() -> None:
+        service = Service(Configuration(file, None))
+        await service.files.refresh()
+        assert service.used == []
+        write(file, 'uris = ["test:///default"]\n')
+        await service.files.refresh()
+        assert [config.general.uris for config in service.used] == [("test:///default",)]
+
+    asyncio.run(story())
+
+
+def test_it_is_taken_up_unasked_but_not_in_a_run(file: Path) -> None:
+    async def story() -> None:
+        service, busy = Service(Configuration(file, None)), True
+        following = asyncio.create_task(service.files.follow(lambda: busy))
+        write(file, "[boot]\nretries = 7\n")
+        await asyncio.sleep(0.1)
+        assert service.used == []
+        busy = False
+        await until(lambda: service.used)
+        following.cancel()
+        assert service.used[0].boot.retries == 7
+
+    asyncio.run(story())
+
+
+def test_mistakes_are_told_and_nothing_else_is_used(file: Path) -> None:
+    async def story() -> None:
+        service = Service(Configuration(file, None))
+        write(file, "save = none")
+        await service.files.refresh()
+        await service.files.refresh()
+        assert (service.used, service.changes) == ([], 1)
+
+    asyncio.run(story())
+
+
+def test_a_disk_that_stalls_is_not_waited_for_and_its_answer_not_lost(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(followed_files, "LIMIT", 0.05)
+    configuration, disk = Configuration(file, None), threading.Event()
+    reload, done = configuration.reload, threading.Event()
+
+    def stalled() -> bool:
+        disk.wait(20)
+        found = reload()
+        done.set()
+        return found
+
+    monkeypatch.setattr(configuration, "reload", stalled)
+
+    async def story() -> None:
+        service = Service(configuration)
+        write(file, "[boot]\nretries = 7\n")
+        with caplog.at_level(logging.ERROR):
+            await service.files.refresh()
+        assert service.used == []
+        assert caplog.messages == [
+            "the configuration cannot be read in time: what was read before is used"
+        ]
+        disk.set()
+        await until(done.is_set)
+        await service.files.refresh()
+        assert service.used[0].boot.retries == 7
+
+    asyncio.run(story())
