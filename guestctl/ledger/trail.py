@@ -18,8 +18,9 @@ CREATE TABLE trail (
     at INTEGER NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL, verdict TEXT) STRICT;
 CREATE INDEX trail_guest ON trail (uri, uuid, id);
 """
-#: How many lines of each guest are kept, the newest.
-KEPT = 500
+#: How many lines of each guest are kept, the newest; and of the newest of all, those of guests that
+#: are no more.
+KEPT, KEPT_OF_GONE = 500, 20_000
 
 
 class Trail:
@@ -41,6 +42,12 @@ class Trail:
         self._db.execute(
             "INSERT INTO trail (uri, uuid, at, source, reason, verdict) VALUES (?, ?, ?, ?, ?, ?)",
             (*guest, self._now().at, source, reason, verdict),
+        )
+        # At once: without a run a guest may stop and start for years.
+        self._db.execute(
+            "DELETE FROM trail WHERE uri = ?1 AND uuid = ?2 AND id <= (SELECT id FROM trail"
+            " WHERE uri = ?1 AND uuid = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+            (*guest, KEPT),
         )
 
     def of(self, guest: GuestId) -> list[TrailEntry]:
@@ -86,11 +93,11 @@ class Trail:
         ]
 
     def prune(self) -> None:
-        """Remove what is beyond KEPT."""
+        """Remove what is old of guests that are no more: transient ones come and go."""
         self._db.execute(
-            "DELETE FROM trail WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
-            " (PARTITION BY uri, uuid ORDER BY id DESC) AS nth FROM trail) WHERE nth > ?)",
-            (KEPT,),
+            "DELETE FROM trail WHERE id <= (SELECT max(id) FROM trail) - ? AND NOT EXISTS"
+            " (SELECT 1 FROM guest g WHERE g.uri = trail.uri AND g.uuid = trail.uuid)",
+            (KEPT_OF_GONE,),
         )
 
 

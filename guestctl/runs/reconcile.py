@@ -14,7 +14,7 @@ from ..model.guest import GuestFacts, GuestId
 from ..model.ports import ErrorKind, HypervisorError
 from ..model.record import GuestRecord, released, released_for_save
 from .context import Context, Inventory
-from .save_check import with_image
+from .save_check import with_images
 
 #: How the ledger is named among the connections that were lost: all of it, or a part.
 LEDGER, DAMAGED = "ledger", "damaged ledger"
@@ -94,13 +94,9 @@ async def take_notice(
 
 async def _end_holds(context: Context, guests: Iterable[GuestFacts], records: Records) -> Records:
     """libvirt knows nothing of an image that was put back by hand: the file decides."""
-    over = []
-    for guest in guests:
-        record = records.get(guest.id)
-        if record is None or not record.held_for_save:
-            continue
-        if hold_of(record, await with_image(context.storage, guest)) is None:
-            over.append(guest.id)
+    held = [g for g in guests if g.id in records and records[g.id].held_for_save]
+    looked_at = await with_images(context.storage, held)
+    over = [guest.id for guest in looked_at if hold_of(records[guest.id], guest) is None]
     if over:
         await context.ledger(partial(_end, over), None)
     return {**records, **{guest: released(records[guest]) for guest in over}}

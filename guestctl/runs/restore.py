@@ -26,7 +26,7 @@ from .flags import heed_flags
 from .live_guest import LiveGuest
 from .reconcile import take_notice, without
 from .run import Run, deadline_of, interruptible, record_note
-from .save_check import with_image
+from .save_check import with_images
 
 
 class Request(NamedTuple):
@@ -115,7 +115,7 @@ async def _plan(
 
     to_start = [p.guest for p in plan(guests).guests if p.outcome is None]
     with_xml = await with_domain_info(context.hypervisors, to_start)
-    read = {guest.id: await with_image(context.storage, guest) for guest in with_xml}
+    read = {guest.id: guest for guest in await with_images(context.storage, with_xml)}
     made = plan(read.get(guest.id, guest) for guest in guests)
     return replace(made, guests=tuple(map(_refuse_unread, made.guests)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guestctl.decisions.attempts import for_the_host
+from guestctl.ledger import trail
 from guestctl.ledger.ledger import Ledger
 from guestctl.ledger.runs import KEPT_RUNS
 from guestctl.ledger.saves import KEPT_SAVES
@@ -197,11 +198,24 @@ def test_old_runs_go_with_all_that_belongs_to_them(ledger: Ledger) -> None:
 def test_each_guest_keeps_the_newest_of_its_trail(ledger: Ledger) -> None:
     for number in range(KEPT + 5):
         ledger.trail.add(guest_id(1), "source", str(number))
-    ledger.trail.add(guest_id(2), "source", "the only one")
-    end(ledger, a_run(ledger))
+    ledger.trail.add(guest_id(2), "source", "the only one")  # and no run ends meanwhile
     reasons = [entry.reason for entry in ledger.trail.of(guest_id(1))]
     assert reasons == [str(number) for number in range(5, KEPT + 5)]
     assert [entry.reason for entry in ledger.trail.of(guest_id(2))] == ["the only one"]
+
+
+def test_trails_of_guests_that_are_no_more_do_not_add_up(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transient guest has another UUID each time."""
+    monkeypatch.setattr(trail, "KEPT_OF_GONE", 10)
+    ledger.note_up(guest(), BOOT)
+    ledger.trail.add(guest_id(), "source", "of a guest that is there")
+    for number in range(2, 30):
+        ledger.trail.add(guest_id(number), "source", "of one that came and went")
+    end(ledger, a_run(ledger))
+    ((left,),) = ledger.db.execute("SELECT count(*) FROM trail").fetchall()
+    assert left == 11
 
 
 def test_pruning_forgets_neither_what_is_wanted_nor_holds(ledger: Ledger) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from guestctl.model.guest import Disk, DiskKind, DomainInfo, GuestFacts
 from guestctl.model.save import Found, PastSave, SaveState, Stamp
 from guestctl.runs.context import LOOK_LIMIT
 from guestctl.runs.save_check import (
+    LOOKS,
     SaveStamps,
     image_text,
     is_there,
@@ -414,3 +416,20 @@ def test_what_guestctl_did_not_see_is_told_apart() -> None:
     assert not look(storage)[0].known
     assert look(storage, past())[0].known
     assert look(storage, past(stamps=to_text([*SEEN, BLOCK])))[0].known
+
+
+def test_saves_of_many_are_looked_for_at_the_same_time() -> None:
+    """A disk that takes its time, or that only the others wait for, costs each guest 10 s."""
+
+    class Slow(FakeStorage):
+        async def image(self, guest: GuestFacts) -> Stamp | None:
+            await asyncio.sleep(LOOK_LIMIT / 2)
+            return NO_IMAGE
+
+    guests = [off(f"guest-{number}", number) for number in range(1 + 3 * LOOKS)]
+
+    async def took() -> float:
+        await with_images(Slow(), guests)
+        return asyncio.get_running_loop().time()
+
+    assert run(took()) == 4 * LOOK_LIMIT / 2
