@@ -78,12 +78,12 @@ async def host_stop(
     """
     begun = asyncio.get_running_loop().time()
     async with stop_timeout.asking(), contextlib.AsyncExitStack() as held:
-        with stop_timeout.phase("looking at the folders of saves", LOOK_LIMIT + 5):
-            displaced = await _displaced(context, mounts)
-        context = replace(context, gone=last_look.gone, displaced=displaced)
         await held.enter_async_context(last_look.keep_looking(context.hypervisors))
         with stop_timeout.phase("the host goes down", LEDGER_LIMIT):
-            situation = await _begin(context, lock, up)
+            # At the same time: a folder of saves on a network that is gone takes its time.
+            looks = _begin(context, lock, up), _displaced(context, mounts)
+            situation, displaced = await asyncio.gather(*looks)
+        context = replace(context, gone=last_look.gone, displaced=displaced)
         with stop_timeout.phase("waiting for another run", OPERATOR + ASKED + 5):
             await held.enter_async_context(lock.hold(WHAT, OPERATOR, ask=True))
         stop = _HostStop(context, config, stop_timeout, situation, up)

@@ -69,8 +69,9 @@ class OutOfReach:
             with contextlib.suppress(HypervisorError):
                 if await within(LIMIT, self._daemons.running_guests(uri)):
                     started = await within(LIMIT, self._daemons.start(uri))
-                    text = f"{started} is started" if started else "no daemon could be started"
-                    logger.warning(f"{uri}: guests run and the host goes down: {text}")
+                    if started:
+                        text = f"guests run and the host goes down: {started} is started"
+                        logger.warning(f"{uri} cannot be reached, {text}")
 
 
 def out_of(guests: Iterable[str]) -> str:
