@@ -32,7 +32,7 @@ from ..model.instant import Instant
 from ..model.ports import ErrorKind, RunLock, Storage
 from ..model.report import Listener
 from ..model.uris import canonical, is_system
-from ..runs.context import Context, Inventory, read_all, with_domain_info
+from ..runs.context import Context, Inventory, read_all, with_domain_info, with_marks
 from .requests import (
     Failure,
     RequestError,
@@ -145,7 +145,9 @@ class Local:
             self.complain(str(error))
         if not domain_info:
             return inventory
-        return replace(inventory, guests=await with_domain_info(hypervisors, inventory.guests))
+        read = {uri: it for uri, it in hypervisors.items() if uri not in inventory.lost}
+        guests = await with_domain_info(read, inventory.guests)
+        return replace(inventory, guests=await with_marks(read, guests))
 
     def ask_ledger(self, question: Callable[[Ledger], T], default: T) -> T:
         """What the ledger answers, for requests that only read; the default when it cannot."""

@@ -143,6 +143,9 @@ class Hypervisor(Protocol):
         boot_anew: never from a save; one that is there all the same is removed.
         """
 
+    async def started_once(self) -> frozenset[str]:
+        """The UUIDs of guests that libvirt is to start at the next boot, and that one alone."""
+
     async def use_up_autostart_once(self, uuid: str) -> None:
         """It was started, or will be: libvirt is not to do it at a later boot any more."""
 

@@ -168,6 +168,23 @@ async def _domain_info(
     return {GuestId(uri, uuid): info for uuid, info in found.items()}
 
 
+async def with_marks(
+    hypervisors: Mapping[str, Hypervisor],
+    guests: Iterable[GuestFacts],
+    lost: Callable[[HypervisorError], object] = lambda _: None,
+) -> tuple[GuestFacts, ...]:
+    """The guests, with whether libvirt is to start them once; lost: told where nobody answers."""
+    marked: set[GuestId] = set()
+    for uri, hypervisor in hypervisors.items():
+        try:
+            found = await within(LOOK_LIMIT, hypervisor.started_once())
+        except HypervisorError as error:
+            lost(error)
+        else:
+            marked |= {GuestId(uri, uuid) for uuid in found}
+    return tuple(replace(guest, autostart_once=guest.id in marked) for guest in guests)
+
+
 async def room_for_saves(storage: Storage, uris: Iterable[str]) -> dict[str, int]:
     """Bytes free where saves go, by URI, as far as that can be told in time."""
     found: dict[str, int] = {}

@@ -12,7 +12,7 @@ from ..model.instant import Instant
 from ..model.ports import HypervisorError, within
 from ..model.record import Update
 from ..model.report import Trouble
-from .context import Context
+from .context import Context, with_marks
 from .reconcile import Records
 
 #: For a mark to be taken off.
@@ -28,6 +28,9 @@ async def heed_flags(
     restore finds a mark again that is used up already, which does no harm.
     """
     now = context.clock()
+    asked = {guest.id.uri for guest in guests} & set(ours)
+    mine = {uri: context.hypervisors[uri] for uri in asked}
+    guests = await with_marks(mine, guests, lambda error: context.tell(Trouble(str(error))))
     updates = [
         update
         for guest in guests

@@ -59,6 +59,13 @@ def test_the_autostart_flag_is_reported(bench: Bench) -> None:
     bench.run(story)
 
 
+def test_nobody_is_started_once_unless_that_was_said(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        assert await trial.hypervisor.started_once() == frozenset()
+
+    bench.run(story)
+
+
 def test_the_nature_of_a_guest_is_the_same_from_boot_to_boot(bench: Bench) -> None:
     async def story(trial: Trial) -> None:
         await trial.off()

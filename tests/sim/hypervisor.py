@@ -286,6 +286,14 @@ class SimHypervisor:
 
         await self._guest_call("start", uuid, start)
 
+    async def started_once(self) -> frozenset[str]:
+        def read(reply: Reply) -> None:
+            guests = self._daemon.guests.values()
+            reply.ok(frozenset(guest.uuid for guest in guests if guest.autostart_once))
+
+        found: frozenset[str] = await self._call("started_once", "", read)
+        return found
+
     async def use_up_autostart_once(self, uuid: str) -> None:
         await self._guest_call("use_up_autostart_once", uuid, SimGuest.use_up_autostart_once)
 

@@ -96,7 +96,6 @@ class Machine:
             self.autostart,
             self.images.known,
             self.memory,
-            self.autostart_once,
         )
 
     # -- its files -------------------------------------------------------------------------------

@@ -50,4 +50,4 @@ def test_a_guest_is_marked_where_libvirt_says_so(domain: object, once: bool) -> 
 
 def test_an_error_is_not_an_answer() -> None:
     with pytest.raises(libvirt.libvirtError):
-        _is_started_once(Fails(libvirt.VIR_ERR_NO_DOMAIN))
+        _is_started_once(Fails(libvirt.VIR_ERR_INTERNAL_ERROR))

@@ -27,7 +27,7 @@ from .connections import (
 from .domain_xml import has_volumes, no_volumes, read_domain_info, runs_a_system
 from .events import Subscription, listen
 from .jobs import abort_block_job, block_jobs, current_job
-from .reading import read_all, read_one
+from .reading import read_all, read_one, started_once
 
 T = TypeVar("T")
 
@@ -125,6 +125,9 @@ class LibvirtHypervisor:
         whole = int(seconds)
         time = {"seconds": whole, "nseconds": int((seconds - whole) * 1e9)}
         await self._job_call(uuid, lambda domain: domain.setTime(time))
+
+    async def started_once(self) -> frozenset[str]:
+        return await self._jobs.call(started_once)
 
     async def use_up_autostart_once(self, uuid: str) -> None:
         await self._job_call(uuid, lambda domain: domain.setAutostartOnce(0))

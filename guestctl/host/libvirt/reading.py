@@ -72,20 +72,29 @@ def _read(uri: str, domain: Any) -> GuestFacts:
         persistent=persistent,
         autostart=persistent and bool(domain.autostart()),
         memory=domain.maxMemory() * 1024,
-        autostart_once=persistent and _is_started_once(domain),
     )
 
 
+def started_once(conn: Any) -> frozenset[str]:
+    """The UUIDs of guests of which `virsh autostart --once` was said.
+
+    libvirt and its binding know that from 11.2 on.  It is not read with the states: the call may
+    have to wait for one of libvirtd's workers.
+    """
+    domains = conn.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT)
+    return frozenset(domain.UUIDString() for domain in domains if _is_started_once(domain))
+
+
 def _is_started_once(domain: Any) -> bool:
-    """Whether `virsh autostart --once` was said; libvirt and its binding know it from 11.2 on."""
     ask = getattr(domain, "autostartOnce", None)
     try:
         return bool(ask and ask())
     except libvirt.libvirtError as error:
-        if error.get_error_code() in _UNKNOWN_TO_IT:
+        if error.get_error_code() in _UNKNOWN_OF_IT:
             return False
         raise
 
 
-#: How a driver, or a daemon that is older than the binding, says that it has no such call.
-_UNKNOWN_TO_IT = (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_RPC)
+#: How a driver, or a daemon older than the binding, says that it has no such call; and a guest that
+#: was undefined since it was listed.
+_UNKNOWN_OF_IT = (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_NO_DOMAIN)
