@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
 
+from ..config.toml import quoted
 from ..control.status import Status, status
 from ..model.finding import Finding
 from .exits import Exit
@@ -41,6 +42,8 @@ def _lines(found: Status) -> Iterator[tuple[str, str]]:
         yield from _finding(finding)
     yield "service", _service(service)
     yield from _configuration(service)
+    for match in values["unmatched"]:
+        yield "configuration", f"no guest is matched by [[guest]] match = {quoted(match)}"
     yield from _triggers(service, values["guard"])
     yield "inhibitor", _inhibitor(service, values["inhibit_delay"])
     yield from service.get("connections", {}).items()

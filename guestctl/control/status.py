@@ -24,7 +24,7 @@ from ..model.overview import Row
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
 from ..model.uris import is_system
-from .facts import gather
+from .facts import gather, matches_of_nobody
 from .health import of_auto_shutdown, of_hook, of_host
 from .host_units import GUARD, SERVICE, HostWords, ask
 from .local import Local
@@ -81,6 +81,7 @@ def status(local: Local, *, hosts_files: bool) -> Status:
         "guard": words.active(GUARD),
         "inhibit_delay": words.delay,
         "owns_autostart": list(autostart.claimed()),
+        "unmatched": matches_of_nobody(facts),
         "wanted": recorded.wanted if seen else None,
         **_runs(recorded, under_way),
     }

@@ -82,3 +82,4 @@ def test_tables_for_nobody_are_said(command: Command, tmp_path: Path) -> None:
     assert unmatched(config, [guest("test")]) == [1, 2]
     assert unmatched(config, [guest("other"), guest("te")]) == [1]
     assert effective.values(config)["guest[3].match"] == '"other"'
+    assert command.json("status", "--config", file, status=1)["unmatched"] == ["other"]
