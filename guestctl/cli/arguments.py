@@ -237,6 +237,12 @@ def _add_planning_verbs(verbs: Verbs) -> None:
     chosen_guests(plan)
     plan.add_argument("--boot", action="store_true", help="what the next boot would do instead")
     plan.add_argument(
+        "--within",
+        metavar="DURATION",
+        type=duration,
+        help="as if a preserve were told so: what it then has no time for",
+    )
+    plan.add_argument(
         "--facts",
         metavar="FILE",
         type=Path,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import ceil
 from typing import Any
 
 from ..config.toml import quoted
@@ -13,7 +15,8 @@ from ..control.facts_text import to_text
 from ..control.masking import masked
 from ..control.queries import id_of
 from ..model.overview import Row
-from ..model.plan import GuestPlan, describe
+from ..model.plan import GuestPlan, Plan, describe
+from ..model.units import show_duration
 from .exits import Exit, complain, exit_of
 from .options import complain_of_blindness, local_of, say_unused_of_host
 from .tables import told_apart
@@ -43,6 +46,7 @@ def facts_verb(arguments: Namespace) -> int:
 def plan_verb(arguments: Namespace) -> int:
     """`plan` and `plan --boot`, of this host or of recorded facts."""
     facts = load(arguments.facts, complain) if arguments.facts else _facts(arguments)
+    facts = queries.within(facts, arguments.within)
     for match in matches_of_nobody(facts):
         complain(f"no guest is matched by [[guest]] match = {quoted(match)}")
     return _boot_plan(facts, arguments) if arguments.boot else _plan(facts, arguments)
@@ -57,7 +61,19 @@ def _plan(facts: HostFacts, arguments: Namespace) -> int:
         names = told_apart((g.guest.id, g.guest.name) for g in chosen)
         lines = [(names[g.guest.id], str(g.guest.state), describe(g)) for g in chosen]
         print_table(("NAME", "STATE", "PLAN"), lines, wraps=True)
+        emit(_in_all(facts, replace(plan, guests=tuple(chosen))))
     return exit_of(failure)
+
+
+def _in_all(facts: HostFacts, plan: Plan) -> str:
+    found = queries.duration(facts, plan)
+    if not found.most:
+        return ""
+    parts = [f"about {show_duration(ceil(found.about))}"] if found.about is not None else []
+    if found.unknown:
+        others = "others, " if parts else ""
+        parts.append(f"{others}{found.unknown} of {len(plan.guests)} unknown")
+    return f"in all: {', '.join(parts)}; at most {show_duration(found.most)}\n"
 
 
 def _of_named(

@@ -11,6 +11,7 @@ from ..decisions.host_facts import LostConnection
 from ..decisions.host_facts import matches_of_nobody as matches_of_nobody
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
+from ..model.history import PastShutdown
 from ..model.ports import ErrorKind, HypervisorError
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
@@ -20,7 +21,7 @@ from .facts_text import FactsError, from_text
 from .local import Local
 from .requests import Failure, RequestError
 
-Remembered = tuple[dict[GuestId, GuestRecord], list[SaveRecord]]
+Remembered = tuple[dict[GuestId, GuestRecord], list[SaveRecord], list[PastShutdown]]
 
 
 def gather(local: Local, limit: float | None = None) -> HostFacts:
@@ -36,7 +37,7 @@ async def _gather(local: Local, limit: float | None) -> HostFacts:
     now = local.now()
     guests = await with_images(local.storage, inventory.guests)
     remembered = _remembered(local, now.boot)
-    records, saves = remembered or ({}, [])
+    records, saves, shutdowns = remembered or ({}, [], [])
     return HostFacts(
         now.boot,
         now.at,
@@ -51,6 +52,7 @@ async def _gather(local: Local, limit: float | None) -> HostFacts:
         tuple(saves),
         now.up,
         local.sees_all,
+        tuple(shutdowns),
     )
 
 
@@ -75,7 +77,7 @@ def _remembered(local: Local, boot: str) -> Remembered | None:
     """None where the ledger cannot be read."""
 
     def read(ledger: Ledger) -> Remembered | None:
-        return ledger.guests(boot), ledger.saves.all()
+        return ledger.guests(boot), ledger.saves.all(), ledger.runs.shutdowns()
 
     return local.ask_ledger(read, None)
 

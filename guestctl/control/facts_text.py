@@ -23,6 +23,7 @@ from ..config.settings import (
 from ..config.toml import quoted, written
 from ..decisions.host_facts import HostFacts, LostConnection
 from ..model.guest import GuestFacts
+from ..model.history import PastShutdown
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
 from ..model.tables import TableError, from_table, to_table, whole_number
@@ -68,6 +69,7 @@ def to_text(facts: HostFacts) -> str:
     parts += _tables("guest", facts.guests)
     parts += _tables("record", facts.records)
     parts += _tables("save", facts.saves)
+    parts += _tables("past-shutdown", facts.shutdowns)
     text = "\n".join([*parts, *_config(facts.config), f"[{_END}]\n"])
     return "".join(c if c.isascii() else f"\\U{ord(c):08x}" for c in text)
 
@@ -170,10 +172,11 @@ def _facts(tables: Mapping[str, Any]) -> HostFacts:
         _things(GuestRecord, tables, "record"),
         _things(SaveRecord, tables, "save"),
         head.up,
+        shutdowns=_things(PastShutdown, tables, "past-shutdown"),
     )
 
 
-_TABLES = {"config", "room", "unreadable", "guest", "record", "save", _END}
+_TABLES = {"config", "room", "unreadable", "guest", "record", "save", "past-shutdown", _END}
 
 
 def _check_format(tables: Mapping[str, Any]) -> None:

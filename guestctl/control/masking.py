@@ -67,6 +67,7 @@ class _Mask:
             guests=tuple(map(self._guest, facts.guests)),
             records=tuple(map(self._record, facts.records)),
             saves=tuple(map(self._save, facts.saves)),
+            shutdowns=tuple(replace(one, guest=self._id(one.guest)) for one in facts.shutdowns),
         )
 
     # What guests are known by

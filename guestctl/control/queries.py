@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from ..decisions.host_facts import HostFacts, plan_of, rows_of
+from ..decisions.duration import Duration
+from ..decisions.host_facts import HostFacts, duration_of, plan_of, rows_of, with_deadline
 from ..ledger.ledger import Ledger
 from ..ledger.runs import KEPT_RUNS
 from ..model.guest import GuestId
@@ -75,6 +76,16 @@ def plan(facts: HostFacts) -> tuple[Plan, Failure | None]:
         reasons = "\n".join(lost.reason for lost in facts.lost)
         raise RequestError(_unreachable(facts), reasons)
     return plan_of(facts), incomplete(facts)
+
+
+def within(facts: HostFacts, seconds: float | None) -> HostFacts:
+    """The same, where a preserve may take so long in all, as `--within` says."""
+    return with_deadline(facts, seconds)
+
+
+def duration(facts: HostFacts, plan: Plan) -> Duration:
+    """How long a preserve by this plan will take."""
+    return duration_of(facts, plan)
 
 
 def incomplete(facts: HostFacts) -> Failure | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..model.plan import Step, StepPlan
+from ..model.plan import GuestPlan, Outcome, Step, StepPlan
 
 #: What is kept free of the deadline for what comes later: the part of the deadline, and the most
 #: in seconds.  For ending a step that ran out of time (aborting a save), for a shutdown that
@@ -40,6 +40,32 @@ class Budget:
         if planned.step is Step.SAVE:
             keep += self.ending
         return max(0.0, min(planned.timeout, left - keep))
+
+    def why_left_out(self, planned: StepPlan, limit: float) -> str:
+        """Why a step that may take so long is not begun; empty where it is.
+
+        A save that is cut off was in vain; a guest may follow a request sooner than ever before.
+        """
+        if limit <= 0:
+            return "no time left before the run's deadline"
+        about = planned.estimate if planned.step is Step.SAVE else None
+        if about is not None and limit < min(about, planned.timeout):
+            return f"it takes about {about:.0f}s, and {limit:.0f}s are left for it"
+        return ""
+
+    def fitted(self, plan: GuestPlan) -> GuestPlan:
+        """The plan with its limits as this deadline cuts them, where it begins at once."""
+        left, steps, left_out = self.deadline, [], list(plan.left_out)
+        for number, planned in enumerate(plan.steps):
+            limit = self.allowance(planned, plan.steps[number + 1 :], left)
+            if reason := self.why_left_out(planned, limit):
+                left_out.append((planned.step, reason))
+                continue
+            steps.append(replace(planned, timeout=limit))
+            left = max(0.0, left - limit)
+        if plan.steps and not steps:
+            return replace(plan, steps=(), outcome=Outcome.FAILED, reason=left_out[-1][1])
+        return replace(plan, steps=tuple(steps), left_out=tuple(left_out))
 
     def _reserve(self, planned: StepPlan) -> float:
         if planned.step is Step.SHUTDOWN:

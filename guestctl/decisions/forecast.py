@@ -1,4 +1,4 @@
-"""What is known beforehand about saving: room, earlier refusals, how long it takes.  Pure."""
+"""What is known beforehand: room for saves, earlier refusals, how long steps take.  Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from functools import cached_property
 from statistics import median
 
 from ..model.guest import GuestFacts, GuestId
+from ..model.history import PastShutdown
 from ..model.plan import GuestPlan, Outcome, Plan, Step
 from ..model.save import SaveRecord, SaveState
 from ..model.units import show_size
 
-#: How many of the newest saves an estimate goes by: of the guest itself, or of the host.
+#: How many of the newest an estimate goes by: of the guest itself, or saves of the host.
 OWN_SAVES, HOST_SAVES = 3, 20
 
 
@@ -20,13 +21,15 @@ OWN_SAVES, HOST_SAVES = 3, 20
 class SaveForecast:
     """The ledger's saves, and the bytes free where saves go, by URI, where that is known.
 
-    displaced: connections whose folder of saves is not mounted any more.
+    displaced: connections whose folder of saves is not mounted any more.  shutdowns: of before,
+    oldest first.
     """
 
     records: tuple[SaveRecord, ...] = ()
     room: Mapping[str, int] = field(default_factory=dict)
     reserve: int = 0
     displaced: frozenset[str] = frozenset()
+    shutdowns: tuple[PastShutdown, ...] = ()
 
     def estimate(self, guest: GuestFacts) -> float | None:
         """Seconds that a save will take, by the slowest of the guest's last ones, else by the
@@ -36,6 +39,12 @@ class SaveForecast:
         if own:
             return max(own[-OWN_SAVES:])
         return guest.memory / self._usual_speed if self._usual_speed else None
+
+    def shutdown_estimate(self, guest: GuestFacts) -> float | None:
+        """Seconds that the guest will take to shut down, by the slowest of its last ones; None
+        without any: other guests tell nothing of it."""
+        own = self._shutdowns_of.get(guest.id)
+        return max(own[-OWN_SAVES:]) if own else None
 
     def refusal(self, guest: GuestFacts) -> str:
         """Why a save cannot be tried: where it would go, or since libvirt refused the last one of
@@ -56,6 +65,13 @@ class SaveForecast:
         of: dict[GuestId, list[SaveRecord]] = {}
         for record in self.records:
             of.setdefault(record.guest, []).append(record)
+        return of
+
+    @cached_property
+    def _shutdowns_of(self) -> Mapping[GuestId, Sequence[float]]:
+        of: dict[GuestId, list[float]] = {}
+        for past in self.shutdowns:
+            of.setdefault(past.guest, []).append(past.seconds)
         return of
 
     @cached_property

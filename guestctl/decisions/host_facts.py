@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..config.config import Config
 from ..model.guest import GuestFacts, GuestId
+from ..model.history import PastShutdown
 from ..model.instant import Instant
 from ..model.overview import Row
 from ..model.plan import Plan, RunKind
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
 from . import overview
+from .budget import Budget
+from .duration import Duration, expected
 from .forecast import SaveForecast
 from .plan import missing, plan_down
 from .policy import resolve, unmatched
@@ -36,7 +39,7 @@ class HostFacts:
     uris: the connections that were asked.  owns_next_boot: whether guestctl does libvirt's
     autostart at the next boot.  sees_all: whether the ledger is that of these guests, and could be
     read.  may_see: whether it was for this user to read.
-    room: bytes free where saves go, by URI, where that is known.  saves: oldest first.
+    room: bytes free where saves go, by URI, where that is known.  saves, shutdowns: oldest first.
     """
 
     boot: str
@@ -52,6 +55,7 @@ class HostFacts:
     saves: tuple[SaveRecord, ...] = ()
     up: int = 0
     may_see: bool = False
+    shutdowns: tuple[PastShutdown, ...] = ()
 
     @property
     def nothing_read(self) -> bool:
@@ -69,9 +73,27 @@ def matches_of_nobody(facts: HostFacts) -> list[str]:
 
 def plan_of(facts: HostFacts) -> Plan:
     """What a preserve would do."""
-    forecast = SaveForecast(facts.saves, facts.room, facts.config.shutdown.save_reserve)
-    policies = partial(resolve, facts.config)
-    return plan_down(RunKind.PRESERVE, facts.guests, policies, forecast=forecast)
+    shutdown, policies = facts.config.shutdown, partial(resolve, facts.config)
+    forecast = SaveForecast(
+        facts.saves, facts.room, shutdown.save_reserve, shutdowns=facts.shutdowns
+    )
+    plan = plan_down(RunKind.PRESERVE, facts.guests, policies, forecast=forecast)
+    budget = Budget(shutdown.deadline)
+    return replace(plan, guests=tuple(map(budget.fitted, plan.guests)))
+
+
+def with_deadline(facts: HostFacts, seconds: float | None) -> HostFacts:
+    """The facts where a preserve may take so long in all; as they are for None."""
+    if seconds is None:
+        return facts
+    shutdown = replace(facts.config.shutdown, deadline=seconds)
+    return replace(facts, config=replace(facts.config, shutdown=shutdown))
+
+
+def duration_of(facts: HostFacts, plan: Plan) -> Duration:
+    """How long a preserve by this plan will take."""
+    shutdown = facts.config.shutdown
+    return expected(plan, shutdown.parallel, shutdown.deadline)
 
 
 def rows_of(facts: HostFacts) -> list[Row]:

@@ -61,7 +61,10 @@ def plan_guest_down(
         Step.POWEROFF: POWEROFF_TIMEOUT,
     }
     reasons = {step: _why_not(kind, step, guest, policy, forecast) for step in timeouts}
-    estimates = {Step.SAVE: forecast.estimate(guest)}
+    estimates = {
+        Step.SAVE: forecast.estimate(guest),
+        Step.SHUTDOWN: forecast.shutdown_estimate(guest),
+    }
     steps = tuple(
         StepPlan(step, timeouts[step], estimates.get(step))
         for step in timeouts

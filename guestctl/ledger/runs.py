@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..model.guest import GuestFacts, GuestId
-from ..model.history import CUT_OFF, Actor, Attempt, PastGuest, PastRun, PastStep
+from ..model.history import CUT_OFF, Actor, Attempt, PastGuest, PastRun, PastShutdown, PastStep
 from ..model.instant import Clock
 from ..model.plan import Outcome, RunKind, Step
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
@@ -176,6 +176,15 @@ class Runs:
         )
         if result.step is Step.SAVE and row is not None:
             self._saves.end(guest, result)
+
+    def shutdowns(self) -> list[PastShutdown]:
+        """Those that worked, oldest first."""
+        rows = self._db.execute(
+            "SELECT uri, uuid, (ended_up - begun_up) / 1e9 FROM step WHERE step = ? AND end = ?"
+            " AND ended_up > begun_up ORDER BY id",
+            (Step.SHUTDOWN, StepEnd.DONE),
+        )
+        return [PastShutdown(GuestId(uri, uuid), seconds) for uri, uuid, seconds in rows]
 
     def attempts(
         self, boot: str, guests: Collection[GuestId] | None = None

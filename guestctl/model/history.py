@@ -58,6 +58,14 @@ class PastRun:
 
 
 @dataclass(frozen=True)
+class PastShutdown:
+    """How many seconds a guest took to shut down once it was asked."""
+
+    guest: GuestId
+    seconds: float
+
+
+@dataclass(frozen=True)
 class PastGuest:
     """What became of one guest in a past run: an outcome, or CUT_OFF, or AT_WORK.
 

@@ -24,7 +24,6 @@ from ..model.history import NOT_TO_COME_BACK, Note
 from ..model.plan import Outcome, Plan, RunKind
 from ..model.record import GuestRecord, Wanted, put_back
 from ..model.result import GuestResult, RunResult, Trigger
-from ..model.save import SaveRecord
 from .context import Context, room_for_saves, with_domain_info
 from .reconcile import NO_LEDGER, Loss, Records, loss_of, reconcile_all
 from .run import Run, deadline_of, record_note
@@ -85,7 +84,7 @@ async def _begin(request: Request, guests: list[GuestFacts], room: Mapping[str, 
     context = request.context
     # The deadline is on the loop's clock, which the ledger's thread has not.
     run = request.run(None)
-    plan = _plan(run, request, guests, _forecast((), run, room))
+    plan = _plan(run, request, guests, _forecast(None, run, room))
     nothing = Opened(run, plan, {}, False, loss=NO_LEDGER)
     opened = await context.ledger(partial(_open, request, run, guests, room), None)
     if opened is None:  # a ledger on a full disk can still be read
@@ -145,7 +144,7 @@ def _open(
     owed: list[GuestFacts] = []
     if run.kind is RunKind.SHUTDOWN:
         owed = _want_off(request.named, ledger, guests, records, run.context.boot)
-    plan = _plan(run, request, guests, _forecast(ledger.saves.all(), run, room))
+    plan = _plan(run, request, guests, _forecast(ledger, run, room))
     number = ledger.runs.begin(run.kind, run.trigger, run.context.boot, run.context.actor)
     run = replace(run, number=number)
     record_note(ledger, request.note, plan)
@@ -159,7 +158,7 @@ def _open(
 def _open_unwritten(
     request: Request, run: Run, guests: list[GuestFacts], room: Mapping[str, int], ledger: Ledger
 ) -> Opened:
-    plan = _plan(run, request, guests, _forecast(ledger.saves.all(), run, room))
+    plan = _plan(run, request, guests, _forecast(ledger, run, room))
     records = ledger.guests(run.context.boot)
     return Opened(run, plan, records, ledger.remembers, loss=loss_of(ledger))
 
@@ -172,9 +171,11 @@ def _plan(
     return plan_down(run.kind, guests, partial(resolve, run.config), named, forecast, left)
 
 
-def _forecast(records: Iterable[SaveRecord], run: Run, room: Mapping[str, int]) -> SaveForecast:
-    displaced = frozenset(run.context.displaced)
-    return SaveForecast(tuple(records), room, run.config.shutdown.save_reserve, displaced)
+def _forecast(ledger: Ledger | None, run: Run, room: Mapping[str, int]) -> SaveForecast:
+    displaced, reserve = frozenset(run.context.displaced), run.config.shutdown.save_reserve
+    saves = tuple(ledger.saves.all()) if ledger else ()
+    shutdowns = tuple(ledger.runs.shutdowns()) if ledger else ()
+    return SaveForecast(saves, room, reserve, displaced, shutdowns)
 
 
 def _want_off(
@@ -220,12 +221,12 @@ async def add_guests(
 
 async def _add(run: Run, guests: Collection[GuestFacts], room: Mapping[str, int]) -> Opened:
     context = run.context
-    nothing = Opened(run, _plan(run, None, guests, _forecast((), run, room)), {}, False)
+    nothing = Opened(run, _plan(run, None, guests, _forecast(None, run, room)), {}, False)
 
     def read(ledger: Ledger, records: Records | None = None) -> Opened:
         if records is None:
             records = ledger.records([guest.id for guest in guests], context.boot)
-        plan = _plan(run, None, guests, _forecast(ledger.saves.all(), run, room))
+        plan = _plan(run, None, guests, _forecast(ledger, run, room))
         return Opened(run, plan, records, ledger.remembers)
 
     def add(ledger: Ledger) -> Opened | None:

@@ -135,10 +135,7 @@ class TakeDown:
 
     async def _try(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
         limit = self._allowance(planned, later)
-        if limit <= 0:
-            await self._leave_out(planned, "no time left before the run's deadline")
-        elif planned.estimate is not None and limit < min(planned.estimate, planned.timeout):
-            reason = f"it takes about {planned.estimate:.0f}s, and {limit:.0f}s are left for it"
+        if reason := self._run.budget.why_left_out(planned, limit):
             await self._leave_out(planned, reason)
         else:
             await self._carry_out(planned.step, limit)
