@@ -90,12 +90,12 @@ class Service:
 
     async def serve(self) -> None:
         """See the class."""
-        boot = self.state.boot
-        await self.state.context.ledger(lambda ledger: ledger.watches.begin(boot), None)
         self.use(self.state.config)
+        boot = self.state.boot
         works = (self._out_of_reach.work, self._keep_mounts.work)
         chores = [asyncio.create_task(keep_at(work)) for work in works]
         try:
+            await self.state.context.ledger(lambda ledger: ledger.watches.begin(boot), None)
             await self._settling.take_up()
             await self._serve()
         finally:
