@@ -35,7 +35,7 @@ def list_verb(arguments: Namespace) -> int:
     elif arguments.output == "name":
         emit("".join(f"{printable(row.name)}\n" for row in chosen))
     elif arguments.output == "wide":
-        print_table(_WIDE, list(_wide_lines(chosen)))
+        print_table(_WIDE, list(_wide_lines(chosen)), whole=True)
     else:
         print_table(_USUAL, list(_lines(chosen, time.time_ns())), below(chosen))
     return exit_of(failure)

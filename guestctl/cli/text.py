@@ -51,13 +51,15 @@ def print_table(
     below: Iterable[str] = (),
     *,
     wraps: bool = False,
+    whole: bool = False,
 ) -> None:
     """Columns, cut to the terminal where there is one, and never for a pipe.
 
     below: what is said after it, each with its own line or lines.
     wraps: whether the last column goes on in the next line, else it is cut.
+    whole: nothing is cut, however wide that is.
     """
-    width = screen_width()
+    width = None if whole else screen_width()
     heading, *lines = lines_of([headings, *rows], width, wraps=wraps)
     below = [line for text in below for line in paragraph(printable(text), width)]
     text = "\n".join([_bold(heading), *lines, *([""] if below else []), *below])

@@ -88,9 +88,9 @@ def show_seconds(seconds: float) -> str:
     whole = round(seconds)
     if whole < 2 * 60:
         return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}min {whole % 60}s"
-    return f"{whole // 3600}h {whole % 3600 // 60}min"
+    size, unit, small, below = (60, "min", 1, "s") if whole < 3600 else (3600, "h", 60, "min")
+    count, rest = whole // size, whole % size // small
+    return f"{count}{unit} {rest}{below}" if rest else f"{count}{unit}"
 
 
 _SIZES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from guestctl.cli.tables import cut, cut_middle, lines_of, name_width, padded, paragraph
 from guestctl.cli.text import ago
+from guestctl.model.units import show_seconds
 from tests.unit.makers import texts
 
 printable_texts = texts.filter(str.isprintable)
@@ -53,3 +54,9 @@ def test_how_long_ago() -> None:
     seconds = {5: "just now", 60: "1min ago", 7200: "2h ago", 3 * 86400: "3d ago"}
     assert {s: ago(now - s * 10**9, now) for s in seconds} == seconds
     assert ago(now + 10**9, now).startswith("2001-")
+
+
+def test_how_long() -> None:
+    shown = {0.04: "0.0s", 9.94: "9.9s", 9.96: "10s", 119: "119s", 120: "2min", 125: "2min 5s"}
+    shown |= {3599.4: "59min 59s", 3600: "1h", 7260: "2h 1min"}
+    assert {seconds: show_seconds(seconds) for seconds in shown} == shown
