@@ -61,13 +61,18 @@ def reconcile(
 def _by_others(
     record: GuestRecord | None, guest: GuestFacts, boot: str, watched: Watched
 ) -> Note | None:
-    """What is said of a start that was heard of, and that no run has in hand or has noted."""
+    """What is said of a start that no run has in hand or has noted.
+
+    It was heard of; or it cannot have been a run's, since the guest was held for its save.
+    """
     noted = record is not None and record.up_boot == boot
-    if noted or not (watched.was_started and guest.started and guest.persistent):
+    hold = record.hold if record else None
+    told = watched.was_started or bool(record and record.held_for_save)
+    if noted or not (told and guest.started and guest.persistent):
         return None
     deed = "resumed from its save" if watched.started_as == "restored" else "started"
-    held = f", although it was held: {record.hold}" if record and record.hold is not None else ""
-    return Note("guestctl:watch", f"{deed}, not by guestctl{held}")
+    against = f", although it was held: {hold}" if hold is not None else ""
+    return Note("guestctl:watch", f"{deed}, not by guestctl{against}")
 
 
 def _as_heard(

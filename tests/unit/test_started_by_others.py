@@ -38,6 +38,14 @@ BY_A_PERSON = recorded(up_boot=None, hold="moving")
             STARTED,
             ["started, not by guestctl, although it was held: moving"],
         ),
+        # Nobody listened, and a run does not start what is held.
+        (
+            HELD,
+            guest(),
+            UNWATCHED,
+            [f"started, not by guestctl, although it was held: {WHY}", HOLD_ENDS.text],
+        ),
+        (recorded(hold="moving"), guest(), UNWATCHED, []),
         # A run has noted it; nobody heard of a start; it is not up yet, or not any more.
         (recorded(), guest(), STARTED, []),
         (OFF, guest(), UNWATCHED, []),
