@@ -80,7 +80,7 @@ class Verbs:
 
     def __init__(self, parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
         self.common = common
-        self._verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+        self._verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB")
 
     def add(self, name: str, text: str) -> argparse.ArgumentParser:
         """One of --help."""
