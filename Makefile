@@ -26,7 +26,7 @@ help:
 	@echo "make hosts   all of them on all three Debian generations, an hour"
 	@echo "make soak    ten minutes of random hosts in the simulation, and input by the ten thousand"
 	@echo "make bench   the benchmarks"
-	@echo "make sample  write the sample configuration and its manual page from the table of settings"
+	@echo "make sample  write the sample configuration, its manual page and completions from tables and grammar"
 	@echo "make deb     the Debian package, alone in dist/"
 	@echo "make install DESTDIR= PREFIX=/usr/local"
 	@echo "make uninstall, with the same: all of that but the configuration"
@@ -80,6 +80,7 @@ soak: $(READY)
 sample: $(READY)
 	$(PYTHON) -m tools.sample > etc/guestctl/guestctl.toml
 	$(PYTHON) -m tools.manual > docs/man/guestctl.toml.5
+	$(PYTHON) -m tools.completions
 
 # Without $(READY): the distribution's packages that debian/control names are enough.
 deb:

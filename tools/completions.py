@@ -1,6 +1,6 @@
 """Completion for bash and zsh, made from the command line's grammar.
 
-`python3 -m tools.completions` writes completions/; a test holds the files to it.
+`make sample` writes completions/; a test holds the files to it.
 """
 
 from __future__ import annotations

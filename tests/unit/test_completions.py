@@ -17,7 +17,7 @@ GUESTS = "#!/bin/sh\nprintf 'web-1\\nmy guest\\n'\n"
 
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_the_files_are_made_from_the_grammar(name: str) -> None:
-    """If not: python3 -m tools.completions."""
+    """If not: make sample."""
     assert (FOLDER / name).read_text("utf-8") == FILES[name]()
 
 
