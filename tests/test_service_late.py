@@ -348,6 +348,19 @@ def test_a_ledger_that_does_not_answer_for_a_while() -> None:
     tell(story, [guest("a"), guest("b")])
 
 
+def test_a_restart_while_the_ledger_does_not_answer_restores_nothing() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.happen("a gets SIGKILL")
+        await asyncio.sleep(400)
+        host.sim.ledger_answers = False
+        asyncio.get_running_loop().call_later(25, setattr, host.sim, "ledger_answers", True)
+        await host.restart(GIVEN_UP)
+        assert host.up == "b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
 def test_flags_are_not_followed_while_the_ledger_may_still_say_otherwise() -> None:
     async def story(host: ServedHost) -> None:
         host.autostart = frozenset({SYSTEM})

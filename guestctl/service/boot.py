@@ -71,15 +71,18 @@ class Restores:
 
     async def begin_owed(self) -> asyncio.Task[None] | None:
         """The restore that this boot still owes; None where it owes none."""
-        boot, nothing = self._state.boot, frozenset[str]()
-        done = await self._state.context.ledger(
-            lambda ledger: ledger.runs.restored_since_preserve(boot), nothing
-        )
-        if owed := self._connections.watches.keys() - done:
+        if owed := self._connections.watches.keys() - await self._done():
             return self._begin(Trigger.BOOT, owed)
         if await self._asked_in_vain():  # a shutdown was cancelled, and the service then killed
             return self.begin_after_cancel()
         return None
+
+    async def _done(self) -> frozenset[str]:
+        """Connections whose guests this boot has brought back."""
+        boot, nothing = self._state.boot, frozenset[str]()
+        return await self._state.context.ledger(
+            lambda ledger: ledger.runs.restored_since_preserve(boot), nothing
+        )
 
     def begin_after_cancel(self) -> asyncio.Task[None]:
         """The restore of whom a shutdown took down that did not come about."""
@@ -102,6 +105,8 @@ class Restores:
         everybody = connections.until_usable(owed, all_of_them=True)
         await first(asyncio.sleep(ALL_THERE), everybody)
         await self._until_ledger_remembers()
+        if trigger is Trigger.BOOT:
+            owed = owed - await self._done()  # it may not have answered when that was asked
         pause = AGAIN
         while owed:
             await connections.until_usable(owed, all_of_them=False)
