@@ -1,0 +1,132 @@
+"""Local users who do their worst on the system's bus, before and while the host goes down."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.host import hostile
+from tests.host.conftest import has_failed, install, keep_evidence
+from tests.host.service import main_pid, wait_watching
+from tests.host.stage import FEW, Stage
+from tests.host.support import (
+    assert_back,
+    journal_since,
+    look,
+    newest_ticks,
+    outcomes,
+    runs,
+    wait_restored,
+    went_on,
+)
+from tests.testbed.archive import debs
+from tests.testbed.host import Host
+from tests.testbed.triggers import POWEROFF, TARGET, Trigger
+from tests.testbed.waiting import wait_until
+
+pytestmark = pytest.mark.hosts
+
+USERS = 3
+OUT = "/var/tmp"
+#: Seconds of it before the host goes down.
+BEFORE = 20
+MIB = 1 << 20
+DBUS_BROKER = "dbus-broker"
+
+
+@pytest.fixture(scope="module", params=["dbus-daemon", DBUS_BROKER])
+def bus_stage(request: pytest.FixtureRequest, suite: str) -> Iterator[Stage]:
+    """A shared host for each of the two."""
+
+    def with_bus(host: Host) -> None:
+        install(host)
+        if request.param == DBUS_BROKER:
+            install_broker(host)
+
+    stage = Stage(suite, with_bus)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def host(request: pytest.FixtureRequest, bus_stage: Stage) -> Iterator[Host]:
+    host = bus_stage.host(FEW)
+    yield host
+    if has_failed(request):
+        keep_evidence(request, [host])
+        bus_stage.close()
+
+
+def install_broker(host: Host) -> None:
+    """Have the host's bus be dbus-broker from its first boot on."""
+    paths = [Path("/var/tmp", deb.name) for deb in debs(host.suite, DBUS_BROKER)]
+    for deb, path in zip(debs(host.suite, DBUS_BROKER), paths, strict=True):
+        shutil.copy(deb, host.root / path.relative_to("/"))
+    host.run_on_disk(["dpkg", "--install", *paths])
+    host.run_on_disk(["systemctl", "enable", "dbus-broker.service"])
+
+
+def attack(host: Host) -> list[Path]:
+    """Let users loose on the service; the files in which they count what they sent."""
+    script = host.path(f"{OUT}/hostile.py")
+    shutil.copy(Path(hostile.__file__), script)
+    script.chmod(0o644)
+    counts = [host.root / f"{OUT}/sent-{number}".lstrip("/") for number in range(USERS)]
+    for number, count in enumerate(counts):
+        # Without default dependencies nothing ends it before the host's very end.
+        output = f"StandardOutput=append:{OUT}/{count.name}"
+        unit = ("--property=DefaultDependencies=no", f"--property={output}")
+        user = ("setpriv", f"--reuid={60000 + number}", "--regid=65534", "--clear-groups")
+        host.run(["systemd-run", *unit, *user, "python3", f"{OUT}/hostile.py", str(main_pid(host))])
+    wait_until(lambda: all(map(sent, counts)), 120, "messages of hostile users")
+    return counts
+
+
+def sent(count: Path) -> int:
+    """How many rounds that user has been through."""
+    return len(count.read_text().split()) if count.exists() else 0
+
+
+@pytest.mark.parametrize("trigger", [POWEROFF, TARGET], ids=lambda trigger: trigger.command)
+def test_nobody_on_the_bus_can_harm_a_guest(trigger: Trigger, host: Host) -> None:
+    service, run = main_pid(host), runs(host)[0]
+    living = newest_ticks(host, FEW.names)
+    attack(host)
+    time.sleep(BEFORE)
+    assert main_pid(host) == service
+    assert most_memory(host, service) < 256 * MIB
+    assert runs(host)[0] == run, "somebody had a run begun"
+    assert all(went_on(host, name, tick) for name, tick in living.items())
+
+    before = look(host, FEW.names)
+    host.poweroff(trigger.command)
+    assert deaths(host, before.at) == []
+    host.boot()
+    wait_restored(host)
+    assert outcomes(host, "preserve", before.at) == FEW.safe
+    assert_back(host, before, FEW.back)
+    wait_watching(host)
+
+
+def most_memory(host: Host, pid: int) -> int:
+    """The most that a process ever had in memory, in bytes."""
+    (line,) = (text for text in read_status(host, pid) if text.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+def read_status(host: Host, pid: int) -> list[str]:
+    return host.run(["cat", f"/proc/{pid}/status"]).stdout.splitlines()
+
+
+def deaths(host: Host, since: int) -> list[str]:
+    """What the journal says of a service that died."""
+    lines = journal_since(host, since).splitlines()
+    return [
+        line
+        for line in lines
+        if "guestctl.service: Main process exited" in line and "status=0" not in line
+    ]
