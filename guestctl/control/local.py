@@ -26,6 +26,7 @@ from ..host.storage import HostStorage
 from ..ledger.file import TROUBLE, connect, transaction
 from ..ledger.ledger import Ledger
 from ..ledger.opening import read_ledger
+from ..ledger.second_copy import SecondCopy
 from ..ledger.writer import LEDGER_LIMIT, LedgerWriter
 from ..model.history import Actor
 from ..model.instant import Instant
@@ -187,6 +188,7 @@ class Local:
                 ledger = Ledger(db, machine.now)
                 answer = work(ledger)
                 shows_held(self._refuses_starts)(ledger)
+                SecondCopy(machine.copy_folder()).spend()
                 return answer
         except TROUBLE as error:
             text = f"cannot write to the ledger {path}: {error}"
@@ -254,7 +256,8 @@ class Local:
     @contextlib.contextmanager
     def _writer(self) -> Iterator[LedgerWriter]:
         shows = shows_held(self._refuses_starts)
-        writer = LedgerWriter(self.ledger_path, machine.now, self.complain, shows)
+        copy = SecondCopy(machine.copy_folder())
+        writer = LedgerWriter(self.ledger_path, machine.now, self.complain, shows, copy)
         try:
             yield writer
         finally:

@@ -16,6 +16,7 @@ from ..model.history import Actor
 from ..model.instant import Instant
 
 SYSTEM_STATE, SYSTEM_RUN = Path("/var/lib/guestctl"), Path("/run/guestctl")
+SYSTEM_COPY = Path("/var/cache/guestctl")
 _BOOT_ID, _OWN_BOOT_ID = Path("/proc/sys/kernel/random/boot_id"), "boot-id"
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -112,6 +113,15 @@ def state_folder() -> Path:
     base = os.environ.get("XDG_STATE_HOME", "")
     # The specification says to ignore relative paths.
     root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    return root / "guestctl"
+
+
+def copy_folder() -> Path:
+    """Where the ledger's second copy is: not where the ledger is."""
+    if is_root():
+        return SYSTEM_COPY
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
     return root / "guestctl"
 
 

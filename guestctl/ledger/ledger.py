@@ -34,7 +34,16 @@ CREATE TABLE guest (
     as_of TEXT, flag INTEGER, flag_word INTEGER, up_since INTEGER,
     waits_for TEXT, waits_in TEXT,
     PRIMARY KEY (uri, uuid)) STRICT;
+CREATE TABLE copies (id TEXT NOT NULL, number INTEGER NOT NULL) STRICT;
 """
+
+
+class CopyNeed(StrEnum):
+    """What is to become of the ledger's copy once the transaction is over."""
+
+    NONE = "none"
+    MAKE = "make"
+    SPEND = "spend"
 
 
 class Ledger:
@@ -52,6 +61,8 @@ class Ledger:
         """
         self.remembers = remembers
         self.loss = loss
+        #: What is to become of the second copy, see second_copy.py.
+        self.copy = CopyNeed.NONE
         self.db = db
         self.now = clock
         self.saves = Saves(db)
@@ -108,6 +119,7 @@ class Ledger:
 
         To be put in the transaction in which it was read: others write, too.
         """
+        self.copy = CopyNeed.SPEND
         self.db.execute(
             f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 18})",
             _values(record),

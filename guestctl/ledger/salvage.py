@@ -84,7 +84,7 @@ def _read(source: sqlite3.Connection) -> Salvaged:
     try:
         with transaction(target):
             _make_tables(source, target, version)
-            in_part = [name for name in _tables(target) if not _copy(source, target, name)]
+            in_part = [name for name in _tables(target) if not copy_rows(source, target, name)]
             _drop_orphans(target)
             schema.prepare(target, version)
     except BaseException:
@@ -111,7 +111,7 @@ def _tables(db: sqlite3.Connection) -> list[str]:
     return [name for (name,) in db.execute(query) if not name.startswith("sqlite_")]
 
 
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> bool:
+def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> bool:
     """Whether every row could be read."""
     columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
     names = ", ".join(f'"{column}"' for column in columns)

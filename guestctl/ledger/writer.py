@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 from ..host.tasks import hand_over
 from ..model.instant import Clock
 from .file import transaction
-from .ledger import Ledger
+from .ledger import CopyNeed, Ledger
 from .opening import identity, is_damage, open_ledger
+from .second_copy import SecondCopy
 
 T = TypeVar("T")
 
@@ -45,8 +46,13 @@ class LedgerWriter:
         clock: Clock,
         trouble: Callable[[str], None],
         on_write: Callable[[Ledger], None] = lambda _: None,
+        copy: SecondCopy | None = None,
     ) -> None:
-        """on_write: called at the end of each transaction, before others can begin theirs."""
+        """on_write: called at the end of each transaction, before others can begin theirs.
+
+        copy: kept of what matters; None for no copy.
+        """
+        self._copy = copy
         self._path = path
         self._on_write = on_write
         self._clock = clock
@@ -124,6 +130,7 @@ class LedgerWriter:
             works = [request for request in batch if request.work is not None]
             if not _carry_out(ledger, works, self._on_write):
                 self._file = None
+            self._keep_copy(ledger)
             for look in looks:
                 ledger, renewed = self._renewed(ledger)
                 hand_over(look.loop, look.future, renewed)
@@ -136,7 +143,20 @@ class LedgerWriter:
         ledger = open_ledger(self._path, self._clock, trouble)
         in_file = ledger.db.execute("PRAGMA database_list").fetchone()[2]
         self._file = identity(self._path) if in_file else None
+        if in_file and self._copy and (loss := self._copy.look(ledger)):
+            trouble(loss)
+            ledger.loss = "; ".join(filter(None, (ledger.loss, loss)))
+        ledger.copy = CopyNeed.NONE
         return ledger
+
+    def _keep_copy(self, ledger: Ledger) -> None:
+        need, ledger.copy = ledger.copy, CopyNeed.NONE
+        if self._file is None or self._copy is None:
+            return
+        if need is CopyNeed.MAKE:
+            self._copy.make(ledger)
+        elif need is CopyNeed.SPEND:
+            self._copy.spend()
 
     def _renewed(self, ledger: Ledger) -> tuple[Ledger, bool]:
         if self._file is not None and self._file == identity(self._path):

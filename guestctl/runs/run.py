@@ -11,7 +11,7 @@ from ..decisions.budget import Budget
 from ..decisions.outcome import told_by_steps
 from ..decisions.plan import NOT_LISTED
 from ..decisions.policy import Policy, resolve
-from ..ledger.ledger import Ledger
+from ..ledger.ledger import CopyNeed, Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind, describe, ending
@@ -139,6 +139,8 @@ def _end(ledger: Ledger, result: RunResult, uris: Iterable[str], *, is_quiet: bo
         ledger.runs.end(result, uris)
     ledger.prune()
     ledger.loss = ""  # this run was not well for it
+    if result.kind is not RunKind.RESTORE:
+        ledger.copy = CopyNeed.MAKE  # what the next boot goes by
 
 
 def deadline_of(config: Config, begun: float | None) -> float:

@@ -27,6 +27,7 @@ from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
 from ..host.storage import HostStorage
 from ..host.systemd import is_booting_now, is_stopping_retrying
+from ..ledger.second_copy import SecondCopy
 from ..ledger.writer import LedgerWriter
 from ..model.report import tell_all
 from ..runs.context import Context
@@ -103,7 +104,8 @@ class _Daemon:
         self._notifier = Notifier()
         ledger = machine.state_folder() / LEDGER_NAME
         shows = shows_held(lambda: self._configuration.config.boot.refuse_starts)
-        self._ledger = LedgerWriter(ledger, machine.now, logger.warning, shows)
+        copy = SecondCopy(machine.copy_folder())
+        self._ledger = LedgerWriter(ledger, machine.now, logger.warning, shows, copy)
         self._logind = Logind(WHY, lambda kind: self._triggers.announce(kind), self._on_change)
         self._triggers = Triggers(self._logind, is_stopping_retrying)
         self._service = Service(self._surroundings(away, ours), configuration.config)

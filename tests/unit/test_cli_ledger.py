@@ -49,8 +49,7 @@ def test_a_guest_that_is_just_shut_down_is_not_released(command: Command) -> Non
         )
         db.execute("INSERT INTO run_guest (run, uri, uuid, name) VALUES (1, ?, ?, ?)", guest)
         db.commit()
-    give(command)
-    descriptor = os.open(command.state, os.O_RDONLY)
+    descriptor = lock_of(command)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         result = command.run("release", "-c", TEST, "test", status=5)
