@@ -111,9 +111,10 @@ def _with_deadline(config: Config, within: float | None) -> Config:
 
 def _act(local: Local, work: Callable[[Context], Awaitable[RunResult]], shown: Shown) -> RunResult:
     local.refuse_to_act()
-    listener = tell_all(shown.listener, RunJournal(local.actor))
+    actor, follows = local.actor, shown.follows_progress
+    listener = tell_all(shown.listener, RunJournal(actor))
     with local.journal():
-        return local.act(work, listener, follows_progress=shown.follows_progress)
+        return local.act(work, listener, follows_progress=follows, actor=actor)
 
 
 @contextlib.asynccontextmanager

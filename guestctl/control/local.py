@@ -209,10 +209,14 @@ class Local:
         listener: Listener,
         *,
         follows_progress: bool = False,
+        actor: Actor | None = None,
     ) -> T:
-        """Do the work in an event loop of its own, with connections and a ledger to act with."""
+        """Do the work in an event loop of its own, with connections and a ledger to act with.
+
+        actor: whose command it is; None for a unit's.
+        """
         with self._writer() as ledger:
-            return asyncio.run(self._act(work, ledger, listener, follows_progress))
+            return asyncio.run(self._act(work, ledger, listener, follows_progress, actor))
 
     async def _act(
         self,
@@ -220,6 +224,7 @@ class Local:
         ledger: LedgerWriter,
         listener: Listener,
         follows_progress: bool,
+        actor: Actor | None,
     ) -> T:
         task = asyncio.current_task()
         assert task is not None
@@ -234,7 +239,7 @@ class Local:
             machine.now,
             self.boot,
             follows_progress=follows_progress,
-            actor=self.actor,
+            actor=actor,
             stop_by=lambda: stop_deadline.kept(machine.run_folder()),
         )
         return await work(context)

@@ -427,3 +427,9 @@ def test_units_of_the_last_version_still_work(
     monkeypatch.setattr(units, "unit_verb", done.append)
     main(old.split())
     assert [f"unit {asked.job}" for asked in done] == [new]
+
+
+def test_what_a_unit_runs_is_nobodys_command(command: Command) -> None:
+    command.run("unit", "fallback", "-c", TEST)
+    (run,) = command.json("history")
+    assert (run["trigger"], run["user"], run["command"]) == ("boot", None, None)
