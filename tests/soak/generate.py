@@ -91,10 +91,12 @@ class _Generator:
             disk=self._maybe(0.1, lambda: self._pick(*DiskKind), DiskKind.FILE),
             xml=self._maybe(0.06, lambda: self._pick(*_XML), ""),
             defined=not self._chance(0.06),
+            restarts=self._chance(0.06),
         )
 
     def _job(self) -> OtherJob:
-        kind = self._pick(JobKind.BACKUP, JobKind.SNAPSHOT, JobKind.SAVE, JobKind.MIGRATION)
+        whole = (JobKind.BACKUP, JobKind.SNAPSHOT, JobKind.SAVE, JobKind.MIGRATION)
+        kind = self._pick(*whole, JobKind.COPY, JobKind.COMMIT, JobKind.PULL)
         return OtherJob(kind, self._seconds(), self._pick(*Abort))
 
     def _seconds(self) -> float:
