@@ -199,16 +199,17 @@ def test_others_have_their_turn_while_a_flood_is_passed_over(tmp_path: Path) -> 
 
     async def work() -> None:
         async with lenient_bus(tmp_path, OWNERS) as (bus, client):
-            longest, last = 0.0, time.monotonic()
+            # Of the processor: a busy machine is no fault of the code.
+            longest, last = 0.0, time.process_time()
             bus.send_bytes(flood)
             asking = asyncio.create_task(client.call(*CALL, returns="b"))
             while bus.calls.empty():
                 await asyncio.sleep(0)
-                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+                longest, last = max(longest, time.process_time() - last), time.process_time()
             reply(bus, bus.calls.get_nowait().serial)
             while not asking.done():
                 await asyncio.sleep(0)
-                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+                longest, last = max(longest, time.process_time() - last), time.process_time()
             assert longest < 0.3
 
     run_async(work())
