@@ -49,9 +49,11 @@ def longest_wait(policy: Shutdown) -> float:
 
 
 async def make_ready(
-    live: LiveGuest, policy: Shutdown, limit: float, progress: StepProgress
+    live: LiveGuest, policy: Shutdown, limit: float, progress: StepProgress, *, saves: bool
 ) -> Readiness:
     """Wake a guest that is suspended to RAM, and wait for or abort its other jobs.
+
+    saves: whether it is to be saved; block jobs are in the way of nothing else.
 
     Never fails: what stands in the way, also when the limit cuts this short, shows in the steps
     themselves.
@@ -64,7 +66,8 @@ async def make_ready(
         async with asyncio.timeout(limit):
             remarks.append(await _wake(live))
             # libvirt saves no guest that has either ("domain has active block job").
-            for look in (partial(_jobs, live), partial(_block_jobs, live)):
+            block_jobs = [partial(_block_jobs, live)] if saves else []
+            for look in (partial(_jobs, live), *block_jobs):
                 remarks.append(await _end_jobs(live, look, policy, end, progress))
                 if _GOES_ON in remarks[-1]:
                     break  # whoever looks further waits for that job

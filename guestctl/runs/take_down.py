@@ -91,7 +91,8 @@ class TakeDown:
         limit = self._allowance(replace(first, timeout=float("inf")), later)
         longest = min(limit, longest_wait(self._policy))
         self._context.tell(GettingReady(self._guest, longest))
-        ready = await make_ready(self._live, self._policy, limit, self._progress)
+        saves = self._plan.saves
+        ready = await make_ready(self._live, self._policy, limit, self._progress, saves=saves)
         self._blocked = self._blocked or ready.blocked
         self._starting = ready.starting
         if ready.starting:
