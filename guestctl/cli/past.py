@@ -19,6 +19,7 @@ from ..model.units import show_seconds
 from . import present
 from .exits import Exit, complain
 from .options import complain_of_blindness, connect, local_of
+from .tables import told_apart
 from .text import emit, print_json, printable, when
 
 
@@ -104,8 +105,9 @@ def _run_lines(past: PastRunInFull) -> Iterator[str]:
     yield f"{when(run.begun)}  run {run.id}: {run.kind} ({run.trigger}), {end}"
     if run.actor:
         yield f"    by {run.actor}"
+    names = told_apart((guest.id, guest.name) for guest in past.guests)
     for guest in past.guests:
-        yield f"    {guest.name}: {_outcome(guest)}"
+        yield f"    {names[guest.id]}: {_outcome(guest)}"
 
 
 def _outcome(guest: PastGuest) -> str:
