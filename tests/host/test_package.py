@@ -77,6 +77,8 @@ def test_units_pages_configuration_and_example_are_in_it() -> None:
     assert {*units, *pages, example, "etc/guestctl/conf.d/"} <= {
         path.removeprefix("usr/") if path.startswith("usr/lib/systemd") else path for path in found
     }
+    for completion in ("bash-completion/completions/guestctl", "zsh/vendor-completions/_guestctl"):
+        assert found[f"usr/share/{completion}"] == "-rw-r--r--"
     assert found["usr/bin/guestctl"] == "-rwxr-xr-x"
     hook = "/etc/libvirt/hooks/qemu.d/guestctl"
     assert found[hook.removeprefix("/")] == "-rwxr-xr-x"

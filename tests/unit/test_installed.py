@@ -18,6 +18,9 @@ def test_make_install_has_every_module_and_no_tool(tmp_path: Path) -> None:
     library = tmp_path / "usr/lib/guestctl"
     installed = {path.relative_to(library) for path in tmp_path.rglob("*.py")}
     assert installed == {path.relative_to(PROJECT) for path in PACKAGE.rglob("*.py")}
+    share = tmp_path / "usr/share"
+    assert (share / "bash-completion/completions/guestctl").is_file()
+    assert (share / "zsh/site-functions/_guestctl").is_file()
 
 
 def test_the_wheel_is_made_of_the_package_alone() -> None:
