@@ -20,6 +20,7 @@ from ..config.config import Config
 from ..host import journal, machine, stop_deadline, tasks
 from ..host.held_starts import HeldStarts
 from ..host.libvirt import autostart
+from ..host.libvirt.aliases import resolved
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.locks import HostRunLock
 from ..host.storage import HostStorage
@@ -277,7 +278,7 @@ def command_line() -> str:
 def open_local(config: Config, connect: str | None, complain: Callable[[str], None]) -> Local:
     """guestctl in this process; connect: a URI, instead of the configured ones."""
     chosen = (connect,) if connect else config.general.uris
-    uris = dict.fromkeys(canonical(uri, root=machine.is_root()) for uri in chosen)
+    uris = dict.fromkeys(canonical(resolved(uri), root=machine.is_root()) for uri in chosen)
     return Local(config, tuple(uris), complain)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+#: Parameters of a local URI that decide which daemon is reached.
+_LEADS = ("socket", "name")
 _REMOTE_TRANSPORTS = frozenset({"tcp", "tls", "ssh", "ssh2", "libssh", "libssh2", "ext"})
 
 
@@ -23,12 +27,20 @@ def is_system(uri: str) -> bool:
 def canonical(uri: str, *, root: bool) -> str:
     """One spelling for each daemon: it is part of what a guest is known by.
 
-    A local URI needs no transport; for root libvirt takes the session for the system.
+    A local URI needs no transport, no empty server, and of its parameters only those that lead to
+    another daemon; for root libvirt takes the session for the system.
     """
-    scheme, colon, rest = uri.partition(":")
+    if why_remote(uri):
+        return uri
+    head, _, query = uri.partition("?")
+    scheme, colon, rest = head.partition(":")
     driver, _, transport = scheme.partition("+")
-    if transport.lower() == "unix" and "?" not in rest:
-        uri = f"{driver}{colon}{rest}"
+    leads = [part for part in re.split("[&;]", query) if part.partition("=")[0] in _LEADS]
+    if transport.lower() == "unix" and not leads:
+        scheme = driver
+    if rest.startswith("/") and not rest.startswith("//"):
+        rest = f"//{rest}"
+    uri = f"{scheme}{colon}{rest}{'?' if leads else ''}{'&'.join(leads)}"
     if root and uri == "qemu:///session":
         return "qemu:///system"
     return uri

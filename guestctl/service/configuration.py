@@ -18,6 +18,7 @@ from ..config.last_good import Loaded
 from ..control.configured import load_in_time
 from ..control.log_fields import URI
 from ..host import machine
+from ..host.libvirt.aliases import resolved
 from ..model.uris import canonical, why_remote
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ class Configuration:
     def _with_local_uris(self, config: Config) -> Config:
         """With one spelling for each connection, and without those to other hosts."""
         uris: dict[str, None] = {}
-        for uri in (self._connect,) if self._connect else config.general.uris:
+        for written in (self._connect,) if self._connect else config.general.uris:
+            uri = resolved(written)
             if reason := why_remote(uri):
                 text = f"cannot look after {uri}: {reason}; it is left out"
                 logger.error(text, extra={URI: uri})

@@ -246,3 +246,15 @@ def test_a_run_that_is_ended_before_it_begins(command: Command) -> None:
     assert "Traceback" not in said
     assert process.returncode == 130
     assert command.json("history") == []
+
+
+def test_another_spelling_of_a_connection_has_the_same_guests(command: Command) -> None:
+    """And a name for it, from libvirt.conf."""
+    folder = command.home / ".config" / "libvirt"
+    folder.mkdir(parents=True)
+    (folder / "libvirt.conf").write_text(f'uri_aliases = ["mine={TEST}"]\n')
+    give(command)
+    command.run("hold", "-c", f"{TEST}?x=1", "test")
+    for spelling in (TEST, f"{TEST}?y", "mine"):
+        (row,) = json.loads(command.run("list", "--json", "-c", spelling).stdout)
+        assert (row["uri"], bool(row["held"])) == (TEST, True)

@@ -66,6 +66,11 @@ SPELLINGS = [
     ("qemu:///session", "qemu:///session", "qemu:///system"),
     ("qemu+unix:///session", "qemu:///session", "qemu:///system"),
     ("test:///default", "test:///default", "test:///default"),
+    ("qemu:///system?x=1", *["qemu:///system"] * 2),
+    ("qemu+unix:///system?no_verify=1&keepalive=x", *["qemu:///system"] * 2),
+    ("qemu:/system", *["qemu:///system"] * 2),
+    ("qemu:///session?mode=direct", "qemu:///session", "qemu:///system"),
+    ("qemu+unix:///system?x=1&socket=/x", *["qemu+unix:///system?socket=/x"] * 2),
     # A socket of its own is a daemon of its own.
     ("qemu+unix:///system?socket=/x", *["qemu+unix:///system?socket=/x"] * 2),
     ("qemu+ssh://there/system", *["qemu+ssh://there/system"] * 2),
