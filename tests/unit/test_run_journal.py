@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
+from guestctl.config.config import Config
+from guestctl.control import actions
+from guestctl.control.local import open_local
 from guestctl.control.run_journal import RunJournal
 from guestctl.decisions.plan import plan_guest_down
+from guestctl.host import journal, machine
 from guestctl.model.history import Actor
 from guestctl.model.plan import Outcome, Plan, RunKind, Step
 from guestctl.model.report import GuestEnded, RunBegan, RunEnded, StepBegan, StepEnded
 from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
+from tests.unit.command import TEST
 from tests.unit.makers import guest, policy
 
 ALICE = Actor("alice", "pts/0", "guestctl shutdown --preserve")
@@ -64,3 +70,27 @@ def test_whose_command_it_is(caplog: pytest.LogCaptureFixture) -> None:
     assert lines[0] == f"preserve of 1 guest begins ({who})"
     fields = vars(caplog.records[0])
     assert (fields["GUESTCTL_USER"], fields["GUESTCTL_COMMAND"]) == ("alice", ALICE.command)
+
+
+def test_what_a_command_does_reaches_the_journal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Only the service's runs did."""
+    sent: list[list[str]] = []
+    monkeypatch.setattr("systemd.journal.sendv", lambda *fields: sent.append(_texts(fields)))
+    monkeypatch.setattr(journal, "SOCKET", str(tmp_path))
+    monkeypatch.setattr(machine, "is_root", lambda: False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["guestctl", "hold", "test"])
+    local = open_local(Config(), TEST, lambda _said: None)
+    actions.hold(local, ["test"], "its disk")
+    ((message, *fields),) = sent
+    user = local.actor.user
+    assert message.startswith(f"MESSAGE=test: held by {user}: its disk ({user}")
+    assert f"GUESTCTL_USER={user}" in fields
+    assert "GUESTCTL_COMMAND=guestctl hold test" in fields
+    assert "GUESTCTL_GUEST=test" in fields
+
+
+def _texts(fields: tuple[bytes, ...]) -> list[str]:
+    return [field.decode() for field in fields]
