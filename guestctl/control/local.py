@@ -26,7 +26,7 @@ from ..host.locks import HostRunLock
 from ..host.storage import HostStorage
 from ..ledger.file import TROUBLE, connect, transaction
 from ..ledger.ledger import Ledger
-from ..ledger.opening import read_ledger
+from ..ledger.opening import damaged_ledgers, read_ledger
 from ..ledger.second_copy import SecondCopy
 from ..ledger.writer import LEDGER_LIMIT, LedgerWriter
 from ..model.history import Actor
@@ -44,6 +44,8 @@ from .requests import (
 )
 
 LEDGER_NAME = "ledger.db"
+#: Seconds for a look into the ledger's folder.
+A_LOOK = 2.0
 
 T = TypeVar("T")
 
@@ -171,6 +173,13 @@ class Local:
             return default
         finally:
             ledger.db.close()
+
+    def damaged_ledgers(self) -> list[Path]:
+        """Ledgers that were set aside; none where their disk does not answer."""
+        try:
+            return tasks.in_time(A_LOOK, lambda: damaged_ledgers(self.ledger_path))
+        except TimeoutError:
+            return []
 
     def write_ledger(self, work: Callable[[Ledger], T]) -> T:
         """Work in one transaction of the ledger; RequestError where it cannot be written."""

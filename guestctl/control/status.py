@@ -16,7 +16,6 @@ from ..host import status_file
 from ..host.hooks import daemons_without_hook
 from ..host.libvirt import auto_shutdown, autostart
 from ..ledger.ledger import Ledger
-from ..ledger.opening import damaged_ledgers
 from ..model.finding import Finding
 from ..model.guest import GuestId
 from ..model.history import PastGuest, PastRun
@@ -73,7 +72,7 @@ def status(local: Local, *, hosts_files: bool) -> Status:
         *_of_ledger(local, facts),
         *_of_guests(facts, recorded, under_way),
         *of_hook(daemons_without_hook(), _held_for_save(facts)),
-        *map(_of_damaged, damaged_ledgers(local.ledger_path)),
+        *map(_of_damaged, local.damaged_ledgers()),
     ]
     values = {
         "problems": [_as_json(finding) for finding in findings],

@@ -167,7 +167,7 @@ class LedgerWriter:
             found.db.close()
             return ledger, False
         ledger.db.close()
-        self._trouble(f"the ledger {self._path} is in use again")
+        self._trouble(found.loss or f"the ledger {self._path} is in use again")
         return found, True
 
     def _next_batch(self) -> list[_Request]:

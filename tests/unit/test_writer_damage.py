@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from unittest import mock
@@ -89,6 +90,26 @@ def test_a_truncated_or_overwritten_ledger_never_stops_a_run(
 ) -> None:
     content = pristine.read_bytes()
     _use_damaged(scratch, content[: length % len(content)] + tail)
+
+
+def test_what_was_lost_of_a_ledger_that_was_replaced_is_said(path: Path, pristine: Path) -> None:
+    """By a process that lives on: the service looks for that from time to time."""
+
+    async def use(writer: LedgerWriter) -> bool:
+        await use_all(writer)
+        await asyncio.to_thread(replace_with_damaged)
+        return await writer.renew()
+
+    def replace_with_damaged() -> None:
+        content = pristine.read_bytes()
+        for file in path.parent.glob("ledger.db-*"):
+            file.unlink()
+        path.unlink()
+        path.write_bytes(content[:4096] + b"\xa5" * 4096 + content[8192:])
+
+    renewed, said = using(path, use)
+    assert renewed
+    assert any("set aside" in text for text in said)
 
 
 CHANGED_CELLS = [
