@@ -192,8 +192,9 @@ def test_a_setting_under_its_old_name_reads_as_under_its_new_one(
         assert by_old.sound() == by_new.sound()
         assert by_old.origins == by_new.origins
         assert by_old.guest_origins == by_new.guest_origins
-        assert [notice.message for notice in by_old.notices] == [f'is now called "{new}"']
-        assert by_new.notices == ()
+        of_value = [notice.message for notice in by_new.notices]
+        said = [notice.message for notice in by_old.notices]
+        assert said == [f'is now called "{new}"', *of_value]
 
 
 def collisions(rows: Sequence[Setting]) -> list[str]:
