@@ -279,9 +279,14 @@ class Local:
             writer.close()
 
 
+#: What is kept of a command line: the ledger keeps it with each run, and in trails.
+_MOST = 1000
+
+
 def command_line() -> str:
-    """What was typed, as one would type it again."""
-    return shlex.join(["guestctl", *sys.argv[1:]])
+    """What was typed, as one would type it again, as far as it is kept."""
+    line = shlex.join(["guestctl", *sys.argv[1:]])
+    return line if len(line) <= _MOST else f"{line[: _MOST - 1]}…"
 
 
 def open_local(config: Config, connect: str | None, complain: Callable[[str], None]) -> Local:

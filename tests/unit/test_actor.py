@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from guestctl.control.local import command_line
 from guestctl.host import machine
 
 #: As proc(5) has it where no login is behind a process.
@@ -50,6 +51,15 @@ def test_a_terminal_or_a_unit_is_named(process: Path, monkeypatch: pytest.Monkey
     assert str(found).endswith(" on nut-monitor.service: guestctl shutdown --preserve")
     monkeypatch.setattr(os, "ttyname", lambda _stream: "/dev/pts/7")
     assert machine.actor("guestctl").where == " on pts/7"
+
+
+def test_of_a_command_line_without_end_the_beginning_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["guestctl", "hold", "a b", "x" * 100_000])
+    line = command_line()
+    assert line.startswith("guestctl hold 'a b' xxx")
+    assert (len(line), line[-1]) == (1000, "…")
 
 
 def test_without_proc_the_user_is_known_all_the_same(process: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from typing import Any
@@ -11,6 +12,10 @@ import pytest
 
 from tests.unit.command import LIMIT, TEST, Command
 from tests.unit.prepared import ODD_NAME
+from tests.unit.terminals import on_terminal
+
+#: What moves the cursor, or colours.
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def _with_stdout(command: Command, verb: list[str], redirection: str) -> Any:
@@ -108,3 +113,20 @@ def test_plain_lines_for_a_pipe(command: Command) -> None:
     assert out[1] == "test: save begins, at most 10min"
     assert out[2].startswith("test: saved after ")
     assert out[3:] == ["1 guest: 1 saved"]
+
+
+def test_a_run_on_a_real_terminal_of_80_columns(command: Command) -> None:
+    options = command.options()
+    out = on_terminal(
+        command.argv("shutdown", "--preserve", "-c", TEST),
+        env=options["env"],
+        user=options.get("user"),
+        folder=str(command.home),
+    )
+    lines = CONTROL.sub("", out).replace("\r", "").splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    title, heading, guest, summary = lines[-4:]
+    assert re.search(r"Preserving 1 guest: 1 of 1 done, \d+\.\ds$", title)
+    assert heading.split() == ["guest", "step", "progress", "left", "elapsed"]
+    assert re.fullmatch(r"test +saved +\d+\.\ds", guest)
+    assert summary == "1 guest: 1 saved"
