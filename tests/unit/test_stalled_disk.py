@@ -7,6 +7,8 @@ one in the main thread is lost.
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -70,8 +72,38 @@ def frozen(command: Command, state: Path, *arguments: str) -> tuple[float, str]:
         subprocess.run(["fsfreeze", "--unfreeze", state], capture_output=True, check=False)
 
 
+@pytest.mark.thorough  # the ledger is waited for, 20 s
 def test_guests_are_taken_to_safety(command: Command, state: Path) -> None:
     took, said = frozen(command, state, "shutdown", "--preserve")
     assert took < LIMIT
     assert "did not answer" in said
     assert "saved" in said
+
+
+def test_a_reload_ends(command: Command, state: Path) -> None:
+    """The service keeps a copy of good files there, and nobody waits for that."""
+    path = command.home / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(path))
+        path.chmod(0o777)
+        heard.settimeout(30)
+        options = command.options({"NOTIFY_SOCKET": str(path)})
+        argv = command.argv("daemon", "-c", TEST)
+        with subprocess.Popen(argv, stderr=subprocess.DEVNULL, **options) as service:
+            try:
+                wait_for(heard, b"READY=1")
+                sh("fsfreeze", "--freeze", state)
+                begun = time.monotonic()
+                service.send_signal(signal.SIGHUP)
+                wait_for(heard, b"RELOADING=1")
+                wait_for(heard, b"READY=1")
+                assert time.monotonic() - begun < 5
+            finally:
+                subprocess.run(["fsfreeze", "--unfreeze", state], capture_output=True, check=False)
+                service.terminate()
+
+
+def wait_for(heard: socket.socket, line: bytes) -> None:
+    """What systemd would hear."""
+    while line not in heard.recv(4096).splitlines():
+        pass
