@@ -119,7 +119,8 @@ class Ledger:
 
         To be put in the transaction in which it was read: others write, too.
         """
-        self.copy = CopyNeed.SPEND
+        if self.guest(record.id) != replace(record, attempts=()):
+            self.copy = CopyNeed.SPEND
         self.db.execute(
             f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 18})",
             _values(record),

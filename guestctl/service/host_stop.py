@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..config.config import Config
 from ..config.settings import FORCED, LONGEST_STOP
-from ..ledger.ledger import Ledger
+from ..ledger.ledger import CopyNeed, Ledger
 from ..model.guest import GuestId
 from ..model.history import Note, PastRun
 from ..model.plan import RunKind
@@ -188,6 +188,7 @@ class _HostStop:
         for guest in self.situation.doomed:
             ledger.change(guest, operators_word)
             ledger.trail.add(guest, *OPERATORS_WORD)
+        ledger.copy = CopyNeed.MAKE
 
 
 async def finish(

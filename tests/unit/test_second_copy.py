@@ -102,6 +102,12 @@ def test_a_copy_that_is_spent_starts_nobody(state: Path) -> None:
     assert "what came after the copy was made is not known" in str(text)
 
 
+def test_who_looks_and_finds_nothing_new_spends_nothing(state: Path) -> None:
+    use(state, preserve)
+    use(state, lambda ledger: [ledger.put(record) for record in ledger.guests(BOOT).values()])
+    assert (state.parent / "cache/ledger-copy.db").exists()
+
+
 def test_an_older_ledger_is_noticed_and_brought_up_to_date(state: Path) -> None:
     use(state, preserve)
     backup = (state / "ledger.db").read_bytes()
