@@ -104,7 +104,12 @@ def test_a_copy_that_is_spent_starts_nobody(state: Path) -> None:
 
 def test_who_looks_and_finds_nothing_new_spends_nothing(state: Path) -> None:
     use(state, preserve)
-    use(state, lambda ledger: [ledger.put(record) for record in ledger.guests(BOOT).values()])
+
+    def look(ledger: Ledger) -> None:
+        for record in ledger.guests(BOOT).values():
+            ledger.put(record)
+
+    use(state, look)
     assert (state.parent / "cache/ledger-copy.db").exists()
 
 
