@@ -10,6 +10,7 @@ import pytest
 
 from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
 from guestctl.model.guest import State
+from guestctl.model.options import Method
 from guestctl.model.ports import within
 from tests.testbed.guests import GuestSpec
 from tests.testbed.processes import belongs_to, send
@@ -40,7 +41,8 @@ def test_others_are_read_and_plugs_pulled_meanwhile(busy: SessionDaemon) -> None
     async def story() -> None:
         hypervisor = LibvirtHypervisor(busy.uri)
         frozen = [busy.id_of(name) for name in FROZEN]
-        asking = [asyncio.create_task(hypervisor.job(uuid)) for uuid in frozen]
+        requests = [hypervisor.request_shutdown(uuid, Method.ACPI) for uuid in frozen]
+        asking = [asyncio.create_task(request) for request in requests]
         await asyncio.sleep(1)
         try:
             healthy = await within(SOON, hypervisor.observe(busy.id_of(HEALTHY)))
