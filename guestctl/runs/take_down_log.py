@@ -94,6 +94,8 @@ class TakeDownLog:
         self._intended = intended
         self._steps: list[StepResult] = []
         self._stamped = False
+        #: What is known of the image that a save of this run has made.
+        self._image: str | None = None
         self._never_ran = False
         #: A request to go down is under way, or was cut off.
         self._asking = False
@@ -131,6 +133,7 @@ class TakeDownLog:
 
         await self._context.ledger(write, None)
         self._stamped = self._stamped or stamps is not None
+        self._image = stamps.image if stamps else self._image
 
     async def nothing_to_do(self, outcome: Outcome, reason: str) -> None:
         """The plan has no steps.  Who is to be off is wanted off, also when it is already."""
@@ -178,11 +181,14 @@ class TakeDownLog:
     async def _stale_image(self, facts: GuestFacts | None) -> str | None:
         """The image of a guest that went down otherwise: it is older than its disks.
 
-        Its file counts: libvirt may know nothing of it until it is started anew, and then resume.
+        libvirt removes what a guest was resumed from.  The file counts: libvirt may know nothing
+        of it until it is started anew, and then resume.
         """
         if facts is None or not facts.down or was_saved(facts, self._live.stopped):
             return None
         image = await save_check.image_text(self._context.storage, facts)
+        if image is not None and image == self._image:
+            return None  # of this run: whoever began to start the guest since did not get far
         return image or ("" if facts.saved else None)
 
     def _put_back(self, ledger: Ledger) -> None:
