@@ -20,6 +20,8 @@ CAST = FEW
 #: A file system that nobody mounts at boot, as one on a LUKS volume.
 FOLDER = Path("/srv/late")
 MOUNT = f"mkdir -p {FOLDER} /var/lib/late && mount --bind /var/lib/late {FOLDER}"
+#: libvirtd finds a pool of a folder active as it starts if the folder is there.
+POOL = f"{FOLDER}/pool"
 COLD = GuestSpec("cold", disk=FOLDER / "cold.raw")
 SAVED = GuestSpec("saved", disk=FOLDER / "saved.raw")
 POOLED, NETWORKED = GuestSpec("pooled"), GuestSpec("networked")
@@ -64,12 +66,12 @@ def test_all_of_them_come_up(host: Host) -> None:
 
 def prepare(host: Host) -> None:
     """The guests, what they need, and nothing of that at the next boot."""
-    host.run(f"{MOUNT} && mkdir -p /srv/pool")
-    host.run(f"truncate -s 1M {COLD.disk} {SAVED.disk} /srv/pool/pooled.raw")
+    host.run(f"{MOUNT} && mkdir -p {POOL}")
+    host.run(f"truncate -s 1M {COLD.disk} {SAVED.disk} {POOL}/pooled.raw")
     host.run(BRIDGE)
     host.virsh("net-define", write(host, "manual", NETWORK))
     host.virsh("net-start", "manual")
-    host.virsh("pool-define-as", "late", "dir", "--target", "/srv/pool")
+    host.virsh("pool-define-as", "late", "dir", "--target", POOL)
     host.virsh("pool-start", "late")
     for spec, device in ((POOLED, DISK), (NETWORKED, INTERFACE)):
         host.define(spec)
