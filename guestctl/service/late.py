@@ -106,6 +106,7 @@ class LateGuests:
             if due := self._due():
                 await self._until_host_stays()
                 await self._try(due)
+                self._take_up(await self._waiting())  # who is up waits no more
         except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
             logger.error("internal error, guests that wait are tried later: %r", error)
             self._failed(self._due(), {})

@@ -59,7 +59,7 @@ def test_all_of_them_come_up(host: Host) -> None:
     host.virsh("net-start", "manual")
     comes_up(host, NETWORKED.name)
 
-    assert status(host)["service"]["waiting"] == []
+    wait_until(lambda: not waiting(host), 20, "end of the waiting")
     assert all(lived_once(host, name) for name in NAMES)
     assert trail(host, COLD.name)[-1].startswith("start done")
 
