@@ -71,9 +71,9 @@ def _in_all(facts: HostFacts, plan: Plan) -> str:
         return ""
     parts = [f"about {show_duration(ceil(found.about))}"] if found.about is not None else []
     if found.unknown:
-        others = "others, " if parts else ""
-        parts.append(f"{others}{found.unknown} of {len(plan.guests)} unknown")
-    return f"in all: {', '.join(parts)}; at most {show_duration(found.most)}\n"
+        many = f"{found.unknown} of {len(plan.guests)} guests"
+        parts.append(f"nothing is known yet of {many}")
+    return f"in all: {'; '.join(parts)}; at most {show_duration(found.most)}\n"
 
 
 def _of_named(
