@@ -39,8 +39,9 @@ class Guestctl:
     def argv(self, verb: str, *arguments: str) -> list[str]:
         """The command line, for `popen`."""
         options = ["-c", "qemu:///session", "--config", str(self.config)]
-        state = f"XDG_STATE_HOME={self.state}"
-        return ["env", state, SYSTEM_PYTHON, "-m", "guestctl", verb, *options, *arguments]
+        # The ledger's second copy is as much the command's own as the ledger.
+        state = [f"XDG_STATE_HOME={self.state}", f"XDG_CACHE_HOME={self.state}/cache"]
+        return ["env", *state, SYSTEM_PYTHON, "-m", "guestctl", verb, *options, *arguments]
 
     def run(
         self, verb: str, *arguments: str, status: int = 0, timeout: float = 120
