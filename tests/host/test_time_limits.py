@@ -95,7 +95,9 @@ def test_within_binds_the_stop_that_follows(host: Host) -> None:
         assert time.monotonic() - begun < 50
     host.boot()
     wait_restored(host)
-    assert outcomes(host, "restore", before.at) == CAST.back
+    # Saves that once took long do not fit in: those guests are shut down, and started anew.
+    assert outcomes(host, "restore", before.at).keys() == CAST.back.keys()
+    assert all(host.state(name) == "running" for name in CAST.back)
 
 
 def test_nothing_answers(host: Host) -> None:
