@@ -94,6 +94,11 @@ async def is_there(storage: Storage, guest: GuestFacts) -> bool | None:
     return image.found is Found.PRESENT if image is not None and known else None
 
 
+async def is_wreck(storage: Storage, guest: GuestFacts) -> bool:
+    """Whether what lies there is no complete save: one that broke off."""
+    return bool(await is_there(storage, guest)) and not await _content(storage, guest)
+
+
 async def _disks_text(storage: Storage, guest: GuestFacts) -> str | None:
     if guest.info.disks is None:
         return None

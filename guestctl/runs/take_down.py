@@ -225,7 +225,11 @@ class TakeDown:
         return None
 
     async def _see_to_wreck(self) -> None:
-        if self._live.facts.up and self._live.facts.saved:
+        facts = self._live.facts
+        if not facts.up:
+            return
+        # libvirt does not always list what it leaves (seen on 11.3 with gzip).
+        if facts.saved or await save_check.is_wreck(self._context.storage, facts):
             await self._remove_wreck()
 
     async def _remove_wreck(self) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-
 import pytest
 
 from tests.host.conftest import NewHost
@@ -16,6 +13,7 @@ pytestmark = pytest.mark.hosts
 NAMES = ("one", "two", "three")
 #: Takes seconds for the memory that the guests fill.
 COMPRESSING = '\nsave_image_format = "gzip"\n'
+PID = "/run/interrupted.pid"
 
 
 def test_interrupted_saves_leave_no_images(new_host: NewHost, suite: str) -> None:
@@ -27,10 +25,10 @@ def test_interrupted_saves_leave_no_images(new_host: NewHost, suite: str) -> Non
     host.start_all([GuestSpec(name, dirty_mib=128) for name in NAMES])
     before = newest_ticks(host, NAMES)
 
-    child = host.popen(["guestctl", "shutdown", "--preserve"], stdout=subprocess.DEVNULL)
+    child = host.popen(f"echo $$ >{PID}; exec guestctl shutdown --preserve")
     wait_saving(host, NAMES)
-    child.send_signal(signal.SIGINT)
-    child.wait(60)
+    host.run(f"kill -INT $(cat {PID})")
+    assert child.wait(60) == 1
 
     rows = listed(host)
     assert {(row["state"], row["saved"]) for row in rows.values()} == {("running", False)}
