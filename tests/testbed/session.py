@@ -112,7 +112,8 @@ class SessionDaemon(Domains):
             (self.folder / name).mkdir()
         (self.folder / "c/libvirt").mkdir()
         (self.folder / "c/libvirt/qemu.conf").write_text(self._conf)
-        (self.folder / "c/libvirt/libvirtd.conf").write_text(self._libvirtd_conf)
+        if self._libvirtd_conf:
+            (self.folder / "c/libvirt/libvirtd.conf").write_text(self._libvirtd_conf)
         if self._slow_saves:
             shutil.copy(HERE / "slow_save.py", self.folder / "bin/lzop")
         self._give_to_user()
