@@ -139,5 +139,5 @@ class Chronicler:
     def _chronicle_news(self) -> Iterator[Moment]:
         entries = self._host.chronicle()
         for entry in entries[self._entries :]:
-            yield Moment(entry.time, Became(self._names[entry.guest], entry))
+            yield Moment(entry.time, Became(self._host.name_of(entry.guest), entry))
         self._entries = len(entries)

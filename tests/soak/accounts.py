@@ -100,7 +100,7 @@ class Account:
         elif result.outcome is Outcome.FAILED:
             self.due = Due.OPEN if named or touched else self.due
             self.pending = RunKind.RESTORE  # it may still come up
-        elif touched:
+        elif touched or (named and result.steps):  # it was asked for, and could not be resumed
             self.due = Due.OPEN
 
     def _settle_off(self, result: GuestResult) -> None:

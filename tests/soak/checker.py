@@ -103,7 +103,8 @@ class Checker:
             if result is None or entry.by is not By.GUESTCTL:
                 continue
             if entry.fate is Fate.SAVED and result.outcome is Outcome.SAVED:
-                if case.guest(entry.guest).images.files[entry.image].there:
+                guest = case.guest(entry.guest)
+                if guest.images.files[entry.image].there and guest.can_open_disks():
                     self._memory.witnessed.add((entry.guest, entry.image))
             elif entry.fate is Fate.RESUMED and result.outcome is Outcome.RESUMED:
                 self._memory.used_up.add((entry.guest, entry.image))
