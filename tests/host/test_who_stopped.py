@@ -100,9 +100,7 @@ def turn(case: Case) -> int:
 
 def begin(host: Host, cast: list[Case]) -> None:
     for case in cast:
-        host.start(case.spec, wait=False)
-        if case.name.endswith(FLAGGED):
-            host.virsh("autostart", case.spec.id)
+        start(host, case.spec)
     for case in cast:
         wait_for_tick(host.console(case.name))
         if case.spec.agent:
@@ -111,15 +109,21 @@ def begin(host: Host, cast: list[Case]) -> None:
             case.deed(host, case.name)
 
 
+def start(host: Host, spec: GuestSpec) -> None:
+    """Without waiting; the flag is there before, so that none of it is news after its stop."""
+    host.define(spec)
+    if spec.name.endswith(FLAGGED):
+        host.virsh("autostart", spec.id)
+    host.start(spec, wait=False)
+
+
 def named(cast: Iterable[Case], start: str) -> list[str]:
     return [case.name for case in cast if case.name.startswith(start)]
 
 
 def start_both(host: Host, specs: list[GuestSpec]) -> None:
-    """Start them; the second with the flag."""
     for spec in specs:
-        host.start(spec, wait=False)
-    host.virsh("autostart", specs[-1].id)
+        start(host, spec)
     for spec in specs:
         wait_for_tick(host.console(spec.name))
 
