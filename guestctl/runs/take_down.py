@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..decisions.outcome import was_saved
+from ..model.guest import State
 from ..model.plan import GuestPlan, Step, StepPlan
-from ..model.ports import ErrorKind, HypervisorError, within
+from ..model.ports import ErrorKind, HypervisorError
 from ..model.report import GettingReady, Progress, StepBegan, Trouble
 from ..model.result import StepEnd, StepResult
 from . import save_check, steps
+from .failed_save import see_to_failed_save
 from .live_guest import LiveGuest
 from .make_ready import has_block_jobs, longest_wait, make_ready
 from .save_check import SaveStamps
@@ -84,7 +85,7 @@ class TakeDown:
     async def _conclude_interrupted(self) -> None:
         await self._log.conclude("the run was interrupted")
         if self._saving:
-            await self._see_to_wreck()
+            await self._see_to_failed_save()
 
     async def _make_ready(self) -> None:
         first, *later = self._plan.steps
@@ -221,27 +222,13 @@ class TakeDown:
             return None
         if result.end is StepEnd.DONE:
             return await save_check.stamp(self._context.storage, self._live.facts)
-        await self._see_to_wreck()
+        await self._see_to_failed_save()
         return None
 
-    async def _see_to_wreck(self) -> None:
-        facts = self._live.facts
-        if not facts.up:
-            return
-        # libvirt does not always list what it leaves (seen on 11.3 with gzip).
-        if facts.saved or await save_check.is_wreck(self._context.storage, facts):
-            await self._remove_wreck()
-
-    async def _remove_wreck(self) -> None:
-        """What is left of a save that failed, unless libvirt is still writing it.
-
-        Nothing of the guest is in it, since it is up; seen after aborts on libvirt 11.3.
-        """
-        hypervisor, uuid = self._live.hypervisor, self._live.uuid
-        with contextlib.suppress(HypervisorError):
-            if await within(steps.CALL_LIMIT, hypervisor.job(uuid)) is None:
-                await within(steps.CALL_LIMIT, hypervisor.discard_save(uuid))
-                await self._run.remark(self._guest, "what its failed save left was removed")
+    async def _see_to_failed_save(self) -> None:
+        ran = self._guest.state is State.RUNNING
+        for remark in await see_to_failed_save(self._live, self._context.storage, ran=ran):
+            await self._run.remark(self._guest, remark)
 
     def _allowance(self, planned: StepPlan, later: Sequence[StepPlan]) -> float:
         return self._run.budget.allowance(planned, later, self._run.left)

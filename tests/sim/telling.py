@@ -139,5 +139,7 @@ class Chronicler:
     def _chronicle_news(self) -> Iterator[Moment]:
         entries = self._host.chronicle()
         for entry in entries[self._entries :]:
-            yield Moment(entry.time, Became(self._host.name_of(entry.guest), entry))
+            # One may have come and gone between two looks, or with a whole boot.
+            name = self._names.get(entry.guest) or self._host.name_of(entry.guest)
+            yield Moment(entry.time, Became(name, entry))
         self._entries = len(entries)
