@@ -141,6 +141,9 @@ class LiveTable(Display):
         """As much as the screen has room for.  Called by rich's own thread, several times a
         second."""
         rows = list(self._rows.values())
+        if not rows:
+            elapsed = show_seconds(time.monotonic() - self._begun)
+            return Text(f"looking at the guests, {elapsed}", style="dim")
         room = max(3, self._console.size.height - 1)
         layout = self._layout(rows)
         lines = [self._title(rows), layout.heading]

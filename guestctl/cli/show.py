@@ -53,6 +53,8 @@ def plan_verb(arguments: Namespace) -> int:
 
 
 def _plan(facts: HostFacts, arguments: Namespace) -> int:
+    if facts.nothing_read:  # each connection was complained of already
+        return exit_of(queries.incomplete(facts))
     plan, failure = queries.plan(facts)
     chosen = _of_named(facts, plan.guests, arguments.guests)
     if arguments.json:

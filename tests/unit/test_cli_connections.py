@@ -152,7 +152,7 @@ def test_acting_on_another_host_is_refused_before_anything_is_connected(
 NOWHERE = "qemu+unix:///session?socket=/nonexistent/sock"
 
 
-@pytest.mark.parametrize("verb", [["list"], ["shutdown", "--preserve"]])
+@pytest.mark.parametrize("verb", [["list"], ["plan"], ["shutdown", "--preserve"]])
 def test_no_hypervisor(command: Command, verb: list[str]) -> None:
     result = command.run(*verb, "-c", NOWHERE, status=4)
     assert f"guestctl: cannot connect to {NOWHERE}: " in result.stderr

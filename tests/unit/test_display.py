@@ -109,6 +109,11 @@ def test_the_live_table_shows_guest_step_elapsed_and_reason() -> None:
     assert "why web failed" in text
 
 
+def test_before_a_run_begins_nothing_is_said_of_its_guests() -> None:
+    table, drawn = recorded()
+    assert drawn_lines(table, drawn) == ["looking at the guests, 0.0s"]
+
+
 @pytest.mark.parametrize("name", NASTY)
 def test_the_live_table_shows_a_nasty_name_harmlessly(name: str) -> None:
     table, drawn = recorded()
