@@ -151,7 +151,10 @@ async def _taken_down_by(context: Context, run: int, inventory: Inventory) -> fr
 
 def note_of(actor: Actor, reason: str | None) -> Note:
     """Who asked for it, for the reason trail of each guest that it is about."""
-    return Note(f"operator:{actor.user}", f"{reason or actor.command}{actor.where}")
+    where = actor.where
+    if reason and where:
+        where = f" ({where.strip()})"  # no part of the person's own words
+    return Note(f"operator:{actor.user}", f"{reason or actor.command}{where}")
 
 
 # What only writes to the ledger

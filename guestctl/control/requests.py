@@ -56,7 +56,7 @@ def find(
         if len(ids) == 1 or matched:
             found.update(ids or matched)
         else:
-            problems.append(_why_not_found(name, ids, guests))
+            problems.append(_why_not_found(name, ids, guests, patterns=patterns))
     if problems:
         raise RequestError(Failure.WRONG_REQUEST, "\n".join(problems))
     return frozenset(found)
@@ -78,7 +78,11 @@ def _matched(pattern: str, guests: Collection[Named]) -> set[GuestId]:
     return {guest.id for guest in guests if fnmatchcase(guest.name, pattern)}
 
 
-def _why_not_found(name: str, ids: set[GuestId], guests: Collection[Named]) -> str:
+def _why_not_found(
+    name: str, ids: set[GuestId], guests: Collection[Named], *, patterns: bool
+) -> str:
+    if not ids and not patterns and is_pattern(name):
+        return f'cannot find "{name}": no guest has this name, and patterns are not taken here'
     if not ids:
         near = get_close_matches(name, sorted({guest.name for guest in guests}), 1)
         hint = f'; did you mean "{near[0]}"?' if near else ""

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from guestctl.control.actions import note_of
 from guestctl.control.local import command_line
 from guestctl.host import machine
+from guestctl.model.history import Actor
 
 #: As proc(5) has it where no login is behind a process.
 NO_LOGIN = "4294967295"
@@ -41,6 +43,13 @@ def test_the_login_goes_before_what_sudo_says(
     assert machine.actor("guestctl").user == pwd.getpwuid(65534).pw_name
     (process / "loginuid").write_text("4242424")
     assert machine.actor("guestctl").user == "4242424"
+
+
+def test_where_it_was_typed_is_no_part_of_a_persons_reason() -> None:
+    alice = Actor("alice", "pts/0", "guestctl hold web")
+    assert note_of(alice, None).text == "guestctl hold web on pts/0"
+    assert note_of(alice, "its disk").text == "its disk (on pts/0)"
+    assert note_of(Actor("alice", None, "guestctl hold web"), "its disk").text == "its disk"
 
 
 def test_a_terminal_or_a_unit_is_named(process: Path, monkeypatch: pytest.MonkeyPatch) -> None:
