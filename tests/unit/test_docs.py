@@ -103,7 +103,27 @@ def test_what_pages_name_in_the_project_exists() -> None:
         )
     }
     assert ("invariants.md", "tests/unit/test_plan.py") in named
-    assert {(name, path) for name, path in named if not any(PROJECT.glob(path))} == set()
+    assert {(name, path) for name, path in named if not _is_there(path)} == set()
+
+
+def _is_there(named: str) -> bool:
+    """A path, or as pytest has it a test in a file."""
+    path, _, test = named.partition("::")
+    found = [*PROJECT.glob(path)]
+    return bool(found) and all(f"def {test}(" in file.read_text() for file in found if test)
+
+
+def test_tests_that_a_row_goes_on_to_name_exist() -> None:
+    """`::test_name` is one of the file that was named before it in the same cell."""
+    wrong = []
+    for page in PAGES:
+        for cell in re.split(r" \| |\n", page.read_text()):
+            path = ""
+            for word in re.findall(r"`((?:tests/[\w./-]+)?(?:::\w+)?)`", cell):
+                path = word.partition("::")[0] or path
+                if word.startswith("::") and not _is_there(path + word):
+                    wrong.append((page.name, path + word))
+    assert wrong == []
 
 
 def test_news_project_and_program_have_one_version() -> None:
