@@ -101,9 +101,9 @@ def _take_over(ledger: Ledger, copy: sqlite3.Connection, *, everybody: bool) -> 
         ledger.put(record)
         ledger.trail.add(record.id, _SOURCE, "what is known of it is from the ledger's copy")
     if everybody:
-        columns = "uri, uuid, memory, digest, seconds, state, refusal, image, stamps, boot"
+        columns = "uri, uuid, memory, digest, seconds, state, refusal, image, stamps, boot, paused"
         for row in copy.execute(f"SELECT {columns} FROM save ORDER BY id").fetchall():
-            ledger.db.execute(f"INSERT INTO save ({columns}) VALUES (?{', ?' * 9})", row)
+            ledger.db.execute(f"INSERT INTO save ({columns}) VALUES (?{', ?' * 10})", row)
     _set_number(ledger.db, _number(copy))
     return len(taken)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from guestctl.ledger.ledger import CopyNeed, Ledger
 from guestctl.ledger.second_copy import SecondCopy
 from guestctl.ledger.writer import LedgerWriter
+from guestctl.model.guest import State
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.result import Trigger
@@ -90,6 +92,19 @@ def test_a_lost_ledger_is_known_from_its_copy(state: Path) -> None:
     assert "the ledger was lost: 3 guests are known from" in str(text)
     assert (save.state, save.image, save.stamps) == (SaveState.DONE, "image", "stamps")  # type: ignore[attr-defined]
     assert use(state, loss) == ([""], [])
+
+
+def test_a_lost_ledger_still_knows_why_a_saved_guest_was_paused(state: Path) -> None:
+    stalled = replace(SAVED, state=State.PAUSED, reason="I/O error")
+
+    def save(ledger: Ledger) -> None:
+        ledger.note_up(stalled, BOOT)
+        ledger.saves.begin(None, stalled)
+        ledger.copy = CopyNeed.MAKE
+
+    use(state, save)
+    lose(state)
+    assert use(state, lambda ledger: ledger.saves.paused(SAVED.id))[0] == ["I/O error"]
 
 
 def test_a_copy_that_is_spent_starts_nobody(state: Path) -> None:
