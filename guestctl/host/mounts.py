@@ -43,10 +43,12 @@ class SystemdMounts:
         self._record = run_folder / _RECORD
         self._address = address
         self._kept: frozenset[str] | None = None
+        self._touches = tasks.OneAtATime()
 
     async def keep(self, uris: Iterable[str], paths: Iterable[str]) -> None:
         folders = {uri: folder for uri in uris if (folder := save_folder(uri))}
-        await tasks.start(lambda: _remember(self._record, folders))
+        # A folder that hangs costs one thread, however often this is done.
+        await self._touches.do("folders", lambda: _remember(self._record, folders))
         wanted = unit_names([*paths, *map(str, folders.values())])
         try:
             bus = await SystemBus.connect(self._address)

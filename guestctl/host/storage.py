@@ -49,13 +49,17 @@ class HostStorage:
 
     async def present(self, names: Iterable[str]) -> frozenset[str]:
         wanted = tuple(names)
-        return await tasks.start(lambda: frozenset(filter(os.path.exists, wanted)))
+        return await self._looks.do(("present", wanted), lambda: _present(wanted))
 
     async def room(self, uri: str) -> int | None:
         folder = save_folder(uri)
         if folder is None:
             return None
         return await self._looks.do(("room", folder), lambda: _free(folder))
+
+
+def _present(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(filter(os.path.exists, names))
 
 
 def _stamps(disks: Iterable[Disk]) -> dict[Disk, Stamp]:

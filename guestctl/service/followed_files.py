@@ -33,7 +33,8 @@ class FollowedFiles:
         self._use = use
         self._on_change = on_change
         self._used = configuration.config
-        self._one_reads = asyncio.Lock()
+        # A disk that stalls costs one thread, however often the files are looked at.
+        self._reads = tasks.OneAtATime()
 
     async def refresh(self) -> None:
         """As a run begins."""
@@ -53,10 +54,12 @@ class FollowedFiles:
     async def _read(self, read: Callable[[], bool]) -> None:
         problems = self._configuration.loaded.problems
         try:
-            async with asyncio.timeout(LIMIT), self._one_reads:
-                await tasks.start(read)
+            async with asyncio.timeout(LIMIT):
+                await self._reads.do("files", read)
         except TimeoutError:
             logger.error("the configuration cannot be read in time: what was read before is used")
+        except Exception as error:  # noqa: BLE001 - guests are taken to safety all the same
+            logger.error(f"internal error, what was read before is used: {error!r}")
         self._take_up()
         if self._configuration.loaded.problems != problems:
             self._on_change()

@@ -117,3 +117,39 @@ def test_a_disk_that_stalls_is_not_waited_for_and_its_answer_not_lost(
         assert service.used[0].boot.retries == 7
 
     asyncio.run(story())
+
+
+def test_a_disk_that_stalls_costs_one_thread(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked at every few seconds, it was a thread each time until no more could be started."""
+    monkeypatch.setattr(followed_files, "LIMIT", 0.02)
+    configuration, disk, began = Configuration(file, None), threading.Event(), []
+
+    def stalled() -> bool:
+        began.append(1)
+        return disk.wait(20)
+
+    monkeypatch.setattr(configuration, "refresh", stalled)
+
+    async def story() -> None:
+        service = Service(configuration)
+        for _ in range(5):
+            await service.files.refresh()
+        assert began == [1]
+        disk.set()
+
+    asyncio.run(story())
+
+
+def test_a_fault_of_ours_in_reading_ends_no_run(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    configuration = Configuration(file, None)
+    monkeypatch.setattr(configuration, "refresh", lambda: 1 // 0)
+
+    async def story() -> None:
+        with caplog.at_level(logging.ERROR):
+            await Service(configuration).files.refresh()
+
+    asyncio.run(story())
+    (message,) = caplog.messages
+    assert message.startswith("internal error, what was read before is used: ZeroDivisionError")

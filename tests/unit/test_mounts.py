@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,29 @@ def test_what_was_never_known_is_not_missed(tmp_path: Path, folder: Path, text: 
         (tmp_path / "save-folders.json").write_text(text)
     other_folder(folder)
     assert displaced(tmp_path) == frozenset()
+
+
+def test_a_folder_that_hangs_costs_one_thread(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at every minute for as long as the service lives."""
+    disk, began = threading.Event(), []
+
+    def hangs(path: Path) -> None:
+        began.append(path)
+        disk.wait(20)
+
+    monkeypatch.setattr(mounts, "_touch", hangs)
+
+    async def work() -> None:
+        kept = SystemdMounts(tmp_path, "unix:path=/none")
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(kept.keep([URI], []), 0.02)
+        assert began == [folder]
+        disk.set()
+
+    run_async(work())
 
 
 # -- systemd's part --------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -190,3 +192,26 @@ def test_a_relative_folder_of_the_environment_is_ignored(monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
     monkeypatch.setenv("HOME", "/home/x")
     assert save_folder(SESSION) == Path("/home/x/.config/libvirt/qemu/save")
+
+
+def test_files_that_are_waited_for_on_a_dead_disk_cost_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A guest that waits is looked at for hours."""
+    disk, began = threading.Event(), []
+
+    def hangs(path: str) -> bool:
+        began.append(path)
+        return disk.wait(20)
+
+    monkeypatch.setattr(os.path, "exists", hangs)
+
+    async def work() -> None:
+        looks = HostStorage()
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(looks.present(["/mnt/dead"]), 0.02)
+        assert began == ["/mnt/dead"]
+        disk.set()
+
+    run_async(work())
