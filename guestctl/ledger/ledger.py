@@ -119,7 +119,8 @@ class Ledger:
 
         To be put in the transaction in which it was read: others write, too.
         """
-        if self.guest(record.id) != replace(record, attempts=()):
+        is_news = self.guest(record.id) != replace(record, attempts=())
+        if is_news and self.copy is CopyNeed.NONE:  # one that is about to be made says it as well
             self.copy = CopyNeed.SPEND
         self.db.execute(
             f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 18})",

@@ -128,6 +128,20 @@ def test_who_looks_and_finds_nothing_new_spends_nothing(state: Path) -> None:
     assert (state.parent / "cache/ledger-copy.db").exists()
 
 
+def test_what_is_known_as_it_is_made_does_not_spend_it(state: Path) -> None:
+    """The service notices what a run does, and may write that down together with the run's end."""
+
+    def preserve_and_notice(ledger: Ledger) -> None:
+        preserve(ledger)
+        want(ledger, SAVED, Wanted.OFF, StoppedBy.USER)
+
+    use(state, preserve_and_notice)
+    lose(state)
+    (found, _), _ = use(state, known, loss)
+    assert found.keys() == {"saved", "off", "held"}  # type: ignore[attr-defined]
+    assert found["saved"].wanted is Wanted.OFF  # type: ignore[index]
+
+
 def test_an_older_ledger_is_noticed_and_brought_up_to_date(state: Path) -> None:
     use(state, preserve)
     backup = (state / "ledger.db").read_bytes()
