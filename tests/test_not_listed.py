@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from guestctl.config.config import Config
+from guestctl.config.settings import Boot
 from guestctl.model.record import Wanted
 from tests.served import LONG, SYSTEM, guest
 from tests.sim.service import ServedHost, tell
@@ -64,6 +66,20 @@ def test_an_undefine_that_was_seen_ends_what_was_wanted() -> None:
         assert host.runs()[-1] == ("restore", "boot", True)
 
     tell(story, A)
+
+
+def test_one_that_is_not_listed_any_more_at_its_turn_stays_wanted() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(LONG)
+        host.cut_power()
+        await host.serve(3)
+        assert host.up == "a"
+        host.sim.daemons[SYSTEM].guests.pop(host.guest("b").uuid)
+        await asyncio.sleep(LONG)
+        assert host.runs()[-1] == ("restore", "boot", False)
+        assert host.record_named("b").wanted is Wanted.ON
+
+    tell(story, A, Config(boot=Boot(start_delay=10.0)))
 
 
 def test_libvirtd_that_comes_back_without_it_is_no_undefine() -> None:

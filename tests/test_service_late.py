@@ -280,6 +280,21 @@ def test_a_guest_that_is_undefined_is_waited_for_no_more() -> None:
     tell(story, [guest("a"), guest("b")])
 
 
+def test_a_guest_that_waits_and_is_not_listed_is_not_named_each_time() -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        daemon, runs = host.sim.daemons[SYSTEM], host.runs()
+        hidden = daemon.guests.pop(host.guest("a").uuid)
+        await asyncio.sleep(HOURS)
+        assert host.runs() == runs
+        daemon.guests[hidden.uuid] = hidden
+        host.happen("a has its disk again")
+        await asyncio.sleep(2 * late.MOST_PAUSE)
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
 # -- who is not waited for -----------------------------------------------------------------------
 
 

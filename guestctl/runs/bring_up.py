@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractAsyncContextManager
 
+from ..decisions.plan import NOT_LISTED
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, State
 from ..model.options import SaveDecision
@@ -73,7 +74,7 @@ class BringUp:
 
     def _changed(self, facts: GuestFacts | None, record: GuestRecord | None) -> End | None:
         if facts is None:
-            return End(Outcome.GONE, "it was undefined meanwhile")
+            return End(Outcome.GONE, NOT_LISTED)  # an undefine that is heard of ends what is wanted
         if facts.started:
             return End(Outcome.SKIPPED, "somebody started it meanwhile")
         if record and record.hold is not None and not (self._decision and record.held_for_save):

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..config.config import Config
-from ..decisions.plan import plan_missing, plan_restore, plan_unknown_saves
+from ..decisions.plan import NOT_LISTED, plan_missing, plan_restore, plan_unknown_saves
 from ..decisions.policy import Policy, resolve
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
@@ -177,7 +177,7 @@ class _Restore:
         if not live.facts.saving:
             await self._bring_back(live.facts)
         elif ended:
-            self._done(await self._skip(guest, Outcome.GONE, "it was undefined meanwhile"))
+            self._done(await self._skip(guest, Outcome.GONE, NOT_LISTED))
         else:
             await take_notice(self._context, [guest])
             self._done(await self._skip(guest, Outcome.UNKNOWN, "its save has not ended yet"))

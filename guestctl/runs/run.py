@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from ..config.config import Config
 from ..decisions.budget import Budget
 from ..decisions.outcome import told_by_steps
-from ..decisions.plan import NOT_LISTED
 from ..decisions.policy import Policy, resolve
 from ..ledger.ledger import CopyNeed, Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind, describe, ending
-from ..model.record import GuestRecord, undecided, waits
+from ..model.record import GuestRecord, waits
 from ..model.report import RunEnded
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from .context import Context
@@ -93,9 +92,6 @@ class Run:
     def record_end(self, ledger: Ledger, result: GuestResult) -> None:
         """How the run ended for a guest, in the trail as well unless its steps tell."""
         ledger.runs.end_guest(self.number, result)
-        seen_gone = result.outcome is Outcome.GONE and result.reason != NOT_LISTED
-        if seen_gone and self.kind is RunKind.RESTORE:
-            ledger.change(result.guest, undecided)
         waits, is_news = self._record_waiting(ledger, result)
         if told_by_steps(result) or (waits and self.is_quiet and not is_news):
             return

@@ -188,12 +188,11 @@ class LateGuests:
         hypervisors = {uri: state.context.hypervisors[uri] for uri in uris}
         context = replace(state.context, hypervisors=hypervisors, tell=told.append)
         inventory = await read_all(hypervisors)
-        # libvirt may still be at a start that was given up.
+        # libvirt may still be at a start that was given up.  Who is not listed was named at boot.
         among = {g.id for g in inventory.guests if g.id in guests and not g.starting}
-        missing = {guest for guest in guests if guest not in {g.id for g in inventory.guests}}
         flags, trigger = self._autostart, Trigger.LATE
         result = await restore(
-            context, state.config, trigger, inventory, autostart=flags, among=among | missing
+            context, state.config, trigger, inventory, autostart=flags, among=among
         )
         self._tell(result, told)
         if result.interrupted:
