@@ -139,7 +139,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/guestctl
 	rm -rf $(DESTDIR)$(PREFIX)/lib/guestctl
 	if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
-	@echo "left: /etc/guestctl, and what is known of the guests in /var/lib/guestctl"
+	@echo "left: /etc/guestctl, and what is known of the guests in /var/lib/guestctl and /var/cache/guestctl"
 
 clean:
 	rm -rf $(VENV) build dist test-evidence .mypy_cache .ruff_cache .hypothesis *.egg-info
