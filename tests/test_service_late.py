@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -165,6 +166,33 @@ def test_another_reason_is_news() -> None:
         assert "network 'manual'" in str(waits(host, "a"))
 
     tell(story, [guest("a")])
+
+
+def test_while_libvirtd_is_gone_nobody_is_looked_after_in_haste(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who was due then, and could not be tried, had the ledger asked ten times a second."""
+    asked = []
+    look = late.LateGuests._waiting
+
+    def counted(guests: late.LateGuests) -> Any:
+        asked.append(1)
+        return look(guests)
+
+    monkeypatch.setattr(late.LateGuests, "_waiting", counted)
+
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        host.happen(f"{SYSTEM} is killed for 900s")
+        await asyncio.sleep(120)  # its pause is over
+        asked.clear()
+        await asyncio.sleep(600)
+        assert len(asked) <= 600 / late.LOOK
+        host.happen("a has its disk again")
+        await asyncio.sleep(300)
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
 
 
 # -- what ends it --------------------------------------------------------------------------------

@@ -97,7 +97,9 @@ class LateGuests:
 
     def _until_next(self) -> float:
         now = asyncio.get_running_loop().time()
-        return max(0.1, min([LOOK, *(tries.due - now for tries in self._tries.values())]))
+        # Where a connection cannot be used nobody is tried: its coming back wakes us.
+        ahead = (self._tries[guest].due - now for guest in self._within_reach())
+        return max(0.1, min([LOOK, *ahead]))
 
     async def _pass(self) -> None:
         try:
@@ -156,10 +158,13 @@ class LateGuests:
     # Attempts
 
     def _due(self) -> set[GuestId]:
-        assert self.connections is not None
         now = asyncio.get_running_loop().time()
+        return {guest for guest in self._within_reach() if self._tries[guest].due <= now}
+
+    def _within_reach(self) -> set[GuestId]:
+        assert self.connections is not None
         usable = self.connections.usable({guest.uri for guest in self._tries})
-        return {g for g, it in self._tries.items() if it.due <= now and g.uri in usable}
+        return {guest for guest in self._tries if guest.uri in usable}
 
     async def _try(self, guests: set[GuestId]) -> None:
         facts: dict[GuestId, GuestFacts] = {}
