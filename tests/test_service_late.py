@@ -418,3 +418,24 @@ def test_flags_are_not_followed_while_the_ledger_may_still_say_otherwise() -> No
         assert host.up == "b"
 
     tell(story, [guest("a", autostart=True), guest("b", autostart=True)])
+
+
+def test_flags_are_followed_once_where_the_ledger_stays_away() -> None:
+    """Nobody knows that an administrator turned a guest off since: it is not started again."""
+
+    async def story(host: ServedHost) -> None:
+        host.autostart = frozenset({SYSTEM})
+        host.sim.daemon(SYSTEM).autostart_is_done = True
+        await host.serve(5)
+        host.cut_power()
+        host.sim.ledger_answers = False
+        await host.serve(700)
+        assert host.up == "a b"
+        host.happen("a is destroyed")
+        await asyncio.sleep(HOURS)
+        assert host.up == "b"
+        host.sim.ledger_answers = True
+        await asyncio.sleep(HOURS)
+        assert host.up == "b"
+
+    tell(story, [guest("a", autostart=True), guest("b", autostart=True)])

@@ -169,7 +169,10 @@ class Restores:
         self._on_end()
         up = {guest.id for guest in inventory.guests if guest.up}
         self._late |= up & await self._asked_in_vain()
-        return uris if LEDGER_LOST in result.lost else set(result.lost)
+        if LEDGER_LOST not in result.lost:
+            return set(result.lost)
+        self._autostart -= uris  # followed: who is down from now on may be meant to be
+        return uris
 
     # Guests that follow a request after it was cancelled
 
