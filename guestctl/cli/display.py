@@ -15,7 +15,7 @@ from ..model.report import (
     count_of_guests,
 )
 from ..model.result import GuestResult, StepEnd
-from ..model.units import show_duration
+from ..model.units import show_limit
 from .exits import complain
 from .text import printable
 
@@ -45,7 +45,7 @@ class Lines(Display):
             case GuestAdded(plan):
                 self._line(f"{plan.guest.name}: came up meanwhile")
             case StepBegan(guest, step, timeout):
-                self._line(f"{guest.name}: {step} begins, at most {show_duration(timeout)}")
+                self._line(f"{guest.name}: {step} begins, at most {show_limit(timeout)}")
             case StepEnded(guest, result) if result.end is not StepEnd.DONE:
                 self._line(f"{guest.name}: {result.step} {result.end}: {result.reason}")
             case GuestEnded(result):

@@ -22,7 +22,7 @@ from ..model.report import (
     count_of_guests,
 )
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
-from ..model.units import show_duration
+from ..model.units import show_limit
 from .log_fields import OUTCOME, REASON, RUN, RUN_KIND, STEP, TRIGGER, URI, of_actor, of_guest
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class RunJournal:
 
     def _step_began(self, guest: GuestFacts, step: Step, timeout: float) -> None:
         if self._first.pop(guest.id, None) is not step:
-            self._guest(guest, f"{step} begins, at most {show_duration(timeout)}", {STEP: step})
+            self._guest(guest, f"{step} begins, at most {show_limit(timeout)}", {STEP: step})
 
     def _step_ended(self, guest: GuestFacts, result: StepResult) -> None:
         if result.end is StepEnd.DONE and not result.reason:

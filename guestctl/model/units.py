@@ -72,6 +72,11 @@ def show_duration(seconds: float) -> str:
     return _in_several_units(whole)
 
 
+def show_limit(seconds: float) -> str:
+    """A limit that was computed: whole seconds from ten on, tenths below; exact below one."""
+    return show_duration(round(seconds, 0 if seconds >= 10 else 1) if seconds >= 1 else seconds)
+
+
 def _in_several_units(milliseconds: int) -> str:
     rest, parts = milliseconds, []
     for unit, size in reversed(_UNITS.items()):

@@ -20,7 +20,7 @@ from ..model.guest import State
 from ..model.options import Method
 from ..model.ports import ErrorKind, HypervisorError, within
 from ..model.result import StepEnd
-from ..model.units import show_duration
+from ..model.units import show_limit
 from .live_guest import LiveGuest
 
 #: For requests that a guest's QEMU or agent has to answer; libvirt's own limit for the state
@@ -94,7 +94,7 @@ async def save(live: LiveGuest, policy: Shutdown, limit: Limit, progress: StepPr
         done, _ = await asyncio.wait({call}, timeout=limit.step)
         if not done:
             await _abort_save(live, call, limit.ending)
-            raise StepFailed(StepEnd.TIMED_OUT, f"not saved within {show_duration(limit.step)}")
+            raise StepFailed(StepEnd.TIMED_OUT, f"not saved within {show_limit(limit.step)}")
         call.result()
     except asyncio.CancelledError:
         await _abort_save(live, call, limit.ending)
@@ -255,7 +255,7 @@ class _Requests:
     def summary(self, limit: float) -> str:
         """What was tried, for the reason trail."""
         tried = f"asked {self._counts()}" if self._asked else f"never asked: {self._why()}"
-        return f"still up after {show_duration(limit)}, {tried}"
+        return f"still up after {show_limit(limit)}, {tried}"
 
     def _counts(self) -> str:
         return ", ".join(f"{_times(n)} by {method}" for method, n in self._asked.items())
@@ -289,6 +289,6 @@ async def poweroff(live: LiveGuest, policy: Shutdown, limit: Limit, progress: St
     end = asyncio.get_running_loop().time() + limit.step
     await within(limit.step, live.hypervisor.poweroff(live.uuid))
     if not await live.wait_down_by(end):
-        reason = f"still up {show_duration(limit.step)} after poweroff"
+        reason = f"still up {show_limit(limit.step)} after poweroff"
         raise StepFailed(StepEnd.TIMED_OUT, reason)
     return ""

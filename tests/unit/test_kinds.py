@@ -20,7 +20,7 @@ from guestctl.config.kinds import (
 )
 from guestctl.config.settings import SETTINGS, Setting
 from guestctl.model.options import Method, Scope
-from guestctl.model.units import MAX_DURATION, BadValue, parse_duration, show_duration
+from guestctl.model.units import MAX_DURATION, BadValue, parse_duration, show_duration, show_limit
 from guestctl.model.uris import canonical
 
 milliseconds = st.integers(0, round(MAX_DURATION * 1000))
@@ -119,6 +119,13 @@ def test_a_duration_beyond_a_year_is_a_slip(text: str) -> None:
 )
 def test_durations_are_shown_as_a_person_would_write_them(seconds: float, text: str) -> None:
     assert show_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(13.743, "14s"), (6.82, "6s 800ms"), (0.05, "50ms"), (90.0, "90s")]
+)
+def test_limits_that_were_computed_are_shown_round(seconds: float, text: str) -> None:
+    assert show_limit(seconds) == text
 
 
 ACCEPTED: list[tuple[Kind[Any], object, object]] = [
