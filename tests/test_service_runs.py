@@ -14,7 +14,7 @@ from guestctl.config.settings import Shutdown
 from guestctl.runs import take_down
 from guestctl.service.stop_timeout import EXTENSION, INTERVAL
 
-from .served import AB, SYSTEM, guest, off
+from .served import AB, RESTARTED, SYSTEM, guest, off
 from .sim.behaviour import IGNORED_BUTTON, Save, Start
 from .sim.service import ServedHost, tell
 
@@ -231,3 +231,22 @@ def test_the_guard_has_nothing_to_do_after_a_good_run() -> None:
         assert len(host.runs()) == 2
 
     tell(story, AB)
+
+
+def test_what_was_lost_of_the_ledger_is_told_by_the_next_run_of_all_guests() -> None:
+    """A run that starts one guest by name does not speak of it, and leaves it to that."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(400)
+        host.sim.ledger.loss = "rows may be missing"
+        host.happen("a powers itself off")
+        await asyncio.sleep(30)
+        host.announce()
+        await host.until_idle()
+        assert host.runs()[-2:] == [
+            ("restore", "user-shutdown", True),
+            ("preserve", "host-stop", False),
+        ]
+        assert host.sim.ledger.loss == ""
+
+    tell(story, AB, RESTARTED)

@@ -18,6 +18,7 @@ from ..model.record import GuestRecord, waits
 from ..model.report import RunEnded
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from .context import Context
+from .reconcile import DAMAGED
 
 #: How long a connection that broke is tried again while the host stops, see Run.retry_for.
 RECONNECT_AT_STOP = 60.0
@@ -134,7 +135,8 @@ def _end(ledger: Ledger, result: RunResult, uris: Iterable[str], *, is_quiet: bo
     else:
         ledger.runs.end(result, uris)
     ledger.prune()
-    ledger.loss = ""  # this run was not well for it
+    if DAMAGED in result.lost:
+        ledger.loss = ""  # this run was not well for it
     if result.kind is not RunKind.RESTORE:
         ledger.copy = CopyNeed.MAKE  # what the next boot goes by
 
