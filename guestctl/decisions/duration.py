@@ -20,6 +20,11 @@ class Duration(NamedTuple):
     unknown: int
     most: float
 
+    @property
+    def whole(self) -> float | None:
+        """Seconds for all of it; None where some guest's are not known, or there is no guest."""
+        return None if self.unknown else self.about or None
+
 
 def expected(plan: Plan, parallel: int, deadline: float) -> Duration:
     """If the first step of each guest works, with so many saves at a time."""

@@ -9,7 +9,7 @@ from statistics import median
 
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import PastShutdown
-from ..model.plan import GuestPlan, Outcome, Plan, Step
+from ..model.plan import GuestPlan, Outcome, Step
 from ..model.save import SaveRecord, SaveState
 from ..model.units import show_size
 
@@ -89,18 +89,6 @@ def _timed(records: Iterable[SaveRecord]) -> list[tuple[SaveRecord, float]]:
 DISPLACED = "the folder of saves is not the one that was there: it was unmounted"
 NO_FORECAST = SaveForecast()
 _FINISHED = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED, SaveState.DISCARDED)
-
-
-def expected_seconds(plan: Plan, parallel: int) -> float | None:
-    """Seconds that all of it will take, so many saves at a time, each guest by its first step.
-
-    None where that is not known of some guest.
-    """
-    known = [guest.steps[0].estimate for guest in plan.guests if guest.steps]
-    seconds = [one for one in known if one is not None]
-    if not seconds or len(seconds) < len(known):
-        return None
-    return max(max(seconds), sum(seconds) / parallel)
 
 
 def share_room(plans: Iterable[GuestPlan], forecast: SaveForecast) -> tuple[GuestPlan, ...]:

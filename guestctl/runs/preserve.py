@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from ..config.config import Config
-from ..decisions.forecast import expected_seconds
+from ..decisions.duration import expected
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import Note
@@ -57,8 +57,9 @@ async def preserve(
     request = opening.Request(context, config, kind, trigger, named, begun, note, up, left)
     opened = await opening.open_run(request, inventory.guests)
     inventory = without(inventory, opened.loss)
-    run, expected = opened.run, expected_seconds(opened.plan, config.shutdown.parallel)
-    context.tell(RunBegan(opened.plan, trigger, run.number, run.left, expected))
+    run = opened.run
+    takes = expected(opened.plan, config.shutdown.parallel, run.left).whole
+    context.tell(RunBegan(opened.plan, trigger, run.number, run.left, takes))
     return await _Preserve(opened.run, inventory, named).carry_out(opened)
 
 

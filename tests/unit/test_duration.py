@@ -38,6 +38,14 @@ def test_saves_wait_for_slots_and_shutdowns_do_not() -> None:
     assert total(*saves, plan(7, (SHUTDOWN, 45.0))) == Duration(45.0, 0, 115.0)
 
 
+def test_all_of_a_run_is_told_where_all_guests_are_known() -> None:
+    """Ten guests that are asked at the same time do not take ten times as long."""
+    asked = [plan(n, (SHUTDOWN, 45.0)) for n in range(10)]
+    assert total(*asked).whole == 45.0
+    assert total(*asked, plan(11, (SHUTDOWN, None))).whole is None
+    assert total().whole is None
+
+
 def test_guests_of_which_nothing_is_known_are_counted() -> None:
     unknown = plan(1, (SAVE, None), (SHUTDOWN, 3.0))
     assert total(unknown) == Duration(None, 1, 115.0)
