@@ -49,7 +49,7 @@ class HeldStarts:
             (self._folder / name).unlink()
         for uuid, note in notes.items():
             new = self._folder / f"{uuid}.new"
-            new.write_text(note, errors="surrogateescape")
+            new.write_text(note, "utf-8", "surrogateescape")
             new.rename(self._folder / uuid)
 
 

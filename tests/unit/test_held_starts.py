@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,26 @@ def show(hook: Path, *records: GuestRecord) -> None:
 def test_a_held_guest_is_refused_with_the_reason(hook: Path) -> None:
     show(hook, WEB)
     assert call(hook) == (1, f"guestctl refuses to start web: {WHY}\n")
+
+
+_SHOWS = """
+import pathlib, sys
+from guestctl.host.held_starts import HeldStarts
+from guestctl.model.guest import GuestId
+from guestctl.model.record import GuestRecord
+guest = GuestId("qemu:///system", "some-uuid")
+record = GuestRecord(guest, "g\\xe4st", hold="held", held_for_save=True)
+HeldStarts(pathlib.Path(sys.argv[1])).show([record])
+"""
+
+
+def test_a_name_is_written_as_libvirt_has_it_whatever_the_locale_is(tmp_path: Path) -> None:
+    """One name that the locale lacks left no note on anybody."""
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    argv = [sys.executable, "-c", _SHOWS, str(tmp_path)]
+    subprocess.run(argv, check=True, timeout=20, cwd=PROJECT, env=locale)
+    image, _ = (tmp_path / "held/some-uuid").read_bytes().splitlines()
+    assert image == "/var/lib/libvirt/qemu/save/gäst.save".encode()
 
 
 @pytest.mark.parametrize(
