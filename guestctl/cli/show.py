@@ -73,8 +73,8 @@ def _in_all(facts: HostFacts, plan: Plan) -> str:
         return ""
     parts = [f"about {show_duration(ceil(found.about))}"] if found.about is not None else []
     if found.unknown:
-        many = f"{found.unknown} of {len(plan.guests)} guests"
-        parts.append(f"nothing is known yet of {many}")
+        of = "" if found.about is None else f" of {found.unknown} of {len(plan.guests)} guests"
+        parts.append(f"nothing is known yet{of}")
     return f"in all: {'; '.join(parts)}; at most {show_duration(found.most)}\n"
 
 

@@ -404,6 +404,11 @@ def test_a_reason_that_is_not_utf8_is_no_error(command: Command) -> None:
     assert (result.returncode == 0) == (held is not None)
 
 
+def test_how_long_it_takes_is_not_known_before_the_first_time(command: Command) -> None:
+    last = command.run("plan", "-c", TEST).stdout.splitlines()[-1]
+    assert last == "in all: nothing is known yet; at most 25min 15s"
+
+
 def test_the_plan_of_the_next_boot(command: Command) -> None:
     (guest,) = command.json("plan", "--boot")
     assert guest.keys() == {"name", "uuid", "uri", "state", "next_boot", "reason"}
