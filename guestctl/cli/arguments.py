@@ -207,7 +207,7 @@ def _add_reading_verbs(verbs: Verbs) -> None:
     chosen_guests(status)
     json_option(status)
     _add_planning_verbs(verbs)
-    why = verbs.add("why", "show a guest's reason trail")
+    why = verbs.add("why", "show how things stand with a guest, and how that came about")
     why.add_argument("guest", metavar="GUEST", help="name or UUID")
     json_option(why)
     json_option(

@@ -121,8 +121,9 @@ def _lines(table: Table, about: str = "") -> Iterator[str]:
     elif table.section:
         yield f"[{table.section}]\n"
     for entry in table.entries:
-        origin = comment(str(entry.place or "default"))
-        yield f"{entry.key} = {entry.value}  {origin}\n"
+        is_default = entry.place is None and entry.key != "match"
+        origin = "default" if is_default else str(entry.place or "as asked for")
+        yield f"{entry.key} = {entry.value}  {comment(origin)}\n"
 
 
 def as_json(found: Reading) -> list[dict[str, Any]]:

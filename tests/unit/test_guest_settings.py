@@ -36,7 +36,7 @@ def test_the_settings_of_a_guest_and_what_set_them(command: Command) -> None:
     file = write(command)
     result = command.run("check", "--guest", "test", file, "-c", TEST)
     lines = result.stdout.splitlines()
-    assert lines[:2] == [f"[[guest]]  # {TEST_UUID} on {TEST}", 'match = "test"  # default']
+    assert lines[:2] == [f"[[guest]]  # {TEST_UUID} on {TEST}", 'match = "test"  # as asked for']
     assert f'save = "all"  # {file}:9' in lines
     assert f'save-timeout = "5min"  # {file}:2' in lines
     assert f'user-shutdown = "restart"  # {file}:6' in lines
