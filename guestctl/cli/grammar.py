@@ -6,6 +6,7 @@ import argparse
 from difflib import get_close_matches
 from pathlib import Path
 
+from ..model.text import storable
 from ..model.units import BadValue, parse_duration
 
 #: What the same is called elsewhere.
@@ -152,7 +153,7 @@ NAMES = 'name, UUID or pattern such as "db-*"'
 
 def reason_option(parser: argparse.ArgumentParser, text: str = "why, for the reason trail") -> None:
     """--reason."""
-    parser.add_argument("--reason", metavar="TEXT", help=text)
+    parser.add_argument("--reason", metavar="TEXT", type=storable, help=text)
 
 
 def display_options(parser: argparse.ArgumentParser) -> None:

@@ -33,6 +33,7 @@ from ..model.history import Actor
 from ..model.instant import Instant
 from ..model.ports import ErrorKind, RunLock, Storage
 from ..model.report import Listener
+from ..model.text import storable
 from ..model.uris import canonical, is_system
 from ..runs.context import Context, Inventory, read_all, with_domain_info, with_marks
 from .requests import (
@@ -285,7 +286,7 @@ _MOST = 1000
 
 def command_line() -> str:
     """What was typed, as one would type it again, as far as it is kept."""
-    line = shlex.join(["guestctl", *sys.argv[1:]])
+    line = storable(shlex.join(["guestctl", *sys.argv[1:]]))
     return line if len(line) <= _MOST else f"{line[: _MOST - 1]}…"
 
 

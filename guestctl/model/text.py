@@ -9,3 +9,8 @@ def printable(text: str) -> str:
     Controls, C1 among them, and what turns the direction of writing round are escaped.
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def storable(text: str) -> str:
+    """The text as the ledger takes it: bytes of a command line that are no UTF-8 are escaped."""
+    return text.encode(errors="backslashreplace").decode()

@@ -198,3 +198,15 @@ def test_a_run_without_a_ledger_is_not_well_though_its_guests_are_saved(command:
     assert found["ok"] is False
     assert list(found["unreadable"]) == ["ledger"]
     assert [(g["name"], g["outcome"]) for g in found["guests"]] == [("test", "saved")]
+
+
+def test_a_byte_that_is_no_utf8_in_what_was_typed_costs_no_memory(command: Command) -> None:
+    """The ledger took none of the run: its guest was saved, and not known to be owed a start."""
+    said = ("--reason", "gr\udcfcn")
+    result = command.run("shutdown", "--preserve", "-c", TEST, *said)
+    assert "cannot write to the ledger" not in result.stderr
+    (run,) = command.json("history")
+    assert run["guests"][0]["outcome"] == "saved"
+    assert run["command"].endswith(r"--reason 'gr\udcfcn'")
+    command.run("hold", "-c", TEST, "test", *said)
+    assert r"gr\udcfcn" in command.run("why", "-c", TEST, "test").stdout
