@@ -351,6 +351,24 @@ def test_a_definition_that_is_not_for_this_host_is_held() -> None:
     tell(story, [guest("a", start=Start(fails=99, message=message))])
 
 
+def test_a_definition_that_was_mended_is_held_no_more_once_it_runs() -> None:
+    message = "unsupported configuration: Emulator 'qemu' does not support machine type 'pc-1.0'"
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        await host.serve(GIVEN_UP)
+        assert host.record("a").hold
+        host.happen("a is started")
+        await asyncio.sleep(5)
+        assert host.record("a").hold is None
+        host.cut_power()
+        await host.serve(GIVEN_UP)
+        assert host.up == "a"
+
+    tell(story, [guest("a", start=Start(fails=1, message=message))])
+
+
 def test_a_start_that_hangs_is_not_begun_a_second_time_meanwhile() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

@@ -14,7 +14,15 @@ from ..model.instant import Instant
 from ..model.record import GuestRecord, Update, Wanted, held, released, seen_up
 from ..model.stop import Certainty
 from . import attempts, autostart
-from .wanted import IN_DOUBT, UNWATCHED, Desired, Watched, desired, hold_of
+from .wanted import (
+    IN_DOUBT,
+    NOT_FOR_THIS_HOST,
+    UNWATCHED,
+    Desired,
+    Watched,
+    desired,
+    hold_of,
+)
 
 HOLD_ENDS = Note("guestctl:release", "its save is gone")
 
@@ -129,8 +137,8 @@ def _is_hold_over(record: GuestRecord | None, guest: GuestFacts, *, knows_image:
     """A hold that guestctl put on a guest because of its save ends with the save."""
     if record is None or record.hold is None:
         return False
-    if record.hold == IN_DOUBT:
-        return guest.started  # whoever started it knows that it runs nowhere else
+    if record.hold.startswith((IN_DOUBT, NOT_FOR_THIS_HOST)):
+        return guest.started  # it can be, and whoever did it knows that it runs nowhere else
     if hold_of(record, guest) is not None:
         return False
     return guest.up or knows_image

@@ -68,6 +68,8 @@ IN_DOUBT = (
     "guestctl had been stopped when the host went down unannounced: the guest may have been turned"
     " off before, or migrated away and run elsewhere; release it once that is known not to be so"
 )
+#: How a hold begins that a mended definition makes pointless.
+NOT_FOR_THIS_HOST = "this host cannot run it as it is defined"
 #: libvirt's words that tell nothing of who turned a guest off: it forgets when the host goes down,
 #: and a start that failed is not the guest's end.
 _TELLS_NOTHING = ("unknown", "failed")

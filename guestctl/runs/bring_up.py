@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 
 from ..decisions.plan import NOT_LISTED
+from ..decisions.wanted import NOT_FOR_THIS_HOST
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, State
 from ..model.options import SaveDecision
@@ -121,7 +122,7 @@ class BringUp:
 
     async def _as_defined(self, error: HypervisorError | None) -> End:
         """No time mends it: at a boot it is held until a person has."""
-        reason = f"this host cannot run it as it is defined: {error}"
+        reason = f"{NOT_FOR_THIS_HOST}: {error}"
         if not self._run.trigger.keeps_at_it:
             return End(Outcome.FAILED, reason)
         text, guest = f"{reason}; {ways_to_redefine(self._guest.name)}", self._guest
