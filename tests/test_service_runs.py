@@ -250,3 +250,22 @@ def test_what_was_lost_of_the_ledger_is_told_by_the_next_run_of_all_guests() -> 
         assert host.sim.ledger.loss == ""
 
     tell(story, AB, RESTARTED)
+
+
+def test_a_fault_in_starting_guests_again_keeps_no_guest_from_safety(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        stays = host.service._restarts._until_host_stays
+        monkeypatch.setattr(host.service._restarts, "_until_host_stays", lambda: 1 // 0)
+        host.happen("a powers itself off")
+        await asyncio.sleep(30)
+        monkeypatch.setattr(host.service._restarts, "_until_host_stays", stays)
+        await asyncio.sleep(30)
+        assert host.up == "a b"
+        host.announce()
+        await host.until_idle()
+        assert host.up == ""
+
+    tell(story, AB, RESTARTED)

@@ -20,7 +20,7 @@ from ..runs.restore import restore
 from .connections import Connections
 from .settling import say_stopped
 from .state import ServiceState
-from .waiting import first
+from .waiting import first, keep_at
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,8 @@ class Restarts:
 
     async def work(self) -> None:
         """Have each started when its time has come; never returns."""
-        await self._schedule.work()
+        # A fault here must not end the service, nor keep it from taking guests to safety.
+        await keep_at(self._schedule.work)
 
     async def _start(self, guests: set[GuestId]) -> None:
         assert self.connections is not None
