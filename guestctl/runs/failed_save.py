@@ -10,6 +10,8 @@ from .live_guest import LiveGuest
 from .save_check import is_wreck
 from .steps import CALL_LIMIT
 
+#: Seconds for libvirt to tell whether it is still at the save.
+HASTE = 2.0
 REMOVED = "what its failed save left was removed"
 #: Why a guest may be paused by then that no save has paused.
 _MEANT = ("user", "I/O error", "watchdog", "crashed")
@@ -48,4 +50,5 @@ def _stands_still(facts: GuestFacts) -> bool:
 
 
 async def _is_under_way(live: LiveGuest) -> bool:
-    return await within(CALL_LIMIT, live.hypervisor.job(live.uuid)) is not None
+    """Asked in haste: a QEMU that does not answer is left to the next step."""
+    return await within(HASTE, live.hypervisor.job(live.uuid)) is not None
