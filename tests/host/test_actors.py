@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def test_what_a_command_does_is_its_users(host: Host) -> None:
     said = trail(host, ONE)
     assert "its disk" in " ".join(said)
     assert any(reason.startswith("saved by an operator (observed)") for reason in said)
-    command = f"guestctl shutdown --preserve {ONE}"
+    command = f"guestctl shutdown --preserve {shlex.quote(ONE)}"
     assert (down["user"], down["command"]) == ("root", command)
     assert [guest["name"] for guest in newest_run(host)["guests"]] == [ONE]
     assert newest_run(host)["command"] == f"guestctl start --run {down['id']}"

@@ -126,6 +126,9 @@ def test_the_newest_word_counts_be_it_a_flag_or_a_stop(host: Host) -> None:
     assert said(host, taken, "was taken away since")
     assert listed(host)[taken]["wanted"] == "off"
     host.virsh("autostart", "--disable", flagged)
+    # Started anew, it is wanted on again, with nothing said since: the next test's guest.
+    host.virsh("destroy", flagged)
+    host.start_again(flagged)
 
 
 def test_autostart_once_is_done_at_one_boot(host: Host, suite: str) -> None:
