@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from ..model.finding import Finding
@@ -10,6 +9,7 @@ from ..model.guest import GuestId, State
 from ..model.history import PastGuest, PastRun
 from ..model.overview import Row
 from ..model.plan import GuestPlan, Outcome, RunKind, is_bad
+from ..model.text import argument
 from .forecast import without_room
 from .host_facts import HostFacts, plan_of
 from .plan import NOT_LISTED
@@ -26,13 +26,13 @@ def of_guests(facts: HostFacts, rows: Collection[Row]) -> list[Finding]:
 
 
 def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
-    guest, name = GuestId(row.uri, row.uuid), shlex.quote(row.name)
+    guest, name = GuestId(row.uri, row.uuid), argument(row.name)
     if row.held is not None:
-        start = f"guestctl start {name} --discard-save, or --resume-anyway"
-        command = start if guest in held_for_saves else f"guestctl release {name}"
+        # What can be done about a save is in the reason: two ways, of which a person chooses one.
+        verb = "why" if guest in held_for_saves else "release"
         # That of a person begins with the word.
         text = row.held if row.held.startswith("held ") else f"held: {row.held}"
-        yield Finding(text, command, row.name, guest)
+        yield Finding(text, f"guestctl {verb} {name}", row.name, guest)
     elif row.reason == NOT_LISTED:
         yield Finding(row.reason, f"guestctl forget {name}", row.name, guest)
     elif row.waiting:
@@ -79,7 +79,7 @@ def _is_up(row: Row) -> bool:
 def _of_past(run: PastRun, guest: PastGuest) -> Finding:
     reason = f": {guest.reason}" if guest.reason else ""
     text = f"{guest.outcome} in run {run.id}, the newest {run.kind}{reason}"
-    return Finding(text, f"guestctl why {shlex.quote(guest.name)}", guest.name)
+    return Finding(text, f"guestctl why {argument(guest.name)}", guest.name)
 
 
 def _of_whole(run: PastRun) -> Finding:

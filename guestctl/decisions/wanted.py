@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 
 from ..model.guest import GuestFacts, State
 from ..model.options import UserAction
 from ..model.record import GuestRecord, Wanted
 from ..model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
+from ..model.text import argument
 from .attempts import for_the_host
 from .attribution import Stop, verdict
 
@@ -84,7 +84,7 @@ def has_unknown_save(guest: GuestFacts, record: GuestRecord | None) -> bool:
 
 def why_unknown_save(guest: GuestFacts) -> str:
     """Why it stays off, and what to do."""
-    start = f"guestctl start {shlex.quote(guest.name)}"
+    start = f"guestctl start {argument(guest.name)}"
     return f"it has a managed save, and nothing is known of it: {start} resumes it"
 
 

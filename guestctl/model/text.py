@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 
 def printable(text: str) -> str:
     """The text without what a terminal would obey: a guest's name may hold anything.
@@ -14,3 +16,8 @@ def printable(text: str) -> str:
 def storable(text: str) -> str:
     """The text as the ledger takes it: bytes of a command line that are no UTF-8 are escaped."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def argument(name: str) -> str:
+    """A guest's name as the last word of a command that is to be pasted into a shell."""
+    return f"{'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"

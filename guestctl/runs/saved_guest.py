@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from ..model.plan import GuestPlan, Outcome, Step
 from ..model.ports import HypervisorError, within
 from ..model.record import held
 from ..model.save import Found, PastSave
+from ..model.text import argument
 from . import save_check
 from .live_guest import LiveGuest
 from .run import Run
@@ -26,16 +26,14 @@ SOON = 10.0
 
 def ways_out(name: str) -> str:
     """What a person can do about a guest that is held because of its save; to be pasted."""
-    end = "-- " if name.startswith("-") else ""
-    guest = f"{end}{shlex.quote(name)}"
+    guest = argument(name)
     ways = [f"`guestctl start {way} {guest}`" for way in ("--resume-anyway", "--discard-save")]
     return f"decide with {' or '.join(ways)}"
 
 
 def ways_to_redefine(name: str) -> str:
     """What a person can do about a guest whose definition is not for this host; to be pasted."""
-    end = "-- " if name.startswith("-") else ""
-    guest = f"{end}{shlex.quote(name)}"
+    guest = argument(name)
     then = f"`guestctl release {guest}` and `guestctl start {guest}`"
     return f"mend it by `virsh edit {guest}`, then {then}"
 

@@ -49,7 +49,13 @@ def test_a_guest_whose_save_is_stale() -> None:
     record = recorded(hold="its disk changed", held_for_save=True, taken_down=True)
     ((name, text, command),) = told(facts((off(saved=True),), (record,)))
     assert (name, text) == ("web", "held: its disk changed")
-    assert command == "guestctl start web --discard-save, or --resume-anyway"
+    assert command == "guestctl why web", "which of two ways is for a person to choose"
+
+
+def test_commands_can_be_pasted_whatever_a_guest_is_called() -> None:
+    record = recorded(name="-x y", hold="moving")
+    ((_, _, command),) = told(facts((off("-x y"),), (record,)))
+    assert command == "guestctl release -- '-x y'"
 
 
 def test_a_guest_that_is_waited_for() -> None:
