@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,12 +155,18 @@ def systemd(mounted: dict[str, list[str]], keepers: list[str]) -> tuple[FakeSyst
     return fake, done
 
 
-def keep(bus: PrivateBus, fake: FakeSystemd, tmp_path: Path, times: int = 1) -> None:
+def keep(
+    bus: PrivateBus,
+    fake: FakeSystemd,
+    tmp_path: Path,
+    times: int = 1,
+    paths: Sequence[str] = ("/srv/vm/a.qcow2",),
+) -> None:
     async def work() -> None:
         await fake.connect(bus.address)
         before, kept = open_fds(), SystemdMounts(tmp_path, bus.address)
         for _ in range(times):
-            await kept.keep([], ["/srv/vm/a.qcow2"])
+            await kept.keep([], paths)
         assert open_fds() == before
         fake.leave()
 
@@ -187,3 +194,11 @@ def test_a_mount_that_waits_for_us_makes_no_circle(bus: PrivateBus, tmp_path: Pa
     fake, done = systemd({"srv-vm.mount": ["guestctl.service"]}, [])
     keep(bus, fake, tmp_path)
     assert done == []
+
+
+def test_two_thousand_disks_are_not_too_many(bus: PrivateBus, tmp_path: Path) -> None:
+    """An answer of more than 1 MiB is not read: no mount was kept then."""
+    fake, done = systemd({"srv-vm.mount": ["-.mount"]}, [])
+    fake.path = "/org/freedesktop/systemd1/unit/" + 100 * "u"
+    keep(bus, fake, tmp_path, paths=[f"/srv/vm/{number:0200}" for number in range(2000)])
+    assert [start[2] for start in done] == [["srv-vm.mount"]]
