@@ -74,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     common = common_options()
     parser = Grammar(
         prog="guestctl",
-        description="Take the guests of a libvirt host to safety, and bring them back.",
+        description="Take the guests of a libvirt host to safety, and bring them back."
+        f"  Without a verb: {_ALONE}.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
