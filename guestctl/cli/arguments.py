@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Grammar(
         prog="guestctl",
         description="Take the guests of a libvirt host to safety, and bring them back."
-        f"  Without a verb: {_ALONE}.",
+        f"\nWithout a verb: {_ALONE}.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
