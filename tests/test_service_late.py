@@ -308,6 +308,39 @@ def test_a_guest_that_is_undefined_is_waited_for_no_more() -> None:
     tell(story, [guest("a"), guest("b")])
 
 
+@pytest.mark.parametrize("deed", ["is destroyed", "is saved", "powers itself off"])
+def test_a_guest_that_waited_and_was_stopped_while_nobody_watched(deed: str) -> None:
+    async def story(host: ServedHost) -> None:
+        await wait_in_vain(host)
+        await host.terminate()
+        host.happen("a has its disk again")
+        host.happen("a is started")
+        await asyncio.sleep(5)
+        host.happen(f"a {deed}")
+        await asyncio.sleep(5)
+        await host.serve(HOURS)
+        assert host.up == "b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_a_guest_that_waits_went_down_for_a_stop_that_was_cancelled() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(400)
+        host.announce()
+        await host.until_idle()
+        lose_disk(host, "a")
+        host.cancel_shutdown()
+        await asyncio.sleep(GIVEN_UP)
+        assert (host.up, bool(waits(host, "a"))) == ("b", True)
+        await host.restart(GIVEN_UP)
+        host.happen("a has its disk again")
+        await asyncio.sleep(HOURS)
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
 def test_a_guest_that_waits_and_is_not_listed_is_not_named_each_time() -> None:
     async def story(host: ServedHost) -> None:
         await wait_in_vain(host)

@@ -163,10 +163,13 @@ def _is_newer(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
     """Whether libvirt tells of a stop in this boot, and all that is known is of an earlier one.
 
     libvirt forgets why a guest is off when the host goes down: it was started since, and stopped.
+    One that waits never came up, as far as is known.
     """
     may_be_on = record.wanted is Wanted.ON or record.settling is not None
     of_before = record.as_of not in (None, boot) and not record.attempts
-    return guest.down and may_be_on and of_before and guest.reason not in _TELLS_NOTHING
+    waited = record.waiting(boot) and not for_the_host(record.attempts).explains(guest.reason)
+    tells = guest.down and guest.reason not in _TELLS_NOTHING
+    return tells and may_be_on and bool(of_before or waited)
 
 
 def _is_of_before(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
