@@ -94,8 +94,7 @@ def bring_up(local: Local, request: Up, shown: Shown) -> RunResult:
         async with named_so as (inventory, named):
             if request.run is not None:
                 named = await _taken_down_by(context, request.run, inventory)
-            if named is None:
-                local.keep_stop_deadline(None)
+            local.keep_stop_deadline(None)  # who starts a guest is not in a hurry any more
             return await restore(
                 context, config, Trigger.COMMAND, inventory, named, decision, note=note
             )

@@ -48,7 +48,7 @@ def test_none_can_be_reached(guestctl: Guestctl) -> None:
 
 
 def test_other_hosts_are_refused(guestctl: Guestctl) -> None:
-    for verb in (["shutdown", "--preserve"], ["start"]):
+    for verb in (["shutdown", "--preserve", "--strict"], ["start"]):
         result = configured(guestctl, ["qemu+ssh://elsewhere/system"], *verb)
         assert result.returncode == 2
         assert "ssh" in result.stderr

@@ -20,7 +20,7 @@ SYNC_MICROSECONDS = 200_000
 WAL = "ledger.db-wal"
 #: Numbers of libvirt's remote_protocol.x, which never change.
 PROGRAM, VERSION = 0x20008086, 1
-MANAGED_SAVE, CREATE = 182, 9
+MANAGED_SAVE, CREATE_WITH_FLAGS = 182, 196
 
 CALL = re.compile(r"^(\d+) +(\w+)\(\d+<([^>]*)>(.*)$")
 RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>.* = (-?\d+)")
@@ -101,4 +101,4 @@ def test_step_is_in_the_ledger_before_its_call(
     down = traced(daemon, guestctl.argv("shutdown", "--preserve", web))
     assert_synced_before(down, row(daemon, web, "save"), MANAGED_SAVE)
     up = traced(daemon, guestctl.argv("start", web))
-    assert_synced_before(up, row(daemon, web, "resume"), CREATE)
+    assert_synced_before(up, row(daemon, web, "resume"), CREATE_WITH_FLAGS)

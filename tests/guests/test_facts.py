@@ -81,4 +81,5 @@ def test_a_story_can_be_told_of_them(guestctl: Guestctl) -> None:
     [_, down], [_, up] = run_script(script).runs
     outcomes = sorted(str(guest.outcome) for guest in down.guests)
     assert outcomes == ["saved", "saved", "shut-down"]
-    assert [str(guest.outcome) for guest in up.guests] == ["resumed", "resumed"]
+    # Of the third the facts have a save, and what is wanted of it is the real host's to know.
+    assert sorted(str(guest.outcome) for guest in up.guests) == ["held", "resumed", "resumed"]

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Guestctl
 from tests.testbed.session import SessionDaemon
 
-from .test_durability import CREATE, assert_synced_before, traced
+from .test_durability import CREATE_WITH_FLAGS, assert_synced_before, traced
 
 pytestmark = pytest.mark.guests
 
@@ -20,4 +20,4 @@ def test_used_up_before_it_is_resumed(daemon: SessionDaemon, web: str, guestctl:
     """A power cut may bring the image back: the next boot then knows that it is stale."""
     guestctl.run("shutdown", "--preserve", web)
     up = traced(daemon, guestctl.argv("start", web))
-    assert_synced_before(up, RESUMING, CREATE)
+    assert_synced_before(up, RESUMING, CREATE_WITH_FLAGS)
