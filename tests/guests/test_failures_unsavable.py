@@ -22,6 +22,7 @@ from .support import (
     listed,
     next_tick,
     override,
+    said_bye,
     steps,
     trail,
     went_on,
@@ -114,12 +115,13 @@ def test_refusal_is_remembered(guests: SessionDaemon, preserved: Preserved) -> N
 
 @pytest.mark.parametrize("name", sorted(OWNERS))
 def test_preserved_but_not_started(guests: SessionDaemon, preserved: Preserved, name: str) -> None:
-    """Another program brings it back, and would not expect it to be up already."""
-    assert preserved.down[name]["outcome"] == "saved"
+    """Another program brings it back, and may boot it anew: its memory would be lost in a save."""
+    assert OWNERS[name] in preserved.plan[name]["left_out"]["save"]
+    assert preserved.down[name]["outcome"] == "shut-down"
     assert preserved.up[name] == "skipped"
     assert guests.state(name) == "shut off"
     row = listed(preserved.guestctl, name)
-    assert (row["saved"], row["next_boot"]) == (True, "stay-down")
+    assert (row["saved"], row["next_boot"]) == (False, "stay-down")
     again = by_name(preserved.guestctl.json("start", name))[name]
     assert again["outcome"] == "skipped"
     assert OWNERS[name] in again["reason"]
@@ -127,6 +129,7 @@ def test_preserved_but_not_started(guests: SessionDaemon, preserved: Preserved, 
 
 @pytest.mark.parametrize("name", sorted(OWNERS))
 def test_its_owner_starts_it(guests: SessionDaemon, preserved: Preserved, name: str) -> None:
-    """From the save, of which guestctl has thrown nothing away."""
+    """Anew, after a shutdown in good order."""
+    assert said_bye(guests, name)
     guests.start_again(name)
-    assert went_on(guests, name, preserved.ticks[name])
+    assert not went_on(guests, name, preserved.ticks[name])
