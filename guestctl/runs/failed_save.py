@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 
 from ..model.guest import GuestFacts, State
-from ..model.ports import HypervisorError, Storage, within
+from ..model.ports import ErrorKind, HypervisorError, Storage, within
 from .live_guest import LiveGuest
 from .save_check import is_wreck
 from .steps import CALL_LIMIT
 
+#: A connection that libvirtd took with it shows so when it is next used: how often, and how many
+#: seconds apart, it is tried again.
+TRIES, AGAIN = 3, 1.0
 #: Seconds for libvirt to tell whether it is still at the save.
 HASTE = 2.0
 REMOVED = "what its failed save left was removed"
@@ -25,14 +28,25 @@ async def see_to_failed_save(live: LiveGuest, storage: Storage, *, ran: bool) ->
     done while libvirt is still at it, or does not answer.
     """
     done: list[str] = []
-    with contextlib.suppress(HypervisorError):  # the next step, or a person, has what is left
-        if await _has_image(live, storage) and not await _is_under_way(live):
-            await within(CALL_LIMIT, live.hypervisor.discard_save(live.uuid))
-            done.append(REMOVED)
-        if ran and _stands_still(live.facts) and not await _is_under_way(live):
-            await within(CALL_LIMIT, live.hypervisor.unpause(live.uuid))
-            done.append(RUNS_AGAIN)
+    for _ in range(TRIES):
+        try:
+            await _put_right(live, storage, done, ran=ran)
+        except HypervisorError as error:
+            if error.kind is not ErrorKind.UNREACHABLE:
+                break  # the next step, or a person, has what is left
+            await asyncio.sleep(AGAIN)
+        else:
+            break
     return done
+
+
+async def _put_right(live: LiveGuest, storage: Storage, done: list[str], *, ran: bool) -> None:
+    if REMOVED not in done and await _has_image(live, storage) and not await _is_under_way(live):
+        await within(CALL_LIMIT, live.hypervisor.discard_save(live.uuid))
+        done.append(REMOVED)
+    if ran and _stands_still(live.facts) and not await _is_under_way(live):
+        await within(CALL_LIMIT, live.hypervisor.unpause(live.uuid))
+        done.append(RUNS_AGAIN)
 
 
 async def _has_image(live: LiveGuest, storage: Storage) -> bool:
