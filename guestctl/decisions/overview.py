@@ -161,8 +161,9 @@ def _planned(
 ) -> BootPlan:
     """What a restore would do with a guest that is wanted on."""
     if planned.outcome is not None:
-        does = NextBoot.HELD if after.hold is not None else NextBoot.STAY_DOWN
-        return BootPlan(does, planned.reason)
+        if after.hold is not None:  # the first that a person has to undo, whatever policy says
+            return BootPlan(NextBoot.HELD, after.hold)
+        return BootPlan(NextBoot.STAY_DOWN, planned.reason)
     resumed = planned.steps[0].step is Step.RESUME
     does = NextBoot.RESUME if resumed else NextBoot.START
     return BootPlan(does, _why_started(after, planned.guest, guest, down))

@@ -109,7 +109,8 @@ def _keep_off_disk(db: sqlite3.Connection) -> None:
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
-    """Two that begin the same ledger may get in each other's way: SQLite does not wait here."""
+    """Two that begin the same ledger may get in each other's way: SQLite does not wait here, so we
+    do, in the ledger's thread: for the other's few writes, which take milliseconds."""
     end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:

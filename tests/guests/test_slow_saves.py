@@ -92,7 +92,7 @@ def test_save_out_of_time_is_aborted_and_the_guest_shut_down(
     guest = by_name(result)[slow_web]
     assert guest["outcome"] == "shut-down"
     assert steps(guest) == {"save": "timed out", "shutdown": "done"}
-    assert 2 <= guest["steps"][0]["seconds"] < 30  # busy as the machine may be
+    assert guest["steps"][0]["seconds"] == pytest.approx(2, abs=2)
     assert said_bye(slow, slow_web)
     assert "save timed out: not saved within 2s" in trail(slow_guestctl, slow_web)
     assert not list(slow.folder.rglob("*.save"))

@@ -188,3 +188,9 @@ def test_a_guest_without_room_for_its_save_is_started_and_not_resumed() -> None:
     assert (found.next_boot, small.next_boot) == (START, RESUME)
     assert found.reason.startswith("it is running; no save: no room: it can take 8GiB")
     assert found.why_wanted == "it is running"
+
+
+def test_a_hold_is_the_reason_also_where_policy_says_no() -> None:
+    chosen = policy(Boot(restore=False))
+    found = next_boot(recorded(hold="its disk"), off(), chosen, instant(NOW), owned=False)
+    assert found == (HELD, "its disk")
