@@ -82,22 +82,22 @@ def values(config: Config) -> dict[str, str]:
 
 def differences(files: Mapping[str, str], used: Mapping[str, str]) -> list[str]:
     """What values() of the files have otherwise than those of what is in use."""
-    keys = dict.fromkeys([*files, *used])
     return [
         f"{key} is {files.get(key, 'not set')} in the files, {used.get(key, 'not set')} in use"
-        for key in keys
-        if files.get(key) != used.get(key)
+        for key in _differing(files, used)
     ]
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """What is otherwise in the values() of after, for whoever reads a log."""
-    keys = dict.fromkeys([*before, *after])
     return [
         f"{key} is {after.get(key, 'not set any more')}, was {before.get(key, 'not set')}"
-        for key in keys
-        if before.get(key) != after.get(key)
+        for key in _differing(before, after)
     ]
+
+
+def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    return [key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key)]
 
 
 def guest_table(name: str, entries: Iterable[Entry]) -> Table:

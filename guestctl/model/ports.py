@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 #: Seconds for reading states and XML: quick, but for a guest whose QEMU is just being ended.
 READ_LIMIT = 30.0
+#: For what a guest's QEMU or agent has to answer, or a busy daemon has to do; libvirt's own limit
+#: for the state change lock is 30 s.
+CALL_LIMIT = 35.0
 
 
 class ErrorKind(StrEnum):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from ..model.guest import GuestFacts, State
-from ..model.ports import ErrorKind, HypervisorError, Storage, within
+from ..model.ports import CALL_LIMIT, ErrorKind, HypervisorError, Storage, within
 from .live_guest import LiveGuest
 from .save_check import is_wreck
-from .steps import CALL_LIMIT
 
 #: A connection that libvirtd took with it shows so when it is next used: how often, and how many
 #: seconds apart, it is tried again.

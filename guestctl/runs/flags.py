@@ -9,14 +9,11 @@ from ..decisions.autostart import at_boot
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts
 from ..model.instant import Instant
-from ..model.ports import HypervisorError, within
+from ..model.ports import CALL_LIMIT, HypervisorError, within
 from ..model.record import Update
 from ..model.report import Trouble
 from .context import Context, with_marks
 from .reconcile import Records
-
-#: For a mark to be taken off.
-CALL_LIMIT = 35.0
 
 
 async def heed_flags(

@@ -12,10 +12,10 @@ from ..config.settings import Shutdown
 from ..decisions.budget import ENDING
 from ..model.event import Job, JobKind
 from ..model.guest import GuestFacts, State
-from ..model.ports import HypervisorError, within
+from ..model.ports import CALL_LIMIT, HypervisorError, within
 from ..model.units import show_duration
 from .live_guest import LiveGuest, is_down
-from .steps import CALL_LIMIT, StepProgress
+from .steps import StepProgress
 
 JOB_POLL = 1.0
 WAKE_LIMIT = 10.0

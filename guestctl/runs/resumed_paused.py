@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ..model.guest import GuestFacts, State
-from ..model.ports import HypervisorError, within
+from ..model.ports import CALL_LIMIT, HypervisorError, within
 from .live_guest import LiveGuest
 from .run import Run
 
 #: libvirt's word for a guest whose disk failed it (virtual disk full, storage gone).
 IO_ERROR = "I/O error"
-CALL_LIMIT = 35.0
 #: Until a disk that still fails has failed again.
 PROBATION = 3.0
 

@@ -10,7 +10,7 @@ from ..decisions.staleness import Comparison, Truth
 from ..model.guest import GuestFacts
 from ..model.options import SaveDecision, Unverifiable
 from ..model.plan import GuestPlan, Outcome, Step
-from ..model.ports import HypervisorError, within
+from ..model.ports import CALL_LIMIT, HypervisorError, within
 from ..model.record import held
 from ..model.save import Found, PastSave
 from ..model.text import argument
@@ -18,8 +18,6 @@ from . import save_check
 from .live_guest import LiveGuest
 from .run import Run
 
-#: Removing a save is quick, but behind a busy daemon.
-CALL_LIMIT = 35.0
 #: How long files of saved guests are waited for where the guest is tried again later.
 SOON = 10.0
 

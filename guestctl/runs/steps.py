@@ -18,14 +18,11 @@ from ..config.settings import Shutdown
 from ..model.event import Job, JobKind
 from ..model.guest import State
 from ..model.options import Method
-from ..model.ports import ErrorKind, HypervisorError, within
+from ..model.ports import CALL_LIMIT, ErrorKind, HypervisorError, within
 from ..model.result import StepEnd
 from ..model.units import show_limit
 from .live_guest import LiveGuest
 
-#: For requests that a guest's QEMU or agent has to answer; libvirt's own limit for the state
-#: change lock is 30 s.
-CALL_LIMIT = 35.0
 #: A guest that is still booting misses a request: it is repeated this often.
 REQUEST_INTERVAL = 5.0
 #: A request that has no answer by then is left to itself, and the next method follows: an agent
