@@ -19,7 +19,7 @@ from .text import ago, emit, print_json, printable, when
 
 
 def guests_status(arguments: Namespace) -> int:
-    """`status GUEST…`; 1 where one of them is held, or is waited for."""
+    """`status GUEST…`; 1 where one of them is held, waited for, or not listed by libvirt."""
     local = local_of(arguments)
     complain_of_blindness(local)
     every, failure = queries.guests(gather(local))
@@ -28,7 +28,7 @@ def guests_status(arguments: Namespace) -> int:
         print_json([queries.row_json(row) for row in rows])
     else:
         show(rows)
-    amiss = any(row.held is not None or row.waiting for row in rows)
+    amiss = any(map(queries.is_amiss, rows))
     return exit_of(failure) or (Exit.NOT_ALL_WELL if amiss else Exit.OK)
 
 

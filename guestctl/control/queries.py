@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from ..decisions.duration import Duration
+from ..decisions.findings import is_amiss as is_amiss
 from ..decisions.host_facts import HostFacts, duration_of, plan_of, rows_of, with_deadline
 from ..ledger.ledger import Ledger
 from ..ledger.runs import KEPT_RUNS

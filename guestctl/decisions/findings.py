@@ -25,6 +25,11 @@ def of_guests(facts: HostFacts, rows: Collection[Row]) -> list[Finding]:
     return found + [finding for plan in plan_of(facts).guests for finding in _of_plan(plan)]
 
 
+def is_amiss(row: Row) -> bool:
+    """Whether something is wrong with the guest, room for its save left aside."""
+    return any(_of_row(row, ()))
+
+
 def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
     guest, name = GuestId(row.uri, row.uuid), argument(row.name)
     if row.held is not None:
@@ -56,8 +61,12 @@ def of_run(
         return []
     bad = [guest for guest in guests if guest.outcome == _CUT_OFF or _is_bad(run, guest)]
     if run.kind is RunKind.RESTORE:
-        missing = {row.name for row in rows if not (_is_up(row) or row.held or row.waiting)}
-        bad = [guest for guest in bad if guest.name in missing]
+        missing = {
+            GuestId(row.uri, row.uuid)
+            for row in rows
+            if not (_is_up(row) or row.held or row.waiting)
+        }
+        bad = [guest for guest in bad if guest.id in missing]
         return [_of_past(run, guest) for guest in bad]
     return [_of_past(run, guest) for guest in bad] or [_of_whole(run)]
 

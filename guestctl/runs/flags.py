@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable
 from functools import partial
 
@@ -54,12 +55,15 @@ def _write(updates: Iterable[Update], ledger: Ledger) -> bool:
 
 
 async def _use_up(context: Context, guests: Iterable[GuestFacts]) -> None:
-    for guest in guests:
-        if not guest.autostart_once:
-            continue
-        hypervisor = context.hypervisors[guest.id.uri]
-        try:
-            await within(CALL_LIMIT, hypervisor.use_up_autostart_once(guest.id.uuid))
-        except HypervisorError as error:
-            text = f"cannot take its autostart --once off, a later boot may start it: {error}"
-            context.tell(Trouble(f"{guest.name}: {text}"))
+    """At the same time: libvirt's own auto-shutdown leaves a mark on every guest."""
+    marked = [guest for guest in guests if guest.autostart_once]
+    await asyncio.gather(*(_use_one_up(context, guest) for guest in marked))
+
+
+async def _use_one_up(context: Context, guest: GuestFacts) -> None:
+    hypervisor = context.hypervisors[guest.id.uri]
+    try:
+        await within(CALL_LIMIT, hypervisor.use_up_autostart_once(guest.id.uuid))
+    except HypervisorError as error:
+        text = f"cannot take its autostart --once off, a later boot may start it: {error}"
+        context.tell(Trouble(f"{guest.name}: {text}"))

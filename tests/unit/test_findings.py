@@ -10,7 +10,7 @@ import pytest
 from guestctl.config.config import Config
 from guestctl.control.health import of_auto_shutdown, of_hook, of_host
 from guestctl.control.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
-from guestctl.decisions.findings import OLD, of_guests, of_run
+from guestctl.decisions.findings import OLD, is_amiss, of_guests, of_run
 from guestctl.decisions.host_facts import HostFacts, LostConnection, rows_of
 from guestctl.host.libvirt.auto_shutdown import switched_on
 from guestctl.model.guest import GuestFacts
@@ -112,10 +112,28 @@ def test_what_went_well_or_is_long_ago_is_no_problem() -> None:
 def test_of_a_restore_only_who_is_down_still_and_not_for_another_reason() -> None:
     records = (recorded(1, "up"), recorded(2, "web"), recorded(3, "held", hold="so"))
     known = facts((guest("up", 1), off("web", 2), off("held", 3)), records)
-    failed = [PastGuest(name, "failed", "gone") for name in ("up", "web", "held")]
+    failed = [
+        PastGuest(record.name, "failed", "gone", record.id.uuid, record.id.uri)
+        for record in records
+    ]
     assert of(run(RunKind.RESTORE), *failed, known=known) == [
         "web: failed in run 7, the newest restore: gone -> guestctl why web"
     ]
+
+
+def test_of_a_restore_a_namesake_that_is_up_hides_nobody() -> None:
+    known = facts((guest("web", 1), off("web", 2)), (recorded(1), recorded(2)))
+    failed = [
+        PastGuest("web", "failed", "gone", record.id.uuid, record.id.uri)
+        for record in known.records
+    ]
+    assert len(of(run(RunKind.RESTORE), *failed, known=known)) == 1
+
+
+def test_a_guest_that_libvirt_does_not_list_is_amiss() -> None:
+    (row,) = rows_of(facts((), (recorded(),)))
+    assert is_amiss(row)
+    assert not is_amiss(rows_of(facts((guest(),), (recorded(),)))[0])
 
 
 # The host
