@@ -28,6 +28,7 @@ from guestctl.runs.restore import restore
 
 from .sim import loop as virtual
 from .sim.behaviour import Abort, Agent, Behaviour, Button, GuestSpec, OtherJob, Save, Start
+from .sim.hypervisor import SimHypervisor
 from .sim.world import Process, Recorder, SimHost
 
 T = TypeVar("T")
@@ -199,7 +200,7 @@ def test_a_resumed_guest_gets_the_hosts_time() -> None:
 
 def test_calls_fail_as_libvirts_do() -> None:
     async def story(host: SimHost) -> list[ErrorKind]:
-        connection = host.daemon().connect()
+        connection = SimHypervisor(host.daemon())
         off, on = (host.daemon().named(name).uuid for name in ("off", "on"))
         calls = [
             connection.start(on),

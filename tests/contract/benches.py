@@ -16,8 +16,9 @@ from guestctl.model.guest import GuestFacts, State
 from guestctl.model.ports import ErrorKind, Hypervisor, HypervisorError
 from tests.sim import loop as virtual
 from tests.sim.behaviour import Behaviour, GuestSpec, Image, Save, uuid_of
+from tests.sim.daemon import SimDaemon
 from tests.sim.guest import SimGuest
-from tests.sim.hypervisor import SimDaemon
+from tests.sim.hypervisor import SimHypervisor
 from tests.testbed import guests as real
 from tests.testbed.session import SessionDaemon
 from tests.testbed.tiny_guest import tiny_guest
@@ -140,7 +141,7 @@ class SimulatedBench:
         async def main() -> T:
             self._daemon = SimDaemon()
             self.define()
-            trial = Trial(self, self._daemon.connect(), self.uuid(NAME))
+            trial = Trial(self, SimHypervisor(self._daemon), self.uuid(NAME))
             trial.hypervisor.listen(trial.events.append)
             await trial.hypervisor.guests()
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guestctl.host.libvirt.domain_xml import read_domain_info
-from tests.unit.test_domain_xml import holds
+from tests.unit.test_domain_xml_whatever import holds
 
 from .chance import dice, mutated, seeds
 

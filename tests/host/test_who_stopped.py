@@ -307,17 +307,13 @@ def assert_watch_and_why_tell(host: Host) -> None:
 
 
 def about(file: Path, name: str = "watched") -> list[dict[str, Any]]:
-    return [line for line in lines(file) if line["name"] == name]
+    whole = file.read_text().rpartition("\n")[0]
+    return [line for line in map(json.loads, whole.splitlines()) if line["name"] == name]
 
 
 def said_on_stderr(host: Host) -> str:
     file = host.root / "var/tmp/watch.err"
     return file.read_text() if file.exists() else ""
-
-
-def lines(file: Path) -> list[dict[str, Any]]:
-    whole = file.read_text().rpartition("\n")[0]
-    return [json.loads(line) for line in whole.splitlines()]
 
 
 def is_settled(host: Host) -> bool:

@@ -26,10 +26,10 @@ from tests.ledgers import hold
 from . import loop as virtual
 from .behaviour import GuestSpec, Image
 from .chronicle import Entry
+from .daemon import Call
 from .events import Command, Line, Turn, happen, parse_command, parse_events, reason_of
 from .facts import parse_facts
 from .guest import SimGuest
-from .hypervisor import Call
 from .telling import Chronicler, Commanded, CommandEnded, Happened, Moment, Remembered
 from .world import Process, Recorder, SimHost
 

@@ -16,9 +16,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import os
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -40,53 +39,11 @@ from .chronicle import BEGINNINGS
 from .events import happen
 from .guest import SimGuest
 from .life import Life, noting
+from .surroundings import SimDaemons, SimMounts
 from .world import SimHost
 
 #: How long systemd is asked again while nobody answers (the limits of host/systemd.py).
 NO_ANSWER = 12.0
-
-
-class SimDaemons:
-    """The Daemons of ports.py: systemd, asked about libvirt's."""
-
-    def __init__(self, host: ServedHost) -> None:
-        self._host = host
-
-    async def running_guests(self, uri: str) -> tuple[str, ...]:
-        await asyncio.sleep(0)
-        guests = self._host.sim.daemon(uri).guests.values()
-        return tuple(sorted(guest.name for guest in guests if guest.up))
-
-    async def is_gone(self, uri: str) -> bool:
-        await asyncio.sleep(0)
-        return self._host.sim.daemon(uri).is_stopped
-
-    async def start(self, uri: str) -> str:
-        await asyncio.sleep(0)
-        daemon = self._host.sim.daemon(uri)
-        if self._host.stopping or not daemon.is_stopped:
-            return ""
-        asyncio.get_running_loop().call_later(1.0, daemon.begin_anew)
-        return "libvirtd.service"
-
-
-class SimMounts:
-    """The Mounts of ports.py; kept: what must stay mounted, as it was last said."""
-
-    def __init__(self, host: ServedHost) -> None:
-        self._host = host
-        self._mounted: bool | None = None
-        self.kept: set[str] = set()
-
-    async def keep(self, uris: Iterable[str], paths: Iterable[str]) -> None:
-        await asyncio.sleep(0)
-        self._mounted = self._host.sim.files.saves_mounted
-        self.kept = {*uris, *paths}
-
-    async def displaced(self, uris: Iterable[str]) -> frozenset[str]:
-        await asyncio.sleep(0)
-        gone = self._mounted and not self._host.sim.files.saves_mounted
-        return frozenset(uris) if gone else frozenset()
 
 
 class ServedHost:
@@ -116,8 +73,7 @@ class ServedHost:
         self._services: list[Service] = []
         #: The newest process of an operator's command.
         self.operators: Life | None = None
-        #: When there was a service last.
-        self._alive = float("-inf")
+        self._last_alive = float("-inf")
 
     # -- what it is asked ------------------------------------------------------------------------
 
@@ -148,7 +104,7 @@ class ServedHost:
 
     def start(self) -> Life:
         """The service begins, and logind says what there is to say."""
-        away = asyncio.get_running_loop().time() - self._alive
+        away = asyncio.get_running_loop().time() - self._last_alive
         life = Life(self)
         life.process.fuses, self.fuses = self.fuses, {}
         surroundings = Surroundings(
@@ -203,12 +159,12 @@ class ServedHost:
         """SIGTERM, and to the end of the process."""
         self.life.triggers.terminate()
         await self.life.ended()
-        self._alive = asyncio.get_running_loop().time()
+        self._last_alive = asyncio.get_running_loop().time()
 
     def kill(self) -> None:
         """SIGKILL to the service."""
         self.life.kill()
-        self._alive = asyncio.get_running_loop().time()
+        self._last_alive = asyncio.get_running_loop().time()
 
     # -- the host's end --------------------------------------------------------------------------
 
@@ -277,12 +233,9 @@ class ServedHost:
     @contextlib.contextmanager
     def operator(self) -> Iterator[None]:
         """Somebody else's run has the lock."""
-        descriptor = os.open(self.state / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with (self.state / "run.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(descriptor)
 
     async def preserve(self, *names: str) -> RunResult:
         """An operator's `guestctl shutdown --preserve`, in a process of its own."""
@@ -332,20 +285,21 @@ class ServedHost:
     def calls(self, *names: str) -> list[str]:
         """The calls of these kinds that were made, as "save a"."""
         daemons = self.sim.daemons.values()
-        made = sorted((call for daemon in daemons for call in daemon.calls), key=lambda c: c.time)
-        return [f"{call.name} {call.guest}" for call in made if call.name in names]
+        made = (call for daemon in daemons for call in daemon.calls if call.name in names)
+        return [f"{call.name} {call.guest}" for call in sorted(made, key=lambda call: call.time)]
 
     def began(self, name: str) -> int:
         """How often the guest was booted or resumed."""
-        guest = self.guest(name).id
-        entries = self.sim.chronicle()
-        return sum(entry.guest == guest and entry.fate in BEGINNINGS for entry in entries)
+        began = [entry.guest for entry in self.sim.chronicle() if entry.fate in BEGINNINGS]
+        return began.count(self.guest(name).id)
 
     @property
     def touched(self) -> list[str]:
         """The calls that change a guest."""
-        down = ("save", "poweroff", "request_shutdown acpi", "request_shutdown agent")
-        return self.calls(*down, "start", "abort_job", "discard_save", "wake", "unpause")
+        return self.calls(
+            *("save", "poweroff", "request_shutdown acpi", "request_shutdown agent"),
+            *("start", "abort_job", "discard_save", "wake", "unpause"),
+        )
 
     def runs(self) -> list[tuple[str, str, bool | None]]:
         """Kind, trigger and success of the runs, oldest first."""

@@ -13,7 +13,7 @@ from .behaviour import Image
 from .files import Files
 
 if TYPE_CHECKING:
-    from .hypervisor import SimDaemon
+    from .daemon import SimDaemon
 
 
 class SimStorage:

@@ -30,9 +30,10 @@ from guestctl.runs.context import Context
 
 from .behaviour import GuestSpec
 from .chronicle import Entry
+from .daemon import SimDaemon
 from .files import Files
 from .guest import SimGuest
-from .hypervisor import SimDaemon, SimHypervisor
+from .hypervisor import SimHypervisor
 from .lock import Reply
 from .storage import SimStorage
 
@@ -153,7 +154,7 @@ class Process:
         self.ledger.is_full = lambda: host.ledger_is_full
         self.ledger.fault = host.ledger_fault
         self.connections: dict[str, SimHypervisor] = {
-            uri: daemon.connect() for uri, daemon in host.daemons.items()
+            uri: SimHypervisor(daemon) for uri, daemon in host.daemons.items()
         }
         self.ledger.reached = self._reached
         for connection in self.connections.values():
@@ -182,7 +183,7 @@ class Process:
     def connect(self, uri: str) -> SimHypervisor:
         """The connection of this process, made when first asked for."""
         if uri not in self.connections:
-            self.connections[uri] = self._host.daemon(uri).connect()
+            self.connections[uri] = SimHypervisor(self._host.daemon(uri))
             self.connections[uri].reached = self._reached
         return self.connections[uri]
 

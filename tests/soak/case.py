@@ -10,9 +10,9 @@ from guestctl.model.record import GuestRecord
 from guestctl.model.result import GuestResult, RunResult
 from tests.sim.behaviour import Image
 from tests.sim.chronicle import Entry
+from tests.sim.daemon import Call
 from tests.sim.events import Command
 from tests.sim.guest import SimGuest
-from tests.sim.hypervisor import Call
 from tests.sim.scenario import Done, Script
 from tests.sim.world import SimHost
 
