@@ -4,8 +4,11 @@
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 READY = $(VENV)/.ready
-# The cores share what needs no real guest; those that are done take over from the others.
-SHARED = $(PYTHON) -m pytest -q -n auto --dist worksteal
+# The cores share what needs no real guest; those that are done take over from the others. One
+# process more than there are cores, since some tests wait.
+PROCESSES := $(shell expr $$(nproc) + 1)
+EXAMPLES = quick
+SHARED = $(PYTHON) -m pytest -q -n $(PROCESSES) --dist worksteal --hypothesis-profile=$(EXAMPLES)
 GUESTS = guests or hosts
 SUITE ?= trixie
 K ?=
@@ -51,6 +54,7 @@ one: $(READY)
 
 # All of it, whatever K is.
 test: override K =
+test: override EXAMPLES = tests
 test: check
 	$(SHARED) -m "thorough and not ($(GUESTS))"
 	$(PYTHON) -m pytest -m "$(GUESTS)"
@@ -72,6 +76,7 @@ bench: $(READY)
 	$(PYTHON) -m bench.idle
 	$(PYTHON) -m bench.host
 
+soak: override EXAMPLES = tests
 soak: $(READY)
 	$(PYTHON) -m tests.soak --minutes 10
 	SOAK=10 $(SHARED) tests/fuzz

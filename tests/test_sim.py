@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from guestctl.config.config import Config
@@ -267,7 +267,6 @@ _outages = st.tuples(st.sampled_from([inf, 1.0, 11.0, 30.0]), st.sampled_from([2
 _POWEROFF_SLACK, _RECONNECT_SLACK = 16.0, 60.0
 
 
-@settings(max_examples=100, deadline=None)
 @given(_specs, _outages, st.sampled_from([40.0, 300.0]))
 def test_whatever_the_guests_do_results_are_true_and_debts_are_kept(
     specs: list[GuestSpec], outage: tuple[float, float], deadline: float

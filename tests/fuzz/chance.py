@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.soak.quick import blocks, one_in, seeds_of
+from tests.quick import blocks, one_in, seeds_of
 
 #: How many times as much as `make test`; other numbers are other dice as well.
 SOAK = int(os.environ.get("SOAK", "1"))

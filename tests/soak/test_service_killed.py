@@ -13,11 +13,10 @@ from guestctl.config.config import Config
 from guestctl.config.settings import Shutdown
 from guestctl.model.guest import State
 from guestctl.model.options import Scope
+from tests.quick import one_in, only
 from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Save, Start
 from tests.sim.chronicle import By
 from tests.sim.service import ServedHost, tell
-
-from .quick import one_in, only
 
 #: Beyond the points of any process.
 NEVER = 100_000

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .quick import blocks, one_in, seeds_of
+from tests.quick import blocks, one_in, seeds_of
+
 from .service_stories import what_is_wrong
 
 SEEDS = 1_000

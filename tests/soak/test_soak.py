@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.quick import blocks, one_in, seeds_of
 from tests.sim.scenario import Script, read_script
 from tests.sim.text import write_script
 
 from .generate import story
 from .pool import run_seed
-from .quick import blocks, one_in, seeds_of
 from .shrink import shrink
 
 SEEDS = 10_000
 
 
-@pytest.mark.parametrize("block", one_in(40, blocks(SEEDS)), ids=seeds_of)
+@pytest.mark.parametrize("block", one_in(80, blocks(SEEDS, 125)), ids=seeds_of)
 def test_ten_thousand_seeds(block: range) -> None:
     failures = [found for seed in block if (found := run_seed(seed))]
     texts = [f"seed {found.seed}: {found.text}" for found in failures[:3]]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.quick import one_in
 from tests.unit.command import TEST, TEST_UUID, Command
 from tests.unit.prepared import ODD_NAME, give, prepare
 
@@ -18,8 +19,8 @@ def record(command: Command, *options: str | Path, status: int = 0) -> Path:
     return file
 
 
-@pytest.mark.parametrize("boot", [[], ["--boot"]])
-@pytest.mark.parametrize("shown", [[], ["--json"]])
+@pytest.mark.parametrize("boot", one_in(2, [["--boot"], []]))
+@pytest.mark.parametrize("shown", one_in(2, [["--json"], []]))
 def test_the_plan_is_that_of_the_host(
     command: Command, node: str, boot: list[str], shown: list[str]
 ) -> None:

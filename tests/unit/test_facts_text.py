@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guestctl.config.config import Config
@@ -20,6 +20,7 @@ from guestctl.model.history import Attempt
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.result import Trigger
 from guestctl.model.save import SaveRecord, SaveState
+from tests.examples import examples
 from tests.sim.facts import parse_facts
 from tests.unit.facts_values import host_facts
 from tests.unit.makers import BOOT, URI, guest, guest_id, recorded
@@ -163,7 +164,7 @@ VALUES = ["0", "-1", "1e308", "5e-324", "nan", "inf", "9" * 30, "true", '""', '"
 VALUES += ["{}", "[{}]", '"1TiB"', "9223372036854775807", "1979-05-27", '"unknown"', '"running"']
 
 
-@settings(max_examples=500)
+@examples(5)
 @given(
     st.lists(st.tuples(st.integers(0, TEXT.count("\n") - 1), st.sampled_from(VALUES)), max_size=3)
 )
@@ -175,7 +176,7 @@ def test_any_value_in_any_place_is_answered(scratch: Path, changes: list[tuple[i
     _answered(scratch / "facts", "\n".join(lines).encode())
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(st.lists(st.integers(0, TEXT.count("\n") - 1), min_size=1, max_size=5))
 def test_any_line_may_be_missing_or_twice(scratch: Path, numbers: list[int]) -> None:
     lines = TEXT.splitlines()

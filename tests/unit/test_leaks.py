@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parent.parent.parent
 LEAKING = """
 import asyncio
@@ -93,6 +95,7 @@ def _said_of_leaks(folder: Path) -> list[str]:
     return (ran.stdout + ran.stderr).splitlines()
 
 
+@pytest.mark.thorough
 def test_whatever_is_left_behind_fails_the_test_that_left_it(tmp_path: Path) -> None:
     """Once: what guests share is the session's, and what a test was failed for is not."""
     said = _said_of_leaks(tmp_path)

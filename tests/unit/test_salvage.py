@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guestctl.ledger.file import connect, transaction
@@ -17,6 +17,7 @@ from guestctl.ledger.opening import damaged_ledgers, open_ledger, read_ledger
 from guestctl.ledger.salvage import salvage
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.result import Trigger
+from tests.examples import examples
 from tests.ledgers import clock, hold
 from tests.unit.makers import BOOT, guest, guest_id
 
@@ -153,7 +154,7 @@ def test_nothing_can_be_read(tmp_path: Path) -> None:
     assert "nothing of it could be read" in loss
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.6)
 @given(st.integers(0, 2**20), st.integers(1, 255))
 @example(PAGE, 255)
 def test_one_wrong_byte_anywhere(scratch: Path, whole: bytes, place: int, change: int) -> None:

@@ -80,6 +80,7 @@ def test_guests_are_taken_to_safety(command: Command, state: Path) -> None:
     assert "saved" in said
 
 
+@pytest.mark.thorough  # the service answers SIGTERM after 10 s
 def test_a_reload_ends(command: Command, state: Path) -> None:
     """The service keeps a copy of good files there, and nobody waits for that."""
     path = command.home / "notify"

@@ -56,6 +56,7 @@ def sources(tmp_path: Path) -> Sources:
     return Sources(tmp_path)
 
 
+@pytest.mark.thorough
 def test_each_build_is_an_upgrade_of_the_one_before(sources: Sources) -> None:
     """Seen: all were 0.1.0, and `apt install ./guestctl_….deb` did nothing."""
     versions = []

@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guestctl.ledger import writer as writer_module
@@ -17,6 +17,7 @@ from guestctl.model.guest import GuestId
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.record import GuestRecord
 from guestctl.model.result import Trigger
+from tests.examples import examples
 from tests.ledgers import taking_down
 from tests.unit.ledger_writers import (
     adding,
@@ -70,7 +71,7 @@ def _use_damaged(scratch: Path, content: bytes) -> None:
 places = st.integers(0, 2**20) | st.integers(0, 100) | st.integers(100, 4095)
 
 
-@settings(max_examples=60)
+@examples(0.6)
 @given(st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=20))
 def test_flipped_bytes_never_stop_a_run(
     scratch: Path, pristine: Path, flips: list[tuple[int, int]]
@@ -81,7 +82,7 @@ def test_flipped_bytes_never_stop_a_run(
     _use_damaged(scratch, bytes(content))
 
 
-@settings(max_examples=60)
+@examples(0.6)
 @given(st.integers(0, 2**20), st.binary(max_size=200))
 @example(0, b"")
 @example(4096, b"")
