@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .settings import Boot, General, Shutdown, UserShutdown
+from .settings import Boot, General, Order, Shutdown, UserShutdown
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Config:
     boot: Boot = field(default_factory=Boot)
     guests: tuple[GuestOverride, ...] = ()
     user_shutdown: UserShutdown = field(default_factory=UserShutdown)
+    order: Order = field(default_factory=Order)
 
     @property
     def sections(self) -> Mapping[str, object]:
@@ -35,4 +36,5 @@ class Config:
             "shutdown": self.shutdown,
             "boot": self.boot,
             "user-shutdown": self.user_shutdown,
+            "order": self.order,
         }

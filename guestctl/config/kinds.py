@@ -84,6 +84,22 @@ def whole_number(least: int, most: int) -> Kind[int]:
     return Kind(f"a whole number from {least} to {most}", parse, str)
 
 
+def whole_number_or_none(least: int, most: int) -> Kind[int | None]:
+    """A whole number in a range, or none of them."""
+    number = whole_number(least, most)
+
+    def parse(value: object) -> int | None:
+        return None if value == NONE else number.parse(value)
+
+    def show(value: int | None) -> str:
+        return quoted(NONE) if value is None else str(value)
+
+    return Kind(f"{number.expected}, or {quoted(NONE)}", parse, show)
+
+
+#: A setting that has no value.
+NONE = "none"
+
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -130,6 +146,21 @@ def uri_list() -> Kind[tuple[str, ...]]:
         return tuple(value)
 
     return Kind('a list of local libvirt URIs such as ["qemu:///system"]', parse, _show_list)
+
+
+def guest_list() -> Kind[tuple[str, ...]]:
+    """Guests by names, patterns or UUIDs; each at most once, and there may be none."""
+
+    def parse(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise BadValue('a list, also of one: ["db"]' if isinstance(value, str) else "")
+        if not all(value):
+            raise BadValue("an empty name")
+        if len(set(value)) < len(value):
+            raise BadValue("the same word twice")
+        return tuple(value)
+
+    return Kind('a list of names, patterns or UUIDs such as ["db-*", "dns"]', parse, _show_list)
 
 
 def _show_list(items: tuple[str, ...]) -> str:

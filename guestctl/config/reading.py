@@ -22,6 +22,7 @@ from .settings import (
     SETTINGS,
     Boot,
     General,
+    Order,
     Setting,
     Shutdown,
     UserShutdown,
@@ -130,6 +131,7 @@ class _Reader:
             Boot(**of["boot"]),
             tuple(self._guests),
             UserShutdown(**of["user-shutdown"]),
+            Order(**of["order"]),
         )
 
     def read_host(self) -> None:

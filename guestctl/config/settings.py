@@ -11,7 +11,18 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from ..model.options import Method, Scope, Unverifiable, UserAction
-from .kinds import Kind, boolean, duration, one_of, several_of, size, uri_list, whole_number
+from .kinds import (
+    Kind,
+    boolean,
+    duration,
+    guest_list,
+    one_of,
+    several_of,
+    size,
+    uri_list,
+    whole_number,
+    whole_number_or_none,
+)
 
 T = TypeVar("T")
 
@@ -266,6 +277,31 @@ class UserShutdown:
     )
 
 
+@dataclass(frozen=True)
+class Order:
+    """[order]: who comes up after whom, and goes down before whom."""
+
+    after: tuple[str, ...] = _setting(
+        guest_list(),
+        (),
+        "Guests, by name, pattern or UUID, that come up before this one, and go down only once it"
+        " is down or its memory is being saved. One that is not to come up is not waited for. In"
+        " [order] itself it is for every guest: the firewall, for one.",
+    )
+    requires: tuple[str, ...] = _setting(
+        guest_list(),
+        (),
+        "The same as after; and where one of them did not come up, this guest is not started, until"
+        " that one is up.",
+    )
+    order: int | None = _setting(
+        whole_number_or_none(0, 999_999),
+        None,
+        "Guests with a lower number come up before those with a higher one, and go down after them;"
+        " those with the same go together, those without one before nobody and after nobody.",
+    )
+
+
 def rows(section: str, table: type) -> Iterator[Setting]:
     """The settings of one class of this module."""
     for row in fields(table):
@@ -279,9 +315,12 @@ SECTIONS: Mapping[str, type] = {
     "shutdown": Shutdown,
     "boot": Boot,
     "user-shutdown": UserShutdown,
+    "order": Order,
 }
 SETTINGS: tuple[Setting, ...] = tuple(
     row for section, table in SECTIONS.items() for row in rows(section, table)
 )
+#: Those whose values name guests.
+LISTS_OF_GUESTS = frozenset({"after", "requires"})
 #: What may stand in a [[guest]] beside `match`.
 GUEST_SETTINGS: tuple[Setting, ...] = tuple(row for row in SETTINGS if row.per_guest)

@@ -16,6 +16,7 @@ from ..config.settings import (
     SETTINGS,
     Boot,
     General,
+    Order,
     Setting,
     Shutdown,
     UserShutdown,
@@ -224,6 +225,7 @@ def _config_of(table: Mapping[str, Any]) -> Config:
         Boot(**_section("boot", _table(table, "config", "boot"))),
         tuple(_override(own, ("config", "guest", index)) for index, own in enumerate(guests)),
         UserShutdown(**_section("user-shutdown", _table(table, "config", "user-shutdown"))),
+        Order(**_section("order", _table(table, "config", "order"))),
     )
 
 

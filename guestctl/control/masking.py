@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from ..config.config import Config, GuestOverride
+from ..config.settings import LISTS_OF_GUESTS
 from ..decisions.host_facts import HostFacts, LostConnection
-from ..decisions.policy import matches
+from ..decisions.policy import is_called, matches
 from ..model.guest import Disk, DiskKind, DomainInfo, GuestFacts, GuestId, State
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
@@ -141,7 +144,9 @@ class _Mask:
         called = [GuestFacts(*guest, State.UNKNOWN) for guest in self._called.items()]
         named = [(guest, self._names[guest.id]) for guest in called]
         guests = (one for override in config.guests for one in _for_each(override, named))
-        return replace(config, general=general, guests=tuple(guests))
+        masked = tuple(replace(one, values=_masked(one.values, named)) for one in guests)
+        order = replace(config.order, **_masked(vars(config.order), named))
+        return replace(config, general=general, guests=masked, order=order)
 
 
 _FOLDERS = {DiskKind.FILE: "/", DiskKind.BLOCK: "/dev/", DiskKind.OTHER: ""}
@@ -154,6 +159,16 @@ def _for_each(
     for guest, name in named:
         if matches(override, guest):
             yield GuestOverride(name, override.values)
+
+
+def _masked(values: Mapping[str, Any], named: Iterable[tuple[GuestFacts, str]]) -> dict[str, Any]:
+    """Settings, with those guests in lists of guests that there are, by their names from now on."""
+    return {
+        name: tuple(new for guest, new in named if any(map(partial(is_called, guest), value)))
+        if name in LISTS_OF_GUESTS
+        else value
+        for name, value in values.items()
+    }
 
 
 def _names(facts: HostFacts) -> dict[GuestId, str]:

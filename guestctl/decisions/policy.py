@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from ..config.config import Config, GuestOverride
-from ..config.settings import Boot, Shutdown, UserShutdown
+from ..config.settings import Boot, Order, Shutdown, UserShutdown
 from ..model.guest import GuestFacts
 from ..model.options import Scope
 
@@ -23,6 +23,7 @@ class Policy:
     shutdown: Shutdown
     boot: Boot
     user_shutdown: UserShutdown = field(default_factory=UserShutdown)
+    order: Order = field(default_factory=Order)
     told: frozenset[str] = field(default=frozenset(), compare=False)
 
 
@@ -36,6 +37,7 @@ def resolve(config: Config, guest: GuestFacts) -> Policy:
         _with(config.shutdown, values),
         _with(config.boot, values),
         _with(config.user_shutdown, values),
+        _with(config.order, values),
         frozenset(values),
     )
 
@@ -47,13 +49,18 @@ def unmatched(config: Config, guests: Collection[GuestFacts]) -> list[int]:
 
 
 def matches(override: GuestOverride, guest: GuestFacts) -> bool:
-    """Whether a [[guest]] table is for this guest, by its UUID, name, or name pattern."""
-    if override.match.lower() == guest.id.uuid.lower() or override.match == guest.name:
+    """Whether a [[guest]] table is for this guest."""
+    return is_called(guest, override.match)
+
+
+def is_called(guest: GuestFacts, text: str) -> bool:
+    """Whether the text is the guest's UUID, its name, or a pattern of it."""
+    if text.lower() == guest.id.uuid.lower() or text == guest.name:
         return True
-    return fnmatchcase(guest.name, override.match)
+    return fnmatchcase(guest.name, text)
 
 
-S = TypeVar("S", Shutdown, Boot, UserShutdown)
+S = TypeVar("S", Shutdown, Boot, UserShutdown, Order)
 
 
 def _with(settings: S, values: dict[str, Any]) -> S:

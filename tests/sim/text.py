@@ -85,6 +85,7 @@ def config_text(config: Config) -> str:
         _section(config.general, [row for row in SETTINGS if not row.section], ""),
         _section(config.shutdown, [row for row in SETTINGS if row.section == "shutdown"]),
         _section(config.boot, [row for row in SETTINGS if row.section == "boot"]),
+        _section(config.order, [row for row in SETTINGS if row.section == "order"]),
         *map(_override, config.guests),
     ]
     return "\n".join(part for part in parts if part)

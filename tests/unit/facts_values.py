@@ -14,6 +14,7 @@ from guestctl.config.settings import (
     SETTINGS,
     Boot,
     General,
+    Order,
     Setting,
     Shutdown,
     UserShutdown,
@@ -132,6 +133,7 @@ def configs(draw: Draw) -> Config:
         Boot(**values["boot"]),
         tuple(overrides),
         UserShutdown(**values["user-shutdown"]),
+        Order(**values["order"]),
     )
 
 

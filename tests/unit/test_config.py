@@ -15,6 +15,7 @@ from guestctl.config.settings import (
     SETTINGS,
     Boot,
     General,
+    Order,
     Shutdown,
     UserShutdown,
 )
@@ -58,6 +59,10 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         [user-shutdown]
         action = "restart"
         request-window = "10s"
+        [order]
+        after = ["fw", "db-*"]
+        requires = ["nas"]
+        order = 20
     """
     assert load(tmp_path, text) == Config(
         General(("qemu:///session", "test:///default")),
@@ -77,6 +82,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         ),
         Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, True, False, False),
         user_shutdown=UserShutdown(UserAction.RESTART, 10.0),
+        order=Order(("fw", "db-*"), ("nas",), 20),
     )
     # A setting that is new in the table belongs in the text above.
     assert all(f"{row.key} =" in text for row in SETTINGS)
@@ -188,7 +194,7 @@ ONE_PROBLEM = [
     ("[bot]", 1, "bot", "unknown section; did you mean [boot]?"),
     ("[gest]", 1, "gest", "unknown section; did you mean [[guest]]?"),
     ("[[gest]]", 1, "gest", "unknown section; did you mean [[guest]]?"),
-    ("[ups]", 1, "ups", "there are [shutdown], [boot], [user-shutdown] and [[guest]]"),
+    ("[ups]", 1, "ups", "there are [shutdown], [boot], [user-shutdown], [order] and [[guest]]"),
     ("[boot.later]", 1, "boot.later", "there is none inside [boot]"),
     ("[shutdown]\ntimeout = 1", 2, "shutdown.timeout", '"save-timeout", "shutdown-timeout" or '),
     ('[[guest]]\nmatch = "x"\nname = "y"', 3, "guest[1].name", 'a guest is chosen by "match"'),

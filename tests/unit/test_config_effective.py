@@ -48,6 +48,7 @@ def test_each_value_says_which_line_of_which_file_set_it(tmp_path: Path) -> None
         'methods = ["acpi"]  # main.toml:4',
         "[boot]",
         "[user-shutdown]",
+        "[order]",
         "[[guest]]  # main.toml:7",
         'match = "db-*"  # main.toml:8',
         'save-timeout = "90s"  # main.toml:9',

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 
 from guestctl.config.config import Config, GuestOverride
+from guestctl.config.settings import Order
 from guestctl.control.facts_text import from_text, to_text
 from guestctl.control.masking import masked
 from guestctl.decisions.host_facts import HostFacts, LostConnection, plan_of, rows_of
@@ -142,3 +143,12 @@ def test_addresses_of_connections_go() -> None:
     assert found.uris == (URI, "other:///connection-1", "qemu:///connection-2")
     assert [one.uri for one in found.lost] == list(found.uris)
     assert [one.reason for one in found.lost] == ["reason-1", "reason-2", "reason-3"]
+
+
+def test_lists_of_guests_name_those_that_there_are() -> None:
+    wishes = (GuestOverride("web", {"after": ("db-*", "nobody"), "requires": ("db-2",)}),)
+    seen = [guest("web", 3), guest("db-1", 1), guest("db-2", 2)]
+    config = Config(guests=wishes, order=Order(after=("web",)))
+    found = masked(of_guests(*seen, config=config)).config
+    assert found.guests[0].values == {"after": ("guest-1", "guest-2"), "requires": ("guest-2",)}
+    assert found.order.after == ("guest-3",)

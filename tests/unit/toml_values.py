@@ -16,6 +16,7 @@ _UNITS = st.sampled_from(["ms", "s", " min", "h"])
 _DURATIONS = st.builds("{:.4f}{} 10s".format, st.floats(0, 999), _UNITS).map(quoted)
 _SIZES = st.builds("{}{}".format, st.integers(0, 9999), st.sampled_from(["KiB", " MiB", "TiB"]))
 _URIS = st.lists(st.text(max_size=4).map("test:///{}".format), min_size=1, max_size=3)
+_GUESTS = st.lists(st.sampled_from(["db-*", "web", "dns", "x y"]), unique=True)
 _METHODS = st.lists(st.sampled_from(list(Method)), min_size=1, unique=True)
 
 
@@ -34,6 +35,10 @@ def _like(value: object, expected: str) -> st.SearchStrategy[str]:
             return _SIZES.map(quoted) if "size" in expected else st.integers(0, 17).map(str)
         case StrEnum():
             return st.sampled_from([quoted(word) for word in type(value)])
+        case None:
+            return st.integers(0, 99).map(str) | st.just(quoted("none"))
+        case ():
+            return _GUESTS.map(lambda items: f"[{', '.join(map(quoted, items))}]")
         case _:
             items = _URIS if "URIs" in expected else _METHODS
             return items.map(lambda items: f"[{', '.join(map(quoted, items))}]")
