@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from ..model.readiness import Rule, parse_rule
 from ..model.units import BadValue, bounded, parse_duration, parse_size, show_duration, show_size
 from ..model.uris import canonical, why_remote
 from .toml import quoted
@@ -163,5 +164,20 @@ def guest_list() -> Kind[tuple[str, ...]]:
     return Kind('a list of names, patterns or UUIDs such as ["db-*", "dns"]', parse, _show_list)
 
 
-def _show_list(items: tuple[str, ...]) -> str:
-    return "[" + ", ".join(quoted(item) for item in items) + "]"
+def rule_list() -> Kind[tuple[Rule, ...]]:
+    """Rules of readiness; each at most once, and there may be none."""
+
+    def parse(value: object) -> tuple[Rule, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise BadValue('a list, also of one: ["agent"]' if isinstance(value, str) else "")
+        rules = tuple(map(parse_rule, value))
+        if len(set(rules)) < len(rules):
+            raise BadValue("the same rule twice")
+        return rules
+
+    expected = 'a list of "agent", "address", "tcp:PORT" and "delay:DURATION"'
+    return Kind(expected, parse, _show_list)
+
+
+def _show_list(items: tuple[object, ...]) -> str:
+    return "[" + ", ".join(quoted(str(item)) for item in items) + "]"

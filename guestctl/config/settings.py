@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from ..model.options import Method, Scope, Unverifiable, UserAction
+from ..model.readiness import Rule
 from .kinds import (
     Kind,
     boolean,
     duration,
     guest_list,
     one_of,
+    rule_list,
     several_of,
     size,
     uri_list,
@@ -299,6 +301,20 @@ class Order:
         None,
         "Guests with a lower number come up before those with a higher one, and go down after them;"
         " those with the same go together, those without one before nobody and after nobody.",
+    )
+    ready: tuple[Rule, ...] = _setting(
+        rule_list(),
+        (),
+        "What shows that a guest is ready, and those after it may come up: all of these have to"
+        ' hold. "agent": its guest agent answers. "address": libvirt knows an address of it.'
+        ' "tcp:PORT": a connection to that address is accepted. "delay:DURATION": so long has'
+        " gone since it was started or resumed. Without any, a guest is ready as soon as it runs.",
+    )
+    ready_timeout: float = _setting(
+        duration(),
+        120.0,
+        "How long a guest may take to be ready once it runs. It is then up but unready: those"
+        " after it come up all the same, those that require it are not started.",
     )
 
 

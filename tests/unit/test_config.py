@@ -20,6 +20,7 @@ from guestctl.config.settings import (
     UserShutdown,
 )
 from guestctl.model.options import Method, Scope, Unverifiable, UserAction
+from guestctl.model.readiness import Accepts, AgentAnswers, HasAddress, HasRun
 from tests.unit.configuring import load, problems
 
 # One file
@@ -63,6 +64,8 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         after = ["fw", "db-*"]
         requires = ["nas"]
         order = 20
+        ready = ["agent", "address", "tcp:5432", "delay:1min 30s"]
+        ready-timeout = "7min"
     """
     assert load(tmp_path, text) == Config(
         General(("qemu:///session", "test:///default")),
@@ -82,7 +85,13 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         ),
         Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, True, False, False),
         user_shutdown=UserShutdown(UserAction.RESTART, 10.0),
-        order=Order(("fw", "db-*"), ("nas",), 20),
+        order=Order(
+            ("fw", "db-*"),
+            ("nas",),
+            20,
+            (AgentAnswers(), HasAddress(), Accepts(5432), HasRun(90.0)),
+            420.0,
+        ),
     )
     # A setting that is new in the table belongs in the text above.
     assert all(f"{row.key} =" in text for row in SETTINGS)
@@ -215,6 +224,12 @@ ONE_PROBLEM = [
     ("[shutdown]\nmethods = []", 2, "shutdown.methods", "one or more of"),
     ('[shutdown]\nmethods = ["acpi", "acpi"]', 2, "shutdown.methods", "the same word twice"),
     ("[shutdown]\nparallel = 17", 2, "shutdown.parallel", "from 1 to 16"),
+    ('[order]\nready = "agent"', 2, "order.ready", 'a list, also of one: ["agent"]'),
+    ('[order]\nready = ["agnet"]', 2, "order.ready", 'no rule; did you mean "agent"?'),
+    ('[order]\nready = ["tcp:0"]', 2, "order.ready", '"tcp:PORT" takes a number from 1 to 65535'),
+    ('[order]\nready = ["tcp:http"]', 2, "order.ready", 'a number from 1 to 65535, as in "tcp:54'),
+    ('[order]\nready = ["delay"]', 2, "order.ready", 'takes a duration, as in "delay:20s"'),
+    ('[order]\nready = ["agent", "agent"]', 2, "order.ready", "the same rule twice"),
     ("uris = []", 1, "uris", "a list of local libvirt URIs"),
     ('uris = "qemu:///system"', 1, "uris", "a list of local libvirt URIs"),
     ('uris = ["a:b", "a:b"]', 1, "uris", "the same connection twice"),

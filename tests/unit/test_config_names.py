@@ -183,12 +183,12 @@ def test_a_setting_under_its_old_name_reads_as_under_its_new_one(
     rows = [renamed if other is row else other for other in SETTINGS]
     header = f"[{row.section}]\n" if row.section else ""
     guest = '[[guest]]\nmatch = "a"\n'
-    texts = [(f"{header}{{}} = {value}\n", row.key, "once")]
+    texts = [(header, row.key, "once")]
     if row.per_guest:
-        texts.append((f"{guest}{{}} = {value}\n", row.guest_key, "once-here"))
-    for text, new, old in texts:
-        by_new = reading(scratch, text.format(new), rows)
-        by_old = reading(scratch, text.format(old), rows)
+        texts.append((guest, row.guest_key, "once-here"))
+    for head, new, old in texts:
+        by_new = reading(scratch, f"{head}{new} = {value}\n", rows)
+        by_old = reading(scratch, f"{head}{old} = {value}\n", rows)
         assert by_old.sound() == by_new.sound()
         assert by_old.origins == by_new.origins
         assert by_old.guest_origins == by_new.guest_origins

@@ -17,6 +17,10 @@ _DURATIONS = st.builds("{:.4f}{} 10s".format, st.floats(0, 999), _UNITS).map(quo
 _SIZES = st.builds("{}{}".format, st.integers(0, 9999), st.sampled_from(["KiB", " MiB", "TiB"]))
 _URIS = st.lists(st.text(max_size=4).map("test:///{}".format), min_size=1, max_size=3)
 _GUESTS = st.lists(st.sampled_from(["db-*", "web", "dns", "x y"]), unique=True)
+_RULES = st.lists(
+    st.sampled_from(["agent", "address", "tcp:1", "tcp:65535", "delay:1h 5s", "delay:20"]),
+    unique=True,
+)
 _METHODS = st.lists(st.sampled_from(list(Method)), min_size=1, unique=True)
 
 
@@ -38,7 +42,8 @@ def _like(value: object, expected: str) -> st.SearchStrategy[str]:
         case None:
             return st.integers(0, 99).map(str) | st.just(quoted("none"))
         case ():
-            return _GUESTS.map(lambda items: f"[{', '.join(map(quoted, items))}]")
+            items = _RULES if "tcp" in expected else _GUESTS
+            return items.map(lambda items: f"[{', '.join(map(quoted, items))}]")
         case _:
             items = _URIS if "URIs" in expected else _METHODS
             return items.map(lambda items: f"[{', '.join(map(quoted, items))}]")
