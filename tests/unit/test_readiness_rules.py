@@ -33,10 +33,9 @@ def test_what_is_shown_reads_back_as_the_same_rule(rule: Rule) -> None:
 def test_any_text_is_a_rule_or_a_bad_value(text: str) -> None:
     try:
         rule = parse_rule(text)
-    except BadValue as error:
-        assert str(error)
-    else:
-        assert parse_rule(str(rule)) == rule
+    except BadValue:
+        return
+    assert parse_rule(str(rule)) == rule
 
 
 @pytest.mark.parametrize(

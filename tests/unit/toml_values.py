@@ -42,8 +42,8 @@ def _like(value: object, expected: str) -> st.SearchStrategy[str]:
         case None:
             return st.integers(0, 99).map(str) | st.just(quoted("none"))
         case ():
-            items = _RULES if "tcp" in expected else _GUESTS
-            return items.map(lambda items: f"[{', '.join(map(quoted, items))}]")
+            words = _RULES if "tcp" in expected else _GUESTS
+            return words.map(lambda items: f"[{', '.join(map(quoted, items))}]")
         case _:
             items = _URIS if "URIs" in expected else _METHODS
             return items.map(lambda items: f"[{', '.join(map(quoted, items))}]")
