@@ -6,14 +6,12 @@ Reading, checking, the shipped sample and the manual page are made from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ..model.options import Method, Scope, Unverifiable, UserAction
 from ..model.readiness import Rule
 from .kinds import (
-    Kind,
     boolean,
     duration,
     guest_list,
@@ -25,9 +23,8 @@ from .kinds import (
     whole_number,
     whole_number_or_none,
 )
-
-T = TypeVar("T")
-
+from .setting import Setting as Setting
+from .setting import rows, setting
 
 #: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=), whatever
 #: else systemd is told; a run for the host's stop ends well before, whatever `deadline` says.
@@ -35,72 +32,10 @@ FORCED, LONGEST_STOP = 30 * 60.0, 27 * 60.0
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One row of the table.
-
-    per_guest: whether a [[guest]] may override it; guest_key: what it is called there.
-    old_names, old_guest_keys: keys of before, which are still read.
-    """
-
-    section: str
-    name: str
-    kind: Kind[Any]
-    default: Any
-    meaning: str
-    per_guest: bool
-    guest_key: str
-    old_names: tuple[str, ...] = ()
-    old_guest_keys: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """The key as it is written in TOML."""
-        return _key(self.name)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What it is and was called in its section."""
-        return (self.key, *self.old_names)
-
-    @property
-    def guest_old_names(self) -> tuple[str, ...]:
-        """What it was called in a [[guest]]: the same as in its section, unless told otherwise."""
-        shared = self.old_names if self.guest_key == self.key else ()
-        return self.old_guest_keys or shared
-
-
-def _key(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _setting(
-    kind: Kind[T],
-    default: T,
-    meaning: str,
-    *,
-    per_guest: bool = True,
-    guest_key: str = "",
-    old_names: tuple[str, ...] = (),
-    old_guest_keys: tuple[str, ...] = (),
-) -> T:
-    metadata = {
-        "kind": kind,
-        "meaning": meaning,
-        "per_guest": per_guest,
-        "guest_key": guest_key,
-        "old_names": old_names,
-        "old_guest_keys": old_guest_keys,
-    }
-    # The field stands where its value will be: dataclasses type field() the same way.
-    setting: T = field(default=default, metadata=metadata)
-    return setting
-
-
-@dataclass(frozen=True)
 class General:
     """Settings outside any section."""
 
-    uris: tuple[str, ...] = _setting(
+    uris: tuple[str, ...] = setting(
         uri_list(),
         ("qemu:///system",),
         "The libvirt connections whose guests are looked after. Local ones only: the checks"
@@ -113,45 +48,45 @@ class General:
 class Shutdown:
     """[shutdown]: how guests are taken to safety."""
 
-    save: Scope = _setting(
+    save: Scope = setting(
         one_of(Scope.ALL, Scope.PERSISTENT, Scope.NONE),
         Scope.PERSISTENT,
         "Which guests get a managed save: their memory goes to disk, and they go on later where"
         ' they were. libvirt cannot save transient guests, so "all" means the same as'
         ' "persistent".',
     )
-    shutdown: Scope = _setting(
+    shutdown: Scope = setting(
         one_of(*Scope),
         Scope.ALL,
         "Which guests are asked to shut down when they are not saved, or their save fails or"
         " runs out of time.",
     )
-    poweroff: Scope = _setting(
+    poweroff: Scope = setting(
         one_of(*Scope),
         Scope.ALL,
         "Which guests have their plug pulled in the end, when nothing else worked. Without it"
         " such a guest is left running, and the end of the host ends it.",
     )
-    save_timeout: float = _setting(
+    save_timeout: float = setting(
         duration(1), 600.0, "How long a managed save may take; then it is aborted."
     )
-    shutdown_timeout: float = _setting(
+    shutdown_timeout: float = setting(
         duration(1), 90.0, "How long a guest may take to shut down once it was asked."
     )
-    job_timeout: float = _setting(
+    job_timeout: float = setting(
         duration(),
         60.0,
         "How long to wait for another job of the guest (backup, migration, snapshot), or of its"
         " disks (block copy, commit, pull), before it is aborted. A managed save that is already"
         " under way is waited for as long as save-timeout says.",
     )
-    methods: tuple[Method, ...] = _setting(
+    methods: tuple[Method, ...] = setting(
         several_of(Method),
         (Method.AGENT, Method.ACPI),
         "How a guest is asked to shut down, in order of preference: by the guest agent inside"
         " it, by its ACPI power button. The request is repeated every few seconds.",
     )
-    parallel: int = _setting(
+    parallel: int = setting(
         whole_number(1, 16),
         16,
         "How many guests are saved at the same time. libvirtd has 20 workers for all its"
@@ -159,13 +94,13 @@ class Shutdown:
         " once.",
         per_guest=False,
     )
-    bypass_cache: bool = _setting(
+    bypass_cache: bool = setting(
         boolean(),
         True,
         "Whether saves bypass the host's page cache (O_DIRECT), where the file system can do that."
         " Many saves at a time are done sooner so, and do not push everything else out of memory.",
     )
-    save_reserve: int = _setting(
+    save_reserve: int = setting(
         size(),
         2**30,
         "How much room saves leave on their file system. Thin disk images may be on it as well,"
@@ -173,15 +108,16 @@ class Shutdown:
         " shut down instead of saved; what a guest needs is taken to be all of its memory.",
         per_guest=False,
     )
-    settle: float = _setting(
+    settle: float = setting(
         duration(),
         120.0,
         "A guest that somebody stops, and whose host goes down or loses power within this time,"
         " was stopped because of that: it comes back. A UPS client in the guest, or an operator's"
         " script, may be quicker than the host.",
         per_guest=False,
+        per_profile=False,
     )
-    deadline: float = _setting(
+    deadline: float = setting(
         duration(10),
         1500.0,
         "How long the whole run may take. systemd ends the host's shutdown by force after"
@@ -194,43 +130,43 @@ class Shutdown:
 class Boot:
     """[boot]: how guests are brought back."""
 
-    restore: bool = _setting(
+    restore: bool = setting(
         boolean(),
         True,
         "Whether guests that are wanted on are brought back. `guestctl start GUEST` starts a"
         " guest whatever stands here, and so does a boot one with libvirt's autostart flag,"
         " unless somebody turned it off.",
     )
-    start_delay: float = _setting(
+    start_delay: float = setting(
         duration(), 0.0, "How long to wait after starting a guest before the next is started."
     )
-    parallel: int = _setting(
+    parallel: int = setting(
         whole_number(1, 16), 4, "How many guests are started at the same time.", per_guest=False
     )
-    retries: int = _setting(
+    retries: int = setting(
         whole_number(0, 100), 3, "How often a start that failed is tried again, 5 s apart."
     )
-    start_timeout: float = _setting(
+    start_timeout: float = setting(
         duration(1),
         300.0,
         "How long one start or resume may take. libvirt cannot be told to give up on one: the"
         " guest is then reported as failed, and may still come up.",
     )
-    unverifiable: Unverifiable = _setting(
+    unverifiable: Unverifiable = setting(
         one_of(*Unverifiable),
         Unverifiable.RESUME,
         "What to do with a save when it cannot be told whether the guest's disks changed since:"
         ' block devices, disks on the network, saves that guestctl did not make. With "hold" the'
         " guest is held until a person decides.",
     )
-    storage_timeout: float = _setting(
+    storage_timeout: float = setting(
         duration(),
         120.0,
         "How long a run waits for disks of a saved guest that are not there yet. The service does"
         " not give up then: it tries the guest again as soon as they are there, and keeps its own"
         " runs waiting for 10 s at most.",
     )
-    managed_elsewhere: bool = _setting(
+    managed_elsewhere: bool = setting(
         boolean(),
         False,
         "Whether another program starts the guest, as a cluster manager does: guestctl then shuts"
@@ -238,13 +174,13 @@ class Boot:
         " is saved only where a [[guest]] says `save`. Guests of OpenStack Nova, oVirt and KubeVirt"
         " are known by their metadata.",
     )
-    sync_time: bool = _setting(
+    sync_time: bool = setting(
         boolean(),
         True,
         "Whether a resumed guest gets the host's time through its guest agent. Guests without"
         " an agent keep the time of their save until their own NTP client mends it.",
     )
-    refuse_starts: bool = _setting(
+    refuse_starts: bool = setting(
         boolean(),
         True,
         "Whether libvirt refuses to start a guest that is held because of its managed save, also"
@@ -259,7 +195,7 @@ class Boot:
 class UserShutdown:
     """[user-shutdown]: what comes of guests that their users shut down from inside."""
 
-    action: UserAction = _setting(
+    action: UserAction = setting(
         one_of(*UserAction),
         UserAction.KEEP_DOWN,
         'What comes of a guest that its user shut down. "keep-down": it stays off, until somebody'
@@ -269,7 +205,7 @@ class UserShutdown:
         " prefers, looks like the user's; so does any shutdown of a container.",
         guest_key="user-shutdown",
     )
-    request_window: float = _setting(
+    request_window: float = setting(
         duration(1),
         300.0,
         "How long a press of a guest's power button (`virsh shutdown`) counts. A guest that"
@@ -283,26 +219,26 @@ class UserShutdown:
 class Order:
     """[order]: who comes up after whom, and goes down before whom."""
 
-    after: tuple[str, ...] = _setting(
+    after: tuple[str, ...] = setting(
         guest_list(),
         (),
         "Guests, by name, pattern or UUID, that come up before this one, and go down only once it"
         " is down or its memory is being saved. One that is not to come up is not waited for. In"
         " [order] itself it is for every guest: the firewall, for one.",
     )
-    requires: tuple[str, ...] = _setting(
+    requires: tuple[str, ...] = setting(
         guest_list(),
         (),
         "The same as after; and where one of them did not come up, this guest is not started, until"
         " that one is up.",
     )
-    order: int | None = _setting(
+    order: int | None = setting(
         whole_number_or_none(0, 999_999),
         None,
         "Guests with a lower number come up before those with a higher one, and go down after them;"
         " those with the same go together, those without one before nobody and after nobody.",
     )
-    ready: tuple[Rule, ...] = _setting(
+    ready: tuple[Rule, ...] = setting(
         rule_list(),
         (),
         "What shows that a guest is ready, and those after it may come up: all of these have to"
@@ -310,20 +246,12 @@ class Order:
         ' "tcp:PORT": a connection to that address is accepted. "delay:DURATION": so long has'
         " gone since it was started or resumed. Without any, a guest is ready as soon as it runs.",
     )
-    ready_timeout: float = _setting(
+    ready_timeout: float = setting(
         duration(),
         120.0,
         "How long a guest may take to be ready once it runs. It is then up but unready: those"
         " after it come up all the same, those that require it are not started.",
     )
-
-
-def rows(section: str, table: type) -> Iterator[Setting]:
-    """The settings of one class of this module."""
-    for row in fields(table):
-        meta: Mapping[str, Any] = row.metadata
-        columns = {**meta, "guest_key": meta["guest_key"] or _key(row.name)}
-        yield Setting(section, row.name, default=row.default, **columns)
 
 
 SECTIONS: Mapping[str, type] = {
@@ -340,3 +268,10 @@ SETTINGS: tuple[Setting, ...] = tuple(
 LISTS_OF_GUESTS = frozenset({"after", "requires"})
 #: What may stand in a [[guest]] beside `match`.
 GUEST_SETTINGS: tuple[Setting, ...] = tuple(row for row in SETTINGS if row.per_guest)
+#: What may stand in a [profile.NAME], and in a [guest.profile.NAME].
+PROFILE_SETTINGS: tuple[Setting, ...] = tuple(
+    row for row in SETTINGS if row.section == "shutdown" and row.per_profile
+)
+GUEST_PROFILE_SETTINGS: tuple[Setting, ...] = tuple(
+    row for row in PROFILE_SETTINGS if row.per_guest
+)
