@@ -134,8 +134,8 @@ PURE = {
     name for name in MODULES if name.startswith(("model.", "decisions.")) and name != "model.ports"
 }
 PURE -= {"model.ports", "model.report"}
-PURE |= {"config.config", "config.kinds", "config.names", "config.setting"}
-PURE |= {"config.settings", "config.toml", "config.lines", "control.facts_text", "control.masking", "__init__"}
+PURE |= {"config.config", "config.kinds", "config.names", "config.setting", "config.settings"}
+PURE |= {"config.lines", "config.toml", "control.facts_text", "control.masking", "__init__"}
 PURE |= {"host.libvirt.domain_xml", "service.event_history", "control.log_fields"}
 WORLD = {"asyncio", "os", "pathlib", "sqlite3", "subprocess", "sys", "threading", "time"}
 
