@@ -13,6 +13,9 @@ from ..model.plan import GuestPlan, Outcome, Step, StepPlan
 ENDING_SHARE, ENDING = 0.1, 30.0
 SHUTDOWN_SHARE = 0.25
 POWEROFF_SHARE, POWEROFF = 0.3, 30.0
+#: What a guest needs for its first step, where others wait for their turns: that much more than it
+#: is expected to take; a part of the deadline where nothing is known of it.
+MARGIN, UNKNOWN_SHARE = 1.5, 0.15
 #: libvirt gives a QEMU that does not answer SIGTERM for 10 s, then SIGKILL.
 LEAST_POWEROFF = 15.0
 
@@ -40,6 +43,19 @@ class Budget:
         if planned.step is Step.SAVE:
             keep += self.ending
         return max(0.0, min(planned.timeout, left - keep))
+
+    def needs(self, plan: GuestPlan) -> float:
+        """How many seconds before the deadline a guest has to begin, so that it gets all its steps.
+
+        As long as its first step is expected to take, with a margin, and what is kept for the rest.
+        """
+        if not plan.steps:
+            return 0.0
+        first, *later = plan.steps
+        about = UNKNOWN_SHARE * self.deadline if first.estimate is None else first.estimate
+        keep = sum(self._reserve(step) for step in later)
+        keep += self.ending if first.step is Step.SAVE else 0.0
+        return min(first.timeout, MARGIN * about) + keep
 
     def why_left_out(self, planned: StepPlan, limit: float) -> str:
         """Why a step that may take so long is not begun; empty where it is.

@@ -206,3 +206,19 @@ def _with_levels(
                 graph[guest].add(below)
         below = number
     return graph
+
+
+def what_is_wrong(sequence: Sequence, guests: Iterable[GuestFacts]) -> Iterator[str]:
+    """Each mistake in the order as a sentence, guest by guest."""
+    called = {guest.id: guest.name for guest in guests}
+    for circle in sequence.circles:
+        names = [called[guest] for guest in (*circle.guests, circle.guests[0])]
+        yield (
+            f"guests wait for one another in a circle: {' after '.join(names)};"
+            f" that {names[-2]} comes after {names[-1]} is left out"
+        )
+    for guest in sequence.unnumbered:
+        yield (
+            f"{called[guest]}: its `order` is below that of a guest that it comes after;"
+            " it counts as having none"
+        )

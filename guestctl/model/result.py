@@ -51,7 +51,10 @@ class StepResult:
 
 @dataclass(frozen=True)
 class GuestResult:
-    """How a run ended for one guest, with every step that was tried."""
+    """How a run ended for one guest, with every step that was tried.
+
+    awaits: it was not tried, for want of others; once they are there, it is.
+    """
 
     guest: GuestId
     name: str
@@ -59,6 +62,12 @@ class GuestResult:
     steps: tuple[StepResult, ...] = ()
     seconds: float = 0.0
     reason: str = ""
+    awaits: bool = False
+
+    @property
+    def is_not_yet(self) -> bool:
+        """Whether a restore ended so, and the guest may come up all the same, later."""
+        return self.awaits or self.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
 
 
 @dataclass(frozen=True)

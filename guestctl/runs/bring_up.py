@@ -13,11 +13,12 @@ from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Step, StepPlan
 from ..model.ports import HypervisorError
 from ..model.record import GuestRecord, Wanted, asked_for, held, released_for_save
-from ..model.report import StepBegan, StepEnded
+from ..model.report import Progress, StepBegan, StepEnded
 from ..model.result import GuestResult, StepEnd, StepResult
 from . import save_check
 from .guest_clock import set_clock
 from .live_guest import LiveGuest
+from .order import RunOrder
 from .resumed_paused import see_to_pause
 from .run import Run
 from .saved_guest import End, SavedGuest, ways_to_redefine
@@ -27,11 +28,14 @@ from .starting import Start, start
 class BringUp:
     """Brings one guest up by its plan."""
 
-    def __init__(self, run: Run, plan: GuestPlan, decision: SaveDecision | None) -> None:
+    def __init__(
+        self, run: Run, plan: GuestPlan, decision: SaveDecision | None, order: RunOrder
+    ) -> None:
         self._run = run
         self._context = run.context
         self._guest = plan.guest
         self._decision = decision
+        self._order = order
         self._policy = run.policy(plan.guest).boot
         hypervisor = run.context.hypervisors[plan.guest.id.uri]
         self._live = LiveGuest(plan.guest, hypervisor, retry_for=self._policy.start_timeout)
@@ -44,7 +48,7 @@ class BringUp:
 
     async def carry_out(self, turn: AbstractAsyncContextManager[None]) -> GuestResult:
         """Deal with its save, and start it in its turn; how that ended, recorded."""
-        end = await self._saved.prepare(self._decision)
+        end = await self._saved.prepare(self._decision) or await self._wait_for_others()
         if end is None:
             async with turn:
                 end = await self._why_not_any_more() or await self._start()
@@ -52,6 +56,23 @@ class BringUp:
             await see_to_pause(self._run, self._live, self._was_paused)
             await self._set_clock()
         return await self._finish(end)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it was up when it was seen last, whoever started it."""
+        return self._live.facts.started
+
+    async def _wait_for_others(self) -> End | None:
+        """Until those are up that it comes after; why it is not started without one of them."""
+        guest, order = self._guest.id, self._order
+        if awaited := order.awaited(guest):
+            self._context.tell(Progress(self._guest, None, f"waiting for {awaited}"))
+        await order.wait(guest)
+        if missing := order.missing(guest):
+            return End(Outcome.SKIPPED, f"it requires {missing}, not up yet", awaits=True)
+        if (absent := order.absent(guest)) and not self._run.is_quiet:
+            await self._run.remark(self._guest, f"goes on without {absent}, not up yet")
+        return None
 
     async def _why_not_any_more(self) -> End | None:
         """Its turn may come minutes after the plan: whether it is still to be started.
@@ -182,7 +203,9 @@ class BringUp:
         seconds = asyncio.get_running_loop().time() - self._begun
         steps = (self._step,) if self._step else ()
         guest = self._guest
-        result = GuestResult(guest.id, guest.name, end.outcome, steps, seconds, end.reason)
+        result = GuestResult(
+            guest.id, guest.name, end.outcome, steps, seconds, end.reason, end.awaits
+        )
         await self._context.ledger(lambda ledger: self._run.record_end(ledger, result), None)
         return result
 

@@ -47,6 +47,8 @@ class LiveGuest:
         self.on_lost: Callable[[HypervisorError], None] = lambda _: None
         self._ends, self._retry_for, self._gone = ends, retry_for, gone
         self._lost_since: float | None = None
+        #: QEMU has stopped its processors, as a save does before it writes the first byte.
+        self.frozen = asyncio.Event()
         self._told = asyncio.Event()
 
     @property
@@ -62,6 +64,10 @@ class LiveGuest:
             self.stopped = event.detail
         elif event.kind is EventKind.STARTED:
             self.stopped = ""
+        elif event.kind is EventKind.SUSPENDED:
+            self.frozen.set()
+        elif event.kind is EventKind.RESUMED:
+            self.frozen.clear()
         elif event.kind is EventKind.UNDEFINED:
             self.undefined = event.detail != "renamed"
         elif event.kind is EventKind.DEFINED:

@@ -22,6 +22,7 @@ from . import opening
 from .context import Context, Inventory, read_all
 from .live_guest import LiveGuest
 from .opening import Opened
+from .order import RunOrder, order_down
 from .reconcile import without
 from .run import Run, interruptible
 from .steps import MOST_POLLS
@@ -60,13 +61,20 @@ async def preserve(
     run = opened.run
     takes = expected(opened.plan, config.shutdown.parallel, run.left).whole
     context.tell(RunBegan(opened.plan, trigger, run.number, run.left, takes))
-    return await _Preserve(opened.run, inventory, named).carry_out(opened)
+    order = order_down(run, opened.plan.guests)
+    return await _Preserve(run, inventory, named, order).carry_out(opened)
 
 
 class _Preserve:
     """One such run.  In one piece: who turns up meanwhile depends on who is at work by then."""
 
-    def __init__(self, run: Run, inventory: Inventory, named: frozenset[GuestId] | None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        inventory: Inventory,
+        named: frozenset[GuestId] | None,
+        order: RunOrder,
+    ) -> None:
         self._run = run
         self._context = run.context
         self._lost = inventory.lost_reasons
@@ -74,6 +82,7 @@ class _Preserve:
         self._slots = Slots(
             asyncio.Semaphore(run.config.shutdown.parallel), asyncio.Semaphore(MOST_POLLS)
         )
+        self._order = order
         #: What was known of guests before the run's intents were written down.
         self._before: dict[GuestId, GuestRecord] = {}
         #: Whose intents could not be.
@@ -129,7 +138,7 @@ class _Preserve:
         intended = guest.id not in self._unwritten
         log = TakeDownLog(self._run, live, plan, self._before.get(guest.id), intended=intended)
         self._unbegun[guest.id] = log
-        work = TakeDown(log, live, plan, self._slots).carry_out
+        work = TakeDown(log, live, plan, self._slots, self._order).carry_out
         group.create_task(self._take_down(work, log, guest.id), name=f"guest {guest.name}")
 
     async def _conclude_unbegun(self) -> None:
@@ -148,6 +157,7 @@ class _Preserve:
             log.internal_error(error)
         finally:
             del self._live[guest]
+            self._order.is_through(guest)
             if log.result is not None:
                 self._results[guest] = log.result
                 self._context.tell(GuestEnded(log.result))

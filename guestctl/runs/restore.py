@@ -17,13 +17,14 @@ from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind
-from ..model.record import GuestRecord
+from ..model.record import GuestRecord, Wanted
 from ..model.report import GuestAdded, GuestEnded, RunBegan, Trouble
 from ..model.result import GuestResult, RunResult, Trigger
 from .bring_up import BringUp
 from .context import Context, Inventory, with_domain_info
 from .flags import heed_flags
 from .live_guest import LiveGuest
+from .order import RunOrder, order_up
 from .reconcile import take_notice, without
 from .run import Run, deadline_of, interruptible, record_note
 from .save_check import with_images
@@ -61,6 +62,7 @@ async def restore(
     note: what is said about why.
     Cancelling it lets starts under way finish in libvirt; the result says so.
     """
+    everybody = inventory.guests
     inventory = inventory if among is None else _only(among, inventory)
     records, loss = await take_notice(context, inventory.guests)
     inventory = without(inventory, loss if named is None else {})
@@ -80,7 +82,19 @@ async def restore(
         plan = Plan(plan.kind, plan.guests + missing + unknown)
     run = await _begin(context, config, trigger, note, plan)
     context.tell(RunBegan(plan, trigger, run.number))
-    return await _Restore(run, inventory, request).carry_out(plan, busy)
+    coming = [*(p.guest for p in plan.guests if p.outcome is None), *busy]
+    wanted = records if named is None else {}
+    order = order_up(run, coming, _others(plan, everybody, wanted))
+    return await _Restore(run, inventory, request, order).carry_out(plan, busy)
+
+
+def _others(
+    plan: Plan, everybody: Iterable[GuestFacts], records: Mapping[GuestId, GuestRecord]
+) -> list[GuestFacts]:
+    """Who is up, and who is to come up and does not in this run."""
+    late = [p.guest for p in plan.guests if p.outcome not in (None, Outcome.SKIPPED)]
+    wanted = {record.id for record in records.values() if record.wanted is Wanted.ON}
+    return [*late, *(guest for guest in everybody if guest.up or guest.id in wanted)]
 
 
 def _only(guests: Collection[GuestId], inventory: Inventory) -> Inventory:
@@ -129,11 +143,12 @@ def _refuse_unread(plan: GuestPlan) -> GuestPlan:
 
 
 class _Restore:
-    def __init__(self, run: Run, inventory: Inventory, request: Request) -> None:
+    def __init__(self, run: Run, inventory: Inventory, request: Request, order: RunOrder) -> None:
         self._run = run
         self._context = run.context
         self._inventory = inventory
         self._request = request
+        self._order = order
         self._turns = _Turns(run.config.boot.parallel)
         self._results: list[GuestResult] = []
 
@@ -159,12 +174,15 @@ class _Restore:
             self._context.tell(Trouble(f"internal error: {error!r}"))
             reason = f"internal error: {error!r}"
             self._done(GuestResult(guest.id, guest.name, Outcome.FAILED, reason=reason))
+        finally:
+            self._order.is_through(guest.id)
 
     async def _carry_out(self, plan: GuestPlan) -> None:
         if plan.outcome is None:
-            bring_up = BringUp(self._run, plan, self._request.decision)
+            bring_up = BringUp(self._run, plan, self._request.decision, self._order)
             delay = self._run.policy(plan.guest).boot.start_delay
             self._done(await bring_up.carry_out(self._turns.turn(delay)))
+            self._order.is_through(plan.guest.id, is_up=bring_up.is_up)
         else:
             self._done(await self._skip(plan.guest, plan.outcome, plan.reason))
 

@@ -13,7 +13,7 @@ from ..decisions.policy import Policy, resolve
 from ..ledger.ledger import CopyNeed, Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note
-from ..model.plan import GuestPlan, Outcome, Plan, RunKind, describe, ending
+from ..model.plan import GuestPlan, Plan, RunKind, describe, ending
 from ..model.record import GuestRecord, waits
 from ..model.report import RunEnded
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
@@ -22,8 +22,6 @@ from .reconcile import DAMAGED
 
 #: How long a connection that broke is tried again while the host stops, see Run.retry_for.
 RECONNECT_AT_STOP = 60.0
-#: How a restore ends for a guest that may come up all the same, later.
-NOT_YET = frozenset({Outcome.FAILED, Outcome.UNKNOWN})
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Run:
 
     def _record_waiting(self, ledger: Ledger, result: GuestResult) -> tuple[bool, bool]:
         """Whether the guest is tried again later, as its record says then; whether that is new."""
-        if not (self.trigger.keeps_at_it and result.outcome in NOT_YET):
+        if not (self.trigger.keeps_at_it and result.is_not_yet):
             return False, False
         before = ledger.guest(result.guest) or GuestRecord(result.guest, result.name)
         after, boot = waits(before, result.reason, self.context.boot), self.context.boot
@@ -129,7 +127,7 @@ class Run:
 
 
 def _end(ledger: Ledger, result: RunResult, uris: Iterable[str], *, is_quiet: bool) -> None:
-    nothing_new = all(guest.outcome in NOT_YET for guest in result.guests)
+    nothing_new = all(guest.is_not_yet for guest in result.guests)
     if is_quiet and nothing_new and not result.interrupted:
         ledger.runs.forget(result.run)
     else:

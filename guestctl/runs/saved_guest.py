@@ -37,10 +37,11 @@ def ways_to_redefine(name: str) -> str:
 
 
 class End(NamedTuple):
-    """Why a guest is not started, and how the run ends for it."""
+    """Why a guest is not started, and how the run ends for it; awaits: see GuestResult."""
 
     outcome: Outcome
     reason: str
+    awaits: bool = False
 
 
 class SavedGuest:

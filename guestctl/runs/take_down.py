@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from . import save_check, steps
 from .failed_save import see_to_failed_save
 from .live_guest import LiveGuest
 from .make_ready import has_block_jobs, longest_wait, make_ready
+from .order import RunOrder
 from .save_check import SaveStamps
 from .take_down_log import TakeDownLog
 
@@ -28,6 +30,8 @@ _DOING = {
 #: Seconds in which what a killed libvirtd had begun comes to an end: until then its helper writes
 #: the image, and a new save fails ("O_DIRECT write needs empty seekable file", libvirt 11.3).
 HELPERS_END, AT_ONCE = 2.0, 5.0
+#: A save that goes on for so many seconds has stopped its guest, also where no event told.
+FROZEN_BY_THEN = 2.0
 #: Within so many seconds nobody is taken to have begun another job with a guest.
 NOT_LONG = 2.0
 
@@ -46,7 +50,9 @@ class TakeDown:
     the save.
     """
 
-    def __init__(self, log: TakeDownLog, live: LiveGuest, plan: GuestPlan, slots: Slots) -> None:
+    def __init__(
+        self, log: TakeDownLog, live: LiveGuest, plan: GuestPlan, slots: Slots, order: RunOrder
+    ) -> None:
         self._log = log
         self._run = log.run
         self._context = log.run.context
@@ -55,7 +61,7 @@ class TakeDown:
         self._plan = plan
         self._guest = plan.guest
         self._policy = log.run.policy(plan.guest).shutdown
-        self._slots = slots
+        self._slots, self._order = slots, order
         #: A job goes on that can neither be waited for nor aborted.
         self._blocked = False
         #: libvirt is not through with starting it: it can be neither saved nor asked.
@@ -76,6 +82,7 @@ class TakeDown:
             return
         try:
             await self._make_ready()
+            await self._wait_for_turn()
             await self._try_steps()
         except asyncio.CancelledError:
             await _to_its_end(self._conclude_interrupted())
@@ -103,6 +110,22 @@ class TakeDown:
         if ready.remark:
             await self._run.remark(self._guest, ready.remark)
 
+    async def _wait_for_turn(self) -> None:
+        """Until those are down that come after it, as long as there is time for that."""
+        begun = asyncio.get_running_loop().time()
+        if awaited := self._order.awaited(self._guest.id):
+            self._show(None, f"waiting for {awaited}")
+        if left := await self._order.wait(self._guest.id):
+            text = f"its order is given up: no time is left to wait for {left}"
+            await self._run.remark(self._guest, text)
+        await self._make_ready_anew(since=begun)
+
+    async def _make_ready_anew(self, since: float) -> None:
+        """Where it has waited, somebody may have begun another job with it."""
+        waited = asyncio.get_running_loop().time() - since
+        if waited > NOT_LONG and not self._blocked:
+            await self._make_ready()
+
     async def _try_steps(self) -> None:
         for number, planned in enumerate(self._plan.steps):
             if await self._is_down():
@@ -119,8 +142,7 @@ class TakeDown:
 
     async def _try_save(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
         """Wait for a slot as long as a save can still be done in the time that is left."""
-        loop = asyncio.get_running_loop()
-        asked = loop.time()
+        asked = asyncio.get_running_loop().time()
         try:
             unlimited = self._allowance(replace(planned, timeout=float("inf")), later)
             async with asyncio.timeout(max(0.0, unlimited - (planned.estimate or 0.0))):
@@ -129,8 +151,7 @@ class TakeDown:
             await self._leave_out(planned, "no time left when it was its turn")
             return
         try:
-            if loop.time() > asked + NOT_LONG and not self._blocked:
-                await self._make_ready()
+            await self._make_ready_anew(since=asked)
             await self._try(planned, later)
         finally:
             self._slots.saves.release()
@@ -151,12 +172,30 @@ class TakeDown:
         self._saving = step is Step.SAVE
         self._context.tell(StepBegan(self._guest, step, limit))
         begun = asyncio.get_running_loop().time()
-        end, reason = await self._attempt(step, limit)
+        async with self._passing_on(step):
+            end, reason = await self._attempt(step, limit)
         seconds = asyncio.get_running_loop().time() - begun
         refused = end is StepEnd.FAILED and steps.is_refusal(reason)
         result = StepResult(step, end, seconds, reason, refused)
         await self._log.step_ends(row, result, await self._see_to_save(result))
         self._saving = False
+
+    @contextlib.asynccontextmanager
+    async def _passing_on(self, step: Step) -> AsyncIterator[None]:
+        """A guest whose memory is being saved does nothing any more: it keeps nobody up."""
+        passing = asyncio.create_task(self._pass_on()) if step is Step.SAVE else None
+        try:
+            yield
+        finally:
+            if passing:
+                passing.cancel()
+
+    async def _pass_on(self) -> None:
+        self._live.frozen.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FROZEN_BY_THEN):
+                await self._live.frozen.wait()
+        self._order.is_through(self._guest.id)
 
     async def _attempt(self, step: Step, limit: float) -> tuple[StepEnd, str]:
         """One step, tried again when the connection broke under it and came back."""

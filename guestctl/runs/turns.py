@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Mapping
 
 from ..decisions.sequence import Node
@@ -12,7 +13,13 @@ from ..model.guest import GuestId
 class Turns:
     """The turns of one run's guests.  One that the order does not know waits for nobody."""
 
-    def __init__(self, waits_for: Mapping[Node, frozenset[Node]]) -> None:
+    def __init__(
+        self,
+        waits_for: Mapping[Node, frozenset[Node]],
+        latest: Mapping[GuestId, float] | None = None,
+    ) -> None:
+        """latest: until when each waits, on the loop's clock; for ever, unless told."""
+        self._latest = latest or {}
         self._left = {node: set(others) for node, others in waits_for.items()}
         self._behind: dict[Node, list[Node]] = {node: [] for node in waits_for}
         for node, others in waits_for.items():
@@ -21,15 +28,17 @@ class Turns:
         self._open = {node: asyncio.Event() for node in waits_for if not isinstance(node, int)}
         self._advance([node for node, left in self._left.items() if not left])
 
-    async def wait(self, guest: GuestId, limit: float | None = None) -> frozenset[GuestId]:
-        """Until it is its turn, or so many seconds; who was not through by then."""
+    async def wait(self, guest: GuestId) -> frozenset[GuestId]:
+        """Until it is its turn, or time is over; who was not through by then."""
         if guest in self._open:
-            try:
-                async with asyncio.timeout(None if limit is None else max(0.0, limit)):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._latest.get(guest)):
                     await self._open[guest].wait()
-            except TimeoutError:
-                return frozenset(self._awaited(guest))
-        return frozenset()
+        return self.awaited(guest)
+
+    def awaited(self, guest: GuestId) -> frozenset[GuestId]:
+        """Who is not through of those before it."""
+        return frozenset(self._awaited(guest)) if guest in self._left else frozenset()
 
     def is_through(self, guest: GuestId) -> None:
         """Those behind it need not wait for it any more; said twice, it is the same."""

@@ -20,7 +20,6 @@ from ..model.report import RunEvent
 from ..model.result import RunResult, Trigger
 from ..runs.context import LOOK_LIMIT, read_all, with_domain_info
 from ..runs.restore import restore
-from ..runs.run import NOT_YET
 from .connections import Connections
 from .state import ServiceState
 from .waiting import first
@@ -207,7 +206,7 @@ class LateGuests:
 
     def _tell(self, result: RunResult, told: Iterable[RunEvent]) -> None:
         """What came to nothing once more is not told."""
-        if result.interrupted or any(one.outcome not in NOT_YET for one in result.guests):
+        if result.interrupted or not all(one.is_not_yet for one in result.guests):
             for event in told:
                 self._state.context.tell(event)
 

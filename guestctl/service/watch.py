@@ -51,7 +51,8 @@ class Told(NamedTuple):
 
     on_change: guests came up or went down, or the connection did.  on_stop: somebody stopped a
     guest, and its settle time begins.  on_restart: its user did, and policy is to start it again.
-    on_stir: what guests of this connection may need, or their definition, came or went.
+    on_stir: what guests of this connection may need, other guests included, or their definition,
+    came or went.
     """
 
     on_change: Callable[[], None]
@@ -114,8 +115,8 @@ class Watch:
 
     def _on_event(self, event: GuestEvent) -> None:
         self._history.add(event)
-        if event.kind is EventKind.DEFINED:
-            self._stir()
+        if event.kind in (EventKind.DEFINED, EventKind.STARTED):
+            self._stir()  # a guest may have waited for its definition, or for the other guest
         if event.kind not in _ASIDE:
             self._due.add(event.guest)
 

@@ -44,10 +44,10 @@ def test_who_waits_in_vain_is_told_for_whom() -> None:
             1: frozenset({A, B}),
             **dict.fromkeys((A, B), frozenset[Node]()),
         }
-        turns = Turns({**graph, C: frozenset({1})})
+        turns = Turns({**graph, C: frozenset({1})}, {C: asyncio.get_running_loop().time()})
         turns.is_through(A)
         turns.is_through(A)
-        return await turns.wait(C, 0.0)
+        return await turns.wait(C)
 
     assert asyncio.run(wait()) == {B}
 

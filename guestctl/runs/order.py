@@ -1,0 +1,89 @@
+"""The order of a run's guests as it is made of their plans, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from ..decisions.sequence import Sequence, sequence_of, what_is_wrong
+from ..model.guest import GuestFacts, GuestId
+from ..model.plan import GuestPlan
+from ..model.report import Trouble, names
+from .run import Run
+from .turns import Turns
+
+
+class RunOrder:
+    """Whose turn it is, and whom a guest would need, in words."""
+
+    def __init__(
+        self,
+        sequence: Sequence,
+        turns: Turns,
+        guests: Iterable[GuestFacts],
+        up: Iterable[GuestId] = (),
+    ) -> None:
+        """up: who of them is up."""
+        self._sequence, self._turns = sequence, turns
+        self._called = {guest.id: guest.name for guest in guests}
+        self._up = set(up)
+
+    def awaited(self, guest: GuestId) -> str:
+        """Names of those before it that are not through."""
+        return self._names(self._turns.awaited(guest))
+
+    async def wait(self, guest: GuestId) -> str:
+        """Until it is its turn, or time is over; names of those that were not through by then."""
+        return self._names(await self._turns.wait(guest))
+
+    def is_through(self, guest: GuestId, *, is_up: bool = False) -> None:
+        """Nobody need wait for it any more.  is_up: because it is up."""
+        if is_up:
+            self._up.add(guest)
+        self._turns.is_through(guest)
+
+    def missing(self, guest: GuestId) -> str:
+        """Names of those without which it is not started, and that did not come up."""
+        return self._names(self._sequence.requires.get(guest, frozenset()) - self._up)
+
+    def absent(self, guest: GuestId) -> str:
+        """Names of those that it comes after, and that did not come up."""
+        before = self._sequence.waits_for.get(guest, frozenset())
+        return self._names({other for other in before if not isinstance(other, int)} - self._up)
+
+    def _names(self, guests: Iterable[GuestId]) -> str:
+        return names(sorted(self._called[guest] for guest in guests))
+
+
+def order_down(run: Run, plans: Iterable[GuestPlan]) -> RunOrder:
+    """The order of those that are taken down; each waits as long as there is time for that."""
+    busy = [plan for plan in plans if plan.outcome is None]
+    guests = [plan.guest for plan in busy]
+    sequence = _sequence(run, guests)
+    kept = sequence.time_kept({plan.guest.id: run.budget.needs(plan) for plan in busy})
+    latest = {guest: run.ends - seconds for guest, seconds in kept.items()}
+    return RunOrder(sequence, Turns(sequence.backwards(), latest), guests)
+
+
+def order_up(run: Run, coming: Collection[GuestFacts], others: Iterable[GuestFacts]) -> RunOrder:
+    """The order of those that are brought up.
+
+    others: those that are up, and those that are wanted on and do not come up in this run: nobody
+    waits for them, and who requires one of the latter is not started.
+    """
+    known = {guest.id: guest for guest in (*others, *coming)}
+    coming_ids = {guest.id for guest in coming}
+    sequence = _sequence(run, known.values())
+    up = [guest.id for guest in known.values() if guest.started]
+    order = RunOrder(sequence, Turns(sequence.waits_for), known.values(), up)
+    for guest in known.keys() - coming_ids:
+        order.is_through(guest)
+    return order
+
+
+def _sequence(run: Run, guests: Iterable[GuestFacts]) -> Sequence:
+    """What is wrong with it is told; the run goes on without that."""
+    known = list(guests)
+    sequence = sequence_of(known, {guest.id: run.policy(guest).order for guest in known})
+    for text in what_is_wrong(sequence, known):
+        run.context.tell(Trouble(text))
+    return sequence
