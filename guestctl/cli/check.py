@@ -9,7 +9,7 @@ from ..config import effective, reading
 from ..config.problems import Message, Problem
 from ..config.reading import Reading
 from ..control.configured import say_of_libvirt, say_unused
-from ..control.guest_settings import GuestSettings, settings_of, tables_for_nobody
+from ..control.guest_settings import GuestSettings, settings_of, with_guests
 from ..control.local import Local, open_local
 from ..control.requests import Failure, RequestError
 from .exits import Exit, complain
@@ -22,9 +22,9 @@ def check_verb(arguments: Namespace) -> int:
     file = arguments.file or config_file(arguments)
     found = reading.read(file)
     local = open_local(found.config, connect(arguments), complain)
-    notices = found.notices
     if not (file or found.problems):
-        notices = (*notices, *tables_for_nobody(found, local))
+        found = with_guests(found, local)
+    notices = found.notices
     if arguments.json and not (arguments.show or arguments.guest):
         print_json([_message_json(message) for message in (*found.problems, *notices)])
     for notice in notices:

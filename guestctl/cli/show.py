@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config.toml import quoted
 from ..control import queries
-from ..control.facts import HostFacts, gather, load, matches_of_nobody
+from ..control.facts import HostFacts, gather, load, matches_of_nobody, mistakes_in_order
 from ..control.facts_text import to_text
 from ..control.masking import masked
 from ..control.queries import id_of
@@ -49,7 +49,11 @@ def plan_verb(arguments: Namespace) -> int:
     facts = queries.within(facts, arguments.within)
     for match in matches_of_nobody(facts):
         complain(f"no guest is matched by [[guest]] match = {quoted(match)}")
-    return _boot_plan(facts, arguments) if arguments.boot else _plan(facts, arguments)
+    mistakes = mistakes_in_order(facts)
+    for mistake in mistakes:
+        complain(mistake)
+    status = _boot_plan(facts, arguments) if arguments.boot else _plan(facts, arguments)
+    return status or (Exit.NOT_ALL_WELL if mistakes else Exit.OK)
 
 
 def _plan(facts: HostFacts, arguments: Namespace) -> int:

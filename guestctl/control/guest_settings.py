@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
+from ..config import files
 from ..config.effective import Entry
-from ..config.problems import Notice, Place
+from ..config.problems import Notice, Place, Problem
 from ..config.reading import Reading
-from ..config.settings import GUEST_SETTINGS, Setting
+from ..config.settings import GUEST_SETTINGS, Order, Setting
 from ..decisions.policy import matches, unmatched
+from ..decisions.sequence import mistakes_of, sequence_for
 from ..model.guest import GuestFacts, GuestId, State
 from ..runs.context import Inventory
 from .local import Local
@@ -31,18 +33,41 @@ class GuestSettings:
     entries: tuple[Entry, ...]
 
 
-def tables_for_nobody(found: Reading, local: Local) -> list[Notice]:
-    """A [[guest]] that is for no guest; nothing where not all guests could be read."""
-    if not found.config.guests:
-        return []
+def with_guests(found: Reading, local: Local) -> Reading:
+    """The reading with what there is to say of guests that there are: a [[guest]] that is for none
+    of them, a mistake in their order.  As it is where not all guests could be read."""
+    guests = _guests_to_look_at(found, local)
+    if guests is None:
+        return found
+    numbers = unmatched(found.config, guests)
+    unused = [_for_nobody(found.guest_origins[number].match, number + 1) for number in numbers]
+    problems = (*found.problems, *_order_problems(found, guests))
+    return replace(found, notices=(*found.notices, *unused), problems=problems)
+
+
+def _guests_to_look_at(found: Reading, local: Local) -> Collection[GuestFacts] | None:
+    if not found.config.guests and found.config.order == Order():
+        return None
     try:
         inventory = asyncio.run(_read_within(_A_LOOK, local))
     except TimeoutError:
-        return []
-    if inventory.lost:
-        return []
-    numbers = unmatched(found.config, inventory.guests)
-    return [_for_nobody(found.guest_origins[number].match, number + 1) for number in numbers]
+        return None
+    return None if inventory.lost else inventory.guests
+
+
+def _order_problems(found: Reading, guests: Collection[GuestFacts]) -> Iterator[Problem]:
+    by_id = {guest.id: guest for guest in guests}
+    for whose, text in mistakes_of(sequence_for(found.config, guests), guests):
+        yield Problem(_place_of_order(found, by_id[whose]), "", text)
+
+
+def _place_of_order(found: Reading, guest: GuestFacts) -> Place:
+    entries = [_entry(found, row, guest) for row in GUEST_SETTINGS if row.name in _ORDER]
+    return next((entry.place for entry in entries if entry.place), Place(files.MAIN_FILE))
+
+
+#: The settings that a mistake in the order can stand in, the likeliest first.
+_ORDER = ("after", "requires", "order")
 
 
 def _for_nobody(place: Place, number: int) -> Notice:

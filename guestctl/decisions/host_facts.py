@@ -20,6 +20,7 @@ from .duration import Duration, expected
 from .forecast import SaveForecast
 from .plan import missing, plan_down
 from .policy import resolve, unmatched
+from .sequence import mistakes_of, sequence_for
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ def matches_of_nobody(facts: HostFacts) -> list[str]:
         return []
     numbers = unmatched(facts.config, facts.guests)
     return [facts.config.guests[number].match for number in numbers]
+
+
+def mistakes_in_order(facts: HostFacts) -> list[str]:
+    """What is wrong with the order of all guests, as sentences."""
+    return [text for _, text in mistakes_of(sequence_for(facts.config, facts.guests), facts.guests)]
 
 
 def plan_of(facts: HostFacts) -> Plan:

@@ -12,8 +12,10 @@ from fnmatch import filter as matching
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
+from ..config.config import Config
 from ..config.settings import Order
 from ..model.guest import GuestFacts, GuestId
+from .policy import resolve
 
 #: A guest, or the number of a level: everybody with that `order` is through.
 Node = GuestId | int
@@ -92,6 +94,12 @@ def sequence_of(guests: Iterable[GuestFacts], wishes: Mapping[GuestId, Order]) -
         tuple(circles),
         unnumbered,
     )
+
+
+def sequence_for(config: Config, guests: Iterable[GuestFacts]) -> Sequence:
+    """The order of these guests, as the configuration wishes it."""
+    known = tuple(guests)
+    return sequence_of(known, {guest.id: resolve(config, guest).order for guest in known})
 
 
 #: What makes a text a pattern (fnmatch).
@@ -208,17 +216,13 @@ def _with_levels(
     return graph
 
 
-def what_is_wrong(sequence: Sequence, guests: Iterable[GuestFacts]) -> Iterator[str]:
-    """Each mistake in the order as a sentence, guest by guest."""
+def mistakes_of(sequence: Sequence, guests: Iterable[GuestFacts]) -> Iterator[tuple[GuestId, str]]:
+    """Each mistake in the order as a sentence that names guest by guest, and whose it is."""
     called = {guest.id: guest.name for guest in guests}
     for circle in sequence.circles:
         names = [called[guest] for guest in (*circle.guests, circle.guests[0])]
-        yield (
-            f"guests wait for one another in a circle: {' after '.join(names)};"
-            f" that {names[-2]} comes after {names[-1]} is left out"
-        )
+        text = f"guests wait for one another in a circle: {' after '.join(names)}"
+        yield circle.guests[-1], f"{text}; that {names[-2]} comes after {names[-1]} is left out"
     for guest in sequence.unnumbered:
-        yield (
-            f"{called[guest]}: its `order` is below that of a guest that it comes after;"
-            " it counts as having none"
-        )
+        text = f"{called[guest]}: its `order` is below that of a guest that it comes after"
+        yield guest, f"{text}; it counts as having none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from ..decisions.sequence import Sequence, sequence_of, what_is_wrong
+from ..decisions.sequence import Sequence, mistakes_of, sequence_for
 from ..model.guest import GuestFacts, GuestId
 from ..model.plan import GuestPlan
 from ..model.report import Trouble, names
@@ -83,7 +83,7 @@ def order_up(run: Run, coming: Collection[GuestFacts], others: Iterable[GuestFac
 def _sequence(run: Run, guests: Iterable[GuestFacts]) -> Sequence:
     """What is wrong with it is told; the run goes on without that."""
     known = list(guests)
-    sequence = sequence_of(known, {guest.id: run.policy(guest).order for guest in known})
-    for text in what_is_wrong(sequence, known):
+    sequence = sequence_for(run.config, known)
+    for _, text in mistakes_of(sequence, known):
         run.context.tell(Trouble(text))
     return sequence
