@@ -161,8 +161,26 @@ class Hypervisor(Protocol):
     async def set_time(self, uuid: str, seconds: float) -> None:
         """Set the guest's clock through its agent (virDomainSetTime)."""
 
+    async def ping_agent(self, uuid: str) -> None:
+        """Have the guest agent answer; that it has is all that a return means.
+
+        UNSUPPORTED: it has none; NO_ANSWER: it does not answer now.
+        """
+
+    async def addresses(self, uuid: str) -> tuple[str, ...]:
+        """IP addresses of the guest by which others reach it, as its agent, else leases, else ARP
+        know them (virDomainInterfaceAddresses); none where nobody knows any."""
+
     async def close(self) -> None:
         """Let go of every connection."""
+
+
+class Probe(Protocol):
+    """Reaching guests over the network."""
+
+    async def connects(self, address: str, port: int, limit: float) -> str:
+        """Why no TCP connection to there was accepted within so many seconds; empty where one
+        was.  Never raises; callers bound it all the same."""
 
 
 class Storage(Protocol):

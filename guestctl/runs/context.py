@@ -17,6 +17,7 @@ from ..model.ports import (
     ErrorKind,
     Hypervisor,
     HypervisorError,
+    Probe,
     Storage,
     within,
 )
@@ -49,6 +50,14 @@ def _whenever() -> None:
     """Nobody said."""
 
 
+class NoProbe:
+    """Where nothing reaches guests over the network."""
+
+    async def connects(self, address: str, port: int, limit: float) -> str:
+        del address, port, limit
+        return "nothing here can connect to a guest"
+
+
 @dataclass(frozen=True)
 class Context:
     """What a run acts in: hypervisors by URI, files, the ledger, who is told, the boot's id.
@@ -78,6 +87,7 @@ class Context:
     follows_progress: bool = False
     stop_by: Callable[[], float | None] = _whenever
     actor: Actor | None = None
+    probe: Probe = NoProbe()
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,27 @@ def test_without_an_agent_nothing_is_asked_of_it(bench: Bench) -> None:
     bench.run(story)
 
 
+def test_without_an_agent_there_is_none_to_answer(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.on()
+        pinged = await refusal(trial.hypervisor.ping_agent(trial.guest))
+        assert pinged is ErrorKind.UNSUPPORTED
+        assert await refusal(trial.hypervisor.ping_agent(UNKNOWN)) is ErrorKind.NO_GUEST
+
+    bench.run(story)
+
+
+def test_a_guest_without_a_network_has_no_address(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.on()
+        assert await trial.hypervisor.addresses(trial.guest) == ()
+        assert await refusal(trial.hypervisor.addresses(UNKNOWN)) is ErrorKind.NO_GUEST
+        await trial.off()
+        assert await refusal(trial.hypervisor.addresses(trial.guest)) is ErrorKind.WRONG_STATE
+
+    bench.run(story)
+
+
 def test_whether_it_starts_anew_can_be_set(bench: Bench) -> None:
     async def story(trial: Trial) -> None:
         await trial.on()

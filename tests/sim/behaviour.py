@@ -121,6 +121,8 @@ class Behaviour:
     frozen: its QEMU answers nothing; wedged: libvirtd answers nothing about it either.
     lingers: once it has shut itself down its process stays for so long, as with a backup.
     writes: to its disk, whenever it runs.
+    address, accepts: how long after it began to run libvirt knows an address of it, and
+    connections to that are accepted.
     """
 
     button: Button = field(default_factory=Button)
@@ -137,6 +139,8 @@ class Behaviour:
     frozen: bool = False
     wedged: bool = False
     writes: bool = True
+    address: float = inf
+    accepts: float = inf
 
 
 @dataclass(frozen=True)

@@ -261,6 +261,18 @@ class SimGuest(BusyMachine):
         else:
             self._ask_agent(reply, lambda: self._take_time(reply, seconds))
 
+    def ping_agent(self, reply: Reply) -> None:
+        if not self.up:
+            reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
+        else:
+            self._ask_agent(reply, reply.ok)
+
+    def addresses(self, reply: Reply) -> None:
+        if not self.up:
+            reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
+        else:
+            reply.ok((self.address,) if self.has_run(self.behaviour.address) else ())
+
     def _take_time(self, reply: Reply, seconds: float) -> None:
         self.clock = seconds
         reply.ok()

@@ -171,6 +171,13 @@ class SimHypervisor:
             "set_time", uuid, lambda guest, reply: guest.set_time(reply, seconds)
         )
 
+    async def ping_agent(self, uuid: str) -> None:
+        await self._guest_call("ping_agent", uuid, SimGuest.ping_agent)
+
+    async def addresses(self, uuid: str) -> tuple[str, ...]:
+        found: tuple[str, ...] = await self._guest_call("addresses", uuid, SimGuest.addresses)
+        return found
+
     async def close(self) -> None:
         self._closed = True
         self._daemon.disconnect(self)

@@ -71,6 +71,7 @@ class Life:
             host.sim.now,
             host.sim.boot_id,
             stop_by=lambda: host.stop_by,
+            probe=host.sim.probe,
         )
         self.task: asyncio.Task[object] | None = None
         self._end: asyncio.Task[None] | None = None

@@ -62,6 +62,8 @@ class Machine:
         #: How often it began to run: what one life remembers is of no use to the next but one.
         self.lives = 0
         self._life = 0
+        #: When it began to run, booted or resumed.
+        self._runs_since = self._loop.time() - min(spec.booted, 86400.0)
         if spec.managed_save is not Image.NONE:
             self._make_image(spec.managed_save)
 
@@ -136,6 +138,7 @@ class Machine:
 
     def _begin_to_run(self) -> None:
         self.lives += 1
+        self._runs_since = self._loop.time()
         if self.behaviour.writes:
             for disk in self.disks:
                 self._owner.files.write(disk.name)
@@ -144,6 +147,18 @@ class Machine:
     def has_verifiable_disks(self) -> bool:
         """Whether stat(2) shows that its disks changed."""
         return all(disk.kind is DiskKind.FILE for disk in self.disks)
+
+    # -- its network -----------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Where it can be reached."""
+        number = int(self.uuid[:6], 16)
+        return f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+
+    def has_run(self, seconds: float) -> bool:
+        """Whether it has been running for so long."""
+        return self.up and self._loop.time() >= self._runs_since + seconds
 
     # -- helpers ---------------------------------------------------------------------------------
 

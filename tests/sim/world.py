@@ -35,6 +35,7 @@ from .files import Files
 from .guest import SimGuest
 from .hypervisor import SimHypervisor
 from .lock import Reply
+from .probe import SimProbe
 from .storage import SimStorage
 
 T = TypeVar("T")
@@ -167,6 +168,7 @@ class Process:
             host.now,
             host.boot_id,
             follows_progress=host.shows_progress,
+            probe=host.probe,
         )
 
     def _trouble(self, message: str) -> None:
@@ -214,6 +216,7 @@ class SimHost:
         self.daemons: dict[str, SimDaemon] = {}
         self.files = Files(dict(room or {}))
         self.storage = SimStorage(self.files, self.daemons)
+        self.probe = SimProbe(self.daemons)
         self._db = connect(ledger) if ledger else _new_database()
         self.ledger = Ledger(self._db, self.now)
         self.names: set[str] = set()

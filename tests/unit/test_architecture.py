@@ -149,6 +149,7 @@ def test_decisions_are_pure(module: str) -> None:
 
 ONLY = {
     "libvirt": {
+        "host.libvirt.agent",
         "host.libvirt.hypervisor",
         "host.libvirt.connections",
         "host.libvirt.events",

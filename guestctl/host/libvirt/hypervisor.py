@@ -17,6 +17,7 @@ from ...model.guest import DomainInfo, GuestFacts
 from ...model.options import Method
 from ...model.ports import ErrorKind, HypervisorError, within
 from .. import tasks
+from . import agent
 from .connections import (
     MAX_END_CONNECTIONS,
     MAX_JOB_CONNECTIONS,
@@ -125,6 +126,12 @@ class LibvirtHypervisor:
         whole = int(seconds)
         time = {"seconds": whole, "nseconds": int((seconds - whole) * 1e9)}
         await self._job_call(uuid, lambda domain: domain.setTime(time))
+
+    async def ping_agent(self, uuid: str) -> None:
+        await self._job_call(uuid, agent.ping)
+
+    async def addresses(self, uuid: str) -> tuple[str, ...]:
+        return await self._job_call(uuid, agent.addresses)
 
     async def started_once(self) -> frozenset[str]:
         return await self._jobs.call(started_once)
