@@ -59,6 +59,6 @@ class Lines(Display):
 
 def _ending(result: GuestResult) -> str:
     took = f"{result.outcome} after {result.seconds:.1f} s"
-    if not result.reason:
+    if not result.why:
         return f"{result.name}: {took}"
-    return f"{result.name}: {took}: {result.reason}"
+    return f"{result.name}: {took}: {result.why}"

@@ -78,10 +78,14 @@ def _wide_lines(rows: list[Row]) -> Iterator[tuple[str, ...]]:
             stopped(row),
             row.next_boot or "-",
             row.reason,
-            row.held or row.waiting or "-",
+            row.held or row.waiting or _unready(row) or "-",
             row.uuid,
             row.uri,
         )
+
+
+def _unready(row: Row) -> str:
+    return f"up but unready: {row.unready}" if row.unready else ""
 
 
 def yes(value: bool | None) -> str:
@@ -118,11 +122,13 @@ def below(rows: list[Row]) -> list[str]:
 
 
 def remarks(row: Row) -> Iterator[str]:
-    """Why it is held, what it waits for, and why its next boot is not as it is wanted."""
+    """Why it is held, waits or is not ready, and why its next boot is not as it is wanted."""
     if row.held is not None:
         yield ending("held", row.held)
     if row.waiting:
         yield f"waits: {row.waiting}"
+    if unready := _unready(row):
+        yield unready
     comes_back = row.next_boot in (NextBoot.RESUME, NextBoot.START)
     as_wanted = row.wanted is None or comes_back == (row.wanted is Wanted.ON)
     if row.held is None and not as_wanted:

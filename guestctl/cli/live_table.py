@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ..model.guest import GuestFacts, GuestId
-from ..model.plan import GuestPlan, Outcome, RunKind, is_bad
+from ..model.plan import GuestPlan, Outcome, RunKind
 from ..model.report import (
     GuestAdded,
     GuestEnded,
@@ -55,7 +55,7 @@ class _Row:
 
     @property
     def reason(self) -> str:
-        return printable(self.result.reason if self.result else self.note)
+        return printable(self.result.why if self.result else self.note)
 
 
 class _LastingLive(Live):
@@ -226,7 +226,7 @@ def _step(row: _Row) -> tuple[str, str]:
     if row.result is None:
         return row.step, "cyan" if row.step != _WAITS else "dim"
     outcome = row.result.outcome
-    return outcome, "bold red" if is_bad(row.kind, outcome) else _COLOURS.get(outcome, "green")
+    return outcome, "bold red" if row.result.is_bad(row.kind) else _COLOURS.get(outcome, "green")
 
 
 def _bar(row: _Row) -> str:

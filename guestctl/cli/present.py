@@ -46,6 +46,8 @@ def _lines(row: Row, name: str, now: int) -> Iterator[str]:
         yield f"    {ending('held', row.held)}"
     if row.waiting:
         yield f"    waits: {row.waiting}"
+    if row.unready:
+        yield f"    up but unready: {row.unready}"
     yield f"    wanted {row.wanted or 'unknown'}: {row.why_wanted}"
     yield f"    next boot: {row.next_boot or 'unknown'}: {row.reason}"
 

@@ -6,7 +6,6 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any
 
-from ..model.plan import ending, is_bad
 from ..model.report import count_of_guests
 from ..model.result import GuestResult, RunResult
 from .exits import complain
@@ -20,8 +19,8 @@ def print_result(result: RunResult, arguments: Namespace) -> None:
     elif not arguments.quiet:
         emit(summary(result) + "\n")
     for guest in result.guests:
-        if is_bad(result.kind, guest.outcome):
-            complain(f"{printable(guest.name)}: {printable(ending(guest.outcome, guest.reason))}")
+        if guest.is_bad(result.kind):
+            complain(f"{printable(guest.name)}: {printable(guest.ending)}")
     if result.interrupted:
         complain("the run was interrupted")
 
@@ -54,6 +53,7 @@ def _guest(guest: GuestResult) -> dict[str, Any]:
         "outcome": guest.outcome,
         "seconds": round(guest.seconds, 3),
         "reason": guest.reason,
+        "unready": guest.unready or None,
         "steps": [
             {
                 "step": step.step,

@@ -122,6 +122,7 @@ class _Mask:
             up_boot=record.up_boot and self._boots(record.up_boot),
             stopped_boot=record.stopped_boot and self._boots(record.stopped_boot),
             settling=record.settling and self._boots(record.settling),
+            unready=record.unready and self._text(record.unready),
             waits_for=record.waits_for and self._text(record.waits_for),
             waits_in=record.waits_in and self._boots(record.waits_in),
             as_of=record.as_of and self._boots(record.as_of),

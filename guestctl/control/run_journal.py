@@ -9,7 +9,7 @@ import logging
 
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Actor
-from ..model.plan import GuestPlan, Plan, RunKind, Step, describe, is_bad
+from ..model.plan import GuestPlan, Plan, RunKind, Step, describe
 from ..model.report import (
     GuestAdded,
     GuestEnded,
@@ -85,10 +85,10 @@ class RunJournal:
 
     def _guest_ended(self, result: GuestResult) -> None:
         took = f" after {result.seconds:.1f} s" if result.steps else ""
-        why = f": {result.reason}" if result.reason else ""
-        about = {OUTCOME: result.outcome, REASON: result.reason}
+        why = f": {result.why}" if result.why else ""
+        about = {OUTCOME: result.outcome, REASON: result.why}
         logger.log(
-            logging.ERROR if is_bad(self._kind, result.outcome) else logging.INFO,
+            logging.ERROR if result.is_bad(self._kind) else logging.INFO,
             f"{result.name}: {result.outcome}{took}{why}",
             extra=self._about | of_guest(result.name, result.guest) | about,
         )

@@ -19,7 +19,7 @@ OLD = 7 * 86400 * 10**9
 
 
 def of_guests(facts: HostFacts, rows: Collection[Row]) -> list[Finding]:
-    """Who is held, or waited for; who finds no room for a save, were the host to go down now."""
+    """Who is held, waited for or unready; who finds no room for a save, if the host goes down."""
     for_saves = {record.id for record in facts.records if record.held_for_save}
     found = [finding for row in rows for finding in _of_row(row, for_saves)]
     return found + [finding for plan in plan_of(facts).guests for finding in _of_plan(plan)]
@@ -42,6 +42,9 @@ def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
         yield Finding(row.reason, f"guestctl forget {name}", row.name, guest)
     elif row.waiting:
         yield Finding(f"waited for: {row.waiting}", f"guestctl start {name}", row.name, guest)
+    elif row.unready:
+        text = f"up but unready: {row.unready}"
+        yield Finding(text, f"guestctl why {name}", row.name, guest)
 
 
 def _of_plan(plan: GuestPlan) -> Iterator[Finding]:

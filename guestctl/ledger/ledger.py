@@ -32,7 +32,7 @@ CREATE TABLE guest (
     up_boot TEXT, taken_down INTEGER NOT NULL DEFAULT 0,
     hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, settling TEXT,
     as_of TEXT, flag INTEGER, flag_word INTEGER, up_since INTEGER,
-    waits_for TEXT, waits_in TEXT,
+    waits_for TEXT, waits_in TEXT, unready TEXT,
     PRIMARY KEY (uri, uuid)) STRICT;
 CREATE TABLE copies (id TEXT NOT NULL, number INTEGER NOT NULL) STRICT;
 """
@@ -100,6 +100,12 @@ class Ledger:
         rows = self.db.execute(f"SELECT {_COLUMNS} FROM guest WHERE waits_in = ?", (boot,))
         return [record for record in map(_record, rows) if record.waiting(boot)]
 
+    def unready(self, boot: str) -> list[GuestRecord]:
+        """Guests that are up in this boot and were not ready in time."""
+        where = "up_boot = ? AND unready IS NOT NULL"
+        rows = self.db.execute(f"SELECT {_COLUMNS} FROM guest WHERE {where}", (boot,))
+        return [_record(row) for row in rows]
+
     def settling(self, boot: str) -> list[GuestRecord]:
         """Guests that were turned off in this boot, and whose settle time has not passed."""
         rows = self.db.execute(f"SELECT {_COLUMNS} FROM guest WHERE settling = ?", (boot,))
@@ -123,7 +129,7 @@ class Ledger:
         if is_news and self.copy is CopyNeed.NONE:  # one that is about to be made says it as well
             self.copy = CopyNeed.SPEND
         self.db.execute(
-            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 18})",
+            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 19})",
             _values(record),
         )
 
@@ -187,7 +193,7 @@ class Ledger:
 _COLUMNS = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, stopped_boot, stopped_up, how, certainty,"
     " up_boot, taken_down, hold, held_for_save, settling, as_of, flag, flag_word,"
-    " waits_for, waits_in, up_since"
+    " waits_for, waits_in, up_since, unready"
 )
 
 
@@ -197,7 +203,7 @@ def _values(record: GuestRecord) -> tuple[Any, ...]:
     hold = (record.hold, record.held_for_save)
     kept = (*stop, record.up_boot, record.taken_down, *hold, record.settling)
     waits = (record.waits_for, record.waits_in)
-    newer = (record.as_of, record.flag, record.flag_word, *waits, record.up_since)
+    newer = (record.as_of, record.flag, record.flag_word, *waits, record.up_since, record.unready)
     return (*record.id, record.name, record.wanted, *kept, *newer)
 
 

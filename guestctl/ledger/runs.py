@@ -113,7 +113,7 @@ class Runs:
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, uri, uuid) DO UPDATE SET"
             " name = excluded.name, ended = excluded.ended, outcome = excluded.outcome,"
             " reason = excluded.reason",
-            (run, *result.guest, result.name, self._now().at, result.outcome, result.reason),
+            (run, *result.guest, result.name, self._now().at, result.outcome, result.why),
         )
 
     def in_hand(self, boot: str, kind: RunKind | None = None) -> set[GuestId]:

@@ -6,7 +6,7 @@ import sqlite3
 
 from . import ledger, runs, saves, trail, watches
 
-VERSION = 3
+VERSION = 4
 _TABLES = ledger.SCHEMA + runs.SCHEMA + saves.SCHEMA + trail.SCHEMA + watches.SCHEMA
 
 #: To version 2, of guestctl 0.2: the field's words, and one table for what `hand` (guests in hand)
@@ -60,7 +60,12 @@ ALTER TABLE step ADD COLUMN begun_up INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE step ADD COLUMN ended_up INTEGER;
 UPDATE step SET ended_up = 0 WHERE ended IS NOT NULL;
 """
-_UPGRADES = {1: _FROM_1, 2: _FROM_2}
+
+#: To version 4, of guestctl 0.4: why a guest that is up is not ready.
+_FROM_3 = """
+ALTER TABLE guest ADD COLUMN unready TEXT;
+"""
+_UPGRADES = {1: _FROM_1, 2: _FROM_2, 3: _FROM_3}
 
 
 def prepare(db: sqlite3.Connection, version: int) -> None:

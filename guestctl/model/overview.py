@@ -17,6 +17,7 @@ class Row:
     saved, autostart, next_boot are None where its connection could not be read; wanted and
     next_boot where the ledger could not be.
     up_since: when it was first seen up, in nanoseconds since the epoch.
+    unready: why it was not ready in time though it is up.
     waiting: why this boot could not bring it up so far, where it is still tried.
     reason: why the next boot does what it does.  why_wanted: why it is wanted on, or off.
     """
@@ -34,6 +35,7 @@ class Row:
     certainty: Certainty | None
     autostart: bool | None
     held: str | None
+    unready: str | None
     waiting: str | None
     next_boot: NextBoot | None
     reason: str

@@ -1,12 +1,13 @@
 """What guestctl knows of a guest, and every change of that.  Pure.
 
-The state of a guest is in six parts, drawn in docs/dev/guest-record.md:
+The state of a guest is in seven parts, drawn in docs/dev/guest-record.md:
 
 wanted      should it run; None while nothing was decided
 stopped by  who brought about that it is off, how, when, how sure that is
 taken down  a run owes it a start: it went down for the host's sake
 settling    it was turned off in this boot, and a host that goes down soon would explain that
 waited for  what it needs was not there when it was to be brought back, and is tried again
+unready     it is up, and what shows that it is ready does not hold yet
 held        it is never started, until a person decides (or its save is gone)
 
 Beside them: libvirt's autostart flag as it was last seen, and what was last said by changing it.
@@ -47,6 +48,7 @@ class GuestRecord:
     What libvirt says of a stop in a later boot is newer.
     flag: libvirt's autostart flag as last seen; None while it was not.  flag_word: to what it was
     changed since the guest was last started or stopped, or a person spoke: a newer word.
+    unready: why it was not ready in time in this life of it; empty text is never kept.
     up_since: when it was first seen up since it was last seen down, in nanoseconds since the
     epoch.
     how, certainty: of its stop, as far as that is known; stopped_at, stopped_boot, stopped_up: when
@@ -76,12 +78,17 @@ class GuestRecord:
     waits_for: str | None = None
     waits_in: str | None = None
     up_since: int | None = None
+    unready: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
     def waiting(self, boot: str) -> str | None:
         """Why this boot has not brought it up so far, where it is still to; None where not."""
         wanted = self.wanted is Wanted.ON and self.flag_word is not False
         return self.waits_for if wanted and self.hold is None and self.waits_in == boot else None
+
+    def unready_in(self, boot: str) -> str | None:
+        """Why it is not ready, if it is as it was seen last: up in this boot; None where it is."""
+        return self.unready if self.up_boot == boot else None
 
 
 Change = Callable[[GuestRecord], GuestRecord]
@@ -110,8 +117,9 @@ def seen_up(record: GuestRecord, boot: str, now: int | None = None) -> GuestReco
     same_life = record.wanted is Wanted.ON and record.up_boot == boot
     word = record.flag_word if same_life else None
     since = record.up_since if same_life else now
+    unready = record.unready if same_life else None
     up = replace(undecided(record), wanted=Wanted.ON, up_boot=boot, as_of=boot)
-    return replace(up, flag_word=word, up_since=since)
+    return replace(up, flag_word=word, up_since=since, unready=unready)
 
 
 def undecided(record: GuestRecord) -> GuestRecord:
@@ -133,7 +141,18 @@ def undecided(record: GuestRecord) -> GuestRecord:
         waits_for=None,
         waits_in=None,
         up_since=None,
+        unready=None,
     )
+
+
+def not_ready(record: GuestRecord, reason: str) -> GuestRecord:
+    """It is up, and was not ready in time."""
+    return replace(record, unready=reason)
+
+
+def ready(record: GuestRecord) -> GuestRecord:
+    """It is up, and ready."""
+    return replace(record, unready=None)
 
 
 def flag_seen(record: GuestRecord, *, flag: bool) -> GuestRecord:
@@ -212,7 +231,7 @@ def taking_down(record: GuestRecord, now: Instant, by: StoppedBy = StoppedBy.HOS
 
 def seen_down(record: GuestRecord) -> GuestRecord:
     """The run that was to take it down has seen it down: whatever did it, it is owed a start."""
-    return replace(record, up_boot=None, up_since=None)
+    return replace(record, up_boot=None, up_since=None, unready=None)
 
 
 def went_down(record: GuestRecord, verdict: Verdict, now: Instant) -> GuestRecord:

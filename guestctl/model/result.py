@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .guest import GuestId
-from .plan import Outcome, RunKind, Step, is_bad
+from .plan import Outcome, RunKind, Step, ending, is_bad
 
 
 class Trigger(StrEnum):
@@ -54,6 +54,7 @@ class GuestResult:
     """How a run ended for one guest, with every step that was tried.
 
     awaits: it was not tried, for want of others; once they are there, it is.
+    unready: why it was not ready in time though it came up; empty where nothing speaks against.
     """
 
     guest: GuestId
@@ -63,6 +64,22 @@ class GuestResult:
     seconds: float = 0.0
     reason: str = ""
     awaits: bool = False
+    unready: str = ""
+
+    @property
+    def why(self) -> str:
+        """The reason, and why it is not ready."""
+        unready = f"not ready: {self.unready}" if self.unready else ""
+        return "; ".join(part for part in (self.reason, unready) if part)
+
+    @property
+    def ending(self) -> str:
+        """The outcome, and the same of it, in one line."""
+        return ending(self.outcome, self.why)
+
+    def is_bad(self, kind: RunKind) -> bool:
+        """Whether such a run leaves it where, or as, it should not be."""
+        return bool(self.unready) or is_bad(kind, self.outcome)
 
     @property
     def is_not_yet(self) -> bool:
@@ -86,6 +103,6 @@ class RunResult:
 
     @property
     def ok(self) -> bool:
-        """Whether every guest is where it should be."""
-        bad = any(is_bad(self.kind, guest.outcome) for guest in self.guests)
+        """Whether every guest is where it should be, and ready."""
+        bad = any(guest.is_bad(self.kind) for guest in self.guests)
         return not (bad or self.lost or self.interrupted)

@@ -12,13 +12,23 @@ from ..model.guest import GuestFacts, State
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Step, StepPlan
 from ..model.ports import HypervisorError
-from ..model.record import GuestRecord, Wanted, asked_for, held, released_for_save
+from ..model.record import (
+    GuestRecord,
+    Wanted,
+    asked_for,
+    held,
+    not_ready,
+    ready,
+    released_for_save,
+)
 from ..model.report import Progress, StepBegan, StepEnded
 from ..model.result import GuestResult, StepEnd, StepResult
+from ..model.units import show_seconds
 from . import save_check
 from .guest_clock import set_clock
 from .live_guest import LiveGuest
 from .order import RunOrder
+from .readiness import ReadyChecks
 from .resumed_paused import see_to_pause
 from .run import Run
 from .saved_guest import End, SavedGuest, ways_to_redefine
@@ -29,13 +39,18 @@ class BringUp:
     """Brings one guest up by its plan."""
 
     def __init__(
-        self, run: Run, plan: GuestPlan, decision: SaveDecision | None, order: RunOrder
+        self,
+        run: Run,
+        plan: GuestPlan,
+        decision: SaveDecision | None,
+        order: RunOrder,
+        checks: ReadyChecks,
     ) -> None:
         self._run = run
         self._context = run.context
         self._guest = plan.guest
         self._decision = decision
-        self._order = order
+        self._order, self._checks = order, checks
         self._policy = run.policy(plan.guest).boot
         hypervisor = run.context.hypervisors[plan.guest.id.uri]
         self._live = LiveGuest(plan.guest, hypervisor, retry_for=self._policy.start_timeout)
@@ -55,12 +70,38 @@ class BringUp:
         if end.outcome is Outcome.RESUMED:
             await see_to_pause(self._run, self._live, self._was_paused)
             await self._set_clock()
+        if self.is_up:
+            end = await self._be_ready(end)
         return await self._finish(end)
 
     @property
     def is_up(self) -> bool:
         """Whether it was up when it was seen last, whoever started it."""
         return self._live.facts.started
+
+    async def _be_ready(self, end: End) -> End:
+        """Wait until it is ready: one that is not in time is up but unready, as is remembered."""
+        guest, policy = self._guest, self._run.policy(self._guest).order
+        if not policy.ready:
+            return end
+        begun = asyncio.get_running_loop().time()
+        rules, limit = policy.ready, policy.ready_timeout
+        why = await self._checks.wait(self._live, rules, limit, self._tell_wait)
+        took = show_seconds(asyncio.get_running_loop().time() - begun)
+        if not self.is_up:
+            return End(Outcome.FAILED, f"not ready after {took}: {why}")
+        held = ", ".join(map(str, rules))
+        text = f"not ready after {took}: {why}" if why else f"ready after {took}: {held}"
+
+        def note(ledger: Ledger) -> None:
+            ledger.trail.add(guest.id, self._run.source, text)
+            ledger.change(guest.id, lambda it: not_ready(it, why) if why else ready(it))
+
+        await self._context.ledger(note, None)
+        return end._replace(unready=why)
+
+    def _tell_wait(self, why: str) -> None:
+        self._context.tell(Progress(self._guest, None, f"waiting until it is ready: {why}"))
 
     async def _wait_for_others(self) -> End | None:
         """Until those are up that it comes after; why it is not started without one of them."""
@@ -69,9 +110,9 @@ class BringUp:
             self._context.tell(Progress(self._guest, None, f"waiting for {awaited}"))
         await order.wait(guest)
         if missing := order.missing(guest):
-            return End(Outcome.SKIPPED, f"it requires {missing}, not up yet", awaits=True)
+            return End(Outcome.SKIPPED, f"it requires {missing}", awaits=True)
         if (absent := order.absent(guest)) and not self._run.is_quiet:
-            await self._run.remark(self._guest, f"goes on without {absent}, not up yet")
+            await self._run.remark(self._guest, f"goes on without {absent}")
         return None
 
     async def _why_not_any_more(self) -> End | None:
@@ -204,7 +245,14 @@ class BringUp:
         steps = (self._step,) if self._step else ()
         guest = self._guest
         result = GuestResult(
-            guest.id, guest.name, end.outcome, steps, seconds, end.reason, end.awaits
+            guest.id,
+            guest.name,
+            end.outcome,
+            steps,
+            seconds,
+            end.reason,
+            end.awaits,
+            end.unready,
         )
         await self._context.ledger(lambda ledger: self._run.record_end(ledger, result), None)
         return result

@@ -21,11 +21,12 @@ class RunOrder:
         turns: Turns,
         guests: Iterable[GuestFacts],
         up: Iterable[GuestId] = (),
+        unready: Iterable[GuestId] = (),
     ) -> None:
-        """up: who of them is up."""
+        """up: who of them is up; unready: who of those is not ready."""
         self._sequence, self._turns = sequence, turns
         self._called = {guest.id: guest.name for guest in guests}
-        self._up = set(up)
+        self._up, self._unready = set(up), set(unready)
 
     def awaited(self, guest: GuestId) -> str:
         """Names of those before it that are not through."""
@@ -35,20 +36,29 @@ class RunOrder:
         """Until it is its turn, or time is over; names of those that were not through by then."""
         return self._names(await self._turns.wait(guest))
 
-    def is_through(self, guest: GuestId, *, is_up: bool = False) -> None:
-        """Nobody need wait for it any more.  is_up: because it is up."""
+    def is_through(self, guest: GuestId, *, is_up: bool = False, unready: bool = False) -> None:
+        """Nobody need wait for it any more.  is_up: it is up; unready: and not ready in time."""
         if is_up:
             self._up.add(guest)
+        if unready:
+            self._unready.add(guest)
         self._turns.is_through(guest)
 
     def missing(self, guest: GuestId) -> str:
-        """Names of those without which it is not started, and that did not come up."""
-        return self._names(self._sequence.requires.get(guest, frozenset()) - self._up)
+        """Those without which it is not started, and that did not come up or are not ready."""
+        return self._lacking(self._sequence.requires.get(guest, frozenset()))
 
     def absent(self, guest: GuestId) -> str:
-        """Names of those that it comes after, and that did not come up."""
+        """Those that it comes after, and that did not come up or are not ready."""
         before = self._sequence.waits_for.get(guest, frozenset())
-        return self._names({other for other in before if not isinstance(other, int)} - self._up)
+        return self._lacking({other for other in before if not isinstance(other, int)})
+
+    def _lacking(self, guests: Collection[GuestId]) -> str:
+        """Names, with what they are not; empty for nobody."""
+        down = {guest for guest in guests if guest not in self._up}
+        unready = {guest for guest in guests if guest in self._unready} - down
+        said = [(down, "not up yet"), (unready, "not ready yet")]
+        return "; ".join(f"{self._names(whom)}, {what}" for whom, what in said if whom)
 
     def _names(self, guests: Iterable[GuestId]) -> str:
         return names(sorted(self._called[guest] for guest in guests))
@@ -64,17 +74,23 @@ def order_down(run: Run, plans: Iterable[GuestPlan]) -> RunOrder:
     return RunOrder(sequence, Turns(sequence.backwards(), latest), guests)
 
 
-def order_up(run: Run, coming: Collection[GuestFacts], others: Iterable[GuestFacts]) -> RunOrder:
+def order_up(
+    run: Run,
+    coming: Collection[GuestFacts],
+    others: Iterable[GuestFacts],
+    unready: Iterable[GuestId] = (),
+) -> RunOrder:
     """The order of those that are brought up.
 
     others: those that are up, and those that are wanted on and do not come up in this run: nobody
     waits for them, and who requires one of the latter is not started.
+    unready: who of those that are up was not ready in time.
     """
     known = {guest.id: guest for guest in (*others, *coming)}
     coming_ids = {guest.id for guest in coming}
     sequence = _sequence(run, known.values())
     up = [guest.id for guest in known.values() if guest.started]
-    order = RunOrder(sequence, Turns(sequence.waits_for), known.values(), up)
+    order = RunOrder(sequence, Turns(sequence.waits_for), known.values(), up, unready)
     for guest in known.keys() - coming_ids:
         order.is_through(guest)
     return order

@@ -25,6 +25,7 @@ from .context import Context, Inventory, with_domain_info
 from .flags import heed_flags
 from .live_guest import LiveGuest
 from .order import RunOrder, order_up
+from .readiness import ReadyChecks
 from .reconcile import take_notice, without
 from .run import Run, deadline_of, interruptible, record_note
 from .save_check import with_images
@@ -84,7 +85,8 @@ async def restore(
     context.tell(RunBegan(plan, trigger, run.number))
     coming = [*(p.guest for p in plan.guests if p.outcome is None), *busy]
     wanted = records if named is None else {}
-    order = order_up(run, coming, _others(plan, everybody, wanted))
+    unready = [record.id for record in records.values() if record.unready_in(context.boot)]
+    order = order_up(run, coming, _others(plan, everybody, wanted), unready)
     return await _Restore(run, inventory, request, order).carry_out(plan, busy)
 
 
@@ -150,6 +152,7 @@ class _Restore:
         self._request = request
         self._order = order
         self._turns = _Turns(run.config.boot.parallel)
+        self._checks = ReadyChecks(run.context.probe)
         self._results: list[GuestResult] = []
 
     async def carry_out(self, plan: Plan, busy: Iterable[GuestFacts]) -> RunResult:
@@ -179,10 +182,13 @@ class _Restore:
 
     async def _carry_out(self, plan: GuestPlan) -> None:
         if plan.outcome is None:
-            bring_up = BringUp(self._run, plan, self._request.decision, self._order)
+            decision = self._request.decision
+            bring_up = BringUp(self._run, plan, decision, self._order, self._checks)
             delay = self._run.policy(plan.guest).boot.start_delay
-            self._done(await bring_up.carry_out(self._turns.turn(delay)))
-            self._order.is_through(plan.guest.id, is_up=bring_up.is_up)
+            result = await bring_up.carry_out(self._turns.turn(delay))
+            self._done(result)
+            unready, is_up = bool(result.unready), bring_up.is_up
+            self._order.is_through(plan.guest.id, is_up=is_up, unready=unready)
         else:
             self._done(await self._skip(plan.guest, plan.outcome, plan.reason))
 

@@ -37,11 +37,13 @@ def ways_to_redefine(name: str) -> str:
 
 
 class End(NamedTuple):
-    """Why a guest is not started, and how the run ends for it; awaits: see GuestResult."""
+    """Why a guest is not started, and how the run ends for it; awaits, unready: see
+    GuestResult."""
 
     outcome: Outcome
     reason: str
     awaits: bool = False
+    unready: str = ""
 
 
 class SavedGuest:

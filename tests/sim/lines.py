@@ -99,8 +99,8 @@ class Speaker:
     @_say.register
     def _(self, what: GuestEnded, time: float) -> Iterator[Line]:
         result = what.result
-        text = because(f"{result.outcome}, {duration(result.seconds)}", result.reason)
-        trail = self._source, because(result.outcome, result.reason)
+        text = because(f"{result.outcome}, {duration(result.seconds)}", result.why)
+        trail = self._source, because(result.outcome, result.why)
         yield Line(time, "outcome", result.name, text, trail)
 
     @_say.register

@@ -157,7 +157,7 @@ def _was_before(story: Story, name: str, fate: str, limit: str) -> bool:
 
 def _step_says(story: Story, number: str, name: str, words: str) -> bool:
     results = [g for g in _run(story, number)[1].guests if g.name == name]
-    texts = [g.reason for g in results] + [s.reason for g in results for s in g.steps]
+    texts = [g.why for g in results] + [s.reason for g in results for s in g.steps]
     return any(words in text for text in texts)
 
 

@@ -113,6 +113,7 @@ def test_the_object_for_programs() -> None:
                 "outcome": "saved",
                 "seconds": 2.346,
                 "reason": "",
+                "unready": None,
                 "steps": [{"step": "save", "end": "done", "seconds": 1.235, "reason": ""}],
             }
         ],

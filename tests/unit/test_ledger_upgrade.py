@@ -1,8 +1,8 @@
-"""A ledger of guestctl 0.1 or 0.2 is opened by today's, with all that it says.
+"""A ledger of guestctl 0.1, 0.2 or 0.3 is opened by today's, with all that it says.
 
 tests/data/ledger-schema-1.db was written by 0.1.0: a preserve, a boot, and a preserve that was cut
 off; a guest that its user turned off, one that is held, one whose stop has not settled.
-ledger-schema-2.db is what 0.2.0 made of it.
+ledger-schema-2.db is what 0.2.0 made of it, ledger-schema-3.db what 0.3.0 did.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from guestctl.model.save import SaveState
 from guestctl.model.stop import Certainty, How, StoppedBy
 from tests.ledgers import clock
 
-OLD = [Path(__file__).parents[1] / f"data/ledger-schema-{n}.db" for n in (1, 2)]
+OLD = [Path(__file__).parents[1] / f"data/ledger-schema-{n}.db" for n in (1, 2, 3)]
 
 
-@pytest.fixture(params=OLD, ids=["1", "2"])
+@pytest.fixture(params=OLD, ids=["1", "2", "3"])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A copy of an old file."""
     return Path(shutil.copy(request.param, tmp_path / "ledger.db"))
@@ -55,7 +55,7 @@ def records_by_name(ledger: Ledger, boot: str = "") -> dict[str, GuestRecord]:
 
 
 def test_the_files_are_of_versions_before() -> None:
-    assert list(map(version, OLD)) == [1, 2]
+    assert list(map(version, OLD)) == [1, 2, 3]
 
 
 def test_a_writer_brings_the_file_up_to_date_and_a_reader_leaves_it(path: Path) -> None:

@@ -53,6 +53,7 @@ def test_a_running_guest() -> None:
         certainty=None,
         autostart=True,
         held=None,
+        unready=None,
         waiting=None,
         next_boot=NextBoot.RESUME,
         reason="libvirt's autostart flag is set, and libvirt goes by it itself",

@@ -57,6 +57,8 @@ CHANGES: dict[str, Change] = {
     "released for its save": records.released_for_save,
     "flag seen set": lambda it: records.flag_seen(it, flag=True),
     "flag seen not set": lambda it: records.flag_seen(it, flag=False),
+    "not ready": lambda it: records.not_ready(it, "no address"),
+    "ready": records.ready,
     "put back": lambda it: records.put_back(it, NEW),
 }
 HOLDS = {"held", "held for its save", "released", "released for its save"}
@@ -211,3 +213,14 @@ def test_an_operator_who_preserves_is_named_and_the_guest_is_owed_a_start_all_th
     up = records.seen_up(NEW, BOOT)
     down = records.taking_down(up, NOW, StoppedBy.OPERATOR)
     assert (down.stopped_by, down.taken_down) == (StoppedBy.OPERATOR, True)
+
+
+def test_unready_is_of_one_life_in_one_boot() -> None:
+    up = records.not_ready(records.seen_up(NEW, BOOT, 5), "no address")
+    assert up.unready_in(BOOT) == "no address"
+    assert up.unready_in(EARLIER_BOOT) is None
+    assert records.seen_up(up, BOOT, 9).unready_in(BOOT) == "no address"
+    assert records.ready(up).unready_in(BOOT) is None
+    for change in ("seen down", "turned off", "crashed", "asked for", "undecided"):
+        assert records.seen_up(CHANGES[change](up), BOOT, 9).unready is None, change
+    assert records.seen_up(up, "another boot", 9).unready is None
