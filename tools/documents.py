@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from guestctl.config.settings import SECTIONS, SETTINGS, Setting
+from guestctl.config.settings import PROFILE_SETTINGS, SECTIONS, SETTINGS, Setting
 
 
 def body(heading: Callable[[str], str], entry: Callable[[Setting], str]) -> str:
@@ -19,3 +19,9 @@ def body(heading: Callable[[str], str], entry: Callable[[Setting], str]) -> str:
 def whole_run() -> list[str]:
     """What no [[guest]] may override, as "section.key"."""
     return [f"{row.section}.{row.key}".removeprefix(".") for row in SETTINGS if not row.per_guest]
+
+
+def not_in_profiles() -> list[str]:
+    """What of [shutdown] no [profile.NAME] may have, by key."""
+    rows = (row for row in SETTINGS if row.section == "shutdown")
+    return [row.key for row in rows if row not in PROFILE_SETTINGS]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from guestctl.config.settings import Setting
 
-from .documents import body, whole_run
+from .documents import body, not_in_profiles, whole_run
 
 _HEAD = r"""
 .\" Made by `make sample` from guestctl/config/settings.py.
@@ -50,12 +50,40 @@ of [user\-shutdown] is called
 .B user\-shutdown
 here), but for those of the whole run (@whole_run@).
 Where several tables match, the later one wins, setting by setting.
+.SS [profile.NAME], [guest.profile.NAME]
+Settings of [shutdown], but for @not_in_profiles@, that are in force instead of the usual ones
+when the host goes down in one way:
+.B [profile.reboot]
+when it reboots, also by kexec or a soft reboot, and
+.B [profile.poweroff]
+when it powers off or halts.
+Any other name, of letters, digits, "\-" and "_", is used where
+.B guestctl shutdown \-\-profile
+names it.
+.PP
+A
+.B [guest.profile.NAME]
+after a [[guest]] is for the guests of that table.
+Over the defaults go [shutdown], [profile.NAME], every [[guest]] that matches,
+and what these have in
+.BR [guest.profile.NAME] .
+.PP
+How the host goes down is what logind says, and else which of reboot.target, kexec.target,
+soft\-reboot.target, poweroff.target and halt.target systemd is to reach.
+Where neither tells, the usual settings are used, and the journal says so.
 .SH EXAMPLES
 .nf
 [[guest]]
 match = "db\-*"
 shutdown\-timeout = "5min"
 poweroff = "none"
+
+[guest.profile.poweroff]
+save = "none"
+
+[profile.ups]
+deadline = "3min"
+shutdown\-timeout = "20s"
 .fi
 .SH SEE ALSO
 .BR guestctl (1),
@@ -66,6 +94,7 @@ poweroff = "none"
 def manual() -> str:
     """The whole page, in the man macros."""
     tail = _TAIL.lstrip().replace("@whole_run@", _roff(", ".join(whole_run())))
+    tail = tail.replace("@not_in_profiles@", _roff(", ".join(not_in_profiles())))
     return _HEAD.lstrip() + body(_heading, _entry) + tail
 
 

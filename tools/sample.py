@@ -9,7 +9,7 @@ import textwrap
 
 from guestctl.config.settings import Setting
 
-from .documents import body, whole_run
+from .documents import body, not_in_profiles, whole_run
 
 _HEAD = """\
 # guestctl: what becomes of this host's guests when it goes down, and when it is back.
@@ -33,12 +33,29 @@ _GUESTS = """\
 #match = "db-*"
 #shutdown-timeout = "5min"
 #poweroff = "none"
+
+# What of [shutdown] differs with the way in which the host goes down: reboot (also kexec and
+# soft-reboot) and poweroff (also halt), or in a profile that `guestctl shutdown --profile` names.
+# All but {not_in_profiles} may stand in one; a [guest.profile.NAME] after a [[guest]] is for its
+# guests, and goes over all else.
+#
+#[profile.reboot]
+#save = "none"
+#
+#[profile.ups]
+#deadline = "3min"
 """
 
 
 def sample() -> str:
     """The whole file."""
-    return _HEAD + body(_heading, _entry) + _GUESTS.format(whole_run=", ".join(whole_run()))
+    return (
+        _HEAD
+        + body(_heading, _entry)
+        + _GUESTS.format(
+            whole_run=", ".join(whole_run()), not_in_profiles=", ".join(not_in_profiles())
+        )
+    )
 
 
 def _heading(section: str) -> str:

@@ -27,7 +27,8 @@ def shutdown_verb(arguments: Namespace) -> int:
     begun = time.monotonic()
     local = local_of(arguments)
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
-    request = Down(kind, arguments.guests, begun, arguments.within, arguments.reason)
+    profile = arguments.profile
+    request = Down(kind, arguments.guests, begun, arguments.within, arguments.reason, profile)
     result = _run(arguments, lambda shown: actions.take_down(local, request, shown))
     if kind is RunKind.SHUTDOWN and not (arguments.json or arguments.quiet):
         _say_undo(result)

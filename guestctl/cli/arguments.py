@@ -20,6 +20,7 @@ from .grammar import (
     guests_argument,
     json_option,
     number,
+    profile_option,
     reason_option,
 )
 
@@ -131,6 +132,7 @@ def _add_shutdown(verbs: Verbs) -> None:
         type=duration,
         help="how long it may take in all, instead of [shutdown] deadline: what a UPS has left",
     )
+    profile_option(shutdown, "with the settings of [profile.NAME] over those of [shutdown]")
     reason_option(shutdown)
     guests_argument(shutdown, "*")
     display_options(shutdown)
@@ -243,6 +245,7 @@ def _add_planning_verbs(verbs: Verbs) -> None:
         type=duration,
         help="as if a preserve were told so: what it then has no time for",
     )
+    profile_option(plan, "as a preserve with this profile would do; as the host's reboot, for one")
     plan.add_argument(
         "--facts",
         metavar="FILE",

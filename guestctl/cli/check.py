@@ -57,12 +57,12 @@ def _show(found: Reading, *, json: bool) -> None:
 
 
 def _show_guest(found: GuestSettings, *, json: bool) -> None:
-    guest, table = found.guest, effective.guest_table(found.guest.name, found.entries)
+    guest = found.guest
     if json:
-        print_json(effective.table_json(table))
+        print_json([value for table in found.tables for value in effective.table_json(table)])
     else:
         which = f"{guest.id.uuid} on {guest.id.uri}" if guest.id.uuid else "no guest that there is"
-        emit(effective.table_toml(table, which))
+        emit("\n".join(effective.table_toml(table, which) for table in found.tables))
 
 
 def _message_json(message: Message) -> dict[str, Any]:

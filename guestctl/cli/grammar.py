@@ -156,6 +156,11 @@ def reason_option(parser: argparse.ArgumentParser, text: str = "why, for the rea
     parser.add_argument("--reason", metavar="TEXT", type=storable, help=text)
 
 
+def profile_option(parser: argparse.ArgumentParser, text: str) -> None:
+    """--profile."""
+    parser.add_argument("--profile", metavar="NAME", help=text)
+
+
 def display_options(parser: argparse.ArgumentParser) -> None:
     """How a run is shown."""
     parser.add_argument("-q", "--quiet", action="store_true", help="only show what goes wrong")

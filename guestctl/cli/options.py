@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from ..config.config import Config
@@ -25,9 +26,11 @@ def connect(arguments: Namespace) -> str | None:
 
 def local_of(arguments: Namespace, config: Config | None = None) -> Local:
     """guestctl in this process; config: instead of the one that the options name."""
-    if config is None:
-        config = load_config(config_file(arguments), complain, strict=_is_strict(arguments))
-    return open_local(config, connect(arguments), complain)
+    if config is not None:
+        return open_local(config, connect(arguments), complain)
+    loaded = load_config(config_file(arguments), complain, strict=_is_strict(arguments))
+    local = open_local(loaded.config, connect(arguments), complain)
+    return replace(local, makeshift=bool(loaded.problems))
 
 
 def _is_strict(arguments: Namespace) -> bool:

@@ -46,12 +46,13 @@ def facts_verb(arguments: Namespace) -> int:
 def plan_verb(arguments: Namespace) -> int:
     """`plan` and `plan --boot`, of this host or of recorded facts."""
     facts = load(arguments.facts, complain) if arguments.facts else _facts(arguments)
-    facts = queries.within(facts, arguments.within)
     for match in matches_of_nobody(facts):
         complain(f"no guest is matched by [[guest]] match = {quoted(match)}")
     mistakes = mistakes_in_order(facts)
     for mistake in mistakes:
         complain(mistake)
+    facts = queries.under_profile(facts, arguments.profile)
+    facts = queries.within(facts, arguments.within)
     status = _boot_plan(facts, arguments) if arguments.boot else _plan(facts, arguments)
     return status or (Exit.NOT_ALL_WELL if mistakes else Exit.OK)
 

@@ -8,18 +8,28 @@ from typing import Any
 
 from .settings import Boot, General, Order, Shutdown, UserShutdown
 
+#: Settings of [shutdown] by the names of their fields, by the name of the profile.
+Profiles = Mapping[str, Mapping[str, Any]]
+
 
 @dataclass(frozen=True)
 class GuestOverride:
-    """A [[guest]] table: what differs for guests whose name or UUID matches."""
+    """A [[guest]] table: what differs for guests whose name or UUID matches.
+
+    profiles: what differs further in a profile.
+    """
 
     match: str
     values: Mapping[str, Any]
+    profiles: Profiles = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Config:
-    """All settings; the defaults where nothing was configured."""
+    """All settings; the defaults where nothing was configured.
+
+    profiles: what [shutdown] is in each instead; decisions/profiles.py has them take effect.
+    """
 
     general: General = field(default_factory=General)
     shutdown: Shutdown = field(default_factory=Shutdown)
@@ -27,6 +37,7 @@ class Config:
     guests: tuple[GuestOverride, ...] = ()
     user_shutdown: UserShutdown = field(default_factory=UserShutdown)
     order: Order = field(default_factory=Order)
+    profiles: Profiles = field(default_factory=dict)
 
     @property
     def sections(self) -> Mapping[str, object]:

@@ -7,10 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .config import Config, GuestOverride
+from .config import Config, GuestOverride, Profiles
 from .problems import Place
-from .reading import GuestOrigin, Reading
-from .settings import GUEST_SETTINGS, SECTIONS, SETTINGS, Setting
+from .reading import GuestOrigin, Places, Reading
+from .settings import (
+    GUEST_PROFILE_SETTINGS,
+    GUEST_SETTINGS,
+    PROFILE_SETTINGS,
+    SECTIONS,
+    SETTINGS,
+    Setting,
+)
 from .toml import comment, quoted
 
 
@@ -30,7 +37,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """A section, or one [[guest]] with its match; "" is what stands outside any section."""
+    """A section, or one [[guest]] with its match; "" is what stands outside any section.
+
+    A profile is the section profile.NAME, or that of a guest guest.profile.NAME.
+    """
 
     section: str
     entries: tuple[Entry, ...]
@@ -39,13 +49,38 @@ class Table:
 
 
 def tables(found: Reading) -> Iterator[Table]:
-    """Every section with every setting, then each [[guest]]."""
+    """Every section with every setting, then each profile, then each [[guest]] with its own."""
     for section in SECTIONS:
         rows = [row for row in SETTINGS if row.section == section]
         yield Table(section, tuple(_entry(found, row) for row in rows))
+    yield from _profiles(found.config.profiles, found.profile_origins)
     for override, origin in zip(found.config.guests, found.guest_origins, strict=True):
         entries = tuple(_guest_entries(override, origin))
         yield Table("guest", entries, origin.table, override.match)
+        yield from _profiles(override.profiles, origin.profiles, override.match)
+
+
+def _profiles(
+    profiles: Profiles, origins: Mapping[str, Places], match: str | None = None
+) -> Iterator[Table]:
+    """Those of the host, or of the [[guest]] with this match."""
+    for name, values in profiles.items():
+        section = f"profile.{name}" if match is None else f"guest.profile.{name}"
+        entries = [
+            replace(entry, place=origins[name][row.name])
+            for row, entry in _profile_entries(values, of_guest=match is not None)
+        ]
+        yield Table(section, tuple(entries), match=match)
+
+
+def _profile_entries(
+    values: Mapping[str, Any], *, of_guest: bool
+) -> Iterator[tuple[Setting, Entry]]:
+    """Without their places."""
+    for row in GUEST_PROFILE_SETTINGS if of_guest else PROFILE_SETTINGS:
+        if row.name in values:
+            key = row.guest_key if of_guest else row.key
+            yield row, Entry(key, row.kind.show(values[row.name]), None)
 
 
 def _entry(found: Reading, row: Setting) -> Entry:
@@ -74,10 +109,20 @@ def values(config: Config) -> dict[str, str]:
     for row in SETTINGS:
         value = getattr(config.sections[row.section], row.name)
         shown[f"{row.section}.{row.key}".removeprefix(".")] = row.kind.show(value)
+    shown |= _profile_values("", config.profiles, of_guest=False)
     for number, override in enumerate(config.guests, 1):
         for entry in _override_entries(override):
             shown[f"guest[{number}].{entry.key}"] = entry.value
+        shown |= _profile_values(f"guest[{number}].", override.profiles, of_guest=True)
     return shown
+
+
+def _profile_values(prefix: str, profiles: Profiles, *, of_guest: bool) -> dict[str, str]:
+    return {
+        f"{prefix}profile.{name}.{entry.key}": entry.value
+        for name, values in profiles.items()
+        for _, entry in _profile_entries(values, of_guest=of_guest)
+    }
 
 
 def differences(files: Mapping[str, str], used: Mapping[str, str]) -> list[str]:

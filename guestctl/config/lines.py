@@ -12,9 +12,9 @@ from .toml import quoted
 #: From the root to a key: names of tables and keys, and places in arrays, from 0.
 KeyPath = tuple[str | int, ...]
 
-#: As deep as a key of a [[guest]]: ("guest", 0, "match").  What lies deeper is no setting, and
-#: may lie as deep as its author likes.
-DEEPEST = 3
+#: As deep as a key of a guest's profile: ("guest", 0, "profile", "reboot", "save").  What lies
+#: deeper is no setting, and may lie as deep as its author likes.
+DEEPEST = 5
 
 
 def lines_of_keys(text: str) -> dict[KeyPath, int]:

@@ -36,16 +36,13 @@ class Vocabulary:
     def __init__(self, rows: Sequence[Setting]) -> None:
         self._rows = rows
         self.sections = {row.section: self._of_section(row.section) for row in rows}
-        per_guest = [row for row in rows if row.per_guest]
-        self.guest = Names(
-            {row.guest_key: row for row in per_guest},
-            {old: row.guest_key for row in per_guest for old in row.guest_old_names},
-        )
+        self.guest = _of_guest([row for row in rows if row.per_guest])
+        profile = [row for row in rows if row.section == "shutdown" and row.per_profile]
+        self.profile = _of_rows(profile)
+        self.guest_profile = _of_guest([row for row in profile if row.per_guest])
 
     def _of_section(self, section: str) -> Names:
-        rows = [row for row in self._rows if row.section == section]
-        old = {old: row.key for row in rows for old in row.old_names}
-        return Names({row.key: row for row in rows}, old)
+        return _of_rows([row for row in self._rows if row.section == section])
 
     def unknown(self, key: str, is_table: bool, *, section: str) -> str:
         """What to say of a key that its section does not have; "" is outside any section."""
@@ -55,16 +52,44 @@ class Vocabulary:
         if is_table:
             return self._unknown_section(key, section)
         # Sections, and [[guest]], stand where keys outside sections do.
-        others = () if section else ("guest", *filter(None, self.sections))
+        others = () if section else ("guest", "profile", *filter(None, self.sections))
         return _unknown_key(key, self.sections[section], others, section)
 
     def _unknown_section(self, key: str, inside: str) -> str:
         if inside:
             return f"unknown section; there is none inside [{inside}]"
-        there = [name for name in self.sections if name]
+        there = [*filter(None, self.sections), "profile"]
         if near := difflib.get_close_matches(key, [*there, "guest"], 1):
             return f"unknown section; did you mean {_header(near[0])}?"
         return f"unknown section; there are {', '.join(map(_header, there))} and [[guest]]"
+
+    def unknown_in_profile(self, key: str, is_table: bool) -> str:
+        """What to say of a key that a [profile.NAME] does not have."""
+        return self._no_profile_has(key) or self._unknown_in(
+            key, is_table, self.profile, "profile.NAME"
+        )
+
+    def unknown_in_guest_profile(self, key: str, is_table: bool) -> str:
+        """What to say of a key that a [guest.profile.NAME] does not have."""
+        if key in self.profile.settings or key in self.profile.old:
+            return "is for the whole run, and belongs in [profile.NAME]"
+        return self._no_profile_has(key) or self._unknown_in(
+            key, is_table, self.guest_profile, "guest.profile.NAME"
+        )
+
+    def _no_profile_has(self, key: str) -> str:
+        """What to say of a setting that no profile may have; empty for anything else."""
+        for row in self._rows:
+            if key in (*row.names, row.guest_key) and row.section != "shutdown":
+                return f"a profile has settings of [shutdown] only; this one belongs {_where(row)}"
+            if key in row.names and not row.per_profile:
+                return "counts before it is known how the host goes down: it belongs in [shutdown]"
+        return ""
+
+    def _unknown_in(self, key: str, is_table: bool, names: Names, table: str) -> str:
+        if is_table:
+            return f"unknown section; there is none inside [{table}]"
+        return _unknown_key(key, names, (), table)
 
     def unknown_for_guest(self, key: str, is_table: bool) -> str:
         """What to say of a key that a [[guest]] does not have."""
@@ -77,7 +102,19 @@ class Vocabulary:
             return 'unknown key; a guest is chosen by "match": its name, a pattern, or its UUID'
         if is_table:
             return "unknown section; there is none inside a [[guest]]"
-        return _unknown_key(key, self.guest, ("match",), "[guest]")
+        return _unknown_key(key, self.guest, ("match", "profile"), "[guest]")
+
+
+def _of_rows(rows: Sequence[Setting]) -> Names:
+    """By their keys in a section."""
+    old = {old: row.key for row in rows for old in row.old_names}
+    return Names({row.key: row for row in rows}, old)
+
+
+def _of_guest(rows: Sequence[Setting]) -> Names:
+    """By their keys in a [[guest]]."""
+    old = {old: row.guest_key for row in rows for old in row.guest_old_names}
+    return Names({row.guest_key: row for row in rows}, old)
 
 
 #: What people write for "match".
@@ -85,7 +122,7 @@ _NAMES_OF_GUESTS = frozenset({"name", "names", "guest", "domain", "vm", "uuid", 
 
 
 def _header(section: str) -> str:
-    return "[[guest]]" if section == "guest" else f"[{section}]"
+    return {"guest": "[[guest]]", "profile": "[profile.NAME]"}.get(section, f"[{section}]")
 
 
 def _where(row: Setting) -> str:

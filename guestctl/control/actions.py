@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..config.config import Config
+from ..decisions.profiles import own_deadline, under, why_unknown
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import Actor, Note, PastGuest
@@ -23,7 +24,7 @@ from ..runs.preserve import preserve
 from ..runs.restore import restore
 from .local import Local, refuse_unreachable
 from .log_fields import of_actor, of_guest
-from .requests import Failure, Named, RequestError, find
+from .requests import Failure, Named, RequestError, find, refuse_unknown_profile
 from .run_journal import RunJournal
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Down:
     """Take guests down: these, or all that are up where none is named.
 
     within: seconds that it may take in all, instead of [shutdown] deadline, since `begun` on the
-    monotonic clock.  reason: what the operator says about why.
+    monotonic clock.  reason: what the operator says about why.  profile: whose settings are used.
     """
 
     kind: RunKind
@@ -45,6 +46,7 @@ class Down:
     begun: float
     within: float | None = None
     reason: str | None = None
+    profile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,31 @@ class Shown:
 
 def take_down(local: Local, request: Down, shown: Shown) -> RunResult:
     """`shutdown`, with --preserve or without.  RequestError where it cannot begin."""
-    config = _with_deadline(local.config, request.within)
+    profile = _usable_profile(local, request)
+    within = request.within or own_deadline(local.config, profile)
+    config = _with_deadline(under(local.config, profile), within)
     kind, trigger = request.kind, Trigger.COMMAND
 
     async def work(context: Context) -> RunResult:
         async with _begun(local, context, request.names) as (inventory, named):
             begun, note = request.begun, note_of(local.actor, request.reason)
             if kind is RunKind.PRESERVE and named is None:
-                local.keep_stop_deadline(request.within and begun + request.within)
+                local.keep_stop_deadline(within and begun + within)
             return await preserve(context, config, kind, trigger, inventory, named, begun, note)
 
     return _act(local, work, shown)
+
+
+def _usable_profile(local: Local, request: Down) -> str | None:
+    """The one that is named; RequestError where there is none of that name.
+
+    In an emergency not because of a mistake in the files, for which it may be missing.
+    """
+    if request.kind is RunKind.SHUTDOWN or not local.makeshift:
+        refuse_unknown_profile(local.config, request.profile)
+    elif request.profile and (reason := why_unknown(local.config, request.profile)):
+        local.complain(f"{reason}; the usual settings are used")
+    return request.profile
 
 
 def bring_up(local: Local, request: Up, shown: Shown) -> RunResult:

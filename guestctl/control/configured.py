@@ -19,8 +19,8 @@ _MANY = 5
 COPY_LIMIT = 2.0
 
 
-def load_config(file: Path | None, complain: Callable[[str], None], *, strict: bool) -> Config:
-    """The configuration, its notices told.
+def load_config(file: Path | None, complain: Callable[[str], None], *, strict: bool) -> Loaded:
+    """The configuration that is used, its notices told.
 
     With mistakes, which are told as well, the last good one; strict: RequestError instead.
     """
@@ -28,14 +28,14 @@ def load_config(file: Path | None, complain: Callable[[str], None], *, strict: b
     for notice in loaded.notices:
         complain(str(notice))
     if not loaded.problems:
-        return loaded.config
+        return loaded
     mistakes = "\n".join(map(str, loaded.problems))
     if strict:
         text = f"cannot use the configuration:\n{mistakes}"
         raise RequestError(Failure.WRONG_REQUEST, text)
     complain(mistakes)
     complain(f"{loaded.source} is used until the mistakes are mended; with --strict, none is")
-    return loaded.config
+    return loaded
 
 
 def load_in_time(file: Path | None) -> Loaded:

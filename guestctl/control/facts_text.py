@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .. import __version__
-from ..config.config import Config, GuestOverride
+from ..config.config import Config, GuestOverride, Profiles
 from ..config.lines import KeyPath, line_of_error, lines_of_keys, shown
 from ..config.settings import (
+    GUEST_PROFILE_SETTINGS,
     GUEST_SETTINGS,
+    PROFILE_SETTINGS,
     SECTIONS,
     SETTINGS,
     Boot,
@@ -111,20 +113,26 @@ def _config(config: Config) -> Iterator[str]:
         rows = [row for row in SETTINGS if row.section == section]
         title = f"config.{section}" if section else "config"
         yield f"[{title}]\n" + "".join(_setting(row.key, row, values) for row in rows)
+    yield from _profiles("config", config.profiles)
     for override in config.guests:
-        yield "".join(
-            ["[[config.guest]]\n", f"match = {quoted(override.match)}\n", *_own(override)]
-        )
+        match = f"match = {quoted(override.match)}\n"
+        yield f"[[config.guest]]\n{match}{_own(GUEST_SETTINGS, override.values)}"
+        yield from _profiles("config.guest", override.profiles)
 
 
 def _setting(key: str, row: Setting, values: object) -> str:
     return f"{key} = {row.kind.show(getattr(values, row.name))}\n"
 
 
-def _own(override: GuestOverride) -> Iterator[str]:
-    for row in GUEST_SETTINGS:
-        if row.name in override.values:
-            yield f"{row.guest_key} = {row.kind.show(override.values[row.name])}\n"
+def _profiles(table: str, profiles: Profiles) -> Iterator[str]:
+    for name, values in profiles.items():
+        yield f"[{table}.profile.{name}]\n{_own(PROFILE_SETTINGS, values)}"
+
+
+def _own(rows: Iterable[Setting], values: Mapping[str, Any]) -> str:
+    """Those that are given; [shutdown] and a [[guest]] call its settings the same."""
+    given = (row for row in rows if row.name in values)
+    return "".join(f"{row.guest_key} = {row.kind.show(values[row.name])}\n" for row in given)
 
 
 # Reading
@@ -193,9 +201,9 @@ def _check_format(tables: Mapping[str, Any]) -> None:
         raise TableError((), f"it is cut off: its last line, [{_END}], is missing")
 
 
-def _table(tables: Mapping[str, Any], *path: str) -> dict[str, Any]:
+def _table(tables: Mapping[str, Any], *path: str | int) -> dict[str, Any]:
     """The table that the path ends at; empty where there is none."""
-    found = tables.get(path[-1], {})
+    found = tables.get(str(path[-1]), {})
     if not isinstance(found, dict):
         raise TableError(path, "expected a table")
     return found
@@ -226,10 +234,11 @@ def _config_of(table: Mapping[str, Any]) -> Config:
         tuple(_override(own, ("config", "guest", index)) for index, own in enumerate(guests)),
         UserShutdown(**_section("user-shutdown", _table(table, "config", "user-shutdown"))),
         Order(**_section("order", _table(table, "config", "order"))),
+        _profiles_of(table, ("config",), PROFILE_SETTINGS),
     )
 
 
-_SUBTABLES = {*filter(None, SECTIONS), "guest"}
+_SUBTABLES = {*filter(None, SECTIONS), "guest", "profile"}
 
 
 def _section(section: str, table: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,10 +250,18 @@ def _override(table: Mapping[str, Any], path: KeyPath) -> GuestOverride:
     match = table.get("match")
     if not isinstance(match, str):
         raise TableError((*path, "match"), "expected a text")
-    rest = {key: value for key, value in table.items() if key != "match"}
-    return GuestOverride(
-        match, _settings({row.guest_key: row for row in GUEST_SETTINGS}, rest, path)
-    )
+    rest = {key: value for key, value in table.items() if key not in ("match", "profile")}
+    settings = _settings({row.guest_key: row for row in GUEST_SETTINGS}, rest, path)
+    return GuestOverride(match, settings, _profiles_of(table, path, GUEST_PROFILE_SETTINGS))
+
+
+def _profiles_of(table: Mapping[str, Any], path: KeyPath, rows: Iterable[Setting]) -> Profiles:
+    profiles = _table(table, *path, "profile")
+    by_key = {row.key: row for row in rows}
+    return {
+        name: _settings(by_key, _table(profiles, *path, "profile", name), (*path, "profile", name))
+        for name in profiles
+    }
 
 
 def _settings(

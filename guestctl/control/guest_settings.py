@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..config import files
-from ..config.effective import Entry
+from ..config.effective import Entry, Table, guest_table
 from ..config.problems import Notice, Place, Problem
-from ..config.reading import Reading
-from ..config.settings import GUEST_SETTINGS, Order, Setting
+from ..config.reading import Places, Reading
+from ..config.settings import GUEST_PROFILE_SETTINGS, GUEST_SETTINGS, Order, Setting
 from ..decisions.policy import matches, unmatched
+from ..decisions.profiles import names
 from ..decisions.sequence import mistakes_of, sequence_for
 from ..model.guest import GuestFacts, GuestId, State
 from ..runs.context import Inventory
@@ -27,10 +29,20 @@ class GuestSettings:
     """All settings of one guest, each as TOML with the place that set it.
 
     guest: one that there is; with an empty UUID what a guest of this name would have.
+    profiles: by name, what differs in each.
     """
 
     guest: GuestFacts
     entries: tuple[Entry, ...]
+    profiles: Mapping[str, tuple[Entry, ...]]
+
+    @property
+    def tables(self) -> Iterator[Table]:
+        """As a [[guest]] that is for it alone, and its profiles."""
+        name = self.guest.name
+        yield guest_table(name, self.entries)
+        for profile, entries in self.profiles.items():
+            yield Table(f"guest.profile.{profile}", entries, match=name)
 
 
 def with_guests(found: Reading, local: Local) -> Reading:
@@ -89,7 +101,19 @@ def settings_of(found: Reading, name: str, local: Local) -> GuestSettings:
     if guest is None:
         local.complain(f'no guest "{name}" is to be seen: these are the settings for that name')
         guest = GuestFacts(GuestId("", ""), name, State.UNKNOWN)
-    return GuestSettings(guest, tuple(_entry(found, row, guest) for row in GUEST_SETTINGS))
+    entries = tuple(_entry(found, row, guest) for row in GUEST_SETTINGS)
+    profiles = {profile: _differing(found, guest, profile) for profile in names(found.config)}
+    of_guest = {profile: entries for profile, entries in profiles.items() if entries}
+    return GuestSettings(guest, entries, of_guest)
+
+
+def _differing(found: Reading, guest: GuestFacts, profile: str) -> tuple[Entry, ...]:
+    """What is set elsewhere in the profile than without it."""
+    pairs = (
+        (_entry(found, row, guest), _entry(found, row, guest, profile))
+        for row in GUEST_PROFILE_SETTINGS
+    )
+    return tuple(in_it for usual, in_it in pairs if in_it != usual)
 
 
 def _find(name: str, guests: Collection[GuestFacts]) -> GuestFacts | None:
@@ -101,11 +125,26 @@ def _find(name: str, guests: Collection[GuestFacts]) -> GuestFacts | None:
     return called[found]
 
 
-def _entry(found: Reading, row: Setting, guest: GuestFacts) -> Entry:
-    """The section's value, and over it that of each table that is for the guest."""
+def _entry(found: Reading, row: Setting, guest: GuestFacts, profile: str = "") -> Entry:
+    """The section's value, and over it those of what is for the guest, as decisions have it."""
     value = getattr(found.config.sections[row.section], row.name)
     place = found.origins.get((row.section, row.name))
-    for override, origin in zip(found.config.guests, found.guest_origins, strict=True):
-        if row.name in override.values and matches(override, guest):
-            value, place = override.values[row.name], origin.values[row.name]
+    for values, places in _over(found, guest, profile):
+        if row.name in values:
+            value, place = values[row.name], places[row.name]
     return Entry(row.guest_key, row.kind.show(value), place)
+
+
+def _over(
+    found: Reading, guest: GuestFacts, profile: str
+) -> Iterator[tuple[Mapping[str, Any], Places]]:
+    """What each table sets that is for the guest, in this profile unless it is ""."""
+    pairs = zip(found.config.guests, found.guest_origins, strict=True)
+    own = [pair for pair in pairs if matches(pair[0], guest)]
+    if profile in found.config.profiles:
+        yield found.config.profiles[profile], found.profile_origins[profile]
+    for override, origin in own:
+        yield override.values, origin.values
+    for override, origin in own:
+        if profile in override.profiles:
+            yield override.profiles[profile], origin.profiles[profile]

@@ -73,6 +73,7 @@ class Local:
 
     uris: connections to use; those of the configuration, unless one was named.
     complain: told of what goes wrong and ends nothing.
+    makeshift: whether the configuration is used in place of one that has mistakes.
     Half of the methods are facts of this machine, of a line each: what a client over D-Bus would
     ask the service for.
     """
@@ -81,6 +82,7 @@ class Local:
     uris: tuple[str, ...]
     complain: Callable[[str], None]
     storage: Storage = field(default_factory=HostStorage)
+    makeshift: bool = False
 
     # Facts of this machine
 

@@ -12,11 +12,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ..config.config import Config, GuestOverride
+from ..config.config import Config, GuestOverride, Profiles
 from ..config.settings import LISTS_OF_GUESTS
 from ..decisions.host_facts import HostFacts, LostConnection
 from ..decisions.policy import is_called, matches
 from ..model.guest import Disk, DiskKind, DomainInfo, GuestFacts, GuestId, State
+from ..model.options import PROFILES_OF_HOST
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
 
@@ -57,6 +58,7 @@ class _Mask:
         self._connections, self._boots = _Words("connection-{}"), _Words("boot-{}")
         self._disks, self._digests = _Words("disk-{}"), _Words("digest-{}")
         self._holds, self._reasons = _Words("hold-{}"), _Words("reason-{}")
+        self._profiles = _Words("profile-{}")
 
     def of_facts(self) -> HostFacts:
         facts = self._facts
@@ -145,9 +147,27 @@ class _Mask:
         called = [GuestFacts(*guest, State.UNKNOWN) for guest in self._called.items()]
         named = [(guest, self._names[guest.id]) for guest in called]
         guests = (one for override in config.guests for one in _for_each(override, named))
-        masked = tuple(replace(one, values=_masked(one.values, named)) for one in guests)
+        masked = tuple(self._override(one, named) for one in guests)
         order = replace(config.order, **_masked(vars(config.order), named))
-        return replace(config, general=general, guests=masked, order=order)
+        profiles = self._with_other_names(config.profiles)
+        return replace(config, general=general, guests=masked, order=order, profiles=profiles)
+
+    def _override(
+        self, override: GuestOverride, named: Iterable[tuple[GuestFacts, str]]
+    ) -> GuestOverride:
+        values, profiles = override.values, override.profiles
+        return replace(
+            override,
+            values=_masked(values, named),
+            profiles=self._with_other_names(profiles),
+        )
+
+    def _with_other_names(self, profiles: Profiles) -> Profiles:
+        """Those of the host's stops keep theirs."""
+        return {
+            name if name in PROFILES_OF_HOST else self._profiles(name): values
+            for name, values in profiles.items()
+        }
 
 
 _FOLDERS = {DiskKind.FILE: "/", DiskKind.BLOCK: "/dev/", DiskKind.OTHER: ""}
@@ -159,7 +179,7 @@ def _for_each(
     """The same for each guest that it matches, by the name that it has from now on."""
     for guest, name in named:
         if matches(override, guest):
-            yield GuestOverride(name, override.values)
+            yield replace(override, match=name)
 
 
 def _masked(values: Mapping[str, Any], named: Iterable[tuple[GuestFacts, str]]) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..decisions.duration import Duration
 from ..decisions.findings import is_amiss as is_amiss
-from ..decisions.host_facts import HostFacts, duration_of, plan_of, rows_of, with_deadline
+from ..decisions.host_facts import (
+    HostFacts,
+    duration_of,
+    plan_of,
+    rows_of,
+    with_deadline,
+    with_profile,
+)
 from ..ledger.ledger import Ledger
 from ..ledger.runs import KEPT_RUNS
 from ..model.guest import GuestId
@@ -19,7 +26,14 @@ from ..model.history import AT_WORK, CUT_OFF, PastGuest, PastRun, PastStep, Trai
 from ..model.overview import Row
 from ..model.plan import Plan, RunKind
 from .local import Local
-from .requests import Failure, Named, RequestError, find, unreachable
+from .requests import (
+    Failure,
+    Named,
+    RequestError,
+    find,
+    refuse_unknown_profile,
+    unreachable,
+)
 
 T = TypeVar("T")
 
@@ -77,6 +91,15 @@ def plan(facts: HostFacts) -> tuple[Plan, Failure | None]:
         reasons = "\n".join(lost.reason for lost in facts.lost)
         raise RequestError(_unreachable(facts), reasons)
     return plan_of(facts), incomplete(facts)
+
+
+def under_profile(facts: HostFacts, profile: str | None) -> HostFacts:
+    """The same under a profile, as `--profile` says; RequestError where there is none of the name.
+
+    The usual settings where none is named.
+    """
+    refuse_unknown_profile(facts.config, profile)
+    return with_profile(facts, profile)
 
 
 def within(facts: HostFacts, seconds: float | None) -> HostFacts:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from ..config.config import Config
+from ..decisions.profiles import why_unknown
 from ..model.guest import GuestId
 from ..model.uris import is_system, why_remote
 
@@ -113,3 +115,9 @@ def refuse_unprivileged(uris: Iterable[str], ledger: str) -> None:
             f"cannot act on {system} as this user: what is wanted of the host's guests is"
             f" kept in {ledger}, for root; use sudo",
         )
+
+
+def refuse_unknown_profile(config: Config, profile: str | None) -> None:
+    """RequestError for one that is named, and that the configuration does not have."""
+    if profile and (reason := why_unknown(config, profile)):
+        raise RequestError(Failure.WRONG_REQUEST, reason)

@@ -20,6 +20,7 @@ from .duration import Duration, expected
 from .forecast import SaveForecast
 from .plan import missing, plan_down
 from .policy import resolve, unmatched
+from .profiles import under
 from .sequence import mistakes_of, sequence_for
 
 
@@ -94,6 +95,11 @@ def with_deadline(facts: HostFacts, seconds: float | None) -> HostFacts:
         return facts
     shutdown = replace(facts.config.shutdown, deadline=seconds)
     return replace(facts, config=replace(facts.config, shutdown=shutdown))
+
+
+def with_profile(facts: HostFacts, profile: str | None) -> HostFacts:
+    """The facts under this profile; under none with the usual settings."""
+    return replace(facts, config=under(facts.config, profile))
 
 
 def duration_of(facts: HostFacts, plan: Plan) -> Duration:

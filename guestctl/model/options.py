@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -41,3 +42,15 @@ class SaveDecision(StrEnum):
 
     RESUME_ANYWAY = "resume-anyway"
     DISCARD_SAVE = "discard-save"
+
+
+#: How a host goes down, in systemd's words, and the profile that is for it.
+PROFILES_OF_STOPS: Mapping[str, str] = {
+    "reboot": "reboot",
+    "kexec": "reboot",
+    "soft-reboot": "reboot",
+    "poweroff": "poweroff",
+    "halt": "poweroff",
+}
+#: Profiles that are in force by themselves; others where somebody names them.
+PROFILES_OF_HOST = tuple(dict.fromkeys(PROFILES_OF_STOPS.values()))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
-from guestctl.config.config import Config, GuestOverride
+from guestctl.config.config import Config, GuestOverride, Profiles
 from guestctl.config.settings import (
+    GUEST_PROFILE_SETTINGS,
     GUEST_SETTINGS,
+    PROFILE_SETTINGS,
     SETTINGS,
     Boot,
     General,
@@ -116,6 +118,16 @@ def _parsed(row: Setting, text: str) -> Any:
 
 
 @st.composite
+def profiles(draw: Draw, rows: Sequence[Setting]) -> Profiles:
+    """Some, by name."""
+    found = {}
+    for name in draw(st.lists(st.sampled_from(["reboot", "poweroff", "ups"]), unique=True)):
+        chosen = draw(st.lists(st.sampled_from(rows), unique=True, max_size=3))
+        found[name] = {row.name: _parsed(row, draw(toml_values(row))) for row in chosen}
+    return found
+
+
+@st.composite
 def configs(draw: Draw) -> Config:
     """A configuration that is sound; its [[guest]] tables are for some of the guests."""
     values: dict[str, dict[str, Any]] = {section: {} for section in Config().sections}
@@ -126,7 +138,7 @@ def configs(draw: Draw) -> Config:
     for match in draw(st.lists(matches, max_size=3)):
         rows = draw(st.lists(st.sampled_from(GUEST_SETTINGS), unique=True, max_size=4))
         own = {row.name: _parsed(row, draw(toml_values(row))) for row in rows}
-        overrides.append(GuestOverride(match, own))
+        overrides.append(GuestOverride(match, own, draw(profiles(GUEST_PROFILE_SETTINGS))))
     return Config(
         General(**values[""]),
         Shutdown(**values["shutdown"]),
@@ -134,6 +146,7 @@ def configs(draw: Draw) -> Config:
         tuple(overrides),
         UserShutdown(**values["user-shutdown"]),
         Order(**values["order"]),
+        draw(profiles(PROFILE_SETTINGS)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from guestctl.config.config import Config
 from guestctl.config.effective import as_json, as_toml
 from guestctl.config.reading import Reading, read, read_files
-from guestctl.config.settings import GUEST_SETTINGS, SECTIONS, SETTINGS
+from guestctl.config.settings import (
+    GUEST_PROFILE_SETTINGS,
+    GUEST_SETTINGS,
+    PROFILE_SETTINGS,
+    SECTIONS,
+    SETTINGS,
+    Setting,
+)
 from guestctl.config.toml import quoted
 from tests.unit.toml_values import toml_values
 
@@ -108,6 +115,17 @@ def configurations(draw: Draw) -> str:
         rows = draw(st.lists(st.sampled_from(GUEST_SETTINGS), unique=True, max_size=5))
         text += f"[[guest]]\nmatch = {quoted(match)}\n"
         text += "".join(f"{row.guest_key} = {draw(toml_values(row))}\n" for row in rows)
+        text += str(draw(profiles("guest.profile", GUEST_PROFILE_SETTINGS)))
+    return text + str(draw(profiles("profile", PROFILE_SETTINGS)))
+
+
+@st.composite
+def profiles(draw: Draw, table: str, settings: Sequence[Setting]) -> str:
+    text = ""
+    for name in draw(st.lists(st.sampled_from(["reboot", "poweroff", "Ups-1"]), unique=True)):
+        text += f"[{table}.{name}]\n"
+        for row in draw(st.lists(st.sampled_from(settings), unique=True, max_size=3)):
+            text += f"{row.key} = {draw(toml_values(row))}\n"
     return text
 
 

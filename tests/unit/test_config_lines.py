@@ -13,6 +13,20 @@ from hypothesis import strategies as st
 
 from guestctl.config.lines import DEEPEST, KeyPath, lines_of_keys
 
+
+def _nested(path: str, *lines: int) -> dict[KeyPath, int]:
+    """Tables in tables, each by one letter."""
+    return {tuple(path[: depth + 1]): line for depth, line in enumerate(lines)}
+
+
+_GUESTS_PROFILE: dict[KeyPath, int] = {
+    ("guest",): 1,
+    ("guest", 0): 1,
+    ("guest", 0, "profile"): 2,
+    ("guest", 0, "profile", "reboot"): 2,
+    ("guest", 0, "profile", "reboot", "save"): 3,
+}
+
 EXAMPLES: list[tuple[str, dict[KeyPath, int]]] = [
     ("", {}),
     ("# only = 1\n", {}),
@@ -23,7 +37,7 @@ EXAMPLES: list[tuple[str, dict[KeyPath, int]]] = [
     ("a = '''\n\\'''\nd = 1", {("a",): 1, ("d",): 3}),
     ("a = '\"'\nb = \"'\" # '\nc = 1", {("a",): 1, ("b",): 2, ("c",): 3}),
     ('"a\\u0062" = 1\n\'c"\' = 1', {("ab",): 1, ('c"',): 2}),
-    ("[ a . 'x' ]\nb.c = 1", {("a",): 1, ("a", "x"): 1, ("a", "x", "b"): 2}),
+    ("[ a . 'x' ]\nb.c = 1", _nested("axbc", 1, 1, 2, 2)),
     ("a = [\n# ]\n1,\n2,\n]\nb = 1", {("a",): 1, ("a", 0): 3, ("a", 1): 4, ("b",): 6}),
     ("a = { b = [\n1 ], c = 2 }", {("a",): 1, ("a", "b"): 1, ("a", "b", 0): 2, ("a", "c"): 2}),
     (
@@ -35,6 +49,7 @@ EXAMPLES: list[tuple[str, dict[KeyPath, int]]] = [
             ("guest", 1): 3,
             ("guest", 1, "x"): 5,
             ("guest", 1, "y"): 6,
+            ("guest", 1, "y", "z"): 7,
         },
     ),
     (
@@ -48,7 +63,8 @@ EXAMPLES: list[tuple[str, dict[KeyPath, int]]] = [
             ("guest", 1, "x"): 2,
         },
     ),
-    ("a.b.c.d.e = { f = 1 }", {("a",): 1, ("a", "b"): 1, ("a", "b", "c"): 1}),
+    ("a.b.c.d.e = { f = 1 }", _nested("abcde", 1, 1, 1, 1, 1)),
+    ('[[guest]]\n[guest.profile.reboot]\nsave = "none"', _GUESTS_PROFILE),
 ]
 
 

@@ -76,7 +76,7 @@ def test_shown_is_the_new_name(file: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_commands_say_it_once(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert load_config(file, complain, strict=True).boot.retries == 7
+    assert load_config(file, complain, strict=True).config.boot.retries == 7
     assert capsys.readouterr().err == f"guestctl: {said(file)}\n"
 
 

@@ -17,10 +17,11 @@ _SETTING_LINE = re.compile(r"^#(?=[a-z-]+ = )", re.MULTILINE)
 
 
 def _settings_and_guests() -> tuple[str, str]:
-    """The sample up to its [[guest]] example, and that example, both uncommented."""
+    """The sample up to its [[guest]] example, and that and what follows, both uncommented."""
     settings, found, guests = sample().partition("#[[guest]]")
     assert found
-    return _SETTING_LINE.sub("", settings), _SETTING_LINE.sub("", "[[guest]]" + guests)
+    tables = guests.replace("#[profile", "[profile")
+    return _SETTING_LINE.sub("", settings), _SETTING_LINE.sub("", f"[[guest]]{tables}")
 
 
 def test_the_shipped_file_is_the_sample() -> None:
@@ -49,8 +50,9 @@ def test_every_setting_stands_in_it_once_in_its_section() -> None:
 def test_the_example_for_guests_is_right(tmp_path: Path) -> None:
     file = tmp_path / "guests.toml"
     file.write_text(_settings_and_guests()[1])
-    values = {"shutdown_timeout": 300.0, "poweroff": Scope.NONE}
-    assert read(file).sound().guests == (GuestOverride("db-*", values),)
+    config, values = read(file).sound(), {"shutdown_timeout": 300.0, "poweroff": Scope.NONE}
+    assert config.guests == (GuestOverride("db-*", values),)
+    assert config.profiles == {"reboot": {"save": Scope.NONE}, "ups": {"deadline": 180.0}}
 
 
 def test_each_meaning_and_what_is_expected_can_be_read_in_it() -> None:

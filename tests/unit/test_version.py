@@ -96,4 +96,6 @@ def test_the_changelog_has_each_version_of_the_news() -> None:
     told = [line.removeprefix("## ") for line in news if line.startswith("## ")]
     changelog = (PROJECT / "packaging/debian/changelog").read_text().splitlines()
     kept = [line.split("(")[1].split(")")[0] for line in changelog if line.startswith("guestctl (")]
-    assert kept == told
+    # Above the version of the project may be the news of what is to come.
+    assert kept == told[told.index(kept[0]) :]
+    assert told.index(kept[0]) <= 1
