@@ -85,6 +85,7 @@ soak: $(READY)
 sample: $(READY)
 	$(PYTHON) -m tools.sample > etc/guestctl/guestctl.toml
 	$(PYTHON) -m tools.manual > docs/man/guestctl.toml.5
+	$(PYTHON) -m tools.policy_schema > docs/reference/policy.rng
 	$(PYTHON) -m tools.completions
 
 # Without $(READY): the distribution's packages that debian/control names are enough.

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from ..model.options import PROFILES_OF_STOPS
 from ..model.units import BadValue
+from .kinds import unfit
 from .lines import KeyPath, shown
 from .names import Names, Vocabulary
 from .problems import Message, Notice, Place, Problem
 from .settings import SECTIONS, Setting
-from .toml import shortly
 
 
 class Value(NamedTuple):
@@ -184,7 +184,7 @@ class CheckedFile:
         try:
             parsed = setting.kind.parse(value)
         except BadValue as error:
-            self._problem(path, _unfit(setting, value, error))
+            self._problem(path, unfit(setting.kind, value, error))
             return {}
         return {setting.name: Value(parsed, self._place(path))}
 
@@ -202,11 +202,6 @@ def _by_line(message: Message) -> int:
 def _header(path: KeyPath, name: str) -> str:
     """Of a profile of that name, where the path leads; names in it are those of tables."""
     return f"[guest.profile.{name}]" if path[:1] == ("guest",) else f"[profile.{name}]"
-
-
-def _unfit(setting: Setting, value: Any, error: BadValue) -> str:
-    detail = f" ({error})" if str(error) else ""
-    return f"expected {setting.kind.expected}, not {shortly(value)}{detail}"
 
 
 def _is_table(value: Any) -> bool:

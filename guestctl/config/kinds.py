@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..model.readiness import Rule, parse_rule
 from ..model.units import BadValue, bounded, parse_duration, parse_size, show_duration, show_size
 from ..model.uris import canonical, why_remote
-from .toml import quoted
+from .toml import quoted, shortly
 
 T = TypeVar("T")
 
@@ -20,11 +22,49 @@ class Kind(Generic[T]):
     """One kind of setting.
 
     expected completes the sentence "expected …"; parse raises BadValue; show writes TOML.
+    several: whether it is a list.  words: all that there are, where these are few.
     """
 
     expected: str
     parse: Callable[[object], T]
     show: Callable[[T], str]
+    several: bool = False
+    words: tuple[str, ...] = ()
+
+
+def from_text(kind: Kind[T], text: str) -> object:
+    """What parse takes, of a text without TOML's quotes and brackets: XML and shells have none.
+
+    A list is words between white space.
+    """
+    return text.split() if kind.several else _literal(text.strip())
+
+
+def _literal(text: str) -> object:
+    """No kind takes a text that would be a number, true or false in TOML."""
+    if text in ("true", "false"):
+        return text == "true"
+    # int() takes no more digits than 4300, and no setting has so many.
+    if re.fullmatch(r"[0-9]{1,18}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"[0-9]{1,18}\.[0-9]{1,18}", text) else text
+
+
+def to_text(kind: Kind[T], value: T) -> str:
+    """The other way round: a value of the kind as XML and shells have it.
+
+    Of a name with white space that loses it: such a one is named by a pattern, or its UUID.
+    """
+    plain = tomllib.loads(f"value = {kind.show(value)}")["value"]
+    if isinstance(plain, list):
+        return " ".join("".join(word.split()) for word in plain)
+    return str(plain).lower() if isinstance(plain, bool) else str(plain)
+
+
+def unfit(kind: Kind[Any], value: object, error: BadValue) -> str:
+    """What to say of a value that is not of the kind; error: of its parse."""
+    detail = f" ({error})" if str(error) else ""
+    return f"expected {kind.expected}, not {shortly(value)}{detail}"
 
 
 def duration(least: float = 0.0) -> Kind[float]:
@@ -113,7 +153,8 @@ def one_of(*choices: E) -> Kind[E]:
                 return choice
         raise BadValue("")
 
-    return Kind("one of " + ", ".join(quoted(c) for c in choices), parse, quoted)
+    expected = "one of " + ", ".join(quoted(c) for c in choices)
+    return Kind(expected, parse, quoted, words=tuple(choices))
 
 
 def several_of(words: type[E]) -> Kind[tuple[E, ...]]:
@@ -129,7 +170,8 @@ def several_of(words: type[E]) -> Kind[tuple[E, ...]]:
         return chosen
 
     allowed = ", ".join(quoted(w) for w in words)
-    return Kind(f"a list of one or more of {allowed}", parse, _show_list)
+    expected = f"a list of one or more of {allowed}"
+    return Kind(expected, parse, _show_list, several=True, words=tuple(words))
 
 
 def uri_list() -> Kind[tuple[str, ...]]:
@@ -146,7 +188,8 @@ def uri_list() -> Kind[tuple[str, ...]]:
             raise BadValue(f"another host: {remote}")
         return tuple(value)
 
-    return Kind('a list of local libvirt URIs such as ["qemu:///system"]', parse, _show_list)
+    expected = 'a list of local libvirt URIs such as ["qemu:///system"]'
+    return Kind(expected, parse, _show_list, several=True)
 
 
 def guest_list() -> Kind[tuple[str, ...]]:
@@ -161,7 +204,8 @@ def guest_list() -> Kind[tuple[str, ...]]:
             raise BadValue("the same word twice")
         return tuple(value)
 
-    return Kind('a list of names, patterns or UUIDs such as ["db-*", "dns"]', parse, _show_list)
+    expected = 'a list of names, patterns or UUIDs such as ["db-*", "dns"]'
+    return Kind(expected, parse, _show_list, several=True)
 
 
 def rule_list() -> Kind[tuple[Rule, ...]]:
@@ -176,7 +220,7 @@ def rule_list() -> Kind[tuple[Rule, ...]]:
         return rules
 
     expected = 'a list of "agent", "address", "tcp:PORT" and "delay:DURATION"'
-    return Kind(expected, parse, _show_list)
+    return Kind(expected, parse, _show_list, several=True)
 
 
 def _show_list(items: tuple[object, ...]) -> str:

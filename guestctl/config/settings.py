@@ -42,6 +42,13 @@ class General:
         " before a resume need the host's own files.",
         per_guest=False,
     )
+    metadata: bool = setting(
+        boolean(),
+        True,
+        "Whether the settings in the guests' own XML, in its <metadata>, count. They go over all"
+        " sections; a [[guest]] goes over them.",
+        per_guest=False,
+    )
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from functools import partial
 from typing import Any
 
 from ..config.config import Config, GuestOverride, Profiles
-from ..config.settings import LISTS_OF_GUESTS
+from ..config.kinds import to_text
+from ..config.own import OwnSettings, read_own
+from ..config.settings import GUEST_SETTINGS, LISTS_OF_GUESTS
 from ..decisions.host_facts import HostFacts, LostConnection
 from ..decisions.policy import is_called, matches
-from ..model.guest import Disk, DiskKind, DomainInfo, GuestFacts, GuestId, State
+from ..model.guest import Disk, DiskKind, DomainInfo, GuestFacts, GuestId, OwnSetting, State
 from ..model.options import PROFILES_OF_HOST
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
@@ -52,6 +54,8 @@ class _Mask:
         self._facts = facts
         self._called = _names(facts)
         self._names = _numbered(self._called)
+        called = [GuestFacts(*guest, State.UNKNOWN) for guest in self._called.items()]
+        self._named = [(guest, self._names[guest.id]) for guest in called]
         self._secrets = {text for text in _secrets(facts) if text}
         self._tells: dict[str, bool] = {}
         self._uuids = _Words("00000000-0000-4000-8000-{:012}")
@@ -103,13 +107,23 @@ class _Mask:
         return replace(guest, id=self._id(guest.id), name=self._names[guest.id], info=info)
 
     def _info(self, info: DomainInfo) -> DomainInfo:
+        own = read_own(info.policy)
         return replace(
             info,
             unsavable=tuple(map(self._text, info.unsavable)),
             manager=info.manager and self._text(info.manager),
             disks=None if info.disks is None else tuple(map(self._disk, info.disks)),
             digest=self._digests(info.digest),
+            policy=self._policy(own),
+            policy_faults=tuple(map(self._reasons, (*info.policy_faults, *own.problems))),
         )
+
+    def _policy(self, own: OwnSettings) -> tuple[OwnSetting, ...]:
+        """What counts of it; what does not may hold anything."""
+        values = _masked(own.values, self._named)
+        rows = [row for row in GUEST_SETTINGS if row.name in values]
+        texts = (to_text(row.kind, values[row.name]) for row in rows)
+        return tuple(map(OwnSetting, (row.guest_key for row in rows), texts))
 
     def _disk(self, disk: Disk) -> Disk:
         return replace(disk, name=_FOLDERS[disk.kind] + self._disks(disk.name))
@@ -144,8 +158,7 @@ class _Mask:
     def _config(self) -> Config:
         config = self._facts.config
         general = replace(config.general, uris=tuple(map(self._uri, config.general.uris)))
-        called = [GuestFacts(*guest, State.UNKNOWN) for guest in self._called.items()]
-        named = [(guest, self._names[guest.id]) for guest in called]
+        named = self._named
         guests = (one for override in config.guests for one in _for_each(override, named))
         masked = tuple(self._override(one, named) for one in guests)
         order = replace(config.order, **_masked(vars(config.order), named))

@@ -8,16 +8,17 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from ..config.config import Config, GuestOverride
+from ..config.own import NOTHING_OWN, OwnSettings, read_own
 from ..config.settings import Boot, Order, Shutdown, UserShutdown
 from ..model.guest import GuestFacts
-from ..model.options import Scope
+from ..model.options import Scope, UserAction
 
 
 @dataclass(frozen=True)
 class Policy:
-    """The settings of one guest, its [[guest]] tables applied.
+    """The settings of one guest, its own and its [[guest]] tables applied.
 
-    told: the names of those that a [[guest]] gives.
+    told: the names of those that its own XML or a [[guest]] gives.
     """
 
     shutdown: Shutdown
@@ -27,9 +28,22 @@ class Policy:
     told: frozenset[str] = field(default=frozenset(), compare=False)
 
 
+#: Of whom XML was not read yet: who is not started by this is not started by any policy.
+WILLING = Policy(
+    Shutdown(),
+    Boot(restore=True, managed_elsewhere=False),
+    UserShutdown(action=UserAction.IGNORE),
+)
+
+
 def resolve(config: Config, guest: GuestFacts) -> Policy:
-    """The policy of a guest: every matching [[guest]], a later one over an earlier one."""
-    values: dict[str, Any] = {}
+    """The policy of a guest: its own metadata over the sections, and over these every matching
+    [[guest]], a later one over an earlier one.
+
+    Whoever may change a guest's XML need not be whoever answers for the host, who has the last
+    word.  Of a guest whose XML was not read the rest counts.
+    """
+    values = dict(own_settings(config, guest).values)
     for override in config.guests:
         if matches(override, guest):
             values.update(override.values)
@@ -40,6 +54,18 @@ def resolve(config: Config, guest: GuestFacts) -> Policy:
         _with(config.order, values),
         frozenset(values),
     )
+
+
+def own_settings(config: Config, guest: GuestFacts) -> OwnSettings:
+    """What the guest's own XML gives, as far as it counts."""
+    return read_own(guest.info.policy) if config.general.metadata else NOTHING_OWN
+
+
+def own_problems(config: Config, guest: GuestFacts) -> tuple[str, ...]:
+    """What is wrong with what its XML gives; that counts as not given."""
+    if not config.general.metadata:
+        return ()
+    return (*guest.info.policy_faults, *own_settings(config, guest).problems)
 
 
 def unmatched(config: Config, guests: Collection[GuestFacts]) -> list[int]:

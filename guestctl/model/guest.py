@@ -53,6 +53,13 @@ class Disk:
     read_only: bool = False
 
 
+class OwnSetting(NamedTuple):
+    """A setting that a guest's own XML gives, as it stands there; whether it is sound is open."""
+
+    key: str
+    value: str
+
+
 @dataclass(frozen=True)
 class DomainInfo:
     """What a guest's XML says of it.
@@ -62,6 +69,8 @@ class DomainInfo:
     will be started with is still the same; empty where that is not known.
     has_agent: whether a guest agent in it is connected.
     restarts: whether it is started anew when it powers itself off (on_poweroff).
+    policy: what the XML that it will be started with says of its settings; policy_faults: what
+    there cannot be understood as such.
     """
 
     unsavable: tuple[str, ...] = ()
@@ -70,6 +79,8 @@ class DomainInfo:
     digest: str = ""
     has_agent: bool = False
     restarts: bool = False
+    policy: tuple[OwnSetting, ...] = ()
+    policy_faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

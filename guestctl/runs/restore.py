@@ -10,8 +10,15 @@ from functools import partial
 from typing import NamedTuple
 
 from ..config.config import Config
-from ..decisions.plan import NOT_LISTED, plan_missing, plan_restore, plan_unknown_saves
-from ..decisions.policy import Policy, resolve
+from ..decisions.plan import (
+    NOT_LISTED,
+    Policies,
+    plan_missing,
+    plan_restore,
+    plan_unknown_saves,
+)
+from ..decisions.policy import WILLING, Policy, resolve
+from ..decisions.wanted import has_unknown_save
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note
@@ -79,7 +86,9 @@ async def restore(
         missing = plan_missing(inventory.guests, mine, inventory.lost)
         planned = {planned.guest.id for planned in plan.guests}
         others = [guest for guest in free if guest.id not in planned]
-        unknown = plan_unknown_saves(others, records, partial(resolve, config))
+        saved = [guest for guest in others if has_unknown_save(guest, records.get(guest.id))]
+        read = await with_domain_info(context.hypervisors, saved)
+        unknown = plan_unknown_saves(read, records, partial(resolve, config))
         plan = Plan(plan.kind, plan.guests + missing + unknown)
     run = await _begin(context, config, trigger, note, plan)
     context.tell(RunBegan(plan, trigger, run.number))
@@ -121,15 +130,17 @@ async def _plan(
     records: Mapping[GuestId, GuestRecord],
     request: Request,
 ) -> Plan:
-    """The plan, with the XML of the guests that it would start looked at as well."""
+    """The plan, with the XML of the guests that it would start, or may, looked at as well."""
 
     def policy(guest: GuestFacts) -> Policy:
         return resolve(config, guest)
 
-    def plan(guests: Iterable[GuestFacts]) -> Plan:
-        return plan_restore(guests, records, policy, context.boot, *request)
+    def plan(guests: Iterable[GuestFacts], policies: Policies = policy) -> Plan:
+        return plan_restore(guests, records, policies, context.boot, *request)
 
-    to_start = [p.guest for p in plan(guests).guests if p.outcome is None]
+    # The XML may say of its guest that it is to be started.
+    before = (lambda _: WILLING) if config.general.metadata else policy
+    to_start = [p.guest for p in plan(guests, before).guests if p.outcome is None]
     with_xml = await with_domain_info(context.hypervisors, to_start)
     read = {guest.id: guest for guest in await with_images(context.storage, with_xml)}
     made = plan(read.get(guest.id, guest) for guest in guests)

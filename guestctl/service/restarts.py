@@ -15,7 +15,7 @@ from ..model.plan import Outcome
 from ..model.ports import LockHeld
 from ..model.record import GuestRecord, Wanted
 from ..model.result import Trigger
-from ..runs.context import read_all
+from ..runs.context import read_all, with_domain_info
 from ..runs.restore import restore
 from .connections import Connections
 from .settling import say_stopped
@@ -118,8 +118,9 @@ class Restarts:
         hypervisors = {uri: state.context.hypervisors[uri] for uri in uris}
         context = replace(state.context, hypervisors=hypervisors)
         inventory = await read_all(hypervisors)
-        down = (guest for guest in inventory.guests if guest.id in wanted and guest.down)
-        named = frozenset(guest.id for guest in down if self._is_to_be_restarted(guest))
+        down = [guest for guest in inventory.guests if guest.id in wanted and guest.down]
+        read = await with_domain_info(hypervisors, down)
+        named = frozenset(guest.id for guest in read if self._is_to_be_restarted(guest))
         unread = {guest for guest in wanted if guest.uri in inventory.lost}
         if not named:
             return unread

@@ -23,7 +23,7 @@ from ..model.options import UserAction
 from ..model.ports import READ_LIMIT, ErrorKind, Hypervisor, HypervisorError, within
 from ..model.record import GuestRecord
 from ..model.report import count_up
-from ..runs.context import LOOK_LIMIT
+from ..runs.context import LOOK_LIMIT, with_domain_info
 from .due import Due
 from .event_history import EventHistory
 from .state import ServiceState
@@ -41,6 +41,8 @@ LINGERS = 5.0
 WRITE_AGAIN = 30.0
 #: An outage of libvirt, or of the service, that is no longer does not hide when guests stopped.
 JUST_NOW = 90.0
+#: For the settings in the XML of guests that stopped: without them the host's count.
+POLICY_LIMIT = 2.0
 NOT_YET = "not connected yet"
 #: What says nothing of a guest's state; libvirt's own events follow.
 _ASIDE = (EventKind.MONITOR, EventKind.AGENT)
@@ -224,6 +226,7 @@ class Watch:
     ) -> None:
         """live: what is seen has happened just now, as events told; first: since the start."""
         self._count(seen, gone)
+        seen = await self._with_own_policy(seen, in_hand.guests)
         watched = {facts.id: self._watched(facts) for facts in seen}
         no_more = [guest for guest in gone if self._history.was_undefined(guest)]
         made = WatchPass(
@@ -267,6 +270,29 @@ class Watch:
         if left > 0:
             self._due.add_later({facts.id}, left)
         return left <= 0
+
+    async def _with_own_policy(
+        self, seen: Collection[GuestFacts], in_hand: Collection[GuestId]
+    ) -> Collection[GuestFacts]:
+        """Those that stopped, and not by a run's hand, with what their XML says of what comes of
+        that; as they are where it does not answer at once: that they stopped has to be written."""
+        if not self._state.config.general.metadata:
+            return seen
+        stopped = [facts for facts in seen if facts.id not in in_hand and self._has_stopped(facts)]
+        if not stopped:
+            return seen
+        hypervisors = {self._hypervisor.uri: self._hypervisor}
+        try:
+            async with asyncio.timeout(POLICY_LIMIT):
+                read = await with_domain_info(hypervisors, stopped)
+        except TimeoutError:
+            return seen
+        known = {facts.id: facts for facts in read}
+        return [known.get(facts.id, facts) for facts in seen]
+
+    def _has_stopped(self, facts: GuestFacts) -> bool:
+        lingers = self._lingers(facts)
+        return bool((facts.down or lingers) and self._history.of_stop(facts.id))
 
     def _watched(self, facts: GuestFacts) -> Watched:
         policy = resolve(self._state.config, facts).user_shutdown

@@ -177,4 +177,6 @@ class GuestSpec(Observed):
             digest=self.digest or info.digest,
             has_agent=self.has_agent or info.has_agent,
             restarts=self.restarts or info.restarts,
+            policy=self.policy or info.policy,
+            policy_faults=self.policy_faults or info.policy_faults,
         )

@@ -63,7 +63,7 @@ def _value(hint: Any, value: Any) -> Any:
         return None if value == "unknown" else tuple(_value(kind, part) for part in value)
     if hint is Button and value == "ignored":
         return IGNORED_BUTTON
-    if is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
         return _make(hint, value)
     if hint is float:
         return inf if value == "never" else parse_duration(value)

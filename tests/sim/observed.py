@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guestctl.model.guest import Disk, State
+from guestctl.model.guest import Disk, OwnSetting, State
 
 MIB = 1024 * 1024
 
@@ -19,8 +19,9 @@ class Observed:
 
     uuid: follows from the name where it is empty.  reason: libvirt's word for how the state
     came about; empty for the usual one.  saved: whether it has a managed save.  memory: bytes.
-    manager, unsavable, disks, digest, has_agent, restarts: as DomainInfo has them, beside what a
-    test's XML says; no disks: one file of its own; None: its XML could not be read.
+    manager, unsavable, disks, digest, has_agent, restarts, policy, policy_faults: as DomainInfo
+    has them, beside what a test's XML says; no disks: one file of its own; None: its XML could
+    not be read.
     """
 
     name: str
@@ -39,3 +40,5 @@ class Observed:
     digest: str = ""
     has_agent: bool = False
     restarts: bool = False
+    policy: tuple[OwnSetting, ...] = ()
+    policy_faults: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from guestctl.config.settings import (
     UserShutdown,
 )
 from guestctl.decisions.host_facts import HostFacts, LostConnection
-from guestctl.model.guest import Disk, DiskKind, DomainInfo, GuestFacts, GuestId, State
+from guestctl.model.guest import Disk, DiskKind, DomainInfo, GuestFacts, GuestId, OwnSetting, State
 from guestctl.model.history import Attempt, PastShutdown
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.record import GuestRecord, Wanted
@@ -50,6 +50,12 @@ sizes = st.integers(0, 2**62) | st.integers(0, 2**40).map(lambda n: n * 2**20)
 said = texts.filter(lambda text: MARK not in text) | st.builds(
     "{}{}{}".format, st.sampled_from(["cannot save '", "no file /", "ask ann@"]), own_texts, texts
 )
+#: Sound or not.
+own_policy = st.builds(
+    OwnSetting,
+    st.sampled_from(["save", "after", "requires", "order", "start-delay", "restore"]) | own_texts,
+    st.sampled_from(["none", "5s", "3", "true", "db-*", "*", ""]) | own_texts,
+)
 infos = st.builds(
     DomainInfo,
     unsavable=st.lists(said, max_size=2).map(tuple),
@@ -59,6 +65,8 @@ infos = st.builds(
     digest=st.sampled_from(["", "0f" * 8, "f0" * 8]),
     has_agent=st.booleans(),
     restarts=st.booleans(),
+    policy=st.lists(own_policy, max_size=3).map(tuple),
+    policy_faults=st.lists(said, max_size=1).map(tuple),
 )
 guests = st.builds(
     GuestFacts,

@@ -33,6 +33,7 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
 def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
     text = """
         uris = ["qemu:///session", "test:///default"]
+        metadata = false
         [shutdown]
         save = "none"
         shutdown = "persistent"
@@ -68,7 +69,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         ready-timeout = "7min"
     """
     assert load(tmp_path, text) == Config(
-        General(("qemu:///session", "test:///default")),
+        General(("qemu:///session", "test:///default"), metadata=False),
         Shutdown(
             Scope.NONE,
             Scope.PERSISTENT,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...model.guest import Disk, DiskKind, DomainInfo
+from .policy_xml import is_policys, read_policy
 
 #: Metadata that other managers leave in their guests, by XML namespace.
 _MANAGERS = {
@@ -48,18 +49,34 @@ def read_domain_info(xml: str, definition: str = "", volumes: Volumes = no_volum
         domain = parsed(xml)
     except (ET.ParseError, ValueError) as error:
         return DomainInfo(unsavable=(f"its XML cannot be read: {error}",))
-    return DomainInfo(
+    info = DomainInfo(
         unsavable=tuple(_unsavable(domain)),
         manager=_manager(domain),
         disks=tuple(_disks(domain, volumes)),
-        digest=hashlib.sha256((definition or xml).encode(errors="replace")).hexdigest()[:16],
         has_agent=any(map(_is_connected_agent, domain.iterfind("devices/channel/target"))),
         restarts=domain.findtext("on_poweroff", "destroy") != "destroy",
     )
+    try:
+        return _with_definition(info, parsed(definition) if definition else domain)
+    except (ET.ParseError, ValueError) as error:
+        fault = f"its definition cannot be read: {error}"
+        return replace(info, digest=_digest(definition), policy_faults=(fault,))
+
+
+def _with_definition(info: DomainInfo, defined: ET.Element) -> DomainInfo:
+    """The digest is of all but the metadata, which a save is not refused for."""
+    policy, faults = read_policy(defined)
+    rest = (ET.tostring(child, "unicode") for child in defined if child.tag != "metadata")
+    digest = _digest("".join([repr(defined.attrib), *rest]))
+    return replace(info, policy=policy, policy_faults=faults, digest=digest)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 class _Builder(ET.TreeBuilder):
-    """Makes the tree without metadata, but for the elements by which managers are told.
+    """Makes the tree without metadata, but for the elements by which managers are told, and ours.
 
     It may be megabytes, and nothing else in a guest's XML has so many elements.
     """
@@ -72,6 +89,8 @@ class _Builder(ET.TreeBuilder):
     def _is_left_out(self) -> bool:
         if len(self._path) < 3 or self._path[1] != "metadata":
             return False
+        if is_policys(self._path[2]):
+            return len(self._path) > 5
         return len(self._path) > 3 or _namespace(self._path[2]) not in _MANAGERS
 
     def start(self, tag: str, attrs: dict[str, str], /) -> ET.Element:
