@@ -108,7 +108,7 @@ install:
 	install -d $(DESTDIR)/etc/guestctl/conf.d $(DESTDIR)/etc/systemd/system
 	test -e $(DESTDIR)/etc/guestctl/guestctl.toml || \
 	    install -m 644 etc/guestctl/guestctl.toml $(DESTDIR)/etc/guestctl
-	for unit in systemd/*.service; do \
+	for unit in systemd/*.service systemd/*.socket; do \
 	    sed 's|/usr/bin/guestctl|$(PREFIX)/bin/guestctl|' $$unit \
 	        > $(DESTDIR)/etc/systemd/system/$${unit##*/} || exit; \
 	done
@@ -127,9 +127,10 @@ install:
 uninstall:
 	if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
 	    systemctl disable --now guestctl.service; \
-	    systemctl stop guestctl-guard.service guestctl-autostart.service guestctl-fallback.service; \
+	    systemctl stop guestctl-guard.service guestctl-autostart.service guestctl-fallback.service \
+	        guestctl-probe.socket guestctl-probe.service; \
 	fi
-	for unit in systemd/*.service; do \
+	for unit in systemd/*.service systemd/*.socket; do \
 	    rm -f $(DESTDIR)/etc/systemd/system/$${unit##*/} || exit; \
 	done
 	for drop_in in systemd/*.service.d/*; do \

@@ -111,6 +111,7 @@ _UNITS = {
     "guard": "As the host goes down: finish what the service began, or could not begin.",
     "fallback": "At boot: bring back what this boot owes, unless that was done.",
     "autostart": "Before libvirt starts: take over its autostart for this boot.",
+    "probe": "When asked over its socket: whether a guest's port accepts connections.",
     "reload": "Before the configuration is read anew: refuse one with mistakes.",
 }
 

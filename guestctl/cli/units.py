@@ -3,6 +3,7 @@
 guestctl unit guard        guestctl-guard.service, as it stops
 guestctl unit fallback     guestctl-fallback.service
 guestctl unit autostart    guestctl-autostart.service
+guestctl unit probe        guestctl-probe.service, started by its socket
 guestctl unit reload       guestctl.service, before it is sent its signal
 """
 
@@ -13,7 +14,7 @@ from argparse import Namespace
 from ..control.configured import load_config
 from ..control.local import Local
 from ..model.result import RunResult
-from ..service import units
+from ..service import probe, units
 from .act import take_signals
 from .display import Display
 from .exits import Exit, complain
@@ -27,6 +28,11 @@ def unit_verb(arguments: Namespace) -> int:
     """`unit NAME`."""
     if arguments.job == "reload":
         load_config(config_file(arguments), complain, strict=True)
+        return Exit.OK
+    if arguments.job == "probe":
+        if not probe.serve():
+            complain("started by guestctl-probe.socket only: no socket was handed over")
+            return Exit.WRONG_REQUEST
         return Exit.OK
     with units.configured(config_file(arguments), connect(arguments)) as config:
         if arguments.job == "autostart":

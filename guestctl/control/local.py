@@ -23,6 +23,7 @@ from ..host.libvirt import autostart
 from ..host.libvirt.aliases import resolved
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.locks import HostRunLock
+from ..host.probe import HostProbe
 from ..host.storage import HostStorage
 from ..ledger.file import TROUBLE, connect, transaction
 from ..ledger.ledger import Ledger
@@ -254,6 +255,7 @@ class Local:
             follows_progress=follows_progress,
             actor=actor,
             stop_by=lambda: stop_deadline.kept(machine.run_folder()),
+            probe=HostProbe(),
         )
         return await work(context)
 

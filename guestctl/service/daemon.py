@@ -25,6 +25,7 @@ from ..host.locks import HostRunLock
 from ..host.logind import Logind
 from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
+from ..host.probe import HostProbe
 from ..host.storage import HostStorage
 from ..host.systemd import is_booting_now, is_stopping_retrying
 from ..ledger.second_copy import SecondCopy
@@ -123,6 +124,7 @@ class _Daemon:
                 clock,
                 boot,
                 stop_by=lambda: stop_deadline.kept(self._folder),
+                probe=HostProbe(),
             ),
             connect=LibvirtHypervisor,
             login=self._logind,

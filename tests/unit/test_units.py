@@ -28,8 +28,8 @@ def read(name: str) -> dict[str, list[str]]:
     return settings
 
 
-def test_there_are_four() -> None:
-    kinds = ["-autostart", "-fallback", "-guard", ""]
+def test_there_are_five() -> None:
+    kinds = ["-autostart", "-fallback", "-guard", "-probe", ""]
     assert [f"guestctl{kind}.service" for kind in kinds] == NAMES
 
 
@@ -70,7 +70,7 @@ def test_the_stop_is_short_unless_it_asks_for_time(name: str) -> None:
 
 def test_the_guard_stops_after_the_service_and_before_all_that_it_needs() -> None:
     service, guard = read("guestctl.service"), read("guestctl-guard.service")
-    only_service = ["guestctl-guard.service", "time-sync.target"]
+    only_service = ["guestctl-guard.service", "guestctl-probe.socket", "time-sync.target"]
     assert sorted(service["After"]) == sorted([*only_service, *guard["After"]])
     assert service["Requires"] == guard["Requires"]
 
@@ -88,12 +88,39 @@ def test_what_starts_in_an_emergency_starts_nothing_else() -> None:
     assert read("guestctl.service")["OnFailureJobMode"] == ["fail"]
 
 
+NETWORK = "guestctl-probe.service.d/20-network.conf"
+
+
+def test_only_the_probe_has_a_network_and_nothing_else_back() -> None:
+    taken, given = read(HARDENING), read(NETWORK)
+    assert taken["PrivateNetwork"] == ["yes"]
+    assert given["PrivateNetwork"] == ["no"]
+    assert given["RestrictAddressFamilies"] == ["AF_INET", "AF_INET6"]
+    assert given["IPAddressDeny"] == ["localhost", "link-local", "multicast"]
+    network = {"PrivateNetwork", "RestrictAddressFamilies", "IPAddressDeny"}
+    assert given.keys() - network == {"MemoryMax", "TasksMax"}
+    assert {
+        path.parent.name for path in UNITS.glob("*.d/*") if path.name != "10-hardening.conf"
+    } == {"guestctl-probe.service.d"}
+    assert Path(NETWORK).name > Path(HARDENING).name
+
+
+def test_the_probe_is_root_nowhere_and_asked_by_root_alone() -> None:
+    probe, socket = read("guestctl-probe.service"), read("guestctl-probe.socket")
+    assert probe["DynamicUser"] == ["yes"]
+    assert (probe["CapabilityBoundingSet"], probe["AmbientCapabilities"]) == ([], [])
+    assert socket["SocketMode"] == ["0600"]
+    assert socket["ListenStream"] == ["/run/guestctl/probe"]
+    assert "Accept" not in socket
+    assert read("guestctl.service")["Wants"] == ["guestctl-guard.service", "guestctl-probe.socket"]
+
+
 def test_autostart_is_claimed_before_any_daemon_starts_guests() -> None:
     before = read("guestctl-autostart.service")["Before"]
     assert {"libvirtd.service", "virtqemud.service", "virtlxcd.service"} <= set(before)
 
 
-@pytest.mark.parametrize("name", [*NAMES, HARDENING])
+@pytest.mark.parametrize("name", [*NAMES, HARDENING, NETWORK, "guestctl-probe.socket"])
 def test_every_setting_that_is_not_plain_has_its_reason(name: str) -> None:
     """A block of settings is under a comment, but for what any unit has."""
     plain = re.compile(r"(Description|Documentation|WantedBy|Type|ExecStart)=|\[|$")
