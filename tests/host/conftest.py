@@ -73,6 +73,8 @@ def share_boot_id(host: Host) -> None:
     tmpfiles = host.root / "etc/tmpfiles.d/boot-id.conf"
     tmpfiles.write_text(f"C /run/boot-id - - - - {BOOT_ID}\n")
     for unit in (PROJECT / "systemd").glob("*.service"):
+        if unit.name == "guestctl-probe.service":
+            continue  # it sees no more of /proc than processes
         drop_in = host.root / f"etc/systemd/system/{unit.name}.d/boot-id.conf"
         drop_in.parent.mkdir(exist_ok=True)
         drop_in.write_text(f"[Service]\nBindReadOnlyPaths=/run/boot-id:{BOOT_ID}\n")
