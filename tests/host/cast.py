@@ -50,7 +50,7 @@ REVERTED = [
     GuestSpec(name, disk=IMAGES / f"{name.replace(' ', '-')}.qcow2")
     for name in ("reverted", "reverted" + FLAGGED)
 ]
-KIOSK = both(GuestSpec("kiosk", poweroff_after=SOON))
+KIOSK = both(GuestSpec("kiosk", poweroff_after=15))
 IGNORED = both(GuestSpec("as libvirt does", poweroff_after=SOON))
 AWAY = both(GuestSpec("off while guestctl is away", poweroff_after=IN_A_MOMENT))
 PULLED = both(GuestSpec("pulled while guestctl is away"))

@@ -41,7 +41,7 @@ from tests.host.cast import (
 from tests.host.conftest import NewHost
 from tests.host.service import status, wait_watching
 from tests.host.support import listed, runs, trail, wait_restored
-from tests.testbed.console import boots, presses, wait_for_tick
+from tests.testbed.console import boots, last_tick, presses, wait_for_tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 from tests.testbed.triggers import POWEROFF, leave_by
@@ -165,8 +165,9 @@ def restart_and_ignore(host: Host) -> None:
 
 
 def is_left_running(host: Host, name: str) -> bool:
-    """It is up, and no run is at it any more."""
-    return listed(host)[name]["state"] == "running" and runs(host)[0]["ended"] is not None
+    """It is up, not about to power itself off, and no run is at it any more."""
+    tick, is_up = last_tick(host.console(name)), listed(host)[name]["state"] == "running"
+    return is_up and tick is not None and tick.n < 5 and runs(host)[0]["ended"] is not None
 
 
 def while_guestctl_is_away(host: Host) -> None:
