@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -15,12 +14,14 @@ from ..control.facts_text import to_text
 from ..control.masking import masked
 from ..control.queries import id_of
 from ..model.overview import Row
-from ..model.plan import GuestPlan, Plan, describe
+from ..model.plan import GuestPlan, describe
+from ..model.timeline import Timeline
 from ..model.units import show_duration
 from .exits import Exit, complain, exit_of
 from .options import complain_of_blindness, local_of, say_unused_of_host
 from .tables import told_apart
 from .text import emit, print_json, print_table
+from .timeline import in_time_json, print_timeline
 
 
 def _rows(facts: HostFacts) -> tuple[list[Row], Exit]:
@@ -62,23 +63,31 @@ def _plan(facts: HostFacts, arguments: Namespace) -> int:
         return exit_of(queries.incomplete(facts))
     plan, failure = queries.plan(facts)
     chosen = _of_named(facts, plan.guests, arguments.guests)
+    names = told_apart((g.guest.id, g.guest.name) for g in chosen)
+    timeline = queries.timeline(facts, names)
     if arguments.json:
-        print_json([_plan_json(guest) for guest in chosen])
+        timed = {guest.guest: guest for guest in timeline.guests}
+        print_json(
+            [_plan_json(g) | in_time_json(timed.get(g.guest.id), timeline, names) for g in chosen]
+        )
     else:
-        names = told_apart((g.guest.id, g.guest.name) for g in chosen)
         lines = [(names[g.guest.id], str(g.guest.state), describe(g)) for g in chosen]
         print_table(("NAME", "STATE", "PLAN"), lines, wraps=True)
-        emit(_in_all(facts, replace(plan, guests=tuple(chosen))))
+        if timeline.guests:
+            emit("\n")
+            print_timeline(timeline, names)
+        emit(_in_all(timeline))
     return exit_of(failure)
 
 
-def _in_all(facts: HostFacts, plan: Plan) -> str:
-    found = queries.duration(facts, plan)
+def _in_all(timeline: Timeline) -> str:
+    found = queries.duration(timeline)
     if not found.most:
         return ""
     parts = [f"about {show_duration(ceil(found.about))}"] if found.about is not None else []
     if found.unknown:
-        of = "" if found.about is None else f" of {found.unknown} of {len(plan.guests)} guests"
+        count = len(timeline.guests)
+        of = "" if found.about is None else f" of {found.unknown} of {count} guests"
         parts.append(f"nothing is known yet{of}")
     return f"in all: {'; '.join(parts)}; at most {show_duration(found.most)}\n"
 
@@ -99,7 +108,12 @@ def _plan_json(plan: GuestPlan) -> dict[str, Any]:
         "uri": plan.guest.id.uri,
         "state": plan.guest.state,
         "steps": [
-            {"step": step.step, "timeout": step.timeout, "estimate": step.estimate}
+            {
+                "step": step.step,
+                "timeout": step.timeout,
+                "estimate": step.estimate,
+                "basis": step.basis,
+            }
             for step in plan.steps
         ],
         "left_out": dict(plan.left_out),

@@ -82,6 +82,15 @@ def lines_of(rows: Sequence[Sequence[str]], width: int | None, *, wraps: bool = 
     return [line for row in shown for line in _fitted(row, widths, width, wraps=wraps)]
 
 
+def room_beside(rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many cells these columns leave for one more, on a terminal of this width."""
+    widths = [
+        max(cell_len(printable(cell)) for cell in column) for column in zip(*rows, strict=True)
+    ]
+    widths[0] = min(widths[0], max(_LEAST, width // 3))
+    return width - sum(widths) - len(GAP) * len(widths)
+
+
 def _fitted(row: list[str], widths: list[int], width: int, *, wraps: bool) -> list[str]:
     first = cut_middle(row[0], widths[0])
     parts = (

@@ -9,13 +9,13 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from ..decisions.duration import Duration
+from ..decisions.duration import Duration, duration_of
 from ..decisions.findings import is_amiss as is_amiss
 from ..decisions.host_facts import (
     HostFacts,
-    duration_of,
     plan_of,
     rows_of,
+    timeline_of,
     with_deadline,
     with_profile,
 )
@@ -25,6 +25,7 @@ from ..model.guest import GuestId
 from ..model.history import AT_WORK, CUT_OFF, PastGuest, PastRun, PastStep, TrailEntry
 from ..model.overview import Row
 from ..model.plan import Plan, RunKind
+from ..model.timeline import Timeline
 from .local import Local
 from .requests import (
     Failure,
@@ -107,9 +108,14 @@ def within(facts: HostFacts, seconds: float | None) -> HostFacts:
     return with_deadline(facts, seconds)
 
 
-def duration(facts: HostFacts, plan: Plan) -> Duration:
-    """How long a preserve by this plan will take."""
-    return duration_of(facts, plan)
+def timeline(facts: HostFacts, guests: Collection[GuestId]) -> Timeline:
+    """A preserve of these guests in time."""
+    return timeline_of(facts, guests)
+
+
+def duration(timeline: Timeline) -> Duration:
+    """How long such a run takes."""
+    return duration_of(timeline)
 
 
 def incomplete(facts: HostFacts) -> Failure | None:

@@ -9,12 +9,12 @@ from statistics import median
 
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import PastShutdown
-from ..model.plan import GuestPlan, Outcome, Step
+from ..model.plan import Basis, Estimate, GuestPlan, Outcome, Step
 from ..model.save import SaveRecord, SaveState
 from ..model.units import show_size
 
-#: How many of the newest an estimate goes by: of the guest itself, or saves of the host.
-OWN_SAVES, HOST_SAVES = 3, 20
+#: How many of the newest an estimate goes by: of the guest itself, or of the host.
+OWN_SAVES, HOST_SAVES, HOST_SHUTDOWNS = 3, 20, 20
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,23 @@ class SaveForecast:
     displaced: frozenset[str] = frozenset()
     shutdowns: tuple[PastShutdown, ...] = ()
 
-    def estimate(self, guest: GuestFacts) -> float | None:
-        """Seconds that a save will take, by the slowest of the guest's last ones, else by the
-        host's usual speed; None without any."""
+    def estimate(self, guest: GuestFacts) -> Estimate | None:
+        """How long a save will take, by the slowest of the guest's last ones, else by the host's
+        usual speed; None without any."""
         timed = _timed(self._of.get(guest.id, ()))
         own = [seconds for record, seconds in timed if record.memory == guest.memory]
         if own:
-            return max(own[-OWN_SAVES:])
-        return guest.memory / self._usual_speed if self._usual_speed else None
+            return Estimate(max(own[-OWN_SAVES:]), Basis.OWN)
+        speed = self._usual_speed
+        return Estimate(guest.memory / speed, Basis.LIKE) if speed else None
 
-    def shutdown_estimate(self, guest: GuestFacts) -> float | None:
-        """Seconds that the guest will take to shut down, by the slowest of its last ones; None
-        without any: other guests tell nothing of it."""
-        own = self._shutdowns_of.get(guest.id)
-        return max(own[-OWN_SAVES:]) if own else None
+    def shutdown_estimate(self, guest: GuestFacts) -> Estimate | None:
+        """How long the guest will take to shut down, by the slowest of its last ones, else as is
+        usual on the host; None without any."""
+        own, usual = self._shutdowns_of.get(guest.id), self._usual_shutdown
+        if own:
+            return Estimate(max(own[-OWN_SAVES:]), Basis.OWN)
+        return Estimate(usual, Basis.LIKE) if usual else None
 
     def refusal(self, guest: GuestFacts) -> str:
         """Why a save cannot be tried: where it would go, or since libvirt refused the last one of
@@ -80,6 +83,12 @@ class SaveForecast:
         newest = _timed(self.records)[-HOST_SAVES:]
         speeds = [record.memory / seconds for record, seconds in newest if record.memory]
         return median(speeds) if speeds else None
+
+    @cached_property
+    def _usual_shutdown(self) -> float | None:
+        """Seconds."""
+        newest = self.shutdowns[-HOST_SHUTDOWNS:]
+        return median(past.seconds for past in newest) if newest else None
 
 
 def _timed(records: Iterable[SaveRecord]) -> list[tuple[SaveRecord, float]]:

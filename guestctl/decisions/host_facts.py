@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,14 +14,15 @@ from ..model.overview import Row
 from ..model.plan import Plan, RunKind
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
+from ..model.timeline import Timeline
 from . import overview
 from .budget import Budget
-from .duration import Duration, expected
 from .forecast import SaveForecast
 from .plan import missing, plan_down
 from .policy import resolve, unmatched
 from .profiles import under
 from .sequence import mistakes_of, sequence_for
+from .timeline import timeline_down
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,17 @@ def mistakes_in_order(facts: HostFacts) -> list[str]:
 
 
 def plan_of(facts: HostFacts) -> Plan:
-    """What a preserve would do."""
+    """What a preserve would do, with limits as its deadline cuts them."""
+    plan, budget = _plan_down(facts), Budget(facts.config.shutdown.deadline)
+    return replace(plan, guests=tuple(map(budget.fitted, plan.guests)))
+
+
+def _plan_down(facts: HostFacts) -> Plan:
     shutdown, policies = facts.config.shutdown, partial(resolve, facts.config)
     forecast = SaveForecast(
         facts.saves, facts.room, shutdown.save_reserve, shutdowns=facts.shutdowns
     )
-    plan = plan_down(RunKind.PRESERVE, facts.guests, policies, forecast=forecast)
-    budget = Budget(shutdown.deadline)
-    return replace(plan, guests=tuple(map(budget.fitted, plan.guests)))
+    return plan_down(RunKind.PRESERVE, facts.guests, policies, forecast=forecast)
 
 
 def with_deadline(facts: HostFacts, seconds: float | None) -> HostFacts:
@@ -102,10 +106,13 @@ def with_profile(facts: HostFacts, profile: str | None) -> HostFacts:
     return replace(facts, config=under(facts.config, profile))
 
 
-def duration_of(facts: HostFacts, plan: Plan) -> Duration:
-    """How long a preserve by this plan will take."""
-    shutdown = facts.config.shutdown
-    return expected(plan, shutdown.parallel, shutdown.deadline)
+def timeline_of(facts: HostFacts, named: Collection[GuestId] | None = None) -> Timeline:
+    """A preserve in time.  named: of these guests alone."""
+    plan, shutdown = _plan_down(facts), facts.config.shutdown
+    guests = tuple(p for p in plan.guests if named is None or p.guest.id in named)
+    order = sequence_for(facts.config, (p.guest for p in guests if p.outcome is None))
+    budget = Budget(shutdown.deadline)
+    return timeline_down(replace(plan, guests=guests), shutdown.parallel, budget, order)
 
 
 def rows_of(facts: HostFacts) -> list[Row]:

@@ -66,7 +66,7 @@ def plan_guest_down(
         Step.SHUTDOWN: forecast.shutdown_estimate(guest),
     }
     steps = tuple(
-        StepPlan(step, timeouts[step], estimates.get(step))
+        StepPlan(step, timeouts[step], *(estimates.get(step) or ()))
         for step in timeouts
         if not reasons[step]
     )

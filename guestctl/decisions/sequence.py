@@ -6,7 +6,7 @@ orders nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import filter as matching
 from graphlib import TopologicalSorter
@@ -21,6 +21,8 @@ from .policy import resolve
 Node = GuestId | int
 
 NOTHING = Order()
+#: A save that goes on for so many seconds has stopped its guest, also where no event told.
+FROZEN_BY_THEN = 2.0
 
 
 class Circle(NamedTuple):
@@ -58,15 +60,19 @@ class Sequence:
                 behind[other].add(node)
         return {node: frozenset(others) for node, others in behind.items()}
 
-    def time_kept(self, needs: Mapping[GuestId, float]) -> dict[GuestId, float]:
+    def time_kept(
+        self, needs: Mapping[GuestId, float], at_once: Collection[GuestId] = ()
+    ) -> dict[GuestId, float]:
         """How long before the end of all each guest has to begin to go down, in seconds.
 
-        needs: how long each takes itself.  The rest is for those that go down after it.
+        needs: how long each takes itself.  The rest is for those that go down after it; they may
+        go on beside those of at_once, which keep them waiting until they have begun.
         """
         kept: dict[Node, float] = {}
         for node in TopologicalSorter(self.waits_for).static_order():
             later = max((kept[other] for other in self.waits_for[node]), default=0.0)
-            kept[node] = later + (0.0 if isinstance(node, int) else needs.get(node, 0.0))
+            own = 0.0 if isinstance(node, int) else needs.get(node, 0.0)
+            kept[node] = max(own, later + FROZEN_BY_THEN) if node in at_once else own + later
         return {node: time for node, time in kept.items() if not isinstance(node, int)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from .guest import GuestFacts
 from .units import show_duration
@@ -27,16 +28,33 @@ class RunKind(StrEnum):
     RESTORE = "restore"
 
 
+class Basis(StrEnum):
+    """What an estimate goes by: the guest's own past, that of its like, or nothing."""
+
+    OWN = "own"
+    LIKE = "like"
+    DEFAULT = "default"
+
+
+class Estimate(NamedTuple):
+    """How many seconds something will take, and by what that is known."""
+
+    seconds: float
+    basis: Basis
+
+
 @dataclass(frozen=True)
 class StepPlan:
     """One step that a run will try, for at most `timeout` seconds.
 
     estimate: how many seconds it will take, going by earlier ones; None without any.
+    basis: whose they were; None where there is no estimate.
     """
 
     step: Step
     timeout: float
     estimate: float | None = None
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True)

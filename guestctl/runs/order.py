@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from ..decisions.sequence import Sequence, mistakes_of, sequence_for
+from ..decisions.timeline import time_kept
 from ..model.guest import GuestFacts, GuestId
 from ..model.plan import GuestPlan
-from ..model.report import Trouble, names
+from ..model.report import Listener, Trouble, names
 from .run import Run
 from .turns import Turns
 
@@ -24,9 +25,15 @@ class RunOrder:
         unready: Iterable[GuestId] = (),
     ) -> None:
         """up: who of them is up; unready: who of those is not ready."""
-        self._sequence, self._turns = sequence, turns
-        self._called = {guest.id: guest.name for guest in guests}
+        self.sequence, self._turns = sequence, turns
+        self._guests = tuple(guests)
+        self._called = {guest.id: guest.name for guest in self._guests}
         self._up, self._unready = set(up), set(unready)
+
+    def say_mistakes(self, tell: Listener) -> None:
+        """What is wrong with the order: the run goes on without that."""
+        for _, text in mistakes_of(self.sequence, self._guests):
+            tell(Trouble(text))
 
     def awaited(self, guest: GuestId) -> str:
         """Names of those before it that are not through."""
@@ -46,11 +53,11 @@ class RunOrder:
 
     def missing(self, guest: GuestId) -> str:
         """Those without which it is not started, and that did not come up or are not ready."""
-        return self._lacking(self._sequence.requires.get(guest, frozenset()))
+        return self._lacking(self.sequence.requires.get(guest, frozenset()))
 
     def absent(self, guest: GuestId) -> str:
         """Those that it comes after, and that did not come up or are not ready."""
-        before = self._sequence.waits_for.get(guest, frozenset())
+        before = self.sequence.waits_for.get(guest, frozenset())
         return self._lacking({other for other in before if not isinstance(other, int)})
 
     def _lacking(self, guests: Collection[GuestId]) -> str:
@@ -68,8 +75,8 @@ def order_down(run: Run, plans: Iterable[GuestPlan]) -> RunOrder:
     """The order of those that are taken down; each waits as long as there is time for that."""
     busy = [plan for plan in plans if plan.outcome is None]
     guests = [plan.guest for plan in busy]
-    sequence = _sequence(run, guests)
-    kept = sequence.time_kept({plan.guest.id: run.budget.needs(plan) for plan in busy})
+    sequence = sequence_for(run.config, guests)
+    kept = time_kept(busy, sequence, run.budget)
     latest = {guest: run.ends - seconds for guest, seconds in kept.items()}
     return RunOrder(sequence, Turns(sequence.backwards(), latest), guests)
 
@@ -88,18 +95,9 @@ def order_up(
     """
     known = {guest.id: guest for guest in (*others, *coming)}
     coming_ids = {guest.id for guest in coming}
-    sequence = _sequence(run, known.values())
+    sequence = sequence_for(run.config, known.values())
     up = [guest.id for guest in known.values() if guest.started]
     order = RunOrder(sequence, Turns(sequence.waits_for), known.values(), up, unready)
     for guest in known.keys() - coming_ids:
         order.is_through(guest)
     return order
-
-
-def _sequence(run: Run, guests: Iterable[GuestFacts]) -> Sequence:
-    """What is wrong with it is told; the run goes on without that."""
-    known = list(guests)
-    sequence = sequence_for(run.config, known)
-    for _, text in mistakes_of(sequence, known):
-        run.context.tell(Trouble(text))
-    return sequence

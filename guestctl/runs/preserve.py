@@ -9,11 +9,12 @@ from dataclasses import replace
 from functools import partial
 
 from ..config.config import Config
-from ..decisions.duration import expected
+from ..decisions.duration import duration_of
+from ..decisions.timeline import longest_first, timeline_down
 from ..model.event import EventKind, GuestEvent
 from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import Note
-from ..model.plan import GuestPlan, Outcome, RunKind
+from ..model.plan import GuestPlan, Outcome, Plan, RunKind
 from ..model.ports import HypervisorError
 from ..model.record import GuestRecord
 from ..model.report import GuestAdded, GuestEnded, RunBegan, Trouble
@@ -59,10 +60,22 @@ async def preserve(
     opened = await opening.open_run(request, inventory.guests)
     inventory = without(inventory, opened.loss)
     run = opened.run
-    takes = expected(opened.plan, config.shutdown.parallel, run.left).whole
-    context.tell(RunBegan(opened.plan, trigger, run.number, run.left, takes))
     order = order_down(run, opened.plan.guests)
+    takes = _takes(run, opened.plan, order)
+    context.tell(RunBegan(opened.plan, trigger, run.number, run.left, takes))
+    order.say_mistakes(context.tell)
     return await _Preserve(run, inventory, named, order).carry_out(opened)
+
+
+def _takes(run: Run, plan: Plan, order: RunOrder) -> float | None:
+    """How many seconds the run should take, where that is known."""
+    parallel = run.config.shutdown.parallel
+    try:
+        timeline = timeline_down(plan, parallel, run.budget, order.sequence, run.left)
+    except Exception as error:  # noqa: BLE001 - what is only shown must not end the run
+        run.context.tell(Trouble(f"internal error: {error!r}"))
+        return None
+    return duration_of(timeline).whole
 
 
 class _Preserve:
@@ -122,7 +135,7 @@ class _Preserve:
     async def _all_at_once(self, plans: tuple[GuestPlan, ...]) -> None:
         try:
             async with asyncio.TaskGroup() as self._group:
-                for plan in plans:
+                for plan in longest_first(plans, self._order.sequence):
                     self._begin(plan, self._group)
         finally:
             self._group = None

@@ -96,6 +96,7 @@ async def restore(
     wanted = records if named is None else {}
     unready = [record.id for record in records.values() if record.unready_in(context.boot)]
     order = order_up(run, coming, _others(plan, everybody, wanted), unready)
+    order.say_mistakes(context.tell)
     return await _Restore(run, inventory, request, order).carry_out(plan, busy)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..decisions.outcome import was_saved
+from ..decisions.sequence import FROZEN_BY_THEN
 from ..model.guest import State
 from ..model.plan import GuestPlan, Step, StepPlan
 from ..model.ports import ErrorKind, HypervisorError
@@ -30,8 +31,6 @@ _DOING = {
 #: Seconds in which what a killed libvirtd had begun comes to an end: until then its helper writes
 #: the image, and a new save fails ("O_DIRECT write needs empty seekable file", libvirt 11.3).
 HELPERS_END, AT_ONCE = 2.0, 5.0
-#: A save that goes on for so many seconds has stopped its guest, also where no event told.
-FROZEN_BY_THEN = 2.0
 #: Within so many seconds nobody is taken to have begun another job with a guest.
 NOT_LONG = 2.0
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from ..decisions.sequence import Node
+from ..decisions.waiting import Waiting
 from ..model.guest import GuestId
 
 
@@ -20,13 +21,9 @@ class Turns:
     ) -> None:
         """latest: until when each waits, on the loop's clock; for ever, unless told."""
         self._latest = latest or {}
-        self._left = {node: set(others) for node, others in waits_for.items()}
-        self._behind: dict[Node, list[Node]] = {node: [] for node in waits_for}
-        for node, others in waits_for.items():
-            for other in others:
-                self._behind[other].append(node)
+        self._waiting = Waiting(waits_for)
         self._open = {node: asyncio.Event() for node in waits_for if not isinstance(node, int)}
-        self._advance([node for node, left in self._left.items() if not left])
+        self._advance(self._waiting.free)
 
     async def wait(self, guest: GuestId) -> frozenset[GuestId]:
         """Until it is its turn, or time is over; who was not through by then."""
@@ -37,34 +34,13 @@ class Turns:
         return self.awaited(guest)
 
     def awaited(self, guest: GuestId) -> frozenset[GuestId]:
-        """Who is not through of those before it."""
-        return frozenset(self._awaited(guest)) if guest in self._left else frozenset()
+        """Who is not through of those before it; of levels, the nearest with such alone."""
+        return self._waiting.awaited(guest)
 
     def is_through(self, guest: GuestId) -> None:
         """Those behind it need not wait for it any more; said twice, it is the same."""
-        if guest in self._left:
-            self._advance(self._without(guest))
+        self._advance(self._waiting.through(guest))
 
-    def _advance(self, nodes: list[Node]) -> None:
-        """Open the turns of those that wait for nobody any more; a level is through at once."""
-        while nodes:
-            node = nodes.pop()
-            if isinstance(node, int):
-                nodes += self._without(node)
-            else:
-                self._open[node].set()
-
-    def _without(self, node: Node) -> list[Node]:
-        """Who waited for this one last."""
-        waited = [other for other in self._behind[node] if node in self._left[other]]
-        for other in waited:
-            self._left[other].discard(node)
-        return [other for other in waited if not self._left[other]]
-
-    def _awaited(self, node: Node) -> Iterator[GuestId]:
-        """The guests that it waits for, those of levels that are not through among them."""
-        for other in self._left[node]:
-            if isinstance(other, int):
-                yield from self._awaited(other)
-            else:
-                yield other
+    def _advance(self, guests: Iterable[GuestId]) -> None:
+        for guest in guests:
+            self._open[guest].set()

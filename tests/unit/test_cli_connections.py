@@ -122,7 +122,20 @@ def test_check_shows_what_is_in_effect(command: Command) -> None:
     assert (refused.stdout, refused.stderr.count("bad.toml:2:")) == ("", 1)
 
 
-PLAN_FIELDS = {"name", "uuid", "uri", "state", "steps", "left_out", "notes", "outcome", "reason"}
+PLAN_FIELDS = {
+    "name",
+    "uuid",
+    "uri",
+    "state",
+    "steps",
+    "left_out",
+    "notes",
+    "outcome",
+    "reason",
+} | {
+    *("begins", "seconds", "basis", "ends", "left", "fits", "expected"),
+    *("in_time", "order_given_up"),
+}
 
 
 def test_policy_comes_from_the_configuration(command: Command) -> None:

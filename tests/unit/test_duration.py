@@ -9,8 +9,9 @@ import pytest
 from guestctl.config.config import Config, GuestOverride
 from guestctl.config.settings import Shutdown
 from guestctl.decisions.budget import Budget
-from guestctl.decisions.duration import Duration, expected
-from guestctl.decisions.host_facts import HostFacts, duration_of, plan_of, with_deadline
+from guestctl.decisions.duration import Duration, duration_of
+from guestctl.decisions.host_facts import HostFacts, plan_of, timeline_of, with_deadline
+from guestctl.decisions.timeline import timeline_down
 from guestctl.model.guest import GuestFacts
 from guestctl.model.history import PastShutdown
 from guestctl.model.options import Scope
@@ -28,7 +29,8 @@ def plan(number: int, *estimates: tuple[Step, float | None]) -> GuestPlan:
 
 
 def total(*plans: GuestPlan, parallel: int = 2) -> Duration:
-    return expected(Plan(RunKind.PRESERVE, plans), parallel, 100.0)
+    plan = Plan(RunKind.PRESERVE, plans)
+    return duration_of(timeline_down(plan, parallel, Budget(100.0)))
 
 
 def test_saves_wait_for_slots_and_shutdowns_do_not() -> None:
@@ -114,5 +116,5 @@ def test_a_short_shutdown_is_tried_all_the_same() -> None:
 
 def test_the_total_goes_by_what_is_planned() -> None:
     two = facts(WEB, guest("db", 2, memory=GIB), config=Config(shutdown=Shutdown(parallel=1)))
-    assert duration_of(two, plan_of(two)) == Duration(120.0, 0, 1515.0)
+    assert duration_of(timeline_of(two)) == Duration(120.0, 0, 1515.0)
     assert guest_id(2) in {one.guest.id for one in plan_of(two).guests}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from guestctl.decisions.forecast import NO_FORECAST, OWN_SAVES, SaveForecast, share_room
 from guestctl.model.guest import DomainInfo, GuestFacts
-from guestctl.model.plan import GuestPlan, Outcome, Step, StepPlan
+from guestctl.model.plan import Basis, GuestPlan, Outcome, Step, StepPlan
 from guestctl.model.save import SaveRecord, SaveState
 from tests.unit.makers import URI, guest, guest_id
 
@@ -126,12 +126,12 @@ def test_without_a_save_there_is_no_estimate() -> None:
 def test_the_slowest_of_the_guests_last_saves() -> None:
     records = tuple(record(seconds) for seconds in (99.0, 3.0, 5.0, 4.0))
     assert OWN_SAVES == 3
-    assert SaveForecast(records).estimate(facts()) == 5.0
+    assert SaveForecast(records).estimate(facts()) == (5.0, Basis.OWN)
 
 
 @pytest.mark.parametrize("state", FINISHED)
 def test_a_save_that_was_finished_counts(state: SaveState) -> None:
-    assert SaveForecast((record(7.0, state=state),)).estimate(facts()) == 7.0
+    assert SaveForecast((record(7.0, state=state),)).estimate(facts()) == (7.0, Basis.OWN)
 
 
 @pytest.mark.parametrize("state", UNFINISHED)
@@ -142,8 +142,8 @@ def test_a_save_that_was_not_finished_does_not_count(state: SaveState) -> None:
 def test_other_guests_tell_the_hosts_speed() -> None:
     """Also when the guest got other memory since."""
     records = (record(10.0, GIB, number=2), record(10.0, GIB, number=3), record(1.0, GIB, number=4))
-    assert SaveForecast(records).estimate(facts(2 * GIB)) == pytest.approx(20.0)
-    assert SaveForecast((record(10.0),)).estimate(facts(4 * GIB)) == pytest.approx(40.0)
+    assert SaveForecast(records).estimate(facts(2 * GIB)) == (20.0, Basis.LIKE)
+    assert SaveForecast((record(10.0),)).estimate(facts(4 * GIB)) == (40.0, Basis.LIKE)
 
 
 records = st.lists(
@@ -163,7 +163,7 @@ def test_whatever_is_recorded_makes_an_estimate_or_none(
     past: tuple[SaveRecord, ...], memory: int
 ) -> None:
     found = SaveForecast(past).estimate(facts(memory))
-    assert found is None or found >= 0
+    assert found is None or found.seconds >= 0
 
 
 # Refusals
@@ -208,6 +208,8 @@ def test_all_saves_are_gone_over_twice_however_many_guests_there_are() -> None:
     guests = [guest(f"g{number}", number, memory=GIB) for number in range(1, 101)]
     records = Counted(record(10.0, number=number) for number in range(1, 51))
     forecast = SaveForecast(records)
-    assert [forecast.estimate(one) for one in guests] == [10.0] * 100
+    assert [forecast.estimate(one) for one in guests] == [
+        (10.0, Basis.OWN if number <= 50 else Basis.LIKE) for number in range(1, 101)
+    ]
     assert [forecast.refusal(one) for one in guests] == [""] * 100
     assert records.passes == 2

@@ -1,0 +1,100 @@
+"""What simulations of runs share: a clock that jumps, and how far each guest is.  Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from ..model.guest import GuestId
+from ..model.plan import GuestPlan, Outcome, Step, StepPlan
+from ..model.result import StepEnd
+from ..model.timeline import TimedGuest, TimedStep
+from .estimates import expected
+
+_OUTCOMES = {
+    Step.SAVE: Outcome.SAVED,
+    Step.SHUTDOWN: Outcome.SHUT_DOWN,
+    Step.POWEROFF: Outcome.POWERED_OFF,
+    Step.RESUME: Outcome.RESUMED,
+    Step.START: Outcome.STARTED,
+}
+
+
+class Clock:
+    """Goes from one thing that happens to the next; now: seconds since the run began."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._coming: list[tuple[float, bool, int, Callable[[], None]]] = []
+        self._count = 0
+
+    def at(self, moment: float, do: Callable[[], None], *, is_limit: bool = False) -> None:
+        """Have it done then; what runs out at one moment comes after all that ends by itself."""
+        self._count += 1
+        heapq.heappush(self._coming, (max(moment, self.now), is_limit, self._count, do))
+
+    def soon(self, do: Callable[[], None]) -> None:
+        """Have it done at this moment, after what is to be done then already."""
+        self.at(self.now, do)
+
+    def run(self) -> None:
+        """Until nothing happens any more."""
+        while self._coming:
+            self.now, _, _, do = heapq.heappop(self._coming)
+            do()
+
+
+class SimulatedGuest:
+    """How far one guest is.
+
+    turn: when it had its turn, None before that.  passed: for whom it did not wait any longer.
+    """
+
+    def __init__(self, plan: GuestPlan) -> None:
+        self.plan = plan
+        self.id: GuestId = plan.guest.id
+        self.turn: float | None = None
+        self.passed: tuple[GuestId, ...] = ()
+        self._steps: list[TimedStep] = []
+        self._outcome = Outcome.FAILED
+
+    @property
+    def next(self) -> StepPlan | None:
+        """The step that comes next; None where there is none any more, or it is down or up."""
+        if self._outcome is not Outcome.FAILED or len(self._steps) == len(self.plan.steps):
+            return None
+        return self.plan.steps[len(self._steps)]
+
+    @property
+    def later(self) -> tuple[StepPlan, ...]:
+        """The steps after that."""
+        return self.plan.steps[len(self._steps) + 1 :]
+
+    def leave_out(self, now: float, reason: str) -> None:
+        """The next step is not begun."""
+        self._note(now, 0.0, StepEnd.LEFT_OUT, reason)
+
+    def begin(self, now: float, limit: float) -> float:
+        """The next step begins, and is over after so many seconds; when that is."""
+        assert self.next is not None
+        takes = expected(self.plan.guest, self.next).seconds
+        if takes <= limit:
+            self._note(now, takes, StepEnd.DONE, "")
+        else:
+            reason = f"it takes about {takes:.0f}s, and {limit:.0f}s are left for it"
+            self._note(now, limit, StepEnd.TIMED_OUT, reason)
+        return self._steps[-1].ends
+
+    def _note(self, now: float, seconds: float, end: StepEnd, reason: str) -> None:
+        planned = self.next
+        assert planned is not None
+        estimate = expected(self.plan.guest, planned)
+        self._steps.append(TimedStep(planned.step, now, seconds, estimate, end, reason))
+        if end is StepEnd.DONE:
+            self._outcome = _OUTCOMES[planned.step]
+
+    @property
+    def timed(self) -> TimedGuest:
+        """What became of it."""
+        turn = self.turn or 0.0
+        return TimedGuest(self.id, turn, tuple(self._steps), self._outcome, self.passed)

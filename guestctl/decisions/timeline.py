@@ -1,0 +1,251 @@
+"""A run in time: when each guest begins and ends, and what there is no time for.  Pure.
+
+Goes through a run as `runs` carries it out: turns, slots, limits and deadline are those of the
+run, and each step takes as long as it should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from ..model.guest import GuestId
+from ..model.plan import GuestPlan, Plan, Step
+from ..model.timeline import Timeline
+from .budget import Budget
+from .estimates import expected
+from .sequence import Sequence
+from .simulated import Clock, SimulatedGuest
+from .waiting import Waiting
+
+UNORDERED = Sequence()
+NO_SLOT = "no time left when it was its turn"
+
+
+def timeline_down(
+    plan: Plan,
+    parallel: int,
+    budget: Budget,
+    order: Sequence = UNORDERED,
+    left: float | None = None,
+) -> Timeline:
+    """The run that takes these guests down.
+
+    parallel: how many are saved at a time.  left: the seconds until the deadline as the run begins,
+    where that is not all of it.
+    """
+    left = budget.deadline if left is None else left
+    run = _Down(plan, parallel, budget, order, left)
+    run.carry_out()
+    return Timeline(tuple(guest.timed for guest in _in_order(plan, run.guests)), left)
+
+
+def timeline_up(
+    plan: Plan,
+    parallel: int,
+    order: Sequence = UNORDERED,
+    delays: Mapping[GuestId, float] | None = None,
+) -> Timeline:
+    """The run that brings these guests up, each of which is ready as soon as it runs.
+
+    parallel: how many are started at a time.  delays: for how many seconds after a guest's start
+    the next has to wait.
+    """
+    run = _Up(plan, parallel, order, delays or {})
+    run.carry_out()
+    return Timeline(tuple(guest.timed for guest in _in_order(plan, run.guests)))
+
+
+def _in_order(plan: Plan, guests: Mapping[GuestId, SimulatedGuest]) -> Iterable[SimulatedGuest]:
+    return (guests[planned.guest.id] for planned in plan.guests if planned.guest.id in guests)
+
+
+def longest_first(plans: Iterable[GuestPlan], order: Sequence = UNORDERED) -> list[GuestPlan]:
+    """The guests in the order in which their saves begin, so that the whole ends soonest.
+
+    Whoever takes longest comes first, those that have to wait for it included; by name where that
+    is the same.
+    """
+    given = tuple(plans)
+    takes = {plan.guest.id: _first_takes(plan) for plan in given}
+    kept = order.time_kept(takes, saved_first(given))
+
+    def rank(plan: GuestPlan) -> tuple[float, str, GuestId]:
+        own = plan.guest.id
+        return -kept.get(own, takes[own]), plan.guest.name, own
+
+    return sorted(given, key=rank)
+
+
+def saved_first(plans: Iterable[GuestPlan]) -> frozenset[GuestId]:
+    """Those whose first step is a save: nobody has to wait for its end."""
+    first = ((plan.guest.id, plan.steps[0].step) for plan in plans if plan.steps)
+    return frozenset(guest for guest, step in first if step is Step.SAVE)
+
+
+def time_kept(plans: Iterable[GuestPlan], order: Sequence, budget: Budget) -> dict[GuestId, float]:
+    """How long before the deadline each guest begins at the latest, whoever is still up then."""
+    given = tuple(plans)
+    needs = {plan.guest.id: budget.needs(plan) for plan in given}
+    return order.time_kept(needs, saved_first(given))
+
+
+def _first_takes(plan: GuestPlan) -> float:
+    return expected(plan.guest, plan.steps[0]).seconds if plan.steps else 0.0
+
+
+class _Down:
+    """A guest is through for those that wait for it as its save begins, else once it is down, or
+    no more is done to it."""
+
+    def __init__(
+        self, plan: Plan, parallel: int, budget: Budget, order: Sequence, left: float
+    ) -> None:
+        self._clock, self._budget, self._ends, self._slots = Clock(), budget, left, parallel
+        busy = [guest for guest in plan.guests if guest.steps]
+        self.guests = {p.guest.id: SimulatedGuest(p) for p in longest_first(busy, order)}
+        self._place = {guest: place for place, guest in enumerate(self.guests)}
+        self._waiting = Waiting(order.backwards())
+        self._kept = time_kept(busy, order, budget)
+        self._idle = [guest.guest.id for guest in plan.guests if not guest.steps]
+        #: Who waits for a slot; the first has waited longest.
+        self._queue: dict[GuestId, SimulatedGuest] = {}
+
+    def carry_out(self) -> None:
+        for guest in self.guests.values():
+            latest = self._ends - self._kept.get(guest.id, self._ends)
+            self._clock.at(latest, partial(self._wait_no_longer, guest), is_limit=True)
+        self._take_turns(self._waiting.free)
+        for idle in self._idle:
+            self._through(idle)
+        self._clock.run()
+
+    # Turns
+
+    def _through(self, guest: GuestId) -> None:
+        self._take_turns(self._waiting.through(guest))
+
+    def _take_turns(self, freed: Iterable[GuestId]) -> None:
+        here = [guest for guest in freed if guest in self.guests]
+        for guest in sorted(here, key=self._place.__getitem__):
+            self._clock.soon(partial(self._take_turn, self.guests[guest]))
+
+    def _wait_no_longer(self, guest: SimulatedGuest) -> None:
+        if guest.turn is None:
+            guest.passed = tuple(sorted(self._waiting.awaited(guest.id)))
+            self._take_turn(guest)
+
+    def _take_turn(self, guest: SimulatedGuest) -> None:
+        if guest.turn is None:
+            guest.turn = self._clock.now
+            self._go_on(guest)
+
+    # Steps
+
+    def _go_on(self, guest: SimulatedGuest) -> None:
+        if guest.next is None:
+            self._through(guest.id)
+        elif guest.next.step is Step.SAVE:
+            self._ask_for_slot(guest)
+        else:
+            self._try(guest)
+
+    def _ask_for_slot(self, guest: SimulatedGuest) -> None:
+        """As long as a save can still be done in the time that is left."""
+        assert guest.next is not None
+        self._queue[guest.id] = guest
+        self._hand_out()
+        if guest.id in self._queue:
+            patience = self._allowance(guest, float("inf")) - (guest.next.estimate or 0.0)
+            until = self._clock.now + max(0.0, patience)
+            self._clock.at(until, partial(self._give_up_slot, guest), is_limit=True)
+
+    def _give_up_slot(self, guest: SimulatedGuest) -> None:
+        if self._queue.pop(guest.id, None):
+            guest.leave_out(self._clock.now, NO_SLOT)
+            self._go_on(guest)
+
+    def _hand_out(self) -> None:
+        while self._slots and self._queue:
+            self._slots -= 1
+            self._try(self._queue.pop(next(iter(self._queue))))
+
+    def _free_slot(self) -> None:
+        self._slots += 1
+        self._clock.soon(self._hand_out)
+
+    def _allowance(self, guest: SimulatedGuest, timeout: float | None = None) -> float:
+        assert guest.next is not None
+        planned = guest.next if timeout is None else replace(guest.next, timeout=timeout)
+        left = max(0.0, self._ends - self._clock.now)
+        return self._budget.allowance(planned, guest.later, left)
+
+    def _try(self, guest: SimulatedGuest) -> None:
+        assert guest.next is not None
+        limit, saves = self._allowance(guest), guest.next.step is Step.SAVE
+        if reason := self._budget.why_left_out(guest.next, limit):
+            guest.leave_out(self._clock.now, reason)
+            self._ended(guest, saves=saves)
+            return
+        ends = guest.begin(self._clock.now, limit)
+        self._clock.at(ends, partial(self._ended, guest, saves=saves))
+        if saves:
+            self._through(guest.id)
+
+    def _ended(self, guest: SimulatedGuest, *, saves: bool) -> None:
+        if saves:
+            self._free_slot()
+        self._go_on(guest)
+
+
+class _Up:
+    """Guests are started one after another as slots get free, those that wait for nobody first."""
+
+    def __init__(
+        self, plan: Plan, parallel: int, order: Sequence, delays: Mapping[GuestId, float]
+    ) -> None:
+        self._clock, self._slots, self._delays = Clock(), parallel, delays
+        self.guests = {p.guest.id: SimulatedGuest(p) for p in plan.guests if p.steps}
+        self._place = {guest: place for place, guest in enumerate(self.guests)}
+        self._waiting = Waiting(order.waits_for)
+        self._others = [
+            *(p.guest.id for p in plan.guests if not p.steps),
+            *(g for g in self.guests if g not in order.waits_for),
+        ]
+        self._queue: dict[GuestId, SimulatedGuest] = {}
+        #: Before this nobody is started.
+        self._pause_ends = 0.0
+
+    def carry_out(self) -> None:
+        known = self._waiting.free
+        self._line_up([*known, *self._others])
+        for other in self._others:
+            self._through(other)
+        self._clock.run()
+
+    def _through(self, guest: GuestId) -> None:
+        self._line_up(self._waiting.through(guest))
+
+    def _line_up(self, freed: Iterable[GuestId]) -> None:
+        here = [guest for guest in freed if guest in self.guests]
+        for guest in sorted(here, key=self._place.__getitem__):
+            self.guests[guest].turn = self._clock.now
+            self._queue[guest] = self.guests[guest]
+        self._clock.soon(self._hand_out)
+
+    def _hand_out(self) -> None:
+        while self._slots and self._queue and self._pause_ends <= self._clock.now:
+            self._slots -= 1
+            self._begin(self._queue.pop(next(iter(self._queue))))
+
+    def _begin(self, guest: SimulatedGuest) -> None:
+        assert guest.next is not None
+        ends = guest.begin(self._clock.now, guest.next.timeout)
+        self._clock.at(ends, partial(self._ended, guest))
+        self._pause_ends = self._clock.now + self._delays.get(guest.id, 0.0)
+        self._clock.at(self._pause_ends, self._hand_out)
+
+    def _ended(self, guest: SimulatedGuest) -> None:
+        self._slots += 1
+        self._through(guest.id)

@@ -1,0 +1,95 @@
+"""A plan in time: when each guest begins and ends, and what there is no time for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .guest import GuestId
+from .plan import Basis, Estimate, Outcome, Step
+from .result import StepEnd
+
+#: Of a simulated step: it works, or runs out of time; or it is not begun.
+_BEGUN = (StepEnd.DONE, StepEnd.TIMED_OUT)
+
+
+@dataclass(frozen=True)
+class TimedStep:
+    """A step as it should go.
+
+    begins: in seconds since the run began.  seconds: for how long it goes on, at most its limit.
+    estimate: how long it would take.  reason: why it is left out, or runs out of time.
+    """
+
+    step: Step
+    begins: float
+    seconds: float
+    estimate: Estimate
+    end: StepEnd = StepEnd.DONE
+    reason: str = ""
+
+    @property
+    def ends(self) -> float:
+        """In seconds since the run began."""
+        return self.begins + self.seconds
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is not left out."""
+        return self.end in _BEGUN
+
+
+@dataclass(frozen=True)
+class TimedGuest:
+    """What should become of one guest, and when.
+
+    turn: when it does not wait for others of the order any more.  outcome: how it should end.
+    passed: those for whom it should have waited, and has no time to.
+    """
+
+    guest: GuestId
+    turn: float
+    steps: tuple[TimedStep, ...]
+    outcome: Outcome
+    passed: tuple[GuestId, ...] = ()
+
+    @property
+    def begun(self) -> tuple[TimedStep, ...]:
+        """The steps that are not left out."""
+        return tuple(step for step in self.steps if step.begun)
+
+    @property
+    def begins(self) -> float | None:
+        """When its first step does; None where none is begun."""
+        return self.begun[0].begins if self.begun else None
+
+    @property
+    def ends(self) -> float:
+        """When no more is done to it."""
+        return max((step.ends for step in self.steps), default=self.turn)
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is time for its first step, and all that the order asks for."""
+        return all(step.end is StepEnd.DONE for step in self.steps) and not self.passed
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether nothing is known of how long it takes; pulling a plug is the same for all."""
+        asked = (step for step in self.begun if step.step is not Step.POWEROFF)
+        return any(step.estimate.basis is Basis.DEFAULT for step in asked)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A run as it should go, for guests with steps, in the order of its plan.
+
+    deadline: seconds that it may take in all, None where it has no end.
+    """
+
+    guests: tuple[TimedGuest, ...]
+    deadline: float | None = None
+
+    @property
+    def ends(self) -> float:
+        """When the last guest does, in seconds since the run began."""
+        return max((guest.ends for guest in self.guests), default=0.0)

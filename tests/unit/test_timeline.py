@@ -1,0 +1,294 @@
+"""A run in time: nobody's order is lost without a word, nobody's steps without a reason."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guestctl.config.settings import Order
+from guestctl.decisions.budget import Budget
+from guestctl.decisions.sequence import Sequence, sequence_of
+from guestctl.decisions.timeline import NO_SLOT, longest_first, timeline_down, timeline_up
+from guestctl.model.guest import GuestId
+from guestctl.model.plan import Basis, GuestPlan, Outcome, Plan, RunKind, Step, StepPlan
+from guestctl.model.result import StepEnd
+from guestctl.model.timeline import TimedGuest, Timeline
+from tests.unit.makers import guest, guest_id
+
+GIB = 2**30
+SAVE, SHUTDOWN, POWEROFF = Step.SAVE, Step.SHUTDOWN, Step.POWEROFF
+TIMEOUTS = {SAVE: 600.0, SHUTDOWN: 90.0, POWEROFF: 60.0}
+LONG = Budget(1500.0)
+
+
+def planned(number: int, **estimates: float | None) -> GuestPlan:
+    """A plan with these steps and how long each takes; with a poweroff in the end."""
+    steps = [
+        StepPlan(Step(step), TIMEOUTS[Step(step)], seconds, Basis.OWN if seconds else None)
+        for step, seconds in estimates.items()
+    ]
+    facts = guest(f"g{number}", number, memory=GIB)
+    return GuestPlan(facts, (*steps, StepPlan(POWEROFF, TIMEOUTS[POWEROFF])))
+
+
+def down(
+    *plans: GuestPlan,
+    order: Sequence | None = None,
+    parallel: int = 16,
+    budget: Budget = LONG,
+    left: float | None = None,
+) -> list[TimedGuest]:
+    plan = Plan(RunKind.PRESERVE, plans)
+    return list(timeline_down(plan, parallel, budget, order or Sequence(), left).guests)
+
+
+def chain(*plans: GuestPlan) -> Sequence:
+    """Each comes up after the one before it, and so goes down before that one."""
+    wishes = {
+        after.guest.id: Order(after=(before.guest.name,)) for before, after in pairwise(plans)
+    }
+    return sequence_of([plan.guest for plan in plans], wishes)
+
+
+# By example
+
+
+def test_saves_wait_for_slots_the_longest_first() -> None:
+    short, long, middle = (planned(n, save=s) for n, s in ((1, 10.0), (2, 40.0), (3, 20.0)))
+    timed = down(short, long, middle, parallel=2)
+    assert [(one.begins, one.ends) for one in timed] == [(20.0, 30.0), (0.0, 40.0), (0.0, 20.0)]
+    assert all(one.fits for one in timed)
+
+
+def test_who_keeps_many_waiting_is_first_however_short_its_own_save() -> None:
+    base, app, other = planned(1, shutdown=50.0), planned(2, save=1.0), planned(3, save=30.0)
+    order = chain(base, app)
+    first, *_ = longest_first((base, app, other), order)
+    assert first is app
+    timed = down(base, app, other, order=order, parallel=1)
+    assert [one.begins for one in timed] == [0.0, 0.0, 1.0]
+
+
+def test_a_save_lets_others_pass_as_it_begins_and_a_shutdown_once_it_is_over() -> None:
+    for steps, begins in (({"save": 60.0}, [0.0, 0.0]), ({"shutdown": 60.0}, [60.0, 0.0])):
+        db, app = planned(1, **steps), planned(2, **steps)
+        timed = down(db, app, order=chain(db, app))
+        assert [one.begins for one in timed] == begins
+        assert not any(one.passed for one in timed)
+
+
+def test_an_order_that_there_is_no_time_for_is_given_up_for_those_that_go_first() -> None:
+    plans = [planned(n, shutdown=20.0) for n in range(1, 5)]
+    base, db, app, web = down(*plans, order=chain(*plans), budget=Budget(180.0))
+    assert (web.begins, app.begins, app.passed) == (0.0, 0.0, (web.guest,))
+    assert (db.begins, db.passed, base.passed) == (20.0, (), ())
+    assert base.begins == db.ends
+    assert all(one.outcome is Outcome.SHUT_DOWN for one in (base, db, app, web))
+
+
+def test_saves_of_a_chain_cost_no_order_however_short_the_time() -> None:
+    plans = [planned(n, save=60.0, shutdown=5.0) for n in range(1, 13)]
+    timed = down(*plans, order=chain(*plans), budget=Budget(300.0))
+    assert {one.begins for one in timed} == {0.0}
+    assert not any(one.passed for one in timed)
+
+
+def test_a_save_that_does_not_fit_is_left_out_and_the_next_step_said() -> None:
+    (timed,) = down(planned(1, save=60.0, shutdown=5.0), budget=Budget(60.0))
+    assert [(step.step, step.end) for step in timed.steps] == [
+        (SAVE, StepEnd.LEFT_OUT),
+        (SHUTDOWN, StepEnd.DONE),
+    ]
+    assert "about 60s" in timed.steps[0].reason
+    assert (timed.outcome, timed.ends, timed.fits) == (Outcome.SHUT_DOWN, 5.0, False)
+
+
+def test_who_gets_no_slot_in_time_goes_on_to_its_next_step() -> None:
+    plans = [planned(n, save=40.0, shutdown=5.0) for n in range(1, 5)]
+    timed = down(*plans, parallel=1, budget=Budget(200.0))
+    left_out = [one for one in timed if one.steps[0].end is StepEnd.LEFT_OUT]
+    assert left_out
+    assert {one.steps[0].reason for one in left_out} == {NO_SLOT}
+    assert all(one.outcome is Outcome.SHUT_DOWN for one in left_out)
+    assert max(one.ends for one in timed) <= 200.0
+
+
+def test_a_shutdown_that_is_too_slow_is_followed_by_a_poweroff() -> None:
+    (timed,) = down(planned(1, shutdown=80.0), budget=Budget(40.0))
+    assert [step.end for step in timed.steps] == [StepEnd.TIMED_OUT, StepEnd.DONE]
+    assert (timed.outcome, timed.fits) == (Outcome.POWERED_OFF, False)
+
+
+def test_who_has_no_step_left_is_said_to_be_still_up() -> None:
+    only_saved = replace(planned(1, save=60.0), steps=planned(1, save=60.0).steps[:1])
+    (timed,) = down(only_saved, budget=Budget(30.0))
+    assert (timed.outcome, timed.begins) == (Outcome.FAILED, None)
+
+
+def test_what_is_not_known_is_a_default_that_is_said_to_be_one() -> None:
+    (timed,) = down(planned(1, save=None, shutdown=None))
+    assert (timed.steps[0].estimate.basis, timed.is_guess) == (Basis.DEFAULT, True)
+    assert timed.begins == 0.0
+    assert timed.ends > 0.0
+
+
+def test_what_is_left_of_the_deadline_as_the_run_begins_counts() -> None:
+    (timed,) = down(planned(1, save=60.0, shutdown=5.0), left=50.0)
+    assert timed.steps[0].end is StepEnd.LEFT_OUT
+
+
+def test_guests_with_nothing_to_do_keep_nobody_waiting() -> None:
+    idle = GuestPlan(guest("g2", 2), outcome=Outcome.FAILED, reason="no step")
+    db = planned(1, shutdown=5.0)
+    order = sequence_of([db.guest, idle.guest], {idle.guest.id: Order(after=("g1",))})
+    (timed,) = down(db, idle, order=order)
+    assert (timed.begins, timed.passed) == (0.0, ())
+
+
+def up(
+    count: int, parallel: int, delays: Mapping[GuestId, float], order: Sequence | None = None
+) -> list[float | None]:
+    steps = (StepPlan(Step.START, 300.0, 10.0),)
+    plans = tuple(GuestPlan(guest(f"g{n}", n), steps) for n in range(count))
+    plan = Plan(RunKind.RESTORE, plans)
+    timed = timeline_up(plan, parallel, order or Sequence(), delays)
+    return [one.begins for one in timed.guests]
+
+
+def test_starts_have_slots_pauses_and_an_order() -> None:
+    assert up(4, 2, {}) == [0.0, 0.0, 10.0, 10.0]
+    assert up(3, 4, {guest_id(0): 3.0, guest_id(1): 1.0}) == [0.0, 3.0, 4.0]
+    order = sequence_of(
+        [guest(f"g{n}", n) for n in range(3)], {guest_id(0): Order(after=("g1", "g2"))}
+    )
+    assert up(3, 4, {}, order) == [10.0, 0.0, 0.0]
+
+
+# Whatever guests there are
+
+estimates = st.none() | st.floats(0.5, 300.0)
+steps_of = st.builds(
+    lambda first, save, shutdown: (
+        StepPlan(SAVE, 600.0, save),
+        StepPlan(SHUTDOWN, 90.0, shutdown),
+        StepPlan(POWEROFF, 60.0),
+    )[first:],
+    st.integers(0, 2),
+    estimates,
+    estimates,
+)
+wishes = st.builds(
+    Order,
+    after=st.lists(st.sampled_from([f"g{n}" for n in range(10)]), max_size=3).map(tuple),
+    order=st.none() | st.integers(0, 3),
+)
+hosts = st.lists(st.tuples(steps_of, wishes), max_size=10)
+
+
+def _host(rows: list[tuple[tuple[StepPlan, ...], Order]]) -> tuple[Plan, Sequence]:
+    guests = [guest(f"g{n}", n, memory=GIB) for n in range(len(rows))]
+    plans = [GuestPlan(one, steps) for one, (steps, _) in zip(guests, rows, strict=True)]
+    wished = {one.id: wish for one, (_, wish) in zip(guests, rows, strict=True)}
+    return Plan(RunKind.PRESERVE, tuple(plans)), sequence_of(guests, wished)
+
+
+def _through(one: TimedGuest) -> float:
+    """When others need not wait for it any more."""
+    saves = [step for step in one.begun if step.step is SAVE]
+    return saves[0].begins if saves else one.ends
+
+
+def _all_before(order: Sequence, guest_: GuestId) -> set[GuestId]:
+    """Guests that go down directly before this one, over levels however far."""
+    graph, found, left = order.backwards(), set[GuestId](), [*order.backwards()[guest_]]
+    while left:
+        node = left.pop()
+        if isinstance(node, int):
+            left += graph[node]
+        else:
+            found.add(node)
+    return found
+
+
+@given(hosts, st.integers(1, 4), st.floats(10.0, 1500.0), st.floats(0.0, 1.0))
+def test_every_order_is_kept_or_given_up_in_words_and_everybody_has_its_steps(
+    rows: list[tuple[tuple[StepPlan, ...], Order]], parallel: int, deadline: float, part: float
+) -> None:
+    plan, order = _host(rows)
+    budget, left = Budget(deadline), deadline * part
+    timeline = timeline_down(plan, parallel, budget, order, left)
+    timed = {one.guest: one for one in timeline.guests}
+    assert [one.guest for one in timeline.guests] == [p.guest.id for p in plan.guests]
+    for planned_ in plan.guests:
+        one = timed[planned_.guest.id]
+        tried = [step.step for step in one.steps]
+        assert tried == [step.step for step in planned_.steps][: len(tried)]
+        assert all(step.reason for step in one.steps if step.end is not StepEnd.DONE)
+        assert one.outcome is not Outcome.FAILED or len(tried) == len(planned_.steps)
+        assert one.outcome is Outcome.FAILED or one.steps[-1].end is StepEnd.DONE
+        for other in _all_before(order, planned_.guest.id):
+            assert _through(timed[other]) <= one.turn or one.passed
+    assert _most_at_once(timeline) <= parallel
+
+
+def _most_at_once(timeline: Timeline) -> int:
+    saves = [step for one in timeline.guests for step in one.begun if step.step is SAVE]
+    return max(
+        (sum(o.begins <= s.begins < o.ends for o in saves) for s in saves if s.seconds), default=0
+    )
+
+
+@given(st.lists(st.floats(0.1, 500.0), min_size=1, max_size=40), st.integers(1, 16))
+def test_the_whole_is_within_the_bounds_of_scheduling_the_longest_first(
+    seconds: list[float], parallel: int
+) -> None:
+    """Graham 1969: at most 4/3 - 1/3m of the best, which is no less than these two."""
+    plans = [planned(n, save=one) for n, one in enumerate(seconds)]
+    whole = max(one.ends for one in down(*plans, parallel=parallel, budget=Budget(1e7)))
+    least = max(*seconds, sum(seconds) / parallel)
+    assert least - 1e-6 <= whole
+    assert whole <= sum(seconds) / parallel + max(seconds) * (1 - 1 / parallel) + 1e-6
+
+
+@given(hosts, st.integers(1, 4))
+def test_up_nobody_begins_before_those_that_it_comes_after_are_up(
+    rows: list[tuple[tuple[StepPlan, ...], Order]], parallel: int
+) -> None:
+    plan, order = _host(rows)
+    starts = tuple(
+        replace(p, steps=(StepPlan(Step.START, 300.0, p.steps[0].estimate),)) for p in plan.guests
+    )
+    timed = timeline_up(Plan(RunKind.RESTORE, starts), parallel, order)
+    ends = {one.guest: one.ends for one in timed.guests}
+    for one in timed.guests:
+        assert one.begins is not None
+        before = order.waits_for[one.guest]
+        assert all(ends[b] <= one.begins for b in before if not isinstance(b, int))
+
+
+@pytest.mark.parametrize(("count", "limit"), [(1000, 1.0), (5000, 5.0)])
+def test_thousands_of_guests_take_well_under_a_second(count: int, limit: float) -> None:
+    """0.04 s and 0.5 s; the limits have room for a machine with other work."""
+    dice = random.Random(count)
+    guests = [guest(f"g{n:04}", n, memory=GIB * dice.randint(1, 16)) for n in range(count)]
+    wished = {
+        one.id: Order(
+            after=tuple(f"g{dice.randrange(count):04}" for _ in range(dice.randrange(4))),
+            order=dice.randrange(10),
+        )
+        for one in guests
+    }
+    steps = (StepPlan(SAVE, 600.0), StepPlan(SHUTDOWN, 90.0), StepPlan(POWEROFF, 60.0))
+    plan = Plan(RunKind.PRESERVE, tuple(GuestPlan(g, steps[n % 2 :]) for n, g in enumerate(guests)))
+    order = sequence_of(guests, wished)
+    begun = time.process_time()
+    timeline = timeline_down(plan, 16, LONG, order)
+    assert time.process_time() - begun < limit
+    assert len(timeline.guests) == count
