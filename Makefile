@@ -71,6 +71,7 @@ hosts: $(READY)
 bench: $(READY)
 	$(PYTHON) -m bench.startup
 	$(PYTHON) -m bench.thousand
+	$(PYTHON) -m bench.plan
 	$(PYTHON) -m bench.preserve
 	$(PYTHON) -m bench.storm
 	$(PYTHON) -m bench.idle
