@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..control.facts import HostFacts, gather, load, matches_of_nobody, mistakes
 from ..control.facts_text import to_text
 from ..control.masking import masked
 from ..control.queries import id_of
+from ..model.guest import GuestId
 from ..model.overview import Row
 from ..model.plan import GuestPlan, describe
 from ..model.timeline import Timeline
@@ -21,7 +22,7 @@ from .exits import Exit, complain, exit_of
 from .options import complain_of_blindness, local_of, say_unused_of_host
 from .tables import told_apart
 from .text import emit, print_json, print_table
-from .timeline import in_time_json, print_timeline
+from .timeline import boot_json, in_time_json, print_timeline
 
 
 def _rows(facts: HostFacts) -> tuple[list[Row], Exit]:
@@ -73,23 +74,27 @@ def _plan(facts: HostFacts, arguments: Namespace) -> int:
     else:
         lines = [(names[g.guest.id], str(g.guest.state), describe(g)) for g in chosen]
         print_table(("NAME", "STATE", "PLAN"), lines, wraps=True)
-        if timeline.guests:
-            emit("\n")
-            print_timeline(timeline, names)
-        emit(_in_all(timeline))
+        _print_in_time(timeline, names)
     return exit_of(failure)
+
+
+def _print_in_time(timeline: Timeline, names: Mapping[GuestId, str]) -> None:
+    if timeline.guests:
+        emit("\n")
+        print_timeline(timeline, names)
+        emit(_in_all(timeline))
 
 
 def _in_all(timeline: Timeline) -> str:
     found = queries.duration(timeline)
-    if not found.most:
-        return ""
     parts = [f"about {show_duration(ceil(found.about))}"] if found.about is not None else []
     if found.unknown:
         count = len(timeline.guests)
         of = "" if found.about is None else f" of {found.unknown} of {count} guests"
         parts.append(f"nothing is known yet{of}")
-    return f"in all: {'; '.join(parts)}; at most {show_duration(found.most)}\n"
+    if found.most:
+        parts.append(f"at most {show_duration(found.most)}")
+    return f"in all: {'; '.join(parts)}\n"
 
 
 def _of_named(
@@ -126,13 +131,21 @@ def _plan_json(plan: GuestPlan) -> dict[str, Any]:
 def _boot_plan(facts: HostFacts, arguments: Namespace) -> int:
     rows, status = _rows(facts)
     rows = queries.named(rows, arguments.guests)
+    names = told_apart((id_of(row), row.name) for row in rows)
+    timeline = queries.boot_timeline(facts, rows)
     if arguments.json:
+        timed = {guest.guest: guest for guest in timeline.guests}
         fields = ("name", "uuid", "uri", "state", "next_boot", "reason")
-        print_json([{key: getattr(row, key) for key in fields} for row in rows])
+        print_json(
+            [
+                {key: getattr(row, key) for key in fields} | boot_json(timed.get(id_of(row)))
+                for row in rows
+            ]
+        )
     else:
-        names = told_apart((id_of(row), row.name) for row in rows)
         lines = [
             (names[id_of(row)], str(row.state), row.next_boot or "-", row.reason) for row in rows
         ]
         print_table(("NAME", "STATE", "NEXT BOOT", "REASON"), lines, wraps=True)
+        _print_in_time(timeline, names)
     return status

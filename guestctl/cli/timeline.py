@@ -143,6 +143,18 @@ def in_time_json(guest: TimedGuest | None, timeline: Timeline, called: Names) ->
     }
 
 
+def boot_json(guest: TimedGuest | None) -> dict[str, Any]:
+    """What `--boot --json` has of a guest; null where it does not come up."""
+    if guest is None or guest.begins is None:
+        return dict.fromkeys(("begins", "seconds", "basis", "ends"))
+    return {
+        "begins": _rounded(guest.begins),
+        "seconds": _rounded(guest.ends - guest.begins),
+        "basis": guest.begun[0].estimate.basis,
+        "ends": _rounded(guest.ends),
+    }
+
+
 def _step_json(step: TimedStep) -> dict[str, Any]:
     return {
         "step": step.step,

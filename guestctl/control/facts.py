@@ -12,7 +12,7 @@ from ..decisions.host_facts import matches_of_nobody as matches_of_nobody
 from ..decisions.host_facts import mistakes_in_order as mistakes_in_order
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
-from ..model.history import PastShutdown
+from ..model.history import PastShutdown, PastStart
 from ..model.ports import ErrorKind, HypervisorError
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
@@ -22,7 +22,9 @@ from .facts_text import FactsError, from_text
 from .local import Local
 from .requests import Failure, RequestError
 
-Remembered = tuple[dict[GuestId, GuestRecord], list[SaveRecord], list[PastShutdown]]
+Remembered = tuple[
+    dict[GuestId, GuestRecord], list[SaveRecord], list[PastShutdown], list[PastStart]
+]
 
 
 def gather(local: Local, limit: float | None = None) -> HostFacts:
@@ -38,7 +40,7 @@ async def _gather(local: Local, limit: float | None) -> HostFacts:
     now = local.now()
     guests = await with_images(local.storage, inventory.guests)
     remembered = _remembered(local, now.boot)
-    records, saves, shutdowns = remembered or ({}, [], [])
+    records, saves, shutdowns, starts = remembered or ({}, [], [], [])
     return HostFacts(
         now.boot,
         now.at,
@@ -54,6 +56,7 @@ async def _gather(local: Local, limit: float | None) -> HostFacts:
         now.up,
         local.sees_all,
         tuple(shutdowns),
+        tuple(starts),
     )
 
 
@@ -78,7 +81,8 @@ def _remembered(local: Local, boot: str) -> Remembered | None:
     """None where the ledger cannot be read."""
 
     def read(ledger: Ledger) -> Remembered | None:
-        return ledger.guests(boot), ledger.saves.all(), ledger.runs.shutdowns()
+        runs = ledger.runs
+        return ledger.guests(boot), ledger.saves.all(), runs.shutdowns(), runs.starts()
 
     return local.ask_ledger(read, None)
 

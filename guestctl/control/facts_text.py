@@ -26,7 +26,7 @@ from ..config.settings import (
 from ..config.toml import quoted, written
 from ..decisions.host_facts import HostFacts, LostConnection
 from ..model.guest import GuestFacts
-from ..model.history import PastShutdown
+from ..model.history import PastShutdown, PastStart
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
 from ..model.tables import TableError, from_table, to_table, whole_number
@@ -73,6 +73,7 @@ def to_text(facts: HostFacts) -> str:
     parts += _tables("record", facts.records)
     parts += _tables("save", facts.saves)
     parts += _tables("past-shutdown", facts.shutdowns)
+    parts += _tables("past-start", facts.starts)
     text = "\n".join([*parts, *_config(facts.config), f"[{_END}]\n"])
     return "".join(c if c.isascii() else f"\\U{ord(c):08x}" for c in text)
 
@@ -182,10 +183,21 @@ def _facts(tables: Mapping[str, Any]) -> HostFacts:
         _things(SaveRecord, tables, "save"),
         head.up,
         shutdowns=_things(PastShutdown, tables, "past-shutdown"),
+        starts=_things(PastStart, tables, "past-start"),
     )
 
 
-_TABLES = {"config", "room", "unreadable", "guest", "record", "save", "past-shutdown", _END}
+_TABLES = {
+    "config",
+    "room",
+    "unreadable",
+    "guest",
+    "record",
+    "save",
+    "past-shutdown",
+    "past-start",
+    _END,
+}
 
 
 def _check_format(tables: Mapping[str, Any]) -> None:

@@ -77,6 +77,7 @@ class _Mask:
             records=tuple(map(self._record, facts.records)),
             saves=tuple(map(self._save, facts.saves)),
             shutdowns=tuple(replace(one, guest=self._id(one.guest)) for one in facts.shutdowns),
+            starts=tuple(replace(one, guest=self._id(one.guest)) for one in facts.starts),
         )
 
     # What guests are known by

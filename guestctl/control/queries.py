@@ -13,6 +13,7 @@ from ..decisions.duration import Duration, duration_of
 from ..decisions.findings import is_amiss as is_amiss
 from ..decisions.host_facts import (
     HostFacts,
+    boot_timeline_of,
     plan_of,
     rows_of,
     timeline_of,
@@ -111,6 +112,11 @@ def within(facts: HostFacts, seconds: float | None) -> HostFacts:
 def timeline(facts: HostFacts, guests: Collection[GuestId]) -> Timeline:
     """A preserve of these guests in time."""
     return timeline_of(facts, guests)
+
+
+def boot_timeline(facts: HostFacts, rows: Collection[Row]) -> Timeline:
+    """The next boot in time, of these guests."""
+    return boot_timeline_of(facts, rows)
 
 
 def duration(timeline: Timeline) -> Duration:

@@ -11,7 +11,8 @@ from .budget import LEAST_POWEROFF
 class Duration(NamedTuple):
     """Seconds that it will take, for guests of which anything is known; None for none of them.
 
-    unknown: how many others there are.  most: it is over by then, whatever happens.
+    unknown: how many others there are.  most: it is over by then, whatever happens; 0 where that
+    is not so.
     """
 
     about: float | None
@@ -28,5 +29,6 @@ def duration_of(timeline: Timeline) -> Duration:
     """How long a run that goes so takes, and how sure that is."""
     known = [guest.ends for guest in timeline.guests if not guest.is_guess]
     unknown = len(timeline.guests) - len(known)
-    most = (timeline.deadline or 0.0) + LEAST_POWEROFF if timeline.guests else 0.0
+    ends = timeline.deadline is not None and bool(timeline.guests)
+    most = (timeline.deadline or 0.0) + LEAST_POWEROFF if ends else 0.0
     return Duration(max(known, default=None if unknown else 0.0), unknown, most)

@@ -8,13 +8,13 @@ from functools import cached_property
 from statistics import median
 
 from ..model.guest import GuestFacts, GuestId
-from ..model.history import PastShutdown
+from ..model.history import PastShutdown, PastStart
 from ..model.plan import Basis, Estimate, GuestPlan, Outcome, Step
 from ..model.save import SaveRecord, SaveState
 from ..model.units import show_size
 
 #: How many of the newest an estimate goes by: of the guest itself, or of the host.
-OWN_SAVES, HOST_SAVES, HOST_SHUTDOWNS = 3, 20, 20
+OWN_SAVES, HOST_SAVES, HOST_SHUTDOWNS, HOST_STARTS = 3, 20, 20, 20
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,48 @@ class SaveForecast:
         """Seconds."""
         newest = self.shutdowns[-HOST_SHUTDOWNS:]
         return median(past.seconds for past in newest) if newest else None
+
+
+@dataclass(frozen=True)
+class StartForecast:
+    """How long it took to bring guests up, oldest first, and the memory of guests in bytes."""
+
+    past: tuple[PastStart, ...] = ()
+    memory: Mapping[GuestId, int] = field(default_factory=dict)
+
+    def estimate(self, guest: GuestFacts, step: Step) -> Estimate | None:
+        """By the slowest of the guest's last ones, else as is usual on the host: what is resumed,
+        by its memory; None without any."""
+        own = [one.seconds for one in self._of.get((guest.id, step), ())]
+        if own:
+            return Estimate(max(own[-OWN_SAVES:]), Basis.OWN)
+        if step is Step.RESUME and guest.memory and self._usual_resume:
+            return Estimate(guest.memory * self._usual_resume, Basis.LIKE)
+        usual = self._usual.get(step)
+        return Estimate(usual, Basis.LIKE) if usual else None
+
+    @cached_property
+    def _of(self) -> Mapping[tuple[GuestId, Step], Sequence[PastStart]]:
+        of: dict[tuple[GuestId, Step], list[PastStart]] = {}
+        for one in self.past:
+            of.setdefault((one.guest, one.step), []).append(one)
+        return of
+
+    @cached_property
+    def _usual(self) -> Mapping[Step, float]:
+        """Seconds."""
+        steps = {one.step for one in self.past}
+        return {step: median(one.seconds for one in self._newest(step)) for step in steps}
+
+    @cached_property
+    def _usual_resume(self) -> float | None:
+        """Seconds for a byte."""
+        newest = [(one, self.memory.get(one.guest, 0)) for one in self._newest(Step.RESUME)]
+        takes = [one.seconds / memory for one, memory in newest if memory]
+        return median(takes) if takes else None
+
+    def _newest(self, step: Step) -> Sequence[PastStart]:
+        return [one for one in self.past if one.step is step][-HOST_STARTS:]
 
 
 def _timed(records: Iterable[SaveRecord]) -> list[tuple[SaveRecord, float]]:

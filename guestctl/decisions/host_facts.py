@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ..config.config import Config
 from ..model.guest import GuestFacts, GuestId
-from ..model.history import PastShutdown
+from ..model.history import PastShutdown, PastStart
 from ..model.instant import Instant
-from ..model.overview import Row
-from ..model.plan import Plan, RunKind
+from ..model.overview import NextBoot, Row
+from ..model.plan import GuestPlan, Plan, RunKind, Step, StepPlan
+from ..model.readiness import HasRun
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
 from ..model.timeline import Timeline
 from . import overview
 from .budget import Budget
-from .forecast import SaveForecast
+from .forecast import SaveForecast, StartForecast
 from .plan import missing, plan_down
-from .policy import resolve, unmatched
+from .policy import Policy, resolve, unmatched
 from .profiles import under
 from .sequence import mistakes_of, sequence_for
-from .timeline import timeline_down
+from .timeline import timeline_down, timeline_up
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class HostFacts:
     uris: the connections that were asked.  owns_next_boot: whether guestctl does libvirt's
     autostart at the next boot.  sees_all: whether the ledger is that of these guests, and could be
     read.  may_see: whether it was for this user to read.
-    room: bytes free where saves go, by URI, where that is known.  saves, shutdowns: oldest first.
+    room: bytes free where saves go, by URI, where that is known.  saves, shutdowns, starts: oldest
+    first.
     """
 
     boot: str
@@ -59,6 +61,7 @@ class HostFacts:
     up: int = 0
     may_see: bool = False
     shutdowns: tuple[PastShutdown, ...] = ()
+    starts: tuple[PastStart, ...] = ()
 
     @property
     def nothing_read(self) -> bool:
@@ -113,6 +116,40 @@ def timeline_of(facts: HostFacts, named: Collection[GuestId] | None = None) -> T
     order = sequence_for(facts.config, (p.guest for p in guests if p.outcome is None))
     budget = Budget(shutdown.deadline)
     return timeline_down(replace(plan, guests=guests), shutdown.parallel, budget, order)
+
+
+def boot_timeline_of(facts: HostFacts, rows: Iterable[Row]) -> Timeline:
+    """The next boot in time, as far as these guests are concerned: it has them all to itself."""
+    does = {GuestId(row.uri, row.uuid): row.next_boot for row in rows}
+    coming = [guest for guest in facts.guests if does.get(guest.id) in _STEPS]
+    policies = {guest.id: resolve(facts.config, guest) for guest in coming}
+    forecast = StartForecast(facts.starts, {guest.id: guest.memory for guest in facts.guests})
+
+    def planned(guest: GuestFacts) -> GuestPlan:
+        step, timeout = _STEPS[does[guest.id]], policies[guest.id].boot.start_timeout
+        return GuestPlan(guest, (StepPlan(step, timeout, *(forecast.estimate(guest, step) or ())),))
+
+    ordered = sorted(coming, key=lambda guest: (guest.name, guest.id))
+    return timeline_up(
+        Plan(RunKind.RESTORE, tuple(map(planned, ordered))),
+        facts.config.boot.parallel,
+        sequence_for(facts.config, coming),
+        {guest: policy.boot.start_delay for guest, policy in policies.items()},
+        {guest: _settles(policy) for guest, policy in policies.items()},
+    )
+
+
+_STEPS: Mapping[NextBoot | None, Step] = {
+    NextBoot.RESUME: Step.RESUME,
+    NextBoot.START: Step.START,
+}
+
+
+def _settles(policy: Policy) -> float:
+    """The seconds that it is waited for once it runs; what else shows that it is ready takes a
+    time that nobody knows."""
+    rules = policy.order.ready
+    return max((rule.seconds for rule in rules if isinstance(rule, HasRun)), default=0.0)
 
 
 def rows_of(facts: HostFacts) -> list[Row]:

@@ -20,6 +20,7 @@ from .simulated import Clock, SimulatedGuest
 from .waiting import Waiting
 
 UNORDERED = Sequence()
+NO_TIME: Mapping[GuestId, float] = {}
 NO_SLOT = "no time left when it was its turn"
 
 
@@ -45,14 +46,16 @@ def timeline_up(
     plan: Plan,
     parallel: int,
     order: Sequence = UNORDERED,
-    delays: Mapping[GuestId, float] | None = None,
+    delays: Mapping[GuestId, float] = NO_TIME,
+    settles: Mapping[GuestId, float] = NO_TIME,
 ) -> Timeline:
-    """The run that brings these guests up, each of which is ready as soon as it runs.
+    """The run that brings these guests up.
 
     parallel: how many are started at a time.  delays: for how many seconds after a guest's start
-    the next has to wait.
+    the next has to wait.  settles: after how many seconds one that runs is ready, so that those
+    may begin that come after it; at once, unless told.
     """
-    run = _Up(plan, parallel, order, delays or {})
+    run = _Up(plan, parallel, order, delays, settles)
     run.carry_out()
     return Timeline(tuple(guest.timed for guest in _in_order(plan, run.guests)))
 
@@ -203,9 +206,15 @@ class _Up:
     """Guests are started one after another as slots get free, those that wait for nobody first."""
 
     def __init__(
-        self, plan: Plan, parallel: int, order: Sequence, delays: Mapping[GuestId, float]
+        self,
+        plan: Plan,
+        parallel: int,
+        order: Sequence,
+        delays: Mapping[GuestId, float],
+        settles: Mapping[GuestId, float],
     ) -> None:
-        self._clock, self._slots, self._delays = Clock(), parallel, delays
+        self._clock, self._slots = Clock(), parallel
+        self._delays, self._settles = delays, settles
         self.guests = {p.guest.id: SimulatedGuest(p) for p in plan.guests if p.steps}
         self._place = {guest: place for place, guest in enumerate(self.guests)}
         self._waiting = Waiting(order.waits_for)
@@ -248,4 +257,6 @@ class _Up:
 
     def _ended(self, guest: SimulatedGuest) -> None:
         self._slots += 1
-        self._through(guest.id)
+        self._clock.soon(self._hand_out)
+        ready = self._clock.now + self._settles.get(guest.id, 0.0)
+        self._clock.at(ready, partial(self._through, guest.id))

@@ -15,7 +15,16 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..model.guest import GuestFacts, GuestId
-from ..model.history import CUT_OFF, Actor, Attempt, PastGuest, PastRun, PastShutdown, PastStep
+from ..model.history import (
+    CUT_OFF,
+    Actor,
+    Attempt,
+    PastGuest,
+    PastRun,
+    PastShutdown,
+    PastStart,
+    PastStep,
+)
 from ..model.instant import Clock
 from ..model.plan import Outcome, RunKind, Step
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
@@ -179,12 +188,22 @@ class Runs:
 
     def shutdowns(self) -> list[PastShutdown]:
         """Those that worked, oldest first."""
-        rows = self._db.execute(
-            "SELECT uri, uuid, (ended_up - begun_up) / 1e9 FROM step WHERE step = ? AND end = ?"
+        rows = self._timed(Step.SHUTDOWN)
+        return [PastShutdown(GuestId(uri, uuid), seconds) for uri, uuid, _, seconds in rows]
+
+    def starts(self) -> list[PastStart]:
+        """Starts and resumes that worked, oldest first."""
+        rows = self._timed(Step.START, Step.RESUME)
+        return [PastStart(GuestId(uri, uuid), Step(step), took) for uri, uuid, step, took in rows]
+
+    def _timed(self, *steps: Step) -> sqlite3.Cursor:
+        """Those of these steps that worked: whose, which, and how many seconds each took."""
+        return self._db.execute(
+            "SELECT uri, uuid, step, (ended_up - begun_up) / 1e9 FROM step"
+            f" WHERE step IN ({', '.join('?' * len(steps))}) AND end = ?"
             " AND ended_up > begun_up ORDER BY id",
-            (Step.SHUTDOWN, StepEnd.DONE),
+            (*steps, StepEnd.DONE),
         )
-        return [PastShutdown(GuestId(uri, uuid), seconds) for uri, uuid, seconds in rows]
 
     def attempts(
         self, boot: str, guests: Collection[GuestId] | None = None

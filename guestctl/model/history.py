@@ -66,6 +66,15 @@ class PastShutdown:
 
 
 @dataclass(frozen=True)
+class PastStart:
+    """How many seconds it took to start a guest, or to resume it."""
+
+    guest: GuestId
+    step: Step
+    seconds: float
+
+
+@dataclass(frozen=True)
 class PastGuest:
     """What became of one guest in a past run: an outcome, or CUT_OFF, or AT_WORK.
 

@@ -23,7 +23,7 @@ from guestctl.config.settings import (
 )
 from guestctl.decisions.host_facts import HostFacts, LostConnection
 from guestctl.model.guest import Disk, DiskKind, DomainInfo, GuestFacts, GuestId, OwnSetting, State
-from guestctl.model.history import Attempt, PastShutdown
+from guestctl.model.history import Attempt, PastShutdown, PastStart
 from guestctl.model.plan import RunKind, Step
 from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.result import StepEnd, Trigger
@@ -181,4 +181,7 @@ host_facts = st.builds(
     records=st.lists(records, max_size=4, unique_by=_by_id).map(tuple),
     saves=st.lists(saves, max_size=4).map(tuple),
     shutdowns=st.lists(st.builds(PastShutdown, ids, st.floats(0, 1e6)), max_size=3).map(tuple),
+    starts=st.lists(
+        st.builds(PastStart, ids, st.sampled_from(Step), st.floats(0, 1e6)), max_size=3
+    ).map(tuple),
 )

@@ -213,5 +213,7 @@ def test_how_long_it_takes_is_not_known_before_the_first_time(command: Command) 
 
 def test_the_plan_of_the_next_boot(command: Command) -> None:
     (guest,) = command.json("plan", "--boot")
-    assert guest.keys() == {"name", "uuid", "uri", "state", "next_boot", "reason"}
+    in_time = {"begins", "seconds", "basis", "ends"}
+    assert guest.keys() == {"name", "uuid", "uri", "state", "next_boot", "reason"} | in_time
+    assert (guest["begins"], guest["basis"]) == (0, "default")
     assert (guest["next_boot"], guest["reason"]) == ("resume", "it is running")

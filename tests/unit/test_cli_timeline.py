@@ -110,6 +110,17 @@ def test_the_deadline_is_marked_and_what_does_not_fit_is_said(
     assert f"{LONG_NAME}: does not wait for db: there is no time for that order" in tight
 
 
+def test_the_next_boot_in_time(command: Command, facts: Path) -> None:
+    shown = screen(command, facts, "--boot")
+    heading, *lines = chart(shown)
+    assert heading.split()[:2] == ["NAME", "STEP"]
+    assert [line.split()[1] for line in lines] == ["resume", "resume", "start"]
+    assert shown.splitlines()[-1].startswith("in all: ")
+    found = json.loads(command.run("plan", "--boot", "--json", "--facts", facts).stdout)
+    times = {one["name"]: (one["begins"], one["ends"]) for one in found}
+    assert times[LONG_NAME][1] <= times["db"][0] <= times["db"][1] <= times["app"][0]
+
+
 def test_numbers_for_programs(command: Command, facts: Path) -> None:
     def read(*options: str) -> dict[str, dict[str, object]]:
         found = json.loads(command.run("plan", "--facts", facts, "--json", *options).stdout)

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guestctl.decisions.forecast import NO_FORECAST, OWN_SAVES, SaveForecast, share_room
+from guestctl.decisions.forecast import (
+    NO_FORECAST,
+    OWN_SAVES,
+    SaveForecast,
+    StartForecast,
+    share_room,
+)
 from guestctl.model.guest import DomainInfo, GuestFacts
+from guestctl.model.history import PastStart
 from guestctl.model.plan import Basis, GuestPlan, Outcome, Step, StepPlan
 from guestctl.model.save import SaveRecord, SaveState
 from tests.unit.makers import URI, guest, guest_id
@@ -164,6 +171,20 @@ def test_whatever_is_recorded_makes_an_estimate_or_none(
 ) -> None:
     found = SaveForecast(past).estimate(facts(memory))
     assert found is None or found.seconds >= 0
+
+
+def test_starts_go_by_the_guests_own_past_else_by_its_like() -> None:
+    past = (
+        *(PastStart(guest_id(1), Step.RESUME, seconds) for seconds in (9.0, 2.0, 4.0, 3.0)),
+        PastStart(guest_id(2), Step.START, 1.0),
+        PastStart(guest_id(3), Step.START, 5.0),
+    )
+    known = StartForecast(past, {guest_id(1): GIB})
+    assert known.estimate(facts(), Step.RESUME) == (4.0, Basis.OWN)
+    assert known.estimate(facts(2 * GIB, number=2), Step.RESUME) == (7.0, Basis.LIKE)
+    assert known.estimate(facts(), Step.START) == (3.0, Basis.LIKE)
+    assert known.estimate(facts(number=3), Step.START) == (5.0, Basis.OWN)
+    assert StartForecast().estimate(facts(), Step.START) is None
 
 
 # Refusals

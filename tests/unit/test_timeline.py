@@ -292,3 +292,11 @@ def test_thousands_of_guests_take_well_under_a_second(count: int, limit: float) 
     timeline = timeline_down(plan, 16, LONG, order)
     assert time.process_time() - begun < limit
     assert len(timeline.guests) == count
+
+
+def test_those_after_a_guest_wait_until_it_is_ready_and_others_do_not() -> None:
+    order = sequence_of([guest(f"g{n}", n) for n in range(2)], {guest_id(1): Order(after=("g0",))})
+    steps = (StepPlan(Step.START, 300.0, 10.0),)
+    plan = Plan(RunKind.RESTORE, tuple(GuestPlan(guest(f"g{n}", n), steps) for n in range(3)))
+    timed = timeline_up(plan, 1, order, settles={guest_id(0): 30.0})
+    assert [one.begins for one in timed.guests] == [0.0, 40.0, 10.0]
