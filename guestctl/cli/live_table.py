@@ -41,6 +41,12 @@ _STEP, _BAR, _LEFT, _ELAPSED = 11, 15, 11, 8
 _NARROW = 72
 
 
+#: Before a step is that far, how fast it is tells nothing.
+_TELLS = 0.05
+#: So many seconds are no delay.
+_NOT_LATE = 3.0
+
+
 @dataclass
 class _Row:
     guest: GuestId
@@ -48,10 +54,18 @@ class _Row:
     kind: RunKind
     begun: float = field(default_factory=time.monotonic)
     step: str = _WAITS
+    step_begun: float = field(default_factory=time.monotonic)
     ends: float | None = None
     fraction: float | None = None
     note: str = ""
     result: GuestResult | None = None
+
+    @property
+    def remaining(self) -> float:
+        """The seconds that its step still takes, by how far that is; 0 where nobody can tell."""
+        if self.result is not None or self.fraction is None or self.fraction < _TELLS:
+            return 0.0
+        return (time.monotonic() - self.step_begun) * (1 / self.fraction - 1)
 
     @property
     def reason(self) -> str:
@@ -115,7 +129,8 @@ class LiveTable(Display):
                 self._add(plan)
             case StepBegan(guest, step, timeout):
                 self._update(guest, None, "", step)
-                self._row(guest.id, guest.name).ends = time.monotonic() + timeout
+                row, now = self._row(guest.id, guest.name), time.monotonic()
+                row.step_begun, row.ends = now, now + timeout
             case Progress(guest, fraction, note):
                 self._update(guest, fraction, note)
             case StepEnded(guest, result):
@@ -178,8 +193,18 @@ class LiveTable(Display):
             return ""
         elapsed = time.monotonic() - self._begun
         limit = "" if self._limit is None else f" of at most {show_seconds(self._limit)}"
-        left = None if self._expected is None else self._expected - elapsed
-        return limit + (f"; about {show_seconds(left)} to go" if left and left > 0 else "")
+        return limit + self._to_go(elapsed, rows)
+
+    def _to_go(self, elapsed: float, rows: list[_Row]) -> str:
+        """By what was expected as it began, and by how far saves are: the later of the two."""
+        slowest = max((row.remaining for row in rows), default=0.0)
+        left = max(slowest, 0.0 if self._expected is None else self._expected - elapsed)
+        if self._limit is not None and elapsed + left > self._limit:
+            return f"; will be {show_seconds(elapsed + left - self._limit)} late"
+        if left > 0:
+            return f"; about {show_seconds(left)} to go"
+        over = 0.0 if self._expected is None else elapsed - self._expected
+        return f"; {show_seconds(over)} later than expected" if over >= _NOT_LATE else ""
 
 
 def _rank(row: _Row) -> int:

@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -192,6 +193,24 @@ def test_the_title_has_the_deadline_and_the_expected_end() -> None:
     title = drawn_lines(table, drawn)[0]
     assert title.startswith("Preserving 1 guest: 0 of 1 done, 0.")
     assert title.endswith("of at most 3min 30s; about 40s to go")
+
+
+def test_the_title_says_when_the_run_will_be_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr("guestctl.cli.live_table.time", clock)
+    table, drawn = recorded(width=80)
+    plan = plan_guest_down(RunKind.PRESERVE, guest(), policy())
+    table(RunBegan(Plan(RunKind.PRESERVE, (plan,)), Trigger.COMMAND, 1, 90.0, 40.0))
+    table(StepBegan(guest(), Step.SAVE, 600.0))
+    for seconds, fraction, said in (
+        (20.0, 0.4, "about 30s to go"),
+        (30.0, 0.25, "will be 30s late"),
+        (50.0, None, "10s later than expected"),
+    ):
+        now[0] = 1000.0 + seconds
+        table(Progress(guest(), fraction))
+        assert drawn_lines(table, drawn)[0].endswith(f"of at most 90s; {said}")
 
 
 def test_two_guests_of_one_name_are_told_apart() -> None:
