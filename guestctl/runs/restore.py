@@ -36,6 +36,7 @@ from .readiness import ReadyChecks
 from .reconcile import take_notice, without
 from .run import Run, deadline_of, interruptible, record_note
 from .save_check import with_images
+from .unready import look_again
 
 
 class Request(NamedTuple):
@@ -94,7 +95,7 @@ async def restore(
     context.tell(RunBegan(plan, trigger, run.number))
     coming = [*(p.guest for p in plan.guests if p.outcome is None), *busy]
     wanted = records if named is None else {}
-    unready = [record.id for record in records.values() if record.unready_in(context.boot)]
+    unready = await look_again(context, config, everybody, records.values(), run.source)
     order = order_up(run, coming, _others(plan, everybody, wanted), unready)
     order.say_mistakes(context.tell)
     return await _Restore(run, inventory, request, order).carry_out(plan, busy)

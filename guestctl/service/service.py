@@ -26,6 +26,7 @@ from .settling import Settling
 from .state import Activity, ServiceState, nothing_new
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
+from .unready import UnreadyGuests
 from .waiting import end_all, first, give_way, keep_at
 from .watch import Told
 
@@ -77,6 +78,7 @@ class Service:
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)
         stays, autostart = it.triggers.until_host_stays, it.autostart
         self._late = LateGuests(self.state, stays, autostart)
+        self._unready = UnreadyGuests(self.state, self._late.stirred)
         told = Told(self._on_change, self._settling.begin, self._restarts.add, self._late.stirred)
         self.connections = Connections(self.state, it.connect, told, it.away)
         self._last_look = LastLook(it.daemons, lambda: it.triggers.is_terminated)
@@ -125,7 +127,7 @@ class Service:
 
     def _starters(self) -> list[asyncio.Task[None]]:
         """What starts guests as long as the host stays up."""
-        works = (self._restarts.work(), self._late.work())
+        works = (self._restarts.work(), self._late.work(), self._unready.work())
         return [asyncio.create_task(work) for work in works]
 
     def _on_change(self) -> None:
