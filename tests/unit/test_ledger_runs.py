@@ -62,6 +62,18 @@ def test_steps_are_listed_as_they_were_begun(ledger: Ledger) -> None:
     assert ledger.runs.steps(run + 1) == []
 
 
+def test_what_starts_and_shutdowns_took_is_known_by_their_steps(ledger: Ledger) -> None:
+    run = a_run(ledger)
+    steps = (Step.START, Step.RESUME, Step.SHUTDOWN, Step.START)
+    ends = (StepEnd.DONE, StepEnd.DONE, StepEnd.DONE, StepEnd.FAILED)
+    for step, end_ in zip(steps, ends, strict=True):
+        row = ledger.runs.begin_step(run, guest("a", 1), step)
+        ledger.runs.end_step(row, guest_id(1), StepResult(step, end_, 1.0))
+    assert [one.step for one in ledger.runs.starts()] == [Step.START, Step.RESUME]
+    assert len(ledger.runs.shutdowns()) == 1
+    assert all(one.seconds > 0 for one in ledger.runs.starts())
+
+
 def test_a_save_is_remembered_with_its_end(ledger: Ledger) -> None:
     row = ledger.runs.begin_step(a_run(ledger), guest(memory=2**40), Step.SAVE)
     saves = "SELECT memory, state FROM save"
