@@ -221,6 +221,9 @@ def _add_reading_verbs(verbs: Verbs) -> None:
     chosen_guests(history)
     history.add_argument("-n", dest="count", metavar="N", type=count, default=10, help="how many")
     json_option(history)
+    policy = verbs.add("policy", "show the settings of a guest, and where each comes from")
+    policy.add_argument("guest", metavar="GUEST", help="name or UUID")
+    json_option(policy)
     check = verbs.add("check", "check the configuration")
     check.add_argument("file", metavar="FILE", nargs="?", type=Path, help="this file alone")
     check.add_argument(

@@ -58,6 +58,8 @@ def _show(found: Reading, *, json: bool) -> None:
 
 def _show_guest(found: GuestSettings, *, json: bool) -> None:
     guest = found.guest
+    for problem in found.problems:
+        complain(f"{guest.name}: {problem}")
     if json:
         print_json([value for table in found.tables for value in effective.table_json(table)])
     else:
@@ -68,8 +70,9 @@ def _show_guest(found: GuestSettings, *, json: bool) -> None:
 def _message_json(message: Message) -> dict[str, Any]:
     return {
         "severity": "problem" if isinstance(message, Problem) else "notice",
-        "file": str(message.place.file),
+        "file": None if message.place.guest else str(message.place.file),
         "line": message.place.line,
+        "guest": message.place.guest or None,
         "key": message.key,
         "message": message.message,
     }

@@ -15,6 +15,7 @@ from ..model.record import Wanted
 from ..model.report import names
 from ..model.stop import Certainty
 from .exits import exit_of
+from .metadata import complain_of_metadata
 from .options import complain_of_blindness, local_of, say_unused_of_host
 from .problems import list_problems
 from .tables import told_apart
@@ -28,7 +29,9 @@ def list_verb(arguments: Namespace) -> int:
     local = local_of(arguments)
     complain_of_blindness(local)
     say_unused_of_host(local.config, arguments)
-    rows, failure = queries.guests(gather(local))
+    facts = gather(local)
+    complain_of_metadata(facts)
+    rows, failure = queries.guests(facts)
     chosen = [row for row in queries.named(rows, arguments.guests) if _is_asked_for(row, arguments)]
     if arguments.json:
         print_json([queries.row_json(row) for row in chosen])

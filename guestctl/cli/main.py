@@ -30,6 +30,7 @@ _VERBS = {
     "history": "past",
     "watch": "watch",
     "check": "check",
+    "policy": "policy",
     "status": "status",
     "daemon": "daemon",
     "unit": "units",

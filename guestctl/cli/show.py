@@ -19,6 +19,7 @@ from ..model.plan import GuestPlan, describe
 from ..model.timeline import Timeline
 from ..model.units import show_duration
 from .exits import Exit, complain, exit_of
+from .metadata import complain_of_metadata
 from .options import complain_of_blindness, local_of, say_unused_of_host
 from .tables import told_apart
 from .text import emit, print_json, print_table
@@ -50,6 +51,7 @@ def plan_verb(arguments: Namespace) -> int:
     facts = load(arguments.facts, complain) if arguments.facts else _facts(arguments)
     for match in matches_of_nobody(facts):
         complain(f"no guest is matched by [[guest]] match = {quoted(match)}")
+    complain_of_metadata(facts)
     mistakes = mistakes_in_order(facts)
     for mistake in mistakes:
         complain(mistake)

@@ -187,7 +187,8 @@ def _value_json(table: Table, entry: Entry) -> dict[str, Any]:
         "section": table.section,
         "key": entry.key,
         "value": entry.plain,
-        "file": str(place.file) if place else None,
+        "file": str(place.file) if place and not place.guest else None,
         "line": place.line if place else None,
         "match": table.match,
+        "metadata": bool(place and place.guest),
     }

@@ -9,13 +9,21 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Place:
-    """A line of a file; without a line where that cannot be told."""
+    """A line of a file, without a line where that cannot be told; or the metadata of a guest."""
 
     file: Path
     line: int | None = None
+    guest: str = ""
 
     def __str__(self) -> str:
+        if self.guest:
+            return f"the metadata of {self.guest}"
         return f"{self.file}:{self.line}" if self.line else str(self.file)
+
+
+def in_metadata(guest: str) -> Place:
+    """That of the guest of this name."""
+    return Place(Path(), guest=guest)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..decisions.host_facts import HostFacts as HostFacts
 from ..decisions.host_facts import LostConnection
 from ..decisions.host_facts import matches_of_nobody as matches_of_nobody
+from ..decisions.host_facts import mistakes_in_metadata as mistakes_in_metadata
 from ..decisions.host_facts import mistakes_in_order as mistakes_in_order
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId

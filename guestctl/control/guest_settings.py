@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config import files
+from ..config.config import Config
 from ..config.effective import Entry, Table, guest_table
-from ..config.problems import Notice, Place, Problem
+from ..config.problems import Notice, Place, Problem, in_metadata
 from ..config.reading import Places, Reading
 from ..config.settings import GUEST_PROFILE_SETTINGS, GUEST_SETTINGS, Order, Setting
-from ..decisions.policy import matches, unmatched
+from ..decisions.policy import matches, own_problems, own_settings, unmatched
 from ..decisions.profiles import names
 from ..decisions.sequence import mistakes_of, sequence_for
 from ..model.guest import GuestFacts, GuestId, State
 from ..runs.context import Inventory
-from .local import Local
+from .local import Local, refuse_unreachable
 from .requests import Named, find
 
 #: How long guests are asked for where it is for a remark only, in seconds.
@@ -29,12 +30,13 @@ class GuestSettings:
     """All settings of one guest, each as TOML with the place that set it.
 
     guest: one that there is; with an empty UUID what a guest of this name would have.
-    profiles: by name, what differs in each.
+    profiles: by name, what differs in each.  problems: what counts as not given of its metadata.
     """
 
     guest: GuestFacts
     entries: tuple[Entry, ...]
     profiles: Mapping[str, tuple[Entry, ...]]
+    problems: tuple[str, ...] = ()
 
     @property
     def tables(self) -> Iterator[Table]:
@@ -47,18 +49,27 @@ class GuestSettings:
 
 def with_guests(found: Reading, local: Local) -> Reading:
     """The reading with what there is to say of guests that there are: a [[guest]] that is for none
-    of them, a mistake in their order.  As it is where not all guests could be read."""
+    of them, mistakes in their metadata and in their order.  As it is where not all guests could be
+    read."""
     guests = _guests_to_look_at(found, local)
     if guests is None:
         return found
     numbers = unmatched(found.config, guests)
     unused = [_for_nobody(found.guest_origins[number].match, number + 1) for number in numbers]
     problems = (*found.problems, *_order_problems(found, guests))
-    return replace(found, notices=(*found.notices, *unused), problems=problems)
+    notices = (*found.notices, *unused, *_of_metadata(found.config, guests))
+    return replace(found, notices=notices, problems=problems)
+
+
+def _of_metadata(config: Config, guests: Iterable[GuestFacts]) -> Iterator[Notice]:
+    for guest in guests:
+        for problem in own_problems(config, guest):
+            yield Notice(in_metadata(guest.name), "", problem)
 
 
 def _guests_to_look_at(found: Reading, local: Local) -> Collection[GuestFacts] | None:
-    if not found.config.guests and found.config.order == Order():
+    config = found.config
+    if not (config.guests or config.general.metadata) and config.order == Order():
         return None
     try:
         inventory = asyncio.run(_read_within(_A_LOOK, local))
@@ -88,7 +99,7 @@ def _for_nobody(place: Place, number: int) -> Notice:
 
 async def _read_within(limit: float, local: Local) -> Inventory:
     async with asyncio.timeout(limit):
-        return await replace(local, complain=lambda _: None).read()
+        return await replace(local, complain=lambda _: None).read(domain_info=True)
 
 
 def settings_of(found: Reading, name: str, local: Local) -> GuestSettings:
@@ -96,15 +107,29 @@ def settings_of(found: Reading, name: str, local: Local) -> GuestSettings:
 
     RequestError where several are called so.
     """
-    inventory = asyncio.run(local.read())
+    inventory = asyncio.run(local.read(domain_info=True))
     guest = _find(name, inventory.guests)
     if guest is None:
         local.complain(f'no guest "{name}" is to be seen: these are the settings for that name')
         guest = GuestFacts(GuestId("", ""), name, State.UNKNOWN)
+    return with_places(found, guest)
+
+
+def policy_of(found: Reading, name: str, local: Local) -> GuestSettings:
+    """The same of a guest that there is.  RequestError for none, and where none can be read."""
+    inventory = asyncio.run(local.read(domain_info=True))
+    refuse_unreachable(inventory, local.uris)
+    known = {guest.id: guest for guest in inventory.guests}
+    (chosen,) = find([name], [Named(guest.id, guest.name) for guest in known.values()])
+    return with_places(found, known[chosen])
+
+
+def with_places(found: Reading, guest: GuestFacts) -> GuestSettings:
+    """All settings of the guest, and what set each."""
     entries = tuple(_entry(found, row, guest) for row in GUEST_SETTINGS)
     profiles = {profile: _differing(found, guest, profile) for profile in names(found.config)}
     of_guest = {profile: entries for profile, entries in profiles.items() if entries}
-    return GuestSettings(guest, entries, of_guest)
+    return GuestSettings(guest, entries, of_guest, own_problems(found.config, guest))
 
 
 def _differing(found: Reading, guest: GuestFacts, profile: str) -> tuple[Entry, ...]:
@@ -143,6 +168,8 @@ def _over(
     own = [pair for pair in pairs if matches(pair[0], guest)]
     if profile in found.config.profiles:
         yield found.config.profiles[profile], found.profile_origins[profile]
+    given = own_settings(found.config, guest).values
+    yield given, dict.fromkeys(given, in_metadata(guest.name))
     for override, origin in own:
         yield override.values, origin.values
     for override, origin in own:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from ..model.finding import Finding
-from ..model.guest import GuestId, State
+from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import PastGuest, PastRun
 from ..model.overview import Row
 from ..model.plan import GuestPlan, Outcome, RunKind, is_bad
 from ..model.text import argument
 from .forecast import without_room
-from .host_facts import HostFacts, plan_of
+from .host_facts import HostFacts, mistakes_in_metadata, plan_of
 from .plan import NOT_LISTED
 
 #: What went wrong so long ago is history: nanoseconds.
@@ -22,7 +22,13 @@ def of_guests(facts: HostFacts, rows: Collection[Row]) -> list[Finding]:
     """Who is held, waited for or unready; who finds no room for a save, if the host goes down."""
     for_saves = {record.id for record in facts.records if record.held_for_save}
     found = [finding for row in rows for finding in _of_row(row, for_saves)]
-    return found + [finding for plan in plan_of(facts).guests for finding in _of_plan(plan)]
+    found += [finding for plan in plan_of(facts).guests for finding in _of_plan(plan)]
+    return found + [_of_metadata(*mistake) for mistake in mistakes_in_metadata(facts)]
+
+
+def _of_metadata(guest: GuestFacts, mistake: str) -> Finding:
+    text = f"its metadata have a mistake, which counts as not given: {mistake}"
+    return Finding(text, f"guestctl policy {argument(guest.name)}", guest.name, guest.id)
 
 
 def is_amiss(row: Row) -> bool:

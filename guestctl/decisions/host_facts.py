@@ -20,7 +20,7 @@ from . import overview
 from .budget import Budget
 from .forecast import SaveForecast, StartForecast
 from .plan import missing, plan_down
-from .policy import Policy, resolve, unmatched
+from .policy import Policy, own_problems, resolve, unmatched
 from .profiles import under
 from .sequence import mistakes_of, sequence_for
 from .timeline import timeline_down, timeline_up
@@ -75,6 +75,11 @@ def matches_of_nobody(facts: HostFacts) -> list[str]:
         return []
     numbers = unmatched(facts.config, facts.guests)
     return [facts.config.guests[number].match for number in numbers]
+
+
+def mistakes_in_metadata(facts: HostFacts) -> list[tuple[GuestFacts, str]]:
+    """What counts as not given of guests' own settings."""
+    return [(guest, it) for guest in facts.guests for it in own_problems(facts.config, guest)]
 
 
 def mistakes_in_order(facts: HostFacts) -> list[str]:

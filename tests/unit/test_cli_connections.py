@@ -113,6 +113,7 @@ def test_check_shows_what_is_in_effect(command: Command) -> None:
         "match": "db",
         "file": str(good),
         "line": 4,
+        "metadata": False,
     }
     assert {value["file"] for value in values} == {None, str(good)}
     again = json.loads(command.run("check", "--show", "--json", "again.toml").stdout)

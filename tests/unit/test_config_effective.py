@@ -74,7 +74,7 @@ def test_every_setting_is_shown_also_where_nothing_is_set(tmp_path: Path) -> Non
 def test_programs_get_a_list_of_values(tmp_path: Path) -> None:
     found = as_json(read_two(tmp_path))
     assert {tuple(value) for value in found} == {
-        ("section", "key", "value", "file", "line", "match")
+        ("section", "key", "value", "file", "line", "match", "metadata")
     }
     rows = {(v["section"], v["key"], v["match"]): v for v in found}
     assert len(rows) == len(found) == len(SETTINGS) + 4

@@ -55,7 +55,7 @@ def test_programs_can_tell_it_from_a_problem(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert check(file, json=True) == 0
-    told = {"file": str(file), "line": 2, "key": "boot.attempts"}
+    told = {"file": str(file), "line": 2, "guest": None, "key": "boot.attempts"}
     notice = {"severity": "notice", **told, "message": 'is now called "retries"'}
     assert json.loads(capsys.readouterr().out) == [notice]
     file.write_text("[boot]\nattempts = 7\nparallel = 0\n")

@@ -56,6 +56,7 @@ def test_in_json_as_well(command: Command) -> None:
         "file": str(file),
         "line": 9,
         "match": "test",
+        "metadata": False,
     }
 
 
