@@ -16,7 +16,7 @@ from guestctl.config.own import read_own
 from guestctl.config.settings import GUEST_SETTINGS, General, Shutdown
 from guestctl.decisions.policy import own_problems, resolve
 from guestctl.host.libvirt.domain_xml import parsed, read_domain_info
-from guestctl.host.libvirt.policy_xml import MOST, NAMESPACE, written
+from guestctl.host.libvirt.policy_xml import MOST, NAMESPACE
 from guestctl.model.guest import DomainInfo, OwnSetting
 from guestctl.model.options import Method, Scope
 from tests.unit.makers import guest, texts
@@ -243,10 +243,3 @@ def test_every_setting_may_be_an_attribute_or_a_child(row: Any) -> None:
 )
 def test_mistakes_are_not(inside: str) -> None:
     assert not is_valid(element_of(inside))
-
-
-def test_what_guestctl_writes_is_valid_and_reads_back() -> None:
-    given_ = (OwnSetting("save", "none"), OwnSetting("after", "a b"), OwnSetting("after", "<c>"))
-    element = written(given_).replace("<policy", f"<policy xmlns='{NAMESPACE}'")
-    assert is_valid(element)
-    assert read_domain_info(metadata(element)).policy == given_

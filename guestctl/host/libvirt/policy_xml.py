@@ -9,7 +9,7 @@ from ...model.guest import OwnSetting
 
 #: The number is that of the form.
 NAMESPACE = "urn:guestctl:policy:1"
-PREFIX, ELEMENT = "guestctl", "policy"
+ELEMENT = "policy"
 _ALL_FORMS = "urn:guestctl:policy"
 #: Characters of keys and values: a guest's owner may write megabytes.
 MOST = 1 << 16
@@ -72,17 +72,3 @@ def _named(name: str) -> str:
 def _key(tag: str) -> str:
     """What libvirt's call takes has no prefixes within, what people write often has."""
     return tag.removeprefix(_named(""))
-
-
-def written(settings: tuple[OwnSetting, ...]) -> str:
-    """The element for virDomainSetMetadata, which adds the prefix and the namespace.
-
-    Raises ValueError for a text that XML cannot hold.
-    """
-    element = ET.Element(ELEMENT)
-    for key, value in settings:
-        if key in element.attrib or len(element):
-            ET.SubElement(element, key).text = value
-        else:
-            element.set(key, value)
-    return ET.tostring(element, "unicode")
