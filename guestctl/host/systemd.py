@@ -23,6 +23,9 @@ MANAGER = "org.freedesktop.systemd1.Manager"
 STOP_TARGETS = frozenset(
     {"shutdown.target", "soft-reboot.target", "rescue.target", "emergency.target"}
 )
+#: Ways down that a target of the same name is queued for; an alias, as ctrl-alt-del.target, shows
+#: as the unit that it stands for.
+STOP_KINDS = ("reboot", "kexec", "soft-reboot", "poweroff", "halt")
 #: SystemState while that goes on; "maintenance": rescue.target or emergency.target is reached,
 #: which is so before the other units have been stopped (seen on 257; manager_state in systemd).
 STOP_STATES = frozenset({"stopping", "maintenance"})
@@ -61,6 +64,25 @@ def is_stopping_now() -> bool | None:
     return asyncio.run(is_stopping_retrying())
 
 
+async def kind_of_stop(address: str = "") -> str:
+    """One of STOP_KINDS; empty where no job tells, or nobody answered, within some 8 s."""
+    try:
+        async with asyncio.timeout(BUS_LIMIT):
+            jobs = await _jobs_over_bus(address)
+    except (BusError, TimeoutError):
+        jobs = await _jobs_by_systemctl() or []
+    targets = {unit for unit, kind in jobs if kind == "start"}
+    return next((kind for kind in STOP_KINDS if f"{kind}.target" in targets), "")
+
+
+async def _jobs_over_bus(address: str) -> list[tuple[str, str]]:
+    bus = await SystemBus.connect(address)
+    try:
+        return await _jobs(bus)
+    finally:
+        bus.close()
+
+
 def is_booting_now() -> bool | None:
     """Whether the host is not up yet; None when nobody answered.  There must be no event loop."""
     state = asyncio.run(_state())
@@ -87,10 +109,15 @@ async def _ask_bus(address: str) -> bool:
         if state in STOP_STATES:
             return True
         # A host that goes down before it was ever up is "starting" (manager_state in systemd).
-        (jobs,) = await bus.call(NAME, PATH, MANAGER, "ListJobs", returns="a(usssoo)")
-        return _has_stop_job((unit, kind) for _, unit, kind, *_ in jobs)
+        return _has_stop_job(await _jobs(bus))
     finally:
         bus.close()
+
+
+async def _jobs(bus: SystemBus) -> list[tuple[str, str]]:
+    """Jobs that are queued, as unit and type."""
+    (jobs,) = await bus.call(NAME, PATH, MANAGER, "ListJobs", returns="a(usssoo)")
+    return [(unit, kind) for _, unit, kind, *_ in jobs]
 
 
 def _has_stop_job(jobs: Iterable[tuple[str, str]]) -> bool:
@@ -104,12 +131,17 @@ async def _ask_systemctl() -> bool | None:
         return None
     if state.strip() in STOP_STATES:
         return True
+    jobs = await _jobs_by_systemctl()
+    return None if jobs is None else _has_stop_job(jobs)
+
+
+async def _jobs_by_systemctl() -> list[tuple[str, str]] | None:
     jobs = await _systemctl("list-jobs", "--no-legend", "--full", "--plain")
     if jobs is None:
         return None
     # JOB UNIT TYPE STATE
     rows = (line.split() for line in jobs.splitlines())
-    return _has_stop_job((row[1], row[2]) for row in rows if len(row) >= 3)
+    return [(row[1], row[2]) for row in rows if len(row) >= 3]
 
 
 async def _systemctl(*arguments: str) -> str | None:

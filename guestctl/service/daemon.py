@@ -27,7 +27,7 @@ from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
 from ..host.probe import HostProbe
 from ..host.storage import HostStorage
-from ..host.systemd import is_booting_now, is_stopping_retrying
+from ..host.systemd import is_booting_now, is_stopping_retrying, kind_of_stop
 from ..ledger.second_copy import SecondCopy
 from ..ledger.writer import LedgerWriter
 from ..model.report import tell_all
@@ -108,7 +108,7 @@ class _Daemon:
         copy = SecondCopy(machine.copy_folder())
         self._ledger = LedgerWriter(ledger, machine.now, logger.warning, shows, copy)
         self._logind = Logind(WHY, lambda kind: self._triggers.announce(kind), self._on_change)
-        self._triggers = Triggers(self._logind, is_stopping_retrying)
+        self._triggers = Triggers(self._logind, is_stopping_retrying, kind_of_stop)
         self._service = Service(self._surroundings(away, ours), configuration.config)
 
     def _surroundings(self, away: float, ours: frozenset[str] | None) -> Surroundings:

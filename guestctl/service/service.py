@@ -24,6 +24,7 @@ from .reach import LastLook, OutOfReach
 from .restarts import Restarts
 from .settling import Settling
 from .state import Activity, ServiceState, nothing_new
+from .stop_profile import stop_by_profile
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
 from .unready import UnreadyGuests
@@ -176,21 +177,24 @@ class Service:
 
     async def _preserve(self) -> None:
         await self.state.refresh()
-        state, up = self.state, self.connections.up
         starting = [] if self._triggers.is_terminated else [self._out_of_reach.start_daemons()]
         tasks = [asyncio.create_task(work) for work in starting]
         try:
-            await host_stop(
-                state.context,
-                state.config,
-                self._stop_timeout,
-                state.lock,
-                self._last_look,
-                self._mounts,
-                up,
-            )
+            await stop_by_profile(self._triggers, self.state.config, self._host_stop)
         finally:
             await end_all(tasks)
+
+    async def _host_stop(self, config: Config) -> None:
+        state, up = self.state, self.connections.up
+        await host_stop(
+            state.context,
+            config,
+            self._stop_timeout,
+            state.lock,
+            self._last_look,
+            self._mounts,
+            up,
+        )
 
 
 async def _all_give_way(tasks: Iterable[asyncio.Task[None] | None]) -> None:

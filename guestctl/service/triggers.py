@@ -22,24 +22,34 @@ class Triggers:
     """What has triggered the host's end so far.
 
     is_stopping: whether systemd is taking the host down, None when nobody answers.
+    kind_of_stop: in which way it does, empty where it does not tell.
     Announced, terminated, cancelled: the methods ask for, or wait for, one of these each, and each
     waits for more than one.
     """
 
-    def __init__(self, logind: Login, is_stopping: Callable[[], Awaitable[bool | None]]) -> None:
+    def __init__(
+        self,
+        logind: Login,
+        is_stopping: Callable[[], Awaitable[bool | None]],
+        kind_of_stop: Callable[[], Awaitable[str]],
+    ) -> None:
         self._logind = logind
         self._is_stopping = is_stopping
+        self._kind_of_stop = kind_of_stop
         self._announced = asyncio.Event()
         self._terminated = asyncio.Event()
         #: Somebody has seen that the shutdown is cancelled; and it was, since it was announced.
         self._suspicion = asyncio.Event()
         self._is_off = False
-        #: What kind of shutdown, as far as it is known.
+        #: What kind of shutdown, as far as it is known; and that it may be another one.
         self.kind = ""
+        self._told_again = asyncio.Event()
 
     def announce(self, kind: str) -> None:
         """logind announces a shutdown, which waits for those who hold an inhibitor."""
-        self.kind = kind or self.kind
+        if kind and kind != self.kind:
+            self.kind = kind
+            self._told_again.set()
         if not self._announced.is_set():
             logger.info(f"logind announces that the host goes down ({kind or 'kind unknown'})")
         self._is_off = False
@@ -48,6 +58,22 @@ class Triggers:
     def terminate(self) -> None:
         """SIGTERM: the service is to end, maybe because the host does."""
         self._terminated.set()
+        self._told_again.set()
+
+    async def find_kind(self) -> str:
+        """In which way the host goes down, in systemd's words; empty where nobody tells.
+
+        systemd is asked where logind did not tell, and once it stops units: it knows best then.
+        """
+        self._told_again.clear()
+        if not self.kind or self.is_terminated:
+            self.kind = await self._kind_of_stop() or self.kind
+        return self.kind
+
+    async def until_told_again(self) -> None:
+        """Until the kind may be another than `find_kind` found."""
+        await self._told_again.wait()
+        self._told_again.clear()
 
     @property
     def is_terminated(self) -> bool:
@@ -92,6 +118,7 @@ class Triggers:
             await first(asyncio.sleep(CANCEL_POLL), self._suspicion.wait())
             self._suspicion.clear()
         self._is_off = True
+        self.kind = ""
         self._announced.clear()
 
     async def _is_surely_cancelled(self) -> bool:

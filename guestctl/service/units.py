@@ -18,14 +18,14 @@ from ..host.daemons import SystemdDaemons
 from ..host.libvirt import autostart
 from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
-from ..host.systemd import is_booting_now, is_stopping_now
+from ..host.systemd import is_booting_now, is_stopping_now, kind_of_stop
 from ..model.ports import LockHeld
 from ..model.report import Listener, tell_all
 from ..model.result import RunResult
 from .boot import restore_at_boot
 from .configuration import Configuration
-from .host_stop import finish
 from .reach import LastLook
+from .stop_profile import finish_by_profile
 from .stop_timeout import StopTimeout
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ def guard(local: Local, listener: Listener, *, follows_progress: bool) -> RunRes
     last_look = LastLook(SystemdDaemons(), lambda: True)
     mounts = SystemdMounts(machine.run_folder())
     return local.act(
-        lambda context: finish(context, local.config, stop_timeout, local.lock, last_look, mounts),
+        lambda context: finish_by_profile(
+            context, local.config, kind_of_stop, stop_timeout, local.lock, last_look, mounts
+        ),
         tell_all(listener, stop_timeout),
         follows_progress=follows_progress,
     )

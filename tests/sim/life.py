@@ -62,7 +62,7 @@ class Life:
         self.extensions: list[tuple[float, float]] = []
         self.stop_timeout = StopTimeout(self._extend, lambda _: None)
         self.lock = HostRunLock(host.state, logging.getLogger("guestctl").warning)
-        self.triggers = Triggers(self.login, host.is_stopping)
+        self.triggers = Triggers(self.login, host.is_stopping, host.kind_of_stop)
         self.context = Context(
             self.process.connections,
             host.sim.storage,

@@ -29,9 +29,9 @@ from guestctl.model.record import GuestRecord
 from guestctl.model.result import RunResult, Trigger
 from guestctl.runs.context import read_all
 from guestctl.runs.preserve import preserve
-from guestctl.service.host_stop import finish
 from guestctl.service.reach import LastLook
 from guestctl.service.service import Service, Surroundings
+from guestctl.service.stop_profile import finish_by_profile
 
 from . import loop as virtual
 from .behaviour import GuestSpec
@@ -50,6 +50,7 @@ class ServedHost:
     """A host with the service on it.
 
     preparing, stopping: what logind and systemd say; None where they do not answer.
+    kind: in which way systemd is taking the host down, as far as it tells.
     autostart: connections whose autostart is left to guestctl.  ours: see Surroundings.
     fuses: what happens when the next process comes to these points.
     """
@@ -60,6 +61,7 @@ class ServedHost:
         self.state = state
         self.preparing: bool | None = False
         self.stopping: bool | None = False
+        self.kind = ""
         self.autostart: frozenset[str] = frozenset()
         self.mounts = SimMounts(self)
         self.ours: frozenset[str] | None = None
@@ -81,6 +83,11 @@ class ServedHost:
         """systemd's answer, which takes its time where there is none."""
         await asyncio.sleep(NO_ANSWER if self.stopping is None else 0)
         return self.stopping
+
+    async def kind_of_stop(self) -> str:
+        """systemd's jobs, of which there are none before it stops units."""
+        await asyncio.sleep(0)
+        return self.kind if self.stopping else ""
 
     def note(self, message: str) -> None:
         """A line of the journal."""
@@ -199,7 +206,15 @@ class ServedHost:
         hypervisors = {uri: guard.process.connect(uri) for uri in self.config.general.uris}
         context = replace(guard.context, hypervisors=hypervisors)
         last_look = LastLook(SimDaemons(self), lambda: True)
-        work = finish(context, self.config, guard.stop_timeout, guard.lock, last_look, self.mounts)
+        work = finish_by_profile(
+            context,
+            self.config,
+            self.kind_of_stop,
+            guard.stop_timeout,
+            guard.lock,
+            last_look,
+            self.mounts,
+        )
         guard.begin(work)
         self.lives.append(guard)
         return guard

@@ -200,3 +200,34 @@ def test_whether_the_host_is_booting(systemctl: Path, state: str, boots: bool) -
 def test_nobody_tells_whether_it_is_booting(systemctl: Path) -> None:
     write(systemctl, "exit 1")
     assert systemd.is_booting_now() is None
+
+
+async def ask_kind(bus: PrivateBus, fake: FakeSystemd) -> str:
+    await fake.connect(bus.address)
+    before = open_fds()
+    try:
+        return await systemd.kind_of_stop(bus.address)
+    finally:
+        assert open_fds() == before
+        fake.leave()
+
+
+@pytest.mark.parametrize("kind", systemd.STOP_KINDS)
+def test_over_the_bus_in_which_way_the_host_stops(bus: PrivateBus, kind: str) -> None:
+    fake = FakeSystemd("stopping", ("guestctl.service", "stop"), (f"{kind}.target", "start"))
+    assert run_async(ask_kind(bus, fake)) == kind
+
+
+def test_over_the_bus_a_way_that_no_job_tells(bus: PrivateBus) -> None:
+    fake = FakeSystemd("stopping", SHUTDOWN, ("reboot.target", "stop"), ("rescue.target", "start"))
+    assert run_async(ask_kind(bus, fake)) == ""
+
+
+@pytest.mark.parametrize("kind", systemd.STOP_KINDS)
+def test_by_systemctl_in_which_way_the_host_stops(systemctl: Path, kind: str) -> None:
+    answers(systemctl, "stopping", f"12 {kind}.target start waiting\\n7 x.service stop running")
+    assert run_async(systemd.kind_of_stop()) == kind
+
+
+def test_when_nobody_answers_the_way_is_not_known(systemctl: Path) -> None:
+    assert run_async(systemd.kind_of_stop()) == ""
