@@ -23,7 +23,11 @@ T = TypeVar("T")
 #: drops the connection after 30 s.
 CALLS_PER_CONNECTION = 4
 #: For long calls: 16 saves, their progress and aborts, and room for calls that never return.
-MAX_JOB_CONNECTIONS = 12
+MAX_JOB_CONNECTIONS = 24
+#: A call that is sent while another is in flight on the same connection can stay unsent until that
+#: one returns, as if the client's thread had not been woken (libvirt 9.0; seen where it is sent as
+#: an event arrives): behind a save that is minutes.  So long calls share as late as can be.
+SHARE_LATE = 1
 #: For pulling plugs: of 24 guests at a time, each of which can take 15 s.
 MAX_END_CONNECTIONS = 6
 #: While libvirt ends a guest's QEMU, reading that guest's state waits for a second or two.
@@ -48,11 +52,13 @@ class Pool:
         read_only: bool,
         most: int,
         on_open: OnOpen | None = None,
+        share_from: int = CALLS_PER_CONNECTION,
     ) -> None:
-        """on_open is called each time the first of them is opened."""
+        """on_open is called each time the first of them is opened.  share_from: from so many calls
+        on, a further one is opened while there may be more."""
         self._uri = uri
         self._read_only = read_only
-        self._most = most
+        self._most, self._share_from = most, share_from
         self._connections = [_Connection(uri, read_only, on_open)]
 
     async def call(self, work: Callable[[Any], T]) -> T:
@@ -60,7 +66,7 @@ class Pool:
         first, *further = self._connections
         self._connections = [first, *(one for one in further if one.is_open or one.calls)]
         freest = min(self._connections, key=lambda connection: connection.calls)
-        if freest.calls >= CALLS_PER_CONNECTION and len(self._connections) < self._most:
+        if freest.calls >= self._share_from and len(self._connections) < self._most:
             freest = _Connection(self._uri, self._read_only)
             self._connections.append(freest)
         return await freest.call(work)

@@ -22,6 +22,7 @@ from .connections import (
     MAX_END_CONNECTIONS,
     MAX_JOB_CONNECTIONS,
     MAX_READING_CONNECTIONS,
+    SHARE_LATE,
     Pool,
     is_alive,
 )
@@ -53,7 +54,7 @@ class LibvirtHypervisor:
         # Reading states takes none of libvirtd's workers, and has connections of its own: calls
         # that wait for a guest cannot keep anybody from learning the state of the others.
         self._reading = Pool(uri, read_only, MAX_READING_CONNECTIONS, self._listen_on)
-        self._jobs = Pool(uri, read_only, MAX_JOB_CONNECTIONS)
+        self._jobs = Pool(uri, read_only, MAX_JOB_CONNECTIONS, share_from=SHARE_LATE)
         # virDomainDestroy needs no worker either, and must not wait for calls that hang.
         self._ends = Pool(uri, read_only, MAX_END_CONNECTIONS)
 
