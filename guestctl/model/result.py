@@ -79,7 +79,7 @@ class GuestResult:
 
     def is_bad(self, kind: RunKind) -> bool:
         """Whether such a run leaves it where, or as, it should not be."""
-        return bool(self.unready) or is_bad(kind, self.outcome)
+        return self.awaits or bool(self.unready) or is_bad(kind, self.outcome)
 
     @property
     def is_not_yet(self) -> bool:

@@ -100,7 +100,8 @@ class Run:
 
     def _record_waiting(self, ledger: Ledger, result: GuestResult) -> tuple[bool, bool]:
         """Whether the guest is tried again later, as its record says then; whether that is new."""
-        if not (self.trigger.keeps_at_it and result.is_not_yet):
+        keeps_at_it = self.trigger.keeps_at_it or result.awaits
+        if not (keeps_at_it and result.is_not_yet):
             return False, False
         before = ledger.guest(result.guest) or GuestRecord(result.guest, result.name)
         after, boot = waits(before, result.reason, self.context.boot), self.context.boot
