@@ -72,6 +72,7 @@ bench: $(READY)
 	$(PYTHON) -m bench.startup
 	$(PYTHON) -m bench.thousand
 	$(PYTHON) -m bench.plan
+	$(PYTHON) -m bench.order
 	$(PYTHON) -m bench.preserve
 	$(PYTHON) -m bench.storm
 	$(PYTHON) -m bench.idle

@@ -11,7 +11,7 @@ import pytest
 
 from guestctl.config.config import Config
 from guestctl.config.settings import Shutdown
-from guestctl.runs import take_down
+from guestctl.runs import order, take_down
 from guestctl.service.stop_timeout import EXTENSION, INTERVAL
 
 from .served import AB, RESTARTED, SYSTEM, guest, off
@@ -269,3 +269,17 @@ def test_a_fault_in_starting_guests_again_keeps_no_guest_from_safety(
         assert host.up == ""
 
     tell(story, AB, RESTARTED)
+
+
+def test_a_fault_in_making_the_order_keeps_no_guest_from_safety(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        monkeypatch.setattr(order, "sequence_for", lambda *_: 1 // 0)
+        host.announce()
+        await host.until_idle()
+        assert host.calls("save") == ["save a", "save b"]
+        assert host.said("internal error, guests go down without an order")
+
+    tell(story, AB)

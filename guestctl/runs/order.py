@@ -72,8 +72,19 @@ class RunOrder:
 
 
 def order_down(run: Run, plans: Iterable[GuestPlan]) -> RunOrder:
-    """The order of those that are taken down; each waits as long as there is time for that."""
+    """The order of those that are taken down; each waits as long as there is time for that.
+
+    A fault of ours costs the order, not the run.
+    """
     busy = [plan for plan in plans if plan.outcome is None]
+    try:
+        return _order_down(run, busy)
+    except Exception as error:  # noqa: BLE001 - it must not keep guests from safety
+        run.context.tell(Trouble(f"internal error, guests go down without an order: {error!r}"))
+        return RunOrder(Sequence(), Turns({}), (plan.guest for plan in busy))
+
+
+def _order_down(run: Run, busy: Collection[GuestPlan]) -> RunOrder:
     guests = [plan.guest for plan in busy]
     sequence = sequence_for(run.config, guests)
     kept = time_kept(busy, sequence, run.budget)

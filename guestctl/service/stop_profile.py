@@ -82,6 +82,9 @@ async def _until_others(
     others = asyncio.create_task(_others(triggers, config, by))
     try:
         await asyncio.wait({running, others}, return_when=asyncio.FIRST_COMPLETED)
+        if others.done() and (error := others.exception()):
+            logger.error(f"internal error, the run goes on by the settings it has: {error!r}")
+            await asyncio.wait({running})
         if running.done():
             return None
         logger.warning("the run begins anew: other settings turn out to be in force")
