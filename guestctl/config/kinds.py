@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable
@@ -67,13 +68,15 @@ def unfit(kind: Kind[Any], value: object, error: BadValue) -> str:
     return f"expected {kind.expected}, not {shortly(value)}{detail}"
 
 
-def duration(least: float = 0.0) -> Kind[float]:
-    """A duration of at least so many seconds."""
+def duration(least: float = 0.0, most: float = math.inf) -> Kind[float]:
+    """A duration of at least, and at most, so many seconds."""
 
     def parse(value: object) -> float:
         seconds = _seconds(value)
         if seconds < least:
             raise BadValue(f"less than {show_duration(least)}")
+        if seconds > most:
+            raise BadValue(f"more than {show_duration(most)}")
         return seconds
 
     return Kind('a duration such as "90s" or "10min"', parse, lambda s: quoted(show_duration(s)))

@@ -29,6 +29,8 @@ from .setting import rows, setting
 #: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=), whatever
 #: else systemd is told; a run for the host's stop ends well before, whatever `deadline` says.
 FORCED, LONGEST_STOP = 30 * 60.0, 27 * 60.0
+#: What one guest can keep the others waiting for, when they come up.
+HOUR = 3600.0
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,9 @@ class Boot:
         " unless somebody turned it off.",
     )
     start_delay: float = setting(
-        duration(), 0.0, "How long to wait after starting a guest before the next is started."
+        duration(most=HOUR),
+        0.0,
+        "How long to wait after starting a guest before the next is started.",
     )
     parallel: int = setting(
         whole_number(1, 16), 4, "How many guests are started at the same time.", per_guest=False
@@ -254,7 +258,7 @@ class Order:
         " gone since it was started or resumed. Without any, a guest is ready as soon as it runs.",
     )
     ready_timeout: float = setting(
-        duration(),
+        duration(most=HOUR),
         120.0,
         "How long a guest may take to be ready once it runs. It is then up but unready: those"
         " after it come up all the same, those that require it are not started.",

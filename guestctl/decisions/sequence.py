@@ -227,8 +227,20 @@ def mistakes_of(sequence: Sequence, guests: Iterable[GuestFacts]) -> Iterator[tu
     called = {guest.id: guest.name for guest in guests}
     for circle in sequence.circles:
         names = [called[guest] for guest in (*circle.guests, circle.guests[0])]
-        text = f"guests wait for one another in a circle: {' after '.join(names)}"
+        text = f"guests wait for one another in a circle: {' after '.join(_shortened(names))}"
         yield circle.guests[-1], f"{text}; that {names[-2]} comes after {names[-1]} is left out"
     for guest in sequence.unnumbered:
         text = f"{called[guest]}: its `order` is below that of a guest that it comes after"
         yield guest, f"{text}; it counts as having none"
+
+
+def _shortened(names: list[str]) -> list[str]:
+    """A long circle by its ends."""
+    if len(names) <= MOST_NAMED:
+        return names
+    half = MOST_NAMED // 2
+    return [*names[:half], f"… {len(names) - 2 * half} more …", *names[-half:]]
+
+
+#: So many guests of a circle are named.
+MOST_NAMED = 20

@@ -6,7 +6,7 @@ run, and each step takes as long as it should.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -64,11 +64,15 @@ def _in_order(plan: Plan, guests: Mapping[GuestId, SimulatedGuest]) -> Iterable[
     return (guests[planned.guest.id] for planned in plan.guests if planned.guest.id in guests)
 
 
-def longest_first(plans: Iterable[GuestPlan], order: Sequence = UNORDERED) -> list[GuestPlan]:
+def longest_first(
+    plans: Iterable[GuestPlan],
+    order: Sequence = UNORDERED,
+    hurried: Collection[GuestId] = frozenset(),
+) -> list[GuestPlan]:
     """The guests in the order in which their saves begin, so that the whole ends soonest.
 
     Whoever takes longest comes first, those that have to wait for it included; by name where that
-    is the same.
+    is the same.  hurried: those for which no time is left to wait: each counts for itself.
     """
     given = tuple(plans)
     takes = {plan.guest.id: _first_takes(plan) for plan in given}
@@ -76,7 +80,8 @@ def longest_first(plans: Iterable[GuestPlan], order: Sequence = UNORDERED) -> li
 
     def rank(plan: GuestPlan) -> tuple[float, str, GuestId]:
         own = plan.guest.id
-        return -kept.get(own, takes[own]), plan.guest.name, own
+        alone = own in hurried or own not in kept
+        return -(takes[own] if alone else kept[own]), plan.guest.name, own
 
     return sorted(given, key=rank)
 
@@ -87,11 +92,21 @@ def saved_first(plans: Iterable[GuestPlan]) -> frozenset[GuestId]:
     return frozenset(guest for guest, step in first if step is Step.SAVE)
 
 
-def time_kept(plans: Iterable[GuestPlan], order: Sequence, budget: Budget) -> dict[GuestId, float]:
-    """How long before the deadline each guest begins at the latest, whoever is still up then."""
+def time_kept(
+    plans: Iterable[GuestPlan], order: Sequence, budget: Budget, parallel: int
+) -> dict[GuestId, float]:
+    """How long before the deadline each guest begins at the latest, whoever is still up then.
+
+    Those that are to be saved share so many slots: each keeps the time that all of them need.
+    """
     given = tuple(plans)
     needs = {plan.guest.id: budget.needs(plan) for plan in given}
-    return order.time_kept(needs, saved_first(given))
+    saves = saved_first(given)
+    in_turns = sum(_first_takes(plan) for plan in given if plan.guest.id in saves) / parallel
+    longest = max((needs[guest] for guest in saves), default=0.0)
+    if len(saves) > parallel:
+        needs |= dict.fromkeys(saves, in_turns + longest)
+    return order.time_kept(needs, saves)
 
 
 def _first_takes(plan: GuestPlan) -> float:
@@ -107,10 +122,12 @@ class _Down:
     ) -> None:
         self._clock, self._budget, self._ends, self._slots = Clock(), budget, left, parallel
         busy = [guest for guest in plan.guests if guest.steps]
-        self.guests = {p.guest.id: SimulatedGuest(p) for p in longest_first(busy, order)}
+        self._kept = time_kept(busy, order, budget, parallel)
+        hurried = {guest for guest, seconds in self._kept.items() if seconds >= left}
+        first = longest_first(busy, order, hurried)
+        self.guests = {plan.guest.id: SimulatedGuest(plan) for plan in first}
         self._place = {guest: place for place, guest in enumerate(self.guests)}
         self._waiting = Waiting(order.backwards())
-        self._kept = time_kept(busy, order, budget)
         self._idle = [guest.guest.id for guest in plan.guests if not guest.steps]
         #: Who waits for a slot; the first has waited longest.
         self._queue: dict[GuestId, SimulatedGuest] = {}

@@ -47,6 +47,8 @@ class HasRun:
 
 Rule: TypeAlias = AgentAnswers | HasAddress | Accepts | HasRun
 
+#: Seconds; those that come after the guest wait as long.
+MOST_DELAY = 3600.0
 MOST_PORTS = 65535
 _PLAIN = {str(rule): rule for rule in (AgentAnswers(), HasAddress())}
 _WORDS = (*_PLAIN, "tcp", "delay")
@@ -74,7 +76,10 @@ def _port(text: str) -> int:
 
 def _seconds(text: str) -> float:
     try:
-        return parse_duration(text)
+        seconds = parse_duration(text)
+        if seconds > MOST_DELAY:
+            raise BadValue(f"more than {show_duration(MOST_DELAY)}")
+        return seconds
     except BadValue as error:
         more = f": {error}" if str(error) else ""
         raise BadValue(f'"delay:DURATION" takes a duration, as in "delay:20s"{more}') from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import islice
 
 from ..decisions.sequence import Sequence, mistakes_of, sequence_for
 from ..decisions.timeline import time_kept
@@ -11,6 +12,9 @@ from ..model.plan import GuestPlan
 from ..model.report import Listener, Trouble, names
 from .run import Run
 from .turns import Turns
+
+#: A thousand guests that all come after "*" make as many circles.
+MOST_SAID = 10
 
 
 class RunOrder:
@@ -29,10 +33,12 @@ class RunOrder:
         self._guests = tuple(guests)
         self._called = {guest.id: guest.name for guest in self._guests}
         self._up, self._unready = set(up), set(unready)
+        #: Those for which no time is left to wait.
+        self.hurried: frozenset[GuestId] = frozenset()
 
     def say_mistakes(self, tell: Listener) -> None:
         """What is wrong with the order: the run goes on without that."""
-        for _, text in mistakes_of(self.sequence, self._guests):
+        for _, text in islice(mistakes_of(self.sequence, self._guests), MOST_SAID):
             tell(Trouble(text))
 
     def awaited(self, guest: GuestId) -> str:
@@ -87,9 +93,11 @@ def order_down(run: Run, plans: Iterable[GuestPlan]) -> RunOrder:
 def _order_down(run: Run, busy: Collection[GuestPlan]) -> RunOrder:
     guests = [plan.guest for plan in busy]
     sequence = sequence_for(run.config, guests)
-    kept = time_kept(busy, sequence, run.budget)
+    kept = time_kept(busy, sequence, run.budget, run.config.shutdown.parallel)
     latest = {guest: run.ends - seconds for guest, seconds in kept.items()}
-    return RunOrder(sequence, Turns(sequence.backwards(), latest), guests)
+    order = RunOrder(sequence, Turns(sequence.backwards(), latest), guests)
+    order.hurried = frozenset(guest for guest, seconds in kept.items() if seconds >= run.left)
+    return order
 
 
 def order_up(

@@ -135,7 +135,7 @@ class _Preserve:
     async def _all_at_once(self, plans: tuple[GuestPlan, ...]) -> None:
         try:
             async with asyncio.TaskGroup() as self._group:
-                for plan in longest_first(plans, self._order.sequence):
+                for plan in longest_first(plans, self._order.sequence, self._order.hurried):
                     self._begin(plan, self._group)
         finally:
             self._group = None

@@ -162,7 +162,7 @@ def _by_state(facts: GuestFacts | None) -> Unready | None:
 
 
 def _pause(rule: Rule, begun: float, now: float) -> float:
-    if isinstance(rule, HasRun):
+    if isinstance(rule, HasRun) and begun + rule.seconds > now:
         return begun + rule.seconds - now
     return min(MOST_PAUSE, max(LEAST_PAUSE, (now - begun) / 10))
 

@@ -10,7 +10,8 @@ from ..decisions.policy import resolve
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.record import GuestRecord, ready
-from .context import Context, with_domain_info
+from ..model.report import Trouble
+from .context import LOOK_LIMIT, Context, with_domain_info
 from .live_guest import LiveGuest
 from .readiness import ReadyChecks
 
@@ -30,13 +31,24 @@ async def look_again(
     looked = [guest for guest in guests if guest.id in were and guest.up]
     if not looked:
         return frozenset(were)
-    checks = ReadyChecks(context.probe)
-    known = await with_domain_info(context.hypervisors, looked)
-    said = await asyncio.gather(*(_look(context, config, guest, checks) for guest in known))
-    are = [guest for guest, why in zip(known, said, strict=True) if not why]
+    try:
+        async with asyncio.timeout(LOOK_LIMIT):
+            are = await _ready_now(context, config, looked)
+    except Exception as error:  # noqa: BLE001 - what was unready may be; others are not to wait
+        context.tell(Trouble(f"cannot tell who is ready by now: {error!r}"))
+        return frozenset(were)
     if are:
         await context.ledger(lambda ledger: _note(ledger, are, source), None)
     return frozenset(were - {guest.id for guest in are})
+
+
+async def _ready_now(
+    context: Context, config: Config, guests: Collection[GuestFacts]
+) -> list[GuestFacts]:
+    checks = ReadyChecks(context.probe)
+    known = await with_domain_info(context.hypervisors, guests)
+    said = await asyncio.gather(*(_look(context, config, guest, checks) for guest in known))
+    return [guest for guest, why in zip(known, said, strict=True) if not why]
 
 
 async def _look(context: Context, config: Config, guest: GuestFacts, checks: ReadyChecks) -> str:

@@ -128,7 +128,7 @@ class Service:
 
     def _starters(self) -> list[asyncio.Task[None]]:
         """What starts guests as long as the host stays up."""
-        works = (self._restarts.work(), self._late.work(), self._unready.work())
+        works = (self._restarts.work(), self._late.work(), keep_at(self._unready.work))
         return [asyncio.create_task(work) for work in works]
 
     def _on_change(self) -> None:
@@ -198,5 +198,9 @@ class Service:
 
 
 async def _all_give_way(tasks: Iterable[asyncio.Task[None] | None]) -> None:
+    """A fault in one of them must not keep guests from being taken to safety."""
     for task in tasks:
-        await give_way(task)
+        try:
+            await give_way(task)
+        except Exception as error:  # noqa: BLE001 - said; the host goes down
+            logger.error(f"internal error, in what starts guests: {error!r}")

@@ -20,6 +20,9 @@ from .waiting import end_all, give_way
 
 logger = logging.getLogger(__name__)
 
+#: Up to this part of the deadline a run begins anew for other settings; saves begun since are lost.
+SOON_ENOUGH = 0.2
+
 #: A run for the host's stop, by this configuration.
 HostStop = Callable[[Config], Coroutine[Any, Any, object]]
 
@@ -69,21 +72,28 @@ async def stop_by_profile(triggers: Triggers, config: Config, stop: HostStop) ->
     Where that leaves other settings in force, the run gives way to one by these: a save under way
     is aborted, and the time that has gone counts.  Cancelled, the run gives way as well.
     """
+    begun = asyncio.get_running_loop().time()
     by: Config | None = await in_force(config, triggers.find_kind)
     while by is not None:
-        by = await _until_others(triggers, config, by, stop)
+        by = await _until_others(triggers, config, by, stop, begun)
 
 
 async def _until_others(
-    triggers: Triggers, config: Config, by: Config, stop: HostStop
+    triggers: Triggers, config: Config, by: Config, stop: HostStop, begun: float
 ) -> Config | None:
-    """The settings that turn out to be in force instead; None at the end of the run."""
+    """The settings that turn out to be in force instead; None at the end of the run.
+
+    begun: when the stop did, on the loop's clock.
+    """
     running = asyncio.create_task(_run(stop, by))
     others = asyncio.create_task(_others(triggers, config, by))
     try:
         await asyncio.wait({running, others}, return_when=asyncio.FIRST_COMPLETED)
         if others.done() and (error := others.exception()):
             logger.error(f"internal error, the run goes on by the settings it has: {error!r}")
+            await asyncio.wait({running})
+        elif others.done() and _comes_too_late(others.result(), begun):
+            logger.warning("other settings turn out to be in force, too late to begin anew")
             await asyncio.wait({running})
         if running.done():
             return None
@@ -92,6 +102,12 @@ async def _until_others(
     finally:
         await end_all([others])
         await give_way(running)
+
+
+def _comes_too_late(config: Config, begun: float) -> bool:
+    """Whether so much of the deadline is gone that guests under way would lose by a new run."""
+    gone = asyncio.get_running_loop().time() - begun
+    return gone > SOON_ENOUGH * config.shutdown.deadline
 
 
 async def _run(stop: HostStop, config: Config) -> None:

@@ -10,8 +10,10 @@ import pytest
 from tests.host.conftest import NewHost
 from tests.host.service import wait_watching
 from tests.host.support import assert_back, listed, look, outcomes, wait_restored
+from tests.testbed.console import read_ticks, wait_for_tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
+from tests.testbed.processes import start_time
 from tests.testbed.triggers import POWEROFF, REBOOT, leave_by, pass_through
 from tests.testbed.witness import Witness
 
@@ -59,12 +61,18 @@ def by_poweroff(host: Host) -> None:
     for name in (DB, DNS):
         assert down.place(APP, "bye") < down.place(name, "press")
         assert down.place(name, "bye") < down.place(NAS, "press")
-    with witness(host) as up:
-        host.boot()
-        wait_restored(host)
+    host.boot()
+    wait_restored(host)
     assert outcomes(host, "preserve", before.at) == dict.fromkeys(NAMES, "shut-down")
     for name in (DB, DNS):
-        assert up.place(NAS, "boot") < up.place(name, "boot") < up.place(APP, "boot")
+        assert began(host, NAS) < began(host, name) < began(host, APP)
+    for name in NAMES:
+        wait_for_tick(host.console(name), len(read_ticks(host.console(name))))
+
+
+def began(host: Host, name: str) -> int:
+    """When its QEMU did, in ticks of the kernel's clock."""
+    return int(start_time(host.qemu_pid(name)))
 
 
 def by_reboot(host: Host) -> None:

@@ -57,6 +57,8 @@ class LibvirtHypervisor:
         self._jobs = Pool(uri, read_only, MAX_JOB_CONNECTIONS, share_from=SHARE_LATE)
         # virDomainDestroy needs no worker either, and must not wait for calls that hang.
         self._ends = Pool(uri, read_only, MAX_END_CONNECTIONS)
+        # Nor must an abort wait for the save that it is to end.
+        self._aborts = Pool(uri, read_only, MAX_END_CONNECTIONS, share_from=SHARE_LATE)
 
     @property
     def uri(self) -> str:
@@ -94,7 +96,7 @@ class LibvirtHypervisor:
         return await self._job_call(uuid, current_job)
 
     async def abort_job(self, uuid: str) -> None:
-        await self._job_call(uuid, lambda domain: domain.abortJob())
+        await self._aborts.call(lambda conn: conn.lookupByUUIDString(uuid).abortJob())
 
     async def block_jobs(self, uuid: str) -> tuple[Job, ...]:
         return await self._job_call(uuid, block_jobs)
@@ -157,6 +159,7 @@ class LibvirtHypervisor:
         self._reading.close()
         self._jobs.close()
         self._ends.close()
+        self._aborts.close()
         self._unsubscribe()
 
     async def _job_call(self, uuid: str, call: Callable[[Any], T]) -> T:
