@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestctl.model.readiness import (
+    MOST_DELAY,
     Accepts,
     AgentAnswers,
     HasAddress,
@@ -14,13 +15,13 @@ from guestctl.model.readiness import (
     Rule,
     parse_rule,
 )
-from guestctl.model.units import MAX_DURATION, BadValue
+from guestctl.model.units import BadValue
 
 rules = st.one_of(
     st.builds(AgentAnswers),
     st.builds(HasAddress),
     st.builds(Accepts, st.integers(1, 65535)),
-    st.builds(HasRun, st.integers(0, round(MAX_DURATION * 1000)).map(lambda n: n / 1000)),
+    st.builds(HasRun, st.integers(0, round(MOST_DELAY * 1000)).map(lambda n: n / 1000)),
 )
 
 
@@ -66,3 +67,9 @@ def test_what_is_no_rule_says_why(text: str, message: str) -> None:
     with pytest.raises(BadValue) as caught:
         parse_rule(text)
     assert message in str(caught.value)
+
+
+def test_a_delay_keeps_nobody_waiting_for_long() -> None:
+    assert parse_rule("delay:1h") == HasRun(MOST_DELAY)
+    with pytest.raises(BadValue, match="more than 1h"):
+        parse_rule("delay:300d")

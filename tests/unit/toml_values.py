@@ -18,7 +18,7 @@ _SIZES = st.builds("{}{}".format, st.integers(0, 9999), st.sampled_from(["KiB", 
 _URIS = st.lists(st.text(max_size=4).map("test:///{}".format), min_size=1, max_size=3)
 _GUESTS = st.lists(st.sampled_from(["db-*", "web", "dns", "x y"]), unique=True)
 _RULES = st.lists(
-    st.sampled_from(["agent", "address", "tcp:1", "tcp:65535", "delay:1h 5s", "delay:20"]),
+    st.sampled_from(["agent", "address", "tcp:1", "tcp:65535", "delay:59min 5s", "delay:20"]),
     unique=True,
 )
 _METHODS = st.lists(st.sampled_from(list(Method)), min_size=1, unique=True)
