@@ -6,6 +6,7 @@ Each function yields what is wrong with one run.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from guestctl.decisions.policy import Policy, resolve
 from guestctl.model.guest import GuestId
@@ -74,7 +75,7 @@ def _why_not_to_start(case: Case, guest: GuestId, *, named: bool) -> Iterator[st
     sim = case.host.find(guest)
     if sim is None:
         return
-    boot = resolve(case.script.config, sim.facts).boot
+    boot = _policy(case, sim).boot
     if boot.managed_elsewhere or sim.info.manager:
         yield "another program starts it"
     if named:
@@ -193,8 +194,15 @@ def _judge(case: Case, guest: GuestId, result: GuestResult | None) -> Iterator[s
         yield f"{name} is {result.outcome}, though it could be up: {result.reason}"
 
 
+def _policy(case: Case, guest: SimGuest) -> Policy:
+    """With what the guest's own XML says."""
+    return resolve(case.script.config, replace(guest.facts, info=guest.info))
+
+
 def _is_excused(case: Case, guest: SimGuest, result: GuestResult) -> bool:
-    policy = resolve(case.script.config, guest.facts)
+    policy = _policy(case, guest)
+    if result.awaits:
+        return True  # for want of another, which is judged by itself
     if result.outcome is Outcome.SKIPPED:
         elsewhere = policy.boot.managed_elsewhere or guest.info.manager
         return bool(elsewhere) or not policy.boot.restore
