@@ -28,7 +28,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 # A share of them, for `make check`; `make test` takes them all.
-settings.register_profile("quick", settings.get_profile("tests"), max_examples=25)
+settings.register_profile("quick", settings.get_profile("tests"), max_examples=15)
 settings.load_profile("tests")
 
 

@@ -143,6 +143,7 @@ def test_nothing_tells_and_it_is_tried_all_the_same() -> None:
     tell(story, [guest("a")])
 
 
+@pytest.mark.thorough
 def test_attempts_are_rare_and_leave_no_trace_until_one_works() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

@@ -155,6 +155,7 @@ def test_the_settle_time_ends_while_a_cancelled_run_is_ended() -> None:
     tell(story, [guest("a"), guest("b", save=Save(90.0, abort=Abort.REFUSED))])
 
 
+@pytest.mark.thorough
 def test_a_request_that_was_cut_off_long_ago_is_nobodys() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(LONG)

@@ -45,7 +45,7 @@ def _problem(up: str, script: Script) -> str:
     return f"lost: {', '.join(lost)}" if lost else ""
 
 
-@pytest.mark.parametrize("folder", one_in(40, FOLDERS), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", one_in(60, FOLDERS), ids=lambda folder: folder.name)
 def test_every_scenario_killed_wherever_it_changes_something(folder: Path) -> None:
     _all_is_well(_killed_anywhere(folder), run_story)
 

@@ -108,6 +108,7 @@ async def _power_cut_later(_: ServedHost) -> None:
 SEQUELS = (_guard, _started_again, _power_cut, _power_cut_later)
 
 
+@pytest.mark.thorough
 @every_host
 @pytest.mark.parametrize("sequel", one_in(len(SEQUELS), SEQUELS))
 def test_the_service_is_killed_as_the_host_goes_down(name: str, sequel: Sequel) -> None:
@@ -139,6 +140,7 @@ async def _host_stops(host: ServedHost) -> None:
     await host.boot(90)
 
 
+@pytest.mark.thorough
 @every_host
 @pytest.mark.parametrize("sequel", one_in(3, (_killed_and_started, _boot_again, _host_stops)))
 def test_the_service_is_killed_as_it_brings_guests_back(name: str, sequel: Sequel) -> None:

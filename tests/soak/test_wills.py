@@ -32,7 +32,7 @@ def _stories(length: int) -> Iterator[list[tuple[Deed, ...]]]:
 @pytest.mark.parametrize(
     "plot",
     one_in(
-        17,
+        29,
         [
             Plot(deeds, ending=ending, quiet=quiet)
             for ending, quiet, deeds in itertools.product(Ending, (False, True), _stories(2))

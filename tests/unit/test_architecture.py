@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,21 @@ def _name(path: Path) -> str:
 
 MODULES = {_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
-every_module = pytest.mark.parametrize("module", MODULES)
+
+
+def every_module(check: Callable[[str], None]) -> Callable[[], None]:
+    """One test for all modules: as many tests as modules and rules took as long as all soaks."""
+
+    def test() -> None:
+        for module in MODULES:
+            try:
+                check(module)
+            except AssertionError as error:
+                error.add_note(f"of the module {module}")
+                raise
+
+    test.__doc__ = check.__doc__
+    return test
 
 
 def _absolute(module: str, node: ast.ImportFrom) -> str:
