@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from guestctl.config.config import GuestOverride
 from guestctl.model.record import Wanted, held
 from guestctl.service import late
 from tests.test_service_late import (
@@ -16,7 +18,7 @@ from tests.test_service_late import (
     waits,
 )
 
-from .served import SYSTEM, guest
+from .served import AB, RESTARTED, SYSTEM, guest
 from .sim.service import ServedHost, tell
 
 # -- what ends it --------------------------------------------------------------------------------
@@ -170,3 +172,16 @@ def test_a_guest_that_waits_and_is_not_listed_is_not_named_each_time() -> None:
         assert host.up == "a b"
 
     tell(story, [guest("a"), guest("b")])
+
+
+def test_one_that_its_user_shut_down_waits_for_what_it_requires() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.happen("b powers itself off")
+        host.happen("a powers itself off")
+        await asyncio.sleep(60)
+        assert host.calls("start") == ["start b", "start a"]
+        assert host.up == "a b"
+
+    wishes = (GuestOverride("a", {"requires": ("b",)}),)
+    tell(story, AB, replace(RESTARTED, guests=wishes))

@@ -20,7 +20,7 @@ from ..decisions.plan import (
 from ..decisions.policy import WILLING, Policy, resolve
 from ..decisions.wanted import has_unknown_save
 from ..ledger.ledger import Ledger
-from ..model.guest import GuestFacts, GuestId
+from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import Note
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind
@@ -94,7 +94,8 @@ async def restore(
     run = await _begin(context, config, trigger, note, plan)
     context.tell(RunBegan(plan, trigger, run.number))
     coming = [*(p.guest for p in plan.guests if p.outcome is None), *busy]
-    wanted = records if named is None else {}
+    asked = named is not None and trigger is not Trigger.USER_SHUTDOWN
+    wanted = {} if asked else records  # a person who names a guest need not name what it requires
     unready = await look_again(context, config, everybody, records.values(), run.source)
     order = order_up(run, coming, _others(plan, everybody, wanted), unready)
     order.say_mistakes(context.tell)
@@ -106,8 +107,10 @@ def _others(
 ) -> list[GuestFacts]:
     """Who is up, and who is to come up and does not in this run."""
     late = [p.guest for p in plan.guests if p.outcome not in (None, Outcome.SKIPPED)]
-    wanted = {record.id for record in records.values() if record.wanted is Wanted.ON}
-    return [*late, *(guest for guest in everybody if guest.up or guest.id in wanted)]
+    wanted = {it.id: it.name for it in records.values() if it.wanted is Wanted.ON}
+    seen = {guest.id: guest for guest in everybody if guest.up or guest.id in wanted}
+    unseen = [GuestFacts(i, name, State.UNKNOWN) for i, name in wanted.items() if i not in seen]
+    return [*unseen, *late, *seen.values()]
 
 
 def _only(guests: Collection[GuestId], inventory: Inventory) -> Inventory:

@@ -75,9 +75,12 @@ class LateGuests:
         """Somebody may wait from now on."""
         self._woken.set()
 
-    def stirred(self, uri: str) -> None:
-        """What guests of this connection may need came or went: they are tried at once."""
-        for guest in [guest for guest in self._tries if guest.uri == uri]:
+    def stirred(self, _uri: str) -> None:
+        """What guests may need came or went, of this connection or on it: they are tried at once.
+
+        A guest of another connection may require one of this.
+        """
+        for guest in list(self._tries):
             self._wake(guest)
         self._woken.set()
 
@@ -188,8 +191,10 @@ class LateGuests:
     async def _restore(self, guests: Collection[GuestId]) -> dict[GuestId, GuestFacts]:
         """The guests as they were read."""
         state, told = self._state, list[RunEvent]()
-        uris = {guest.uri for guest in guests} & state.context.hypervisors.keys()
-        hypervisors = {uri: state.context.hypervisors[uri] for uri in uris}
+        assert self.connections is not None
+        # Those of other connections as well: somebody may require one of them.
+        usable = self.connections.usable(state.context.hypervisors)
+        hypervisors = {uri: state.context.hypervisors[uri] for uri in usable}
         context = replace(state.context, hypervisors=hypervisors, tell=told.append)
         inventory = await read_all(hypervisors)
         # libvirt may still be at a start that was given up.  Who is not listed was named at boot.

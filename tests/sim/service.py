@@ -25,7 +25,6 @@ from unittest.mock import patch
 from guestctl.config.config import Config
 from guestctl.host import locks
 from guestctl.model.plan import RunKind
-from guestctl.model.record import GuestRecord
 from guestctl.model.result import RunResult, Trigger
 from guestctl.runs.context import read_all
 from guestctl.runs.preserve import preserve
@@ -35,9 +34,8 @@ from guestctl.service.stop_profile import finish_by_profile
 
 from . import loop as virtual
 from .behaviour import GuestSpec
-from .chronicle import BEGINNINGS
 from .events import happen
-from .guest import SimGuest
+from .host_view import HostView
 from .life import Life, noting
 from .surroundings import SimDaemons, SimMounts
 from .world import SimHost
@@ -46,7 +44,7 @@ from .world import SimHost
 NO_ANSWER = 12.0
 
 
-class ServedHost:
+class ServedHost(HostView):
     """A host with the service on it.
 
     preparing, stopping: what logind and systemd say; None where they do not answer.
@@ -56,7 +54,7 @@ class ServedHost:
     """
 
     def __init__(self, sim: SimHost, config: Config, state: Path) -> None:
-        self.sim = sim
+        super().__init__(sim)
         self.config = config
         self.state = state
         self.preparing: bool | None = False
@@ -271,55 +269,6 @@ class ServedHost:
         for connection in life.process.connections.values():
             await connection.close()
         return result
-
-    # -- what there is to see --------------------------------------------------------------------
-
-    def guest(self, name: str) -> SimGuest:
-        """The guest of this name."""
-        return next(guest for guest in self.sim.guests() if guest.name == name)
-
-    def record(self, name: str) -> GuestRecord:
-        """What the ledger says of it."""
-        return self.sim.ledger.guests()[self.guest(name).id]
-
-    def record_named(self, name: str) -> GuestRecord:
-        """What the ledger says of the guest that it has under this name."""
-        return next(record for record in self.sim.ledger.guests().values() if record.name == name)
-
-    @property
-    def up(self) -> str:
-        """Names of the guests that are up."""
-        return " ".join(sorted(guest.name for guest in self.sim.guests() if guest.up))
-
-    @property
-    def wanted(self) -> str:
-        """Names of the guests that the ledger wants on."""
-        records = self.sim.ledger.guests().values()
-        return " ".join(sorted(record.name for record in records if record.wanted == "on"))
-
-    def calls(self, *names: str) -> list[str]:
-        """The calls of these kinds that were made, as "save a"."""
-        daemons = self.sim.daemons.values()
-        made = (call for daemon in daemons for call in daemon.calls if call.name in names)
-        return [f"{call.name} {call.guest}" for call in sorted(made, key=lambda call: call.time)]
-
-    def began(self, name: str) -> int:
-        """How often the guest was booted or resumed."""
-        began = [entry.guest for entry in self.sim.chronicle() if entry.fate in BEGINNINGS]
-        return began.count(self.guest(name).id)
-
-    @property
-    def touched(self) -> list[str]:
-        """The calls that change a guest."""
-        return self.calls(
-            *("save", "poweroff", "request_shutdown acpi", "request_shutdown agent"),
-            *("start", "abort_job", "discard_save", "wake", "unpause"),
-        )
-
-    def runs(self) -> list[tuple[str, str, bool | None]]:
-        """Kind, trigger and success of the runs, oldest first."""
-        runs = reversed(self.sim.ledger.runs.newest(1000))
-        return [(str(run.kind), str(run.trigger), run.ok) for run in runs]
 
     async def close(self) -> None:
         """The end of the story: no process is left."""

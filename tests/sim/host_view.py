@@ -1,0 +1,63 @@
+"""What there is to see of a simulated host's guests, and of what was done to them."""
+
+from __future__ import annotations
+
+from guestctl.model.record import GuestRecord
+
+from .chronicle import BEGINNINGS
+from .guest import SimGuest
+from .world import SimHost
+
+
+class HostView:
+    """The guests, their records, the calls and the runs."""
+
+    def __init__(self, sim: SimHost) -> None:
+        self.sim = sim
+
+    def guest(self, name: str) -> SimGuest:
+        """The guest of this name."""
+        return next(guest for guest in self.sim.guests() if guest.name == name)
+
+    def record(self, name: str) -> GuestRecord:
+        """What the ledger says of it."""
+        return self.sim.ledger.guests()[self.guest(name).id]
+
+    def record_named(self, name: str) -> GuestRecord:
+        """What the ledger says of the guest that it has under this name."""
+        return next(record for record in self.sim.ledger.guests().values() if record.name == name)
+
+    @property
+    def up(self) -> str:
+        """Names of the guests that are up."""
+        return " ".join(sorted(guest.name for guest in self.sim.guests() if guest.up))
+
+    @property
+    def wanted(self) -> str:
+        """Names of the guests that the ledger wants on."""
+        records = self.sim.ledger.guests().values()
+        return " ".join(sorted(record.name for record in records if record.wanted == "on"))
+
+    def calls(self, *names: str) -> list[str]:
+        """The calls of these kinds that were made, as "save a"."""
+        daemons = self.sim.daemons.values()
+        made = (call for daemon in daemons for call in daemon.calls if call.name in names)
+        return [f"{call.name} {call.guest}" for call in sorted(made, key=lambda call: call.time)]
+
+    def began(self, name: str) -> int:
+        """How often the guest was booted or resumed."""
+        began = [entry.guest for entry in self.sim.chronicle() if entry.fate in BEGINNINGS]
+        return began.count(self.guest(name).id)
+
+    @property
+    def touched(self) -> list[str]:
+        """The calls that change a guest."""
+        return self.calls(
+            *("save", "poweroff", "request_shutdown acpi", "request_shutdown agent"),
+            *("start", "abort_job", "discard_save", "wake", "unpause"),
+        )
+
+    def runs(self) -> list[tuple[str, str, bool | None]]:
+        """Kind, trigger and success of the runs, oldest first."""
+        runs = reversed(self.sim.ledger.runs.newest(1000))
+        return [(str(run.kind), str(run.trigger), run.ok) for run in runs]
