@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..model.event import EventKind, GuestEvent
 from ..model.plan import Step
-from ..model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
+from ..model.stop import Certainty, Heard, How, Intent, RivalStop, StoppedBy, Verdict
 
 #: A guest that does what it is asked to does it within a minute; later its user may have done it.
 PROMPT = 60.0
@@ -72,12 +72,14 @@ class Stop:
     reason: libvirt's word for why it is off.  heard: None where nobody listened.
     intent: what guestctl had begun to do with the guest.
     window: how long a request to shut down counts, in seconds.
+    rival: a stop of libvirt-guests that had the guest on its list.
     """
 
     reason: str = "unknown"
     heard: Heard | None = None
     intent: Intent | None = None
     window: float = 300.0
+    rival: RivalStop | None = None
 
     @property
     def certainty(self) -> Certainty:
@@ -98,11 +100,16 @@ class Stop:
         return next((event for event in self.of_monitor("SHUTDOWN") if event.by_guest), None)
 
     @property
+    def off(self) -> GuestEvent | None:
+        """That no machine is left of it."""
+        ends = [event for event in self.heard.events if is_stop(event)] if self.heard else []
+        return ends[-1] if ends else None
+
+    @property
     def was_asked_just_before(self) -> bool:
         """Whether it stopped so soon after a request that it was meant to be off."""
-        ends = [event for event in self.heard.events if is_stop(event)] if self.heard else []
-        requests = self.of_monitor("POWERDOWN")
-        return any(ends[-1].at - request.at <= PROMPT for request in requests if ends)
+        off, requests = self.off, self.of_monitor("POWERDOWN")
+        return any(off.at - request.at <= PROMPT for request in requests if off)
 
     def is_too_old(self, request: GuestEvent) -> bool:
         """Whether the guest shut itself down so much later that this was not the cause."""
@@ -172,6 +179,38 @@ _BY_ADMINISTRATOR = {
     "saved": (How.SAVED, "somebody had libvirt save it"),
     "from snapshot": (How.POWERED_OFF, "it was reverted to a snapshot of when it was off"),
 }
+
+
+#: What libvirt says of guests that libvirt-guests has shut down or saved.
+_BY_RIVAL = ("shutdown", "saved")
+#: Its script looks each second whether a guest is down, and an event may come later than that.
+_EVENT_COMES = 5.0
+
+
+def _by_libvirt_guests(stop: Stop) -> Verdict | None:
+    """Somebody stopped that unit, and not each of the guests that it took down."""
+    rival, heard = stop.rival, stop.heard
+    if rival is None:
+        return None
+    if heard is None and stop.reason in (*_BY_RIVAL, "unknown"):
+        evidence = "libvirt-guests was stopped, and had it on its list, while guestctl was away"
+    elif heard is not None and stop.reason in _BY_RIVAL and _is_in_rivals_stop(stop, heard, rival):
+        evidence = "libvirt-guests was just being stopped, and had it on its list"
+    else:
+        return None
+    certainty = Certainty.INFERRED if heard is None else Certainty.LIKELY
+    return Verdict(StoppedBy.LIBVIRT_GUESTS, _HOW.get(stop.reason), certainty, (evidence,))
+
+
+def _is_in_rivals_stop(stop: Stop, heard: Heard, rival: RivalStop) -> bool:
+    if stop.reason == "saved" or not heard.monitored:
+        return stop.off is not None and rival.covers(stop.off.at, _EVENT_COMES)
+    end, request = stop.end, _request(stop)
+    if end is None:
+        return False
+    if request is None:  # nobody may have listened when it was asked
+        return rival.began < heard.since and rival.covers(end.at, stop.window)
+    return rival.covers(request.at, _EVENT_COMES) and not stop.is_too_old(request)
 
 
 def _through_libvirt(stop: Stop) -> Verdict | None:
@@ -248,6 +287,7 @@ _RULES: tuple[Callable[[Stop], Verdict | None], ...] = (
     _moved,
     _crashed,
     _ours,
+    _by_libvirt_guests,
     _through_libvirt,
     _on_request,
     _of_itself,

@@ -9,6 +9,8 @@ from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import PastGuest, PastRun
 from ..model.overview import Row
 from ..model.plan import GuestPlan, Outcome, RunKind, is_bad
+from ..model.record import Wanted
+from ..model.stop import StoppedBy
 from ..model.text import argument
 from .forecast import without_room
 from .host_facts import HostFacts, mistakes_in_metadata, plan_of
@@ -19,7 +21,8 @@ OLD = 7 * 86400 * 10**9
 
 
 def of_guests(facts: HostFacts, rows: Collection[Row]) -> list[Finding]:
-    """Who is held, waited for or unready; who finds no room for a save, if the host goes down."""
+    """Who is held, waited for, unready, or off by libvirt-guests; who finds no room for a save, if
+    the host goes down."""
     for_saves = {record.id for record in facts.records if record.held_for_save}
     found = [finding for row in rows for finding in _of_row(row, for_saves)]
     found += [finding for plan in plan_of(facts).guests for finding in _of_plan(plan)]
@@ -48,9 +51,18 @@ def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
         yield Finding(row.reason, f"guestctl forget {name}", row.name, guest)
     elif row.waiting:
         yield Finding(f"waited for: {row.waiting}", f"guestctl start {name}", row.name, guest)
+    elif _is_off_by_libvirt_guests(row):
+        text = "off since libvirt-guests was stopped, which took it down"
+        yield Finding(text, f"guestctl start {name}", row.name, guest)
     elif row.unready:
         text = f"up but unready: {row.unready}"
         yield Finding(text, f"guestctl why {name}", row.name, guest)
+
+
+def _is_off_by_libvirt_guests(row: Row) -> bool:
+    """That was nobody's word about the guest, and it stays off as long as the host is up."""
+    by_it = row.stopped_by is StoppedBy.LIBVIRT_GUESTS
+    return by_it and row.state is State.SHUT_OFF and row.wanted is Wanted.ON
 
 
 def _of_plan(plan: GuestPlan) -> Iterator[Finding]:

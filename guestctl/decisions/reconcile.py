@@ -12,7 +12,8 @@ from ..model.guest import GuestFacts
 from ..model.history import Note
 from ..model.instant import Instant
 from ..model.record import GuestRecord, Update, Wanted, held, released, seen_up
-from ..model.stop import Certainty
+from ..model.stop import Certainty, StoppedBy
+from ..model.text import argument
 from . import attempts, autostart
 from .wanted import (
     IN_DOUBT,
@@ -122,11 +123,26 @@ def _update(
         after, is_up = seen_up(autostart.noticed(after, guest), now.boot, now.at), True
     else:
         after = autostart.noticed(after, guest)
-    if after == record or (record is None and not is_up):
+    nothing_known = record is None and not is_up and not found.verdict
+    if after == record or nothing_known:
         return Update(guest.id, is_up=True) if is_up else None
     ends = HOLD_ENDS if before.held_for_save else DOUBT_ENDS
-    remarks = (*([ends] if hold_ends else []), *_doubt(found), *autostart.remark(before, after))
+    remarks = (
+        *([ends] if hold_ends else []),
+        *_doubt(found),
+        *_by_libvirt_guests(after, found),
+        *autostart.remark(before, after),
+    )
     return Update(guest.id, after, found.verdict, remarks, is_up=is_up)
+
+
+def _by_libvirt_guests(record: GuestRecord, found: Desired) -> tuple[Note, ...]:
+    """What comes of a stop that was nobody's word about the guest, and what to type."""
+    if found.verdict is None or found.verdict.who is not StoppedBy.LIBVIRT_GUESTS:
+        return ()
+    start = f"guestctl start {argument(record.name)}"
+    text = f"libvirt-guests took it down as it was stopped: the next boot starts it, or {start}"
+    return (Note("guestctl:watch", text),)
 
 
 def _held_in_doubt(record: GuestRecord, found: Desired) -> GuestRecord:

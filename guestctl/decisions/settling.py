@@ -23,7 +23,7 @@ from .reconcile import Reconciled
 
 SOURCE = "guestctl:settle"
 #: Stops that were not somebody's act on this host do not settle.
-_NOBODY = frozenset({StoppedBy.HOST, StoppedBy.MOVED, StoppedBy.CRASH})
+_NOBODY = frozenset({StoppedBy.HOST, StoppedBy.MOVED, StoppedBy.CRASH, StoppedBy.LIBVIRT_GUESTS})
 
 
 def must_settle(found: Reconciled) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ..model.guest import GuestFacts, State
 from ..model.options import UserAction
 from ..model.record import GuestRecord, Wanted
-from ..model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
+from ..model.stop import Certainty, Heard, How, Intent, RivalStop, StoppedBy, Verdict
 from ..model.text import argument
 from .attempts import for_the_host
 from .attribution import Stop, verdict
@@ -43,6 +43,7 @@ class Watched:
     far as was known in an earlier boot, is off because somebody wants it so.
     lingers: it has shut itself down a while ago, and its QEMU is still there.
     left_alone: nobody followed the guest any more as the boot ended in which it was last seen up.
+    rival: a stop of libvirt-guests that had the guest on its list, and may be why it is off.
     """
 
     heard: Heard | None = None
@@ -54,10 +55,11 @@ class Watched:
     as_found: bool = False
     left_alone: bool = False
     lingers: bool = False
+    rival: RivalStop | None = None
 
     def stop(self, reason: str) -> Stop:
         """The stop of which libvirt gives this reason."""
-        return Stop(reason, self.heard, self.intent, self.window)
+        return Stop(reason, self.heard, self.intent, self.window, self.rival)
 
 
 UNWATCHED = Watched()
@@ -94,6 +96,8 @@ def desired(
     """What holds for a guest now; boot is the id of the current boot of the host."""
     if guest.started and not watched.lingers:
         return Desired(Wanted.ON, None, "it is running")
+    if found := _by_libvirt_guests(record, guest, boot, watched):
+        return _judged(found, watched)
     if record is None or record.wanted is None:
         reason = why_unknown_save(guest) if has_unknown_save(guest, record) else NEVER_SEEN
         return Desired(Wanted.OFF, StoppedBy.UNKNOWN, reason)
@@ -111,7 +115,7 @@ def desired(
     if _moved(record, guest, boot):
         return _judged(verdict(Stop("migrated", watched.heard)), watched)
     if record.taken_down and not _was_somebody_else(record, guest, boot):
-        why = _waits(record, boot) or "a run took it down for the host's sake"
+        why = _waits(record, boot) or _why_owed(record)
         return Desired(Wanted.ON, record.stopped_by, why)
     if record.up_boot is None:
         return Desired(Wanted.ON, record.stopped_by, _waits(record, boot) or _why_on(record))
@@ -200,6 +204,24 @@ def _why_on(record: GuestRecord) -> str:
     return "somebody asked for it to be on"
 
 
+def _why_owed(record: GuestRecord) -> str:
+    if record.stopped_by is StoppedBy.LIBVIRT_GUESTS:
+        return "libvirt-guests took it down as it was stopped, and nobody turned it off"
+    return "a run took it down for the host's sake"
+
+
+def _by_libvirt_guests(
+    record: GuestRecord | None, guest: GuestFacts, boot: str, watched: Watched
+) -> Verdict | None:
+    """That it was taken down by that, where its list is all that is known of it in this boot."""
+    known = record is not None and record.wanted is not None
+    of_now = record is not None and boot in (record.as_of, record.stopped_boot)
+    if watched.rival is None or not (guest.down and guest.persistent) or (known and of_now):
+        return None
+    found = verdict(watched.stop(guest.reason))
+    return found if found.who is StoppedBy.LIBVIRT_GUESTS else None
+
+
 def _moved(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
     """Whether it was migrated away since a run last saw it, and nobody asked for it here since."""
     return (
@@ -221,7 +243,7 @@ def _was_somebody_else(record: GuestRecord, guest: GuestFacts, boot: str) -> boo
 def _judged(found: Verdict, watched: Watched) -> Desired:
     """Wanted on, and found down: what comes of that is decided by who stopped it."""
     restarted = found.who is StoppedBy.USER and watched.action is UserAction.RESTART
-    on = restarted or found.who in (StoppedBy.CRASH, StoppedBy.HOST)
+    on = restarted or found.who in (StoppedBy.CRASH, StoppedBy.HOST, StoppedBy.LIBVIRT_GUESTS)
     return Desired(Wanted.ON if on else Wanted.OFF, found.who, str(found), found)
 
 

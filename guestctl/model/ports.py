@@ -12,6 +12,7 @@ from .event import GuestEvent, Job
 from .guest import Disk, DomainInfo, GuestFacts
 from .options import Method
 from .save import Stamp
+from .stop import RivalStop
 from .units import show_duration
 
 T = TypeVar("T")
@@ -241,6 +242,14 @@ class Mounts(Protocol):
 
     async def displaced(self, uris: Iterable[str]) -> frozenset[str]:
         """Connections whose folder of saves is another one than remembered."""
+
+
+class Rival(Protocol):
+    """libvirt-guests.service, which takes guests down as it is stopped.  It never raises; callers
+    bound it."""
+
+    async def newest_stop(self) -> RivalStop | None:
+        """Its newest stop in this boot that had guests to take down, and which."""
 
 
 class LockHeld(Exception):

@@ -16,6 +16,7 @@ class StoppedBy(StrEnum):
     ADMINISTRATOR = "administrator"
     HOST = "host"
     OPERATOR = "operator"
+    LIBVIRT_GUESTS = "libvirt-guests"
     CRASH = "crash"
     MOVED = "moved"
     UNKNOWN = "unknown"
@@ -66,6 +67,7 @@ _BY = {
     StoppedBy.ADMINISTRATOR: " by an administrator",
     StoppedBy.HOST: " by the host",
     StoppedBy.OPERATOR: " by an operator",
+    StoppedBy.LIBVIRT_GUESTS: " by libvirt-guests",
     StoppedBy.UNKNOWN: " by somebody",
 }
 
@@ -104,3 +106,20 @@ class Intent:
         "unknown" tells nothing: libvirtd was restarted.
         """
         return reason not in _TELLING or reason in {_REASON_OF.get(step) for step in self.steps}
+
+
+@dataclass(frozen=True)
+class RivalStop:
+    """libvirt-guests.service was stopped in this boot, which was to take these guests down.
+
+    guests: UUIDs of those that ran then.  began, ended: of its stop, in seconds on the loop's
+    clock; ended is None while that goes on.
+    """
+
+    guests: frozenset[str]
+    began: float
+    ended: float | None = None
+
+    def covers(self, moment: float, late: float = 0.0) -> bool:
+        """Whether a moment is within its stop, or so many seconds after it."""
+        return self.began <= moment and (self.ended is None or moment <= self.ended + late)

@@ -21,6 +21,7 @@ from ..host import journal, locks, machine, since_boot, status_file, stop_deadli
 from ..host.daemons import SystemdDaemons
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
+from ..host.libvirt_guests import LibvirtGuests
 from ..host.locks import HostRunLock
 from ..host.logind import Logind
 from ..host.mounts import SystemdMounts
@@ -139,6 +140,7 @@ class _Daemon:
             away=away,
             refresh=self._files.refresh,
             ours=ours,
+            rival=LibvirtGuests(),
         )
 
     def _on_change(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..config.config import Config
-from ..model.ports import Daemons, Hypervisor, Login, Mounts, RunLock
+from ..model.ports import Daemons, Hypervisor, Login, Mounts, Rival, RunLock
 from ..runs.context import Context
 from .boot import Restores
 from .connections import Connections
@@ -23,7 +23,7 @@ from .mounts import KeepMounts
 from .reach import LastLook, OutOfReach
 from .restarts import Restarts
 from .settling import Settling
-from .state import Activity, ServiceState, nothing_new
+from .state import NO_RIVAL, Activity, ServiceState, nothing_new
 from .stop_profile import stop_by_profile
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
@@ -47,6 +47,7 @@ class Surroundings:
     on_change: called when there may be news for a status.
     away: for how many seconds no service had watched this host before.
     refresh: called as a run begins; has Service.use called where there is another configuration.
+    rival: who else may have taken guests down.
     """
 
     context: Context
@@ -63,6 +64,7 @@ class Surroundings:
     away: float = float("inf")
     refresh: Callable[[], Awaitable[None]] = nothing_new
     ours: frozenset[str] | None = None
+    rival: Rival = NO_RIVAL
 
 
 class Service:
@@ -74,7 +76,9 @@ class Service:
         self._on_change_too = it.on_change
         checkpoint = it.triggers.checkpoint
         context = replace(it.context, hypervisors={}, checkpoint=checkpoint, tries_later=True)
-        self.state = ServiceState(context, config, it.lock, self._on_change, it.refresh, it.ours)
+        self.state = ServiceState(
+            context, config, it.lock, self._on_change, it.refresh, it.ours, it.rival
+        )
         self._settling = Settling(self.state)
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)
         stays, autostart = it.triggers.until_host_stays, it.autostart

@@ -10,8 +10,9 @@ from enum import StrEnum
 
 from ..config.config import Config
 from ..model.guest import GuestId
-from ..model.ports import RunLock
+from ..model.ports import Rival, RunLock
 from ..model.record import GuestRecord
+from ..model.stop import RivalStop
 from ..runs.context import Context
 
 logger = logging.getLogger(__name__)
@@ -35,11 +36,21 @@ async def nothing_new() -> None:
     """The configuration is what it was."""
 
 
+class NoRival:
+    """Nobody beside us takes guests down."""
+
+    async def newest_stop(self) -> RivalStop | None:
+        return None
+
+
+NO_RIVAL = NoRival()
+
+
 class ServiceState:
     """config and context are those in use now; the context's hypervisors follow the configuration.
 
     lock: one run at a time on this host.  ours: connections of which guestctl is in charge since
-    the host booted; None for all of them.
+    the host booted; None for all of them.  rival: who else may have taken guests down.
     """
 
     def __init__(
@@ -50,6 +61,7 @@ class ServiceState:
         on_change: Callable[[], None],
         refresh: Callable[[], Awaitable[None]] = nothing_new,
         ours: frozenset[str] | None = None,
+        rival: Rival = NO_RIVAL,
     ) -> None:
         """on_change is called each time something changes that a status would show.
 
@@ -59,6 +71,7 @@ class ServiceState:
         self.context = context
         self.config = config
         self.lock = lock
+        self.rival = rival
         self.on_change = on_change
         #: Who could not be brought up so far, and is tried again.
         self.waiting: dict[GuestId, GuestRecord] = {}

@@ -26,6 +26,7 @@ from ..model.report import count_up
 from ..runs.context import LOOK_LIMIT, with_domain_info
 from .due import Due
 from .event_history import EventHistory
+from .rival import RivalWords, ask
 from .state import ServiceState
 from .watch_pass import MANY, InHand, Noticed, WatchPass
 
@@ -227,7 +228,8 @@ class Watch:
         """live: what is seen has happened just now, as events told; first: since the start."""
         self._count(seen, gone)
         seen = await self._with_own_policy(seen, in_hand.guests)
-        watched = {facts.id: self._watched(facts) for facts in seen}
+        rival = await self._ask_rival(seen, in_hand.guests, first=first)
+        watched = {facts.id: self._watched(facts, rival) for facts in seen}
         no_more = [guest for guest in gone if self._history.was_undefined(guest)]
         made = WatchPass(
             self._state.boot, seen, no_more, watched, in_hand, live, first, self._untold
@@ -294,7 +296,15 @@ class Watch:
         lingers = self._lingers(facts)
         return bool((facts.down or lingers) and self._history.of_stop(facts.id))
 
-    def _watched(self, facts: GuestFacts) -> Watched:
+    async def _ask_rival(
+        self, seen: Collection[GuestFacts], in_hand: Collection[GuestId], *, first: bool
+    ) -> RivalWords:
+        """Of guests that went down just now, or were found off, and not by a run's hand."""
+        free = [facts for facts in seen if facts.id not in in_hand]
+        off = free if first else [facts for facts in free if self._has_stopped(facts)]
+        return await ask(self._state.rival, off, self._away_since if first else None)
+
+    def _watched(self, facts: GuestFacts, rival: RivalWords) -> Watched:
         policy = resolve(self._state.config, facts).user_shutdown
         lingers = self._lingers(facts) and policy.action is not UserAction.RESTART
         heard = self._history.of_stop(facts.id) if facts.down or lingers else None
@@ -307,7 +317,7 @@ class Watch:
         window, action = policy.request_window, policy.action
         as_found = self._state.is_as_found(facts.id.uri)
         made = Watched(heard, None, window, action, was_started, started_as, as_found)
-        return replace(made, lingers=lingers)
+        return replace(made, lingers=lingers, rival=rival.about(facts, heard=heard is not None))
 
     def _count(self, seen: Iterable[GuestFacts], gone: Iterable[GuestId]) -> None:
         before = dict(self.up)

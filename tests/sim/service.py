@@ -37,7 +37,7 @@ from .behaviour import GuestSpec
 from .events import happen
 from .host_view import HostView
 from .life import Life, noting
-from .surroundings import SimDaemons, SimMounts
+from .surroundings import SimDaemons, SimMounts, SimRival
 from .world import SimHost
 
 #: How long systemd is asked again while nobody answers (the limits of host/systemd.py).
@@ -62,6 +62,7 @@ class ServedHost(HostView):
         self.kind = ""
         self.autostart: frozenset[str] = frozenset()
         self.mounts = SimMounts(self)
+        self.rival = SimRival(self)
         self.ours: frozenset[str] | None = None
         #: By when a person said that the host's stop is to be through, on the loop's clock.
         self.stop_by: float | None = None
@@ -127,6 +128,7 @@ class ServedHost(HostView):
             away=away,
             refresh=self._refresh,
             ours=self.ours,
+            rival=self.rival,
         )
         self.lives.append(life)
         self._services.append(Service(surroundings, self.config))
@@ -230,6 +232,7 @@ class ServedHost(HostView):
         if self.lives:
             self.kill()
         self.preparing = self.stopping = False
+        self.rival.begin_boot()
         self.sim.reboot()
 
     async def boot(self, seconds: float = 60.0) -> Life:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from guestctl.model.stop import RivalStop
 
 if TYPE_CHECKING:
     from .service import ServedHost
@@ -51,3 +54,31 @@ class SimMounts:
         await asyncio.sleep(0)
         gone = self._mounted and not self._host.sim.files.saves_mounted
         return frozenset(uris) if gone else frozenset()
+
+
+class SimRival:
+    """The Rival of ports.py: libvirt-guests.service, stopped by `take_down`."""
+
+    def __init__(self, host: ServedHost) -> None:
+        self._host = host
+        self._stop: RivalStop | None = None
+
+    async def newest_stop(self) -> RivalStop | None:
+        await asyncio.sleep(0)
+        return self._stop
+
+    async def take_down(self, *names: str, deed: str = "is asked to shut down") -> None:
+        """`systemctl stop` of it: it lists who runs, then does to each what it is to."""
+        loop = asyncio.get_running_loop()
+        guests = [self._host.guest(name) for name in names]
+        began = loop.time()
+        self._stop = RivalStop(frozenset(guest.id.uuid for guest in guests), began)
+        for guest in guests:
+            self._host.happen(f"{guest.name} {deed}")
+            while guest.up and loop.time() < began + 300:  # noqa: ASYNC110 - as its script does
+                await asyncio.sleep(1)
+        self._stop = replace(self._stop, ended=loop.time())
+
+    def begin_boot(self) -> None:
+        """The list of before is of another boot."""
+        self._stop = None

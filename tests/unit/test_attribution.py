@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from guestctl.decisions.attribution import PROMPT, Stop, remember, verdict
 from guestctl.model.event import EventKind, GuestEvent
 from guestctl.model.plan import Step
-from guestctl.model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
+from guestctl.model.stop import Certainty, Heard, How, Intent, RivalStop, StoppedBy, Verdict
 from tests.unit.makers import guest_id
 
 WINDOW = 300.0
@@ -297,6 +297,86 @@ def test_a_container_that_was_destroyed_has_not_failed(told: list[str]) -> None:
     assert (found.who, found.how, found.certainty) == (ADMIN, How.POWERED_OFF, LIKELY)
 
 
+BY_IT = StoppedBy.LIBVIRT_GUESTS
+
+
+def rival(began: float, ended: float | None = None) -> RivalStop:
+    """A stop of libvirt-guests with the guest on its list."""
+    return RivalStop(frozenset({guest_id().uuid}), began, ended)
+
+
+#: Of a stop with libvirt's reason, by what was heard, beside one of libvirt-guests.
+BESIDE_A_RIVAL: dict[str, tuple[str, Heard | None, RivalStop, StoppedBy, Certainty]] = {
+    "pressed meanwhile": ("shutdown", down((15, PRESSED)), rival(10), BY_IT, LIKELY),
+    "and down after its end": (
+        "shutdown",
+        down((15, PRESSED), (150, PAUSED)),
+        rival(10, 20),
+        BY_IT,
+        LIKELY,
+    ),
+    "and down long after that": (
+        "shutdown",
+        down((15, PRESSED), (WINDOW + 20, PAUSED)),
+        rival(10, 20),
+        USER,
+        LIKELY,
+    ),
+    "pressed before it": ("shutdown", down((5, PRESSED)), rival(10), ADMIN, SURE),
+    "pressed after it": ("shutdown", down((30, PRESSED)), rival(10, 20), ADMIN, SURE),
+    "nobody pressed": ("shutdown", down((15, PAUSED)), rival(10), USER, SURE),
+    "nobody listened when it was pressed": (
+        "shutdown",
+        down((25, PAUSED), since=15),
+        rival(10, 20),
+        BY_IT,
+        LIKELY,
+    ),
+    "nor for long": (
+        "shutdown",
+        down((WINDOW + 40, PAUSED), since=WINDOW + 30),
+        rival(10, 20),
+        USER,
+        LIKELY,
+    ),
+    "saved meanwhile": ("saved", heard((15, stopped("saved"))), rival(10), BY_IT, LIKELY),
+    "saved after it": ("saved", heard((30, stopped("saved"))), rival(10, 20), ADMIN, SURE),
+    "a container": (
+        "shutdown",
+        heard((15, stopped("shutdown")), monitored=False),
+        rival(10),
+        BY_IT,
+        LIKELY,
+    ),
+    "its plug was pulled": (
+        "destroyed",
+        heard((15, PRESSED), TOLD_TO_END, stopped("destroyed")),
+        rival(10),
+        ADMIN,
+        SURE,
+    ),
+    "its QEMU was told to end": (
+        "shutdown",
+        heard((15, PRESSED), TOLD_TO_END, stopped("shutdown")),
+        rival(10),
+        ADMIN,
+        SURE,
+    ),
+    "it crashed": ("crashed", heard((15, stopped("crashed"))), rival(10), StoppedBy.CRASH, SURE),
+    "nobody listened": ("shutdown", None, rival(10, 20), BY_IT, INFERRED),
+    "nobody listened, saved": ("saved", None, rival(10, 20), BY_IT, INFERRED),
+    "nobody listened, libvirt forgot": ("unknown", None, rival(10, 20), BY_IT, INFERRED),
+    "nobody listened, plug pulled": ("destroyed", None, rival(10, 20), ADMIN, INFERRED),
+}
+
+
+@pytest.mark.parametrize("story", BESIDE_A_RIVAL)
+def test_libvirt_guests_stopped_it_only_if_it_was_asked_by_that(story: str) -> None:
+    reason, told, beside, who, certainty = BESIDE_A_RIVAL[story]
+    found = verdict(Stop(reason, told, None, WINDOW, beside))
+    assert (found.who, found.certainty) == (who, certainty)
+
+
 READ = {
     Verdict(USER, How.SHUT_DOWN, LIKELY, ("it said bye", "nobody asked")): (
         "shut down by its user (likely): it said bye; nobody asked"
@@ -305,6 +385,7 @@ READ = {
     Verdict(StoppedBy.CRASH, How.CRASHED, SURE, ("bang",)): "crashed (observed): bang",
     Verdict(StoppedBy.MOVED, How.MOVED, SURE, ("gone",)): "moved (observed): gone",
     Verdict(StoppedBy.HOST, How.SAVED, SURE, ("run",)): "saved by the host (observed): run",
+    Verdict(BY_IT, How.SAVED, LIKELY, ("list",)): "saved by libvirt-guests (likely): list",
 }
 
 
