@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from guestctl.cli.arguments import _parser
+from guestctl.config.settings import GUEST_SETTINGS
 
 FOLDER = Path(__file__).parents[1] / "completions"
 #: What guests are called in the grammar, and what files are.
 _GUESTS, _FILES = ("guests", "guest"), ("FILE",)
 _URIS = ("qemu:///system", "qemu:///session", "lxc:///system")
 _HIDDEN = "unit"
+#: What a guest's own settings are called; to be set, and to be taken away.
+_KEYS = [row.guest_key for row in GUEST_SETTINGS]
+_SETTINGS = {"KEY=VALUE": [f"{key}=" for key in _KEYS], "KEY": [*_KEYS, "all"]}
 
 _BASH = """\
 # Completion of guestctl for bash.  Made by tools/completions.py from the command line's grammar.
@@ -149,6 +153,10 @@ def _bash_value(action: argparse.Action) -> str:
         return "compopt -o default; return"
     if _metavar(action) == "GUEST":
         return '_guestctl_offer <<<"$(_guestctl_guests)"; return'
+    if _metavar(action) in _SETTINGS:
+        offered = " ".join(_SETTINGS[_metavar(action)])
+        nospace = "compopt -o nospace; " if "=" in offered else ""
+        return f"{nospace}_guestctl_offer <<<\"$(printf '%s\\n' {offered})\"; return"
     if _metavar(action) == "URI":
         return f"_guestctl_offer <<<\"$(printf '%s\\n' {' '.join(_URIS)})\"; return"
     return "return"
@@ -202,6 +210,8 @@ def _zsh_value(action: argparse.Action) -> str:
         return ":file:_files"
     if _metavar(action) == "GUEST":
         return ":guest:_guestctl_guests"
+    if _metavar(action) in _SETTINGS:
+        return f':setting:{{compadd -S "" -- {" ".join(_SETTINGS[_metavar(action)])}}}'
     if _metavar(action) == "URI":
         return f":URI:({' '.join(uri.replace(':', chr(92) + ':') for uri in _URIS)})"
     return f":{_metavar(action).lower()}: "

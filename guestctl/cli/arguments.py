@@ -12,6 +12,7 @@ from .grammar import (
     NAMES,
     Grammar,
     Verbs,
+    assignment,
     chosen_guests,
     common_options,
     count,
@@ -49,7 +50,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
         _check_start(parser, arguments)
     if arguments.verb == "plan" and arguments.facts:
         _check_facts(parser, arguments)
+    if arguments.verb == "policy" and arguments.reason:
+        _check_policy(parser, arguments)
     return arguments
+
+
+def _check_policy(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if not (arguments.given or arguments.dropped):
+        parser.error("--reason goes with --set and --unset")
 
 
 def _check_start(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -221,9 +229,7 @@ def _add_reading_verbs(verbs: Verbs) -> None:
     chosen_guests(history)
     history.add_argument("-n", dest="count", metavar="N", type=count, default=10, help="how many")
     json_option(history)
-    policy = verbs.add("policy", "show the settings of a guest, and where each comes from")
-    policy.add_argument("guest", metavar="GUEST", help="name or UUID")
-    json_option(policy)
+    _add_policy(verbs)
     check = verbs.add("check", "check the configuration")
     check.add_argument("file", metavar="FILE", nargs="?", type=Path, help="this file alone")
     check.add_argument(
@@ -237,6 +243,33 @@ def _add_reading_verbs(verbs: Verbs) -> None:
         help="print the values in effect for this guest, its [[guest]] tables applied",
     )
     json_option(check)
+
+
+def _add_policy(verbs: Verbs) -> None:
+    text = "show the settings of a guest, and where each comes from; or change its own"
+    policy = verbs.add("policy", text)
+    policy.add_argument("guest", metavar="GUEST", help="name or UUID")
+    policy.add_argument(
+        "--set",
+        dest="given",
+        metavar="KEY=VALUE",
+        nargs="+",
+        action="extend",
+        type=assignment,
+        default=[],
+        help="have this in the guest's own XML, named as in a [[guest]]: save=none after=db-1,dns",
+    )
+    policy.add_argument(
+        "--unset",
+        dest="dropped",
+        metavar="KEY",
+        nargs="+",
+        action="extend",
+        default=[],
+        help='take this out of it; "all" for all of guestctl\'s that is there',
+    )
+    reason_option(policy)
+    json_option(policy)
 
 
 def _add_planning_verbs(verbs: Verbs) -> None:

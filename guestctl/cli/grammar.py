@@ -116,6 +116,15 @@ def number(text: str) -> int:
     return int(text)
 
 
+def assignment(text: str) -> tuple[str, str]:
+    """A key and its value."""
+    key, equals, value = text.partition("=")
+    if not (key.strip() and equals):
+        wanted = 'expected KEY=VALUE such as "save=none" (the guest stands before --set)'
+        raise argparse.ArgumentTypeError(f'{wanted}, not "{text}"')
+    return key.strip(), value
+
+
 def uri(text: str) -> str:
     """libvirt's."""
     if not text:

@@ -27,8 +27,10 @@ def why_verb(arguments: Namespace) -> int:
     """`why GUEST`: how things stand, then what led to that."""
     local = local_of(arguments)
     complain_of_blindness(local)
-    entries = queries.trail(local, arguments.guest, local.uris if connect(arguments) else None)
     every, _ = queries.guests(gather(local))
+    uris = local.uris if connect(arguments) else None
+    listed = [id_of(row) for row in _rows(arguments.guest, every, [])]
+    entries = queries.trail(local, arguments.guest, uris, listed)
     rows = _rows(arguments.guest, every, entries)
     if not (rows or entries):
         text = f'cannot say why: nothing is recorded of "{arguments.guest}"'

@@ -1,4 +1,4 @@
-"""The verb `policy`: a guest's settings, and where each comes from."""
+"""The verb `policy`: a guest's settings, where each comes from, and changing its own."""
 
 from __future__ import annotations
 
@@ -8,23 +8,49 @@ from typing import Any
 from ..config import reading
 from ..config.effective import Entry
 from ..control.guest_settings import GuestSettings, policy_of
+from ..control.policy_change import ChangedPolicy, PolicyRequest, change_policy
 from .exits import Exit, complain
 from .options import config_file, local_of
 from .text import emit, print_json, print_table, printable
 
 
 def policy_verb(arguments: Namespace) -> int:
-    """`policy GUEST`; 1 where its metadata have a mistake."""
+    """`policy GUEST`, with --set and --unset; 1 where its metadata have a mistake."""
     found = reading.read(config_file(arguments))
     for problem in found.problems:
         complain(str(problem))
     local = local_of(arguments, found.config)
-    settings = policy_of(found, arguments.guest, local)
+    if not (arguments.given or arguments.dropped):
+        settings = policy_of(found, arguments.guest, local)
+        return _print(arguments, settings, _json(settings))
+    asked = (arguments.guest, arguments.given, arguments.dropped, arguments.reason)
+    changed = change_policy(found, PolicyRequest(*asked), local)
+    status = _print(arguments, changed.settings, _changed_json(changed), _told(changed))
+    for remark in changed.remarks:
+        complain(remark)
+    return status if changed.is_booked else Exit.NOT_ALL_WELL
+
+
+def _print(
+    arguments: Namespace, settings: GuestSettings, as_json: dict[str, Any], told: str = ""
+) -> Exit:
     if arguments.json:
-        print_json(_json(settings))
+        print_json(as_json)
     else:
+        emit(told)
         _show(settings)
     return Exit.NOT_ALL_WELL if settings.problems else Exit.OK
+
+
+def _told(changed: ChangedPolicy) -> str:
+    name = changed.settings.guest.name
+    texts = map(str, changed.changes) if changed.changes else ["nothing to change"]
+    return "".join(f"{printable(name)}: {printable(text)}\n" for text in texts)
+
+
+def _changed_json(changed: ChangedPolicy) -> dict[str, Any]:
+    changes = [change._asdict() for change in changed.changes]
+    return {**_json(changed.settings), "changes": changes, "remarks": list(changed.remarks)}
 
 
 def _show(settings: GuestSettings) -> None:

@@ -14,6 +14,8 @@ from .names import Vocabulary
 from .settings import SETTINGS, Setting
 
 _VOCABULARY = Vocabulary(SETTINGS)
+#: What a [[guest]] has beside settings.
+_OF_TABLES = ("match", "profile")
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,18 @@ def _by_key(policy: Iterable[OwnSetting]) -> dict[str, list[str]]:
     return found
 
 
+def texts_of(policy: Iterable[OwnSetting]) -> dict[str, str]:
+    """What stands there of each key, whichever of its names is used."""
+    return {key: " ".join(texts) for key, texts in _by_key(policy).items()}
+
+
 def known(key: str) -> Setting:
     """The setting that a [[guest]] has by this name, or had once.  Raises BadValue for none."""
     names = _VOCABULARY.guest
     if setting := names.settings.get(names.current(key)):
         return setting
+    if key in _OF_TABLES:
+        raise BadValue(f'is for a [[guest]] of the configuration: "{key}" means nothing here')
     raise BadValue(_VOCABULARY.unknown_for_guest(key, False))
 
 

@@ -117,11 +117,17 @@ def settings_of(found: Reading, name: str, local: Local) -> GuestSettings:
 
 def policy_of(found: Reading, name: str, local: Local) -> GuestSettings:
     """The same of a guest that there is.  RequestError for none, and where none can be read."""
+    guest, _ = read_named(name, local)
+    return with_places(found, guest)
+
+
+def read_named(name: str, local: Local) -> tuple[GuestFacts, Inventory]:
+    """The guest of this name or UUID, with what its XML says, and all others."""
     inventory = asyncio.run(local.read(domain_info=True))
     refuse_unreachable(inventory, local.uris)
     known = {guest.id: guest for guest in inventory.guests}
     (chosen,) = find([name], [Named(guest.id, guest.name) for guest in known.values()])
-    return with_places(found, known[chosen])
+    return known[chosen], inventory
 
 
 def with_places(found: Reading, guest: GuestFacts) -> GuestSettings:

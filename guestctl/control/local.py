@@ -30,9 +30,11 @@ from ..ledger.ledger import Ledger
 from ..ledger.opening import damaged_ledgers, read_ledger
 from ..ledger.second_copy import SecondCopy
 from ..ledger.writer import LEDGER_LIMIT, LedgerWriter
+from ..model.guest import GuestId
 from ..model.history import Actor
 from ..model.instant import Instant
-from ..model.ports import ErrorKind, RunLock, Storage
+from ..model.policy_change import PolicyChange
+from ..model.ports import CALL_LIMIT, ErrorKind, RunLock, Storage, within
 from ..model.report import Listener
 from ..model.text import storable
 from ..model.uris import canonical, is_system
@@ -258,6 +260,15 @@ class Local:
             probe=HostProbe(),
         )
         return await work(context)
+
+    def change_policy(self, guest: GuestId, change: PolicyChange) -> str:
+        """Hypervisor.change_policy, in time.  Raises HypervisorError."""
+        hypervisor = LibvirtHypervisor(guest.uri)
+
+        async def work() -> str:
+            return await within(CALL_LIMIT, hypervisor.change_policy(guest.uuid, change))
+
+        return asyncio.run(work())
 
     def keep_stop_deadline(self, ends: float | None) -> None:
         """By when, on the monotonic clock, a person wants the host's stop to be through.

@@ -135,16 +135,19 @@ def _unreachable(facts: HostFacts) -> Failure:
     return unreachable(refused=all(lost.refused for lost in facts.lost))
 
 
-def trail(local: Local, name: str, uris: Collection[str] | None) -> Trail:
+def trail(
+    local: Local, name: str, uris: Collection[str] | None, listed: Collection[GuestId]
+) -> Trail:
     """What is recorded of guests of this name or UUID, oldest first.
 
-    uris: of guests on these connections alone.
+    uris: of guests on these connections alone.  listed: those that libvirt has under that name:
+    one whose settings were changed need never have run.
     """
 
     def read(ledger: Ledger) -> Trail | None:
         known = ledger.known_as(name)
         named = [guest for guest in known if uris is None or guest.uri in uris]
-        return ledger.trail.of_all(named)
+        return ledger.trail.of_all(dict.fromkeys([*named, *listed]))
 
     return _known(local.ask_ledger(read, None), local)
 

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from .event import GuestEvent, Job
 from .guest import Disk, DomainInfo, GuestFacts
 from .options import Method
+from .policy_change import PolicyChange
 from .save import Stamp
 from .stop import RivalStop
 from .units import show_duration
@@ -92,7 +93,7 @@ class Hypervisor(Protocol):
 
     def listen_around(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have the listener called, on the event loop, when networks, storage pools or devices of
-        the host come or go; returns its end."""
+        the host come or go, or settings in guests' XML change; returns its end."""
 
     @property
     def monitored(self) -> bool:
@@ -155,6 +156,13 @@ class Hypervisor(Protocol):
 
     async def domain_info(self, uuids: Collection[str]) -> dict[str, DomainInfo]:
         """What the XML of these guests says, without those whose XML cannot be read."""
+
+    async def change_policy(self, uuid: str, change: PolicyChange) -> str:
+        """Change the settings that the guest's XML gives: of its definition, and of the running
+        guest, in one call (virDomainSetMetadata).
+
+        Empty, or why nothing was changed.  After an error it is open what was.
+        """
 
     async def discard_save(self, uuid: str) -> None:
         """Remove the guest's managed save image (virDomainManagedSaveRemove)."""

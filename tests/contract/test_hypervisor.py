@@ -5,12 +5,19 @@ The scenarios are worth what the simulation is worth; this suite keeps it honest
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from guestctl.host.libvirt.policy_xml import MOST
 from guestctl.model.event import EventKind
-from guestctl.model.guest import State
+from guestctl.model.guest import OwnSetting, State
 from guestctl.model.options import Method
+from guestctl.model.policy_change import PolicyChange
 from guestctl.model.ports import ErrorKind
 
 from .benches import (
+    LIMIT,
     NAME,
     PASSING,
     Bench,
@@ -231,6 +238,76 @@ def test_a_renamed_guest_is_the_same_guest(bench: Bench) -> None:
         assert (await trial.facts()).name == "renamed"
         bench.rename(trial.guest, NAME)
         assert (await trial.facts()).name == NAME
+
+    bench.run(story)
+
+
+# -- its own settings ----------------------------------------------------------------------------
+
+
+def given(**settings: str) -> PolicyChange:
+    """These settings, in place of what there was of them."""
+    return PolicyChange(tuple(map(OwnSetting, settings, settings.values())), frozenset(settings))
+
+
+NOTHING = PolicyChange(afresh=True)
+
+
+async def policy_of(trial: Trial, uuid: str = "") -> dict[str, str]:
+    """The settings that the guest's XML gives."""
+    guest = uuid or trial.guest
+    return dict((await trial.hypervisor.domain_info([guest]))[guest].policy)
+
+
+@pytest.mark.parametrize("is_up", [True, False], ids=["up", "off"])
+def test_its_own_settings_are_changed(bench: Bench, is_up: bool) -> None:
+    async def story(trial: Trial) -> None:
+        await (trial.on() if is_up else trial.off())
+        change, guest = trial.hypervisor.change_policy, trial.guest
+        assert await change(guest, given(save="none", after='<db-*> "é"')) == ""
+        assert await policy_of(trial) == {"save": "none", "after": '<db-*> "é"'}
+        assert await change(guest, given(save="all", retries="3")) == ""
+        assert await policy_of(trial) == {"after": '<db-*> "é"', "save": "all", "retries": "3"}
+        assert await change(guest, PolicyChange(taken=frozenset({"after", "save", "order"}))) == ""
+        assert await policy_of(trial) == {"retries": "3"}
+        assert await change(guest, NOTHING) == ""
+        assert await policy_of(trial) == {}
+
+    bench.run(story)
+
+
+def test_settings_that_would_not_be_read_are_not_written(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        guest = trial.guest
+        await trial.hypervisor.change_policy(guest, given(retries="3"))
+        refused = await trial.hypervisor.change_policy(guest, given(after="a" * (MOST + 1)))
+        assert f"more than {MOST}" in refused
+        assert await policy_of(trial) == {"retries": "3"}
+        assert await refusal(trial.hypervisor.change_policy(UNKNOWN, NOTHING)) is ErrorKind.NO_GUEST
+        assert await trial.hypervisor.change_policy(guest, NOTHING) == ""
+
+    bench.run(story)
+
+
+def test_those_of_a_transient_guest_are_of_this_life(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        bench.make_transient()
+        uuid = bench.uuid(PASSING)
+        assert await trial.hypervisor.change_policy(uuid, given(save="none")) == ""
+        assert await policy_of(trial, uuid) == {"save": "none"}
+        await trial.hypervisor.poweroff(uuid)
+
+    bench.run(story)
+
+
+def test_that_settings_were_changed_is_heard(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        heard = asyncio.Event()
+        trial.hypervisor.listen_around(heard.set)
+        await trial.hypervisor.change_policy(trial.guest, given(save="none"))
+        async with asyncio.timeout(LIMIT):
+            await heard.wait()
+        assert await trial.hypervisor.change_policy(trial.guest, NOTHING) == ""
 
     bench.run(story)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
+from guestctl.host.libvirt.policy_xml import MOST
 from guestctl.model.event import EventKind, JobKind
 from guestctl.model.guest import State
 from guestctl.model.options import Method
+from guestctl.model.policy_change import PolicyChange
 from guestctl.model.ports import ErrorKind
 
 from .behaviour import Abort, Agent, GuestSpec, Image
@@ -38,6 +41,16 @@ class SimGuest(BusyMachine):
     def use_up_autostart_once(self, reply: Reply) -> None:
         self.autostart_once = False
         reply.ok()
+
+    def change_policy(self, reply: Reply, change: PolicyChange) -> None:
+        """What libvirt keeps of metadata, and what guestctl writes there, in one."""
+        policy = change.of(self.info.policy)
+        if sum(len(key) + len(value) for key, value in policy) > MOST:
+            reply.ok(f"there would be more than {MOST} characters")
+            return
+        faults = () if change.afresh else self.info.policy_faults
+        self.info = replace(self.info, policy=policy, policy_faults=faults)
+        reply.ok("")
 
     # -- down ------------------------------------------------------------------------------------
 

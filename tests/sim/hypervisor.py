@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from guestctl.model.event import EventKind, GuestEvent, Job
 from guestctl.model.guest import DomainInfo, GuestFacts
 from guestctl.model.options import Method
+from guestctl.model.policy_change import PolicyChange
 from guestctl.model.ports import ErrorKind, HypervisorError
 
 from .behaviour import Image
@@ -162,6 +163,13 @@ class SimHypervisor:
 
         domain_info: dict[str, DomainInfo] = await self._call("domain_info", "", read)
         return domain_info
+
+    async def change_policy(self, uuid: str, change: PolicyChange) -> str:
+        refused: str = await self._guest_call(
+            "change_policy", uuid, lambda guest, reply: guest.change_policy(reply, change)
+        )
+        self._daemon.stir()
+        return refused
 
     async def discard_save(self, uuid: str) -> None:
         await self._guest_call("discard_save", uuid, SimGuest.discard_save)

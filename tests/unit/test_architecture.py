@@ -149,7 +149,7 @@ PURE = {
 }
 PURE -= {"model.ports", "model.report"}
 PURE |= {"config.config", "config.kinds", "config.names", "config.setting", "config.settings"}
-PURE |= {"config.own", "host.libvirt.policy_xml"}
+PURE |= {"config.own", "config.own_change", "host.libvirt.policy_xml"}
 PURE |= {"config.lines", "config.toml", "control.facts_text", "control.masking", "__init__"}
 PURE |= {"host.libvirt.domain_xml", "service.event_history", "control.log_fields"}
 WORLD = {"asyncio", "os", "pathlib", "sqlite3", "subprocess", "sys", "threading", "time"}
@@ -169,6 +169,7 @@ ONLY = {
         "host.libvirt.connections",
         "host.libvirt.events",
         "host.libvirt.jobs",
+        "host.libvirt.metadata",
         "host.libvirt.reading",
     },
     "libvirt_qemu": {"host.libvirt.events"},

@@ -50,6 +50,8 @@ def test_values_of_options(tmp_path: Path) -> None:
     assert offered(tmp_path, "list", "--state", "shut") == ["shut\\ off"]
     assert offered(tmp_path, "list", "-o", "") == ["wide", "name"]
     assert offered(tmp_path, "shutdown", "--within", "") == []
+    assert offered(tmp_path, "policy", "web-1", "--set", "save") == ["save=", "save-timeout="]
+    assert offered(tmp_path, "policy", "web-1", "--unset", "al") == ["all"]
     assert offered(tmp_path, "-c", "qemu", ":", "///system", "st") == ["start", "status"]
 
 

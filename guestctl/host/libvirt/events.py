@@ -17,6 +17,7 @@ from ...model.event import EventKind, GuestEvent
 from ...model.guest import GuestId
 from .. import tasks
 from .constants import agent_state, event_detail, event_kind
+from .policy_xml import NAMESPACE
 
 #: What is listened to of QEMU's monitor (QEMU's qapi/run-state.json); the others, such as those
 #: of a balloon, would wake the service all the time.
@@ -46,7 +47,8 @@ def listen(
 ) -> Subscription:
     """Have events come to `tell`, on the loop; `disconnected` is called once none comes any more.
 
-    around: called when networks, storage pools or devices of the host come or go.
+    around: called when networks, storage pools or devices of the host come or go, or guests' own
+    settings change.
 
     Raises libvirtError.
     """
@@ -62,8 +64,9 @@ def listen(
     )
     with contextlib.suppress(libvirt.libvirtError):  # the test driver cannot break
         conn.registerCloseCallback(lambda *_: tasks.call_soon(loop, disconnected), None)
-    surroundings = _surroundings(conn, lambda: tasks.call_soon(loop, around))
-    undo = [stop for stop in (lifecycle, agent, monitor, *surroundings) if stop]
+    stir = partial(tasks.call_soon, loop, around)
+    policies, surroundings = _policies(conn, stir), _surroundings(conn, stir)
+    undo = [stop for stop in (lifecycle, agent, monitor, policies, *surroundings) if stop]
     return Subscription(monitor is not None, lambda: _stop(conn, undo))
 
 
@@ -108,6 +111,22 @@ def _monitor(conn: Any, pass_on: _PassOn) -> Callable[[], None] | None:
     except libvirt.libvirtError:
         return None
     return lambda: libvirt_qemu.qemuMonitorEventDeregister(conn, number)
+
+
+def _policies(conn: Any, tell: Callable[[], None]) -> Callable[[], None] | None:
+    """Of the settings in guests' metadata, by whomever they are changed; a guest may wait for less
+    from then on."""
+
+    def heard(_conn: Any, _domain: Any, _kind: int, namespace: str | None, _opaque: Any) -> None:
+        if namespace == NAMESPACE:
+            tell()
+
+    event = libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE
+    try:
+        number = conn.domainEventRegisterAny(None, event, heard, None)
+    except libvirt.libvirtError:  # drivers without metadata
+        return None
+    return lambda: conn.domainEventDeregisterAny(number)
 
 
 def _surroundings(conn: Any, tell: Callable[[], None]) -> list[Callable[[], None]]:

@@ -15,6 +15,7 @@ import libvirt
 from ...model.event import GuestEvent, Job
 from ...model.guest import DomainInfo, GuestFacts
 from ...model.options import Method
+from ...model.policy_change import PolicyChange
 from ...model.ports import ErrorKind, HypervisorError, within
 from .. import tasks
 from . import agent
@@ -29,6 +30,7 @@ from .connections import (
 from .domain_xml import has_volumes, no_volumes, read_domain_info, runs_a_system
 from .events import Subscription, listen
 from .jobs import abort_block_job, block_jobs, current_job
+from .metadata import change_policy
 from .reading import read_all, read_one, started_once
 
 T = TypeVar("T")
@@ -151,6 +153,9 @@ class LibvirtHypervisor:
                 call = self._jobs.call(lambda conn: _domain_info(conn, volumes, resolve=True))
                 found |= await within(VOLUMES_LIMIT, call)
         return found
+
+    async def change_policy(self, uuid: str, change: PolicyChange) -> str:
+        return await self._job_call(uuid, lambda domain: change_policy(domain, change))
 
     async def discard_save(self, uuid: str) -> None:
         await self._job_call(uuid, lambda domain: domain.managedSaveRemove())

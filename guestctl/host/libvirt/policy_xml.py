@@ -1,11 +1,16 @@
-"""A guest's settings in its metadata: docs/reference/metadata.md has their form.  Pure."""
+"""A guest's settings in its metadata: docs/reference/metadata.md has their form.  Pure.
+
+They are read of the whole XML of a guest, and changed in what virDomainGetMetadata has of it.
+"""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...model.guest import OwnSetting
+from ...model.policy_change import PolicyChange
+from ...model.units import BadValue
 
 #: The number is that of the form.
 NAMESPACE = "urn:guestctl:policy:1"
@@ -43,15 +48,19 @@ def _of_other(element: ET.Element) -> str:
 
 def _read(policy: ET.Element) -> Read:
     settings = tuple(_settings(policy))
-    if sum(len(key) + len(value) for key, value in settings) > MOST:
+    if _size(settings) > MOST:
         return (), (f"it has more than {MOST} characters: it is not read",)
     return settings, tuple(_faults(policy))
+
+
+def _size(settings: Iterable[OwnSetting]) -> int:
+    return sum(len(key) + len(value) for key, value in settings)
 
 
 def _settings(policy: ET.Element) -> Iterator[OwnSetting]:
     for name, value in policy.attrib.items():
         yield OwnSetting(_key(name), value.strip())
-    for child in policy:
+    for child in _elements(policy):
         if not len(child):
             yield OwnSetting(_key(child.tag), (child.text or "").strip())
 
@@ -73,3 +82,59 @@ def _named(name: str) -> str:
 def _key(tag: str) -> str:
     """What libvirt's call takes has no prefixes within, what people write often has."""
     return tag.removeprefix(_named(""))
+
+
+# Changing them
+
+
+def why_unchangeable(domain: ET.Element) -> str:
+    """Why a change would lose something; empty where it would not.
+
+    virDomainSetMetadata puts one element in place of all of the namespace.
+    """
+    ours = [one.tag for one in domain.iterfind("metadata/*") if one.tag.startswith(_named(""))]
+    if len(ours) > 1:
+        return f"there are several elements in {NAMESPACE}, and only one of them would be left"
+    if ours and ours != [_named(ELEMENT)]:
+        return f'the element in {NAMESPACE} is to be "{ELEMENT}", not "{_key(ours[0])[:100]}"'
+    return ""
+
+
+def changed_policy(text: str | None, change: PolicyChange) -> str | None:
+    """The element with the change, as virDomainSetMetadata takes it: without a prefix.
+
+    text: as it is, None where there is none; None is returned where nothing is left of it.  What
+    is not understood stays, comments included.  BadValue where it would not be read any more.
+    """
+    policy = ET.Element(ELEMENT) if text is None or change.afresh else _whole(text)
+    for name in [name for name in policy.attrib if change.takes(name)]:
+        del policy.attrib[name]
+    for child in [child for child in _elements(policy) if change.takes(child.tag)]:
+        policy.remove(child)
+    policy.attrib.update(change.given)
+    if (size := _size(_settings(policy))) > MOST:
+        raise BadValue(f"there would be {size} characters, and more than {MOST} are not read")
+    is_empty = not (policy.attrib or len(policy) or policy.text)
+    return None if is_empty else ET.tostring(policy, "unicode")
+
+
+def _whole(text: str) -> ET.Element:
+    """With its comments, and without what only makes it look nice.  BadValue for no XML."""
+    parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True, insert_pis=True))
+    try:
+        parser.feed(text)
+        policy: ET.Element = parser.close()
+    except (ET.ParseError, ValueError) as error:
+        raise BadValue(f"the element cannot be read: {error}") from error
+    for element in (policy, *_elements(policy)):
+        element.tag = _key(element.tag)
+        element.attrib = {_key(name): value for name, value in element.attrib.items()}
+        element.text = (element.text or "").strip()
+    for child in policy:
+        child.tail = (child.tail or "").strip()
+    return policy
+
+
+def _elements(policy: ET.Element) -> list[ET.Element]:
+    """Its children without comments, which have a function for a tag."""
+    return [child for child in policy if isinstance(child.tag, str)]
