@@ -20,7 +20,7 @@ DONE = StepResult(Step.SAVE, StepEnd.DONE, 1.0)
 
 def instant(ns: int, boot: str = BOOT) -> Instant:
     """So many nanoseconds after the epoch, and after the host's boot."""
-    return Instant(ns, boot, ns)
+    return Instant(ns, boot, ns, ns)
 
 
 def clock(boot: str = BOOT) -> Clock:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from guestctl.config.config import Config
+from guestctl.config.settings import Boot
 from guestctl.model.guest import State
 from guestctl.service import late
 
@@ -17,6 +19,8 @@ from .sim.service import ServedHost, tell
 #: Longer than the boot's own attempts.
 GIVEN_UP = 60.0
 HOURS = 7200.0
+#: Guests are tried for longer than any story takes.
+PATIENT = Config(boot=Boot(start_retry=30 * 86400.0))
 
 
 def lose_disk(host: ServedHost, name: str) -> None:
@@ -140,7 +144,7 @@ def test_nothing_tells_and_it_is_tried_all_the_same() -> None:
         await asyncio.sleep(late.MOST_PAUSE + 5)
         assert host.up == "a"
 
-    tell(story, [guest("a")])
+    tell(story, [guest("a")], PATIENT)
 
 
 @pytest.mark.thorough
@@ -158,7 +162,7 @@ def test_attempts_are_rare_and_leave_no_trace_until_one_works() -> None:
         assert 100 < len(host.calls("start")) - attempts < 200
         assert [text for _, text in host.log if "waited for" in text] != []
 
-    tell(story, [guest("a")], most=10 * 24 * 3600)
+    tell(story, [guest("a")], PATIENT, most=10 * 24 * 3600)
 
 
 def test_another_reason_is_news() -> None:

@@ -14,6 +14,7 @@ from ..model.plan import ending
 from ..model.record import Wanted
 from ..model.report import names
 from ..model.stop import Certainty
+from ..model.text import argument
 from .exits import exit_of
 from .metadata import complain_of_metadata
 from .options import complain_of_blindness, local_of, say_unused_of_host
@@ -81,10 +82,16 @@ def _wide_lines(rows: list[Row]) -> Iterator[tuple[str, ...]]:
             stopped(row),
             row.next_boot or "-",
             row.reason,
-            row.held or row.waiting or _unready(row) or "-",
+            row.held or row.waiting or given_up(row) or _unready(row) or "-",
             row.uuid,
             row.uri,
         )
+
+
+def given_up(row: Row) -> str:
+    """That it is not tried any more, why, and what to type; empty where not."""
+    again = f"`guestctl start {argument(row.name)}` tries it again"
+    return f"given up: {row.given_up}; {again}" if row.given_up else ""
 
 
 def _unready(row: Row) -> str:
@@ -130,6 +137,8 @@ def remarks(row: Row) -> Iterator[str]:
         yield ending("held", row.held)
     if row.waiting:
         yield f"waits: {row.waiting}"
+    if gone := given_up(row):
+        yield gone
     if unready := _unready(row):
         yield unready
     comes_back = row.next_boot in (NextBoot.RESUME, NextBoot.START)

@@ -12,7 +12,7 @@ from ..control.queries import id_of
 from ..model.overview import Row
 from ..model.plan import ending
 from .exits import Exit, exit_of
-from .listing import stopped
+from .listing import given_up, stopped
 from .options import complain_of_blindness, local_of
 from .tables import told_apart
 from .text import ago, emit, print_json, printable, when
@@ -46,6 +46,8 @@ def _lines(row: Row, name: str, now: int) -> Iterator[str]:
         yield f"    {ending('held', row.held)}"
     if row.waiting:
         yield f"    waits: {row.waiting}"
+    if gone := given_up(row):
+        yield f"    {gone}"
     if row.unready:
         yield f"    up but unready: {row.unready}"
     yield f"    wanted {row.wanted or 'unknown'}: {row.why_wanted}"

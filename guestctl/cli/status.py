@@ -52,7 +52,8 @@ def _lines(found: Status) -> Iterator[tuple[str, str]]:
     yield "autostart", ", ".join(values["owns_autostart"]) or "libvirt's, in this boot"
     yield "guests", _guests(service, values["wanted"])
     for guest in service.get("waiting", ()):
-        yield "waited for", f"{guest['name']}: {guest['for']}"
+        how = "given up" if guest.get("given_up") else "waited for"
+        yield how, f"{guest['name']}: {guest['for']}"
     for name in ("current_run", "last_run"):
         run = _run(values[name]) if found.seen else _UNSEEN
         yield name.replace("_", " "), run

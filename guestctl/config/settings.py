@@ -177,6 +177,15 @@ class Boot:
         " not give up then: it tries the guest again as soon as they are there, and keeps its own"
         " runs waiting for 10 s at most.",
     )
+    start_retry: float = setting(
+        duration(),
+        600.0,
+        "How long the service tries a guest again that a boot could not bring up, since what it"
+        " needs may be late: disks, saves, a network, a device. Ever more rarely, and at once when"
+        " something of the kind comes. Then it is given up: only what comes, a restart of the"
+        " service, `guestctl start` or the next boot has it tried again. Of a guest that waits for"
+        ' what it requires this time does not run. "0s": nothing but what comes has it tried.',
+    )
     managed_elsewhere: bool = setting(
         boolean(),
         False,

@@ -21,7 +21,7 @@ OLD = 7 * 86400 * 10**9
 
 
 def of_guests(facts: HostFacts, rows: Collection[Row]) -> list[Finding]:
-    """Who is held, waited for, unready, or off by libvirt-guests; who finds no room for a save, if
+    """Who is held, not up yet, unready, or off by libvirt-guests; who finds no room for a save, if
     the host goes down."""
     for_saves = {record.id for record in facts.records if record.held_for_save}
     found = [finding for row in rows for finding in _of_row(row, for_saves)]
@@ -51,6 +51,8 @@ def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
         yield Finding(row.reason, f"guestctl forget {name}", row.name, guest)
     elif row.waiting:
         yield Finding(f"waited for: {row.waiting}", f"guestctl start {name}", row.name, guest)
+    elif row.given_up:
+        yield Finding(f"given up: {row.given_up}", f"guestctl start {name}", row.name, guest)
     elif _is_off_by_libvirt_guests(row):
         text = "off since libvirt-guests was stopped, which took it down"
         yield Finding(text, f"guestctl start {name}", row.name, guest)
@@ -85,7 +87,7 @@ def of_run(
         missing = {
             GuestId(row.uri, row.uuid)
             for row in rows
-            if not (_is_up(row) or row.held or row.waiting)
+            if not (_is_up(row) or row.held or row.waiting or row.given_up)
         }
         bad = [guest for guest in bad if guest.id in missing]
         return [_of_past(run, guest) for guest in bad]

@@ -75,6 +75,7 @@ def unknown(row: Row) -> Row:
         held=None,
         unready=None,
         waiting=None,
+        given_up=None,
         next_boot=None,
         reason=UNSEEN,
         why_wanted=UNSEEN,
@@ -92,6 +93,7 @@ def _row(
 ) -> Row:
     found = desired(record, guest, now.boot)
     said = record if record and not guest.up else _NOTHING
+    waits = record.waiting(now.boot) if record and guest.down else None
     boots = next_boot(record, guest, policies(guest), now, owned=owned, down=down)
     return Row(
         name=guest.name,
@@ -108,7 +110,8 @@ def _row(
         autostart=guest.autostart,
         held=hold_of(record, guest),
         unready=record.unready_in(now.boot) if record and guest.up else None,
-        waiting=record.waiting(now.boot) if record and guest.down else None,
+        waiting=None if said.given_up else waits,
+        given_up=waits if said.given_up else None,
         next_boot=boots.does,
         reason=boots.reason,
         why_wanted=found.reason,
@@ -238,6 +241,7 @@ def _unread(record: GuestRecord) -> Row:
         held=record.hold,
         unready=None,
         waiting=None,
+        given_up=None,
         next_boot=boots,
         reason=record.hold if record.hold is not None else UNREAD,
         why_wanted=UNREAD,

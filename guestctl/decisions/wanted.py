@@ -195,7 +195,8 @@ def is_to_be_restarted(record: GuestRecord) -> bool:
 
 def _waits(record: GuestRecord, boot: str) -> str:
     reason = record.waiting(boot)
-    return f"it is waited for, and tried again: {reason}" if reason else ""
+    how = "it was given up" if record.given_up else "it is waited for, and tried again"
+    return f"{how}: {reason}" if reason else ""
 
 
 def _why_on(record: GuestRecord) -> str:

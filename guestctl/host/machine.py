@@ -55,7 +55,8 @@ def _own_boot_id(path: Path) -> str:
 
 def now() -> Instant:
     """This moment."""
-    return Instant(time.time_ns(), boot_id(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+    up = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return Instant(time.time_ns(), boot_id(), up, time.monotonic_ns())
 
 
 def is_root() -> bool:

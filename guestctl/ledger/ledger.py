@@ -33,6 +33,7 @@ CREATE TABLE guest (
     hold TEXT, held_for_save INTEGER NOT NULL DEFAULT 0, settling TEXT,
     as_of TEXT, flag INTEGER, flag_word INTEGER, up_since INTEGER,
     waits_for TEXT, waits_in TEXT, unready TEXT,
+    waits_since INTEGER, given_up INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (uri, uuid)) STRICT;
 CREATE TABLE copies (id TEXT NOT NULL, number INTEGER NOT NULL) STRICT;
 """
@@ -129,7 +130,7 @@ class Ledger:
         if is_news and self.copy is CopyNeed.NONE:  # one that is about to be made says it as well
             self.copy = CopyNeed.SPEND
         self.db.execute(
-            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 19})",
+            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 21})",
             _values(record),
         )
 
@@ -193,7 +194,7 @@ class Ledger:
 _COLUMNS = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, stopped_boot, stopped_up, how, certainty,"
     " up_boot, taken_down, hold, held_for_save, settling, as_of, flag, flag_word,"
-    " waits_for, waits_in, up_since, unready"
+    " waits_for, waits_in, up_since, unready, waits_since, given_up"
 )
 
 
@@ -204,12 +205,14 @@ def _values(record: GuestRecord) -> tuple[Any, ...]:
     kept = (*stop, record.up_boot, record.taken_down, *hold, record.settling)
     waits = (record.waits_for, record.waits_in)
     newer = (record.as_of, record.flag, record.flag_word, *waits, record.up_since, record.unready)
-    return (*record.id, record.name, record.wanted, *kept, *newer)
+    tried = (record.waits_since, record.given_up)
+    return (*record.id, record.name, record.wanted, *kept, *newer, *tried)
 
 
 def _record(row: tuple[Any, ...]) -> GuestRecord:
     uri, uuid, name, wanted, by, at, boot, up, how, certainty, *rest = row
     up_boot, down, hold, for_save, settling, as_of, flag, flag_word, *newer = rest
+    waits_for, waits_in, up_since, unready, since, given_up = newer
     return GuestRecord(
         GuestId(uri, uuid),
         name,
@@ -228,7 +231,12 @@ def _record(row: tuple[Any, ...]) -> GuestRecord:
         as_of,
         _maybe(flag),
         _maybe(flag_word),
-        *newer,
+        waits_for,
+        waits_in,
+        up_since,
+        unready,
+        since,
+        bool(given_up),
     )
 
 

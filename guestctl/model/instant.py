@@ -13,11 +13,13 @@ class Instant(NamedTuple):
     where the host's own clock is dead and time is fetched from the network late.
     boot: the id of the host's boot.  up: nanoseconds since that began, those of a suspended host
     included (CLOCK_BOOTTIME, clock_gettime(2)): never set, and comparable within one boot alone.
+    awake: the same without those of a suspended host (CLOCK_MONOTONIC).
     """
 
     at: int
     boot: str
     up: int
+    awake: int = 0
 
     def seconds_since(self, boot: str | None, up: int | None) -> float | None:
         """How long ago that was; None where it was in another boot, or nobody knows when."""

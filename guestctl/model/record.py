@@ -6,7 +6,8 @@ wanted      should it run; None while nothing was decided
 stopped by  who brought about that it is off, how, when, how sure that is
 taken down  a run owes it a start: it went down for the host's sake
 settling    it was turned off in this boot, and a host that goes down soon would explain that
-waited for  what it needs was not there when it was to be brought back, and is tried again
+waited for  what it needs was not there when it was to be brought back: it is tried again, and given
+            up after a while
 unready     it is up, and what shows that it is ready does not hold yet
 held        it is never started, until a person decides (or its save is gone)
 
@@ -53,7 +54,9 @@ class GuestRecord:
     epoch.
     how, certainty: of its stop, as far as that is known; stopped_at, stopped_boot, stopped_up: when
     that was, see Instant.
-    waits_for: why the boot waits_in could not bring it up so far: see `waiting`.
+    waits_for: why the boot waits_in could not bring it up so far: see `waiting`.  waits_since: when
+    a start of it failed first in that boot, see Instant.awake; None while none was tried, for want
+    of others.  given_up: it was tried for as long as [boot] start-retry says.
     attempts: steps that runs have begun with it in the boot it was read for, oldest first; runs
     write them, see ledger/runs.py.
     """
@@ -79,6 +82,8 @@ class GuestRecord:
     waits_in: str | None = None
     up_since: int | None = None
     unready: str | None = None
+    waits_since: int | None = None
+    given_up: bool = False
     attempts: tuple[Attempt, ...] = ()
 
     def waiting(self, boot: str) -> str | None:
@@ -142,6 +147,8 @@ def undecided(record: GuestRecord) -> GuestRecord:
         waits_in=None,
         up_since=None,
         unready=None,
+        waits_since=None,
+        given_up=False,
     )
 
 
@@ -166,16 +173,32 @@ def asked_for(record: GuestRecord, boot: str) -> GuestRecord:
 
     What it waits for, it still does: an order that comes too early does not end that.
     """
-    waits_for, waits_in = record.waits_for, record.waits_in
     wanted = replace(undecided(record), wanted=Wanted.ON, as_of=boot)
-    return replace(wanted, waits_for=waits_for, waits_in=waits_in)
+    since, given_up = record.waits_since, record.given_up
+    wanted = replace(wanted, waits_since=since, given_up=given_up)
+    return replace(wanted, waits_for=record.waits_for, waits_in=record.waits_in)
 
 
-def waits(record: GuestRecord, reason: str, boot: str) -> GuestRecord:
-    """This boot could not bring it up, and will try again, unless somebody turned it off."""
+def waits(
+    record: GuestRecord, reason: str, now: Instant, *, tried: bool = True, anew: bool = False
+) -> GuestRecord:
+    """This boot could not bring it up, and will try again, unless somebody turned it off.
+
+    tried: whether a start failed, and it is not others that it waits for.  anew: for how long it
+    is tried begins now, and not with the first such start of this boot.
+    """
     if record.wanted is Wanted.OFF:
         return record
-    return replace(record, wanted=Wanted.ON, waits_for=reason, waits_in=boot)
+    goes_on = tried and not anew and record.waits_in == now.boot and record.waits_since is not None
+    since = record.waits_since if goes_on else (now.awake if tried else None)
+    given_up = record.given_up and goes_on
+    after = replace(record, wanted=Wanted.ON, waits_for=reason, waits_in=now.boot)
+    return replace(after, waits_since=since, given_up=given_up)
+
+
+def gives_up(record: GuestRecord) -> GuestRecord:
+    """It was tried for long enough: only what may have made a difference has it tried again."""
+    return replace(record, given_up=True)
 
 
 def turned_off(record: GuestRecord, by: StoppedBy, now: Instant) -> GuestRecord:

@@ -91,23 +91,30 @@ class Run:
     def record_end(self, ledger: Ledger, result: GuestResult) -> None:
         """How the run ended for a guest, in the trail as well unless its steps tell."""
         ledger.runs.end_guest(self.number, result)
-        waits, is_news = self._record_waiting(ledger, result)
-        if told_by_steps(result) or (waits and self.is_quiet and not is_news):
+        waiting, is_news = self._record_waiting(ledger, result)
+        if told_by_steps(result) or (waiting and self.is_quiet and not is_news):
             return
         text = ending(result.outcome, result.reason)
-        tried = "; it is tried again until it is up" if waits else ""
+        tried = "; it is tried again" if waiting and not waiting.given_up else ""
         ledger.trail.add(result.guest, self.source, f"{text}{tried}")
 
-    def _record_waiting(self, ledger: Ledger, result: GuestResult) -> tuple[bool, bool]:
-        """Whether the guest is tried again later, as its record says then; whether that is new."""
-        keeps_at_it = self.trigger.keeps_at_it or result.awaits
-        if not (keeps_at_it and result.is_not_yet):
-            return False, False
+    def _record_waiting(
+        self, ledger: Ledger, result: GuestResult
+    ) -> tuple[GuestRecord | None, bool]:
+        """The guest's record, where it waits from now on; whether that is new.
+
+        Whoever tries it, and not the service for the second time, begins its time anew.
+        """
         before = ledger.guest(result.guest) or GuestRecord(result.guest, result.name)
-        after, boot = waits(before, result.reason, self.context.boot), self.context.boot
+        boot, tried = self.context.boot, not result.awaits
+        waited = before.waiting(boot)
+        if not result.is_not_yet or not (self.trigger.keeps_at_it or result.awaits or waited):
+            return None, False
+        after = waits(before, result.reason, ledger.now(), tried=tried, anew=not self.is_quiet)
         if after != before:
             ledger.put(after)
-        return after.waiting(boot) is not None, after != before
+        reason = after.waiting(boot)
+        return (after if reason else None), reason != waited
 
     async def remark(self, guest: GuestFacts, text: str) -> None:
         """One more line in the guest's reason trail."""

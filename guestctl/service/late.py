@@ -1,8 +1,9 @@
 """Guests that could not be brought up because the world is late: tried until they are.
 
 A disk is unlocked by hand, a network or a pool is started, a device plugged in, minutes or hours
-after the boot.  What may have made a difference wakes us; a pause that grows does where nothing
-tells.  Who waits stands in the ledger, and any word about the guest ends that.
+after the boot.  What may have made a difference wakes us, however late; a pause that grows does
+where nothing tells, for as long as [boot] start-retry says.  Who waits, since when, and who was
+given up stands in the ledger, and any word about the guest ends that.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..control.log_fields import of_guest
-from ..model.guest import DiskKind, GuestFacts, GuestId
+from ..decisions.policy import resolve
+from ..ledger.ledger import Ledger
+from ..model.guest import DiskKind, GuestFacts, GuestId, State
 from ..model.ports import HypervisorError, LockHeld, Storage, within
-from ..model.record import GuestRecord
+from ..model.record import GuestRecord, gives_up
 from ..model.report import RunEvent
 from ..model.result import RunResult, Trigger
+from ..model.text import argument
+from ..model.units import show_duration
 from ..runs.context import LOOK_LIMIT, read_all, with_domain_info
 from ..runs.restore import restore
 from .connections import Connections
@@ -28,11 +33,14 @@ logger = logging.getLogger(__name__)
 
 #: Between two attempts: at least, and at most where nothing tells that it is worth one.
 PAUSE, MOST_PAUSE = 5.0, 600.0
+#: How long one that was given up is tried again once something woke us: things come in bursts.
+WHILE = 60.0
 #: How often it is looked for files, and how seldom once a look was not answered.
 LOOK, LOOK_SELDOM = 5.0, 120.0
 #: How long a run of an operator is waited for.
 OPERATOR = 1800.0
 
+NEVER = float("inf")
 #: What is there of the files that a guest needs.
 Signs = frozenset[str]
 
@@ -42,6 +50,7 @@ class _Tries:
     """How it went with a guest so far.
 
     begun, due: the last attempt, and the next unless something wakes us; on the loop's clock.
+    until: so long it is tried for what woke us last.
     facts: as they were read at the last attempt.
     signs: what was there then; None where that could not be told.
     """
@@ -49,6 +58,7 @@ class _Tries:
     begun: float
     due: float
     pause: float = PAUSE
+    until: float = float("-inf")
     facts: GuestFacts | None = None
     signs: Signs | None = None
     look_after: float = 0.0
@@ -84,10 +94,11 @@ class LateGuests:
             self._wake(guest)
         self._woken.set()
 
-    def _wake(self, guest: GuestId) -> None:
+    def _wake(self, guest: GuestId, keep_at_it: float = WHILE) -> None:
         """Not sooner than a while after the last attempt: things come in bursts."""
-        tries = self._tries[guest]
-        self._tries[guest] = replace(tries, due=min(tries.due, tries.begun + PAUSE), pause=PAUSE)
+        tries, until = self._tries[guest], asyncio.get_running_loop().time() + keep_at_it
+        due = min(tries.due, tries.begun + PAUSE)
+        self._tries[guest] = replace(tries, due=due, pause=PAUSE, until=until)
 
     async def work(self) -> None:
         """Never returns."""
@@ -111,6 +122,7 @@ class LateGuests:
                 await self._until_host_stays()
                 await self._try(due)
                 self._take_up(await self._waiting())  # who is up waits no more
+            await self._give_up()
         except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
             logger.error("internal error, guests that wait are tried later: %r", error)
             self._failed(self._due(), {})
@@ -126,9 +138,11 @@ class LateGuests:
         """Who waits from now on, and what for, is said; who does not is forgotten."""
         before, now = self._state.waiting, asyncio.get_running_loop().time()
         for guest, record in records.items():
-            if guest not in before or before[guest].waits_for != record.waits_for:
-                text = f"{record.name}: it is waited for, and tried again: {record.waits_for}"
-                logger.warning(text, extra=of_guest(record.name, guest))
+            was = before.get(guest)
+            if was is None or was.waits_for != record.waits_for:
+                logger.warning(_said(record), extra=of_guest(record.name, guest))
+            if was is not None and was.given_up and not record.given_up:  # a person tried it
+                self._wake(guest)
             self._tries.setdefault(guest, _Tries(now, now + PAUSE))
         self._tries = {guest: self._tries[guest] for guest in records}
         if before != records:
@@ -148,7 +162,8 @@ class LateGuests:
                 self._tries[guest] = replace(tries, look_after=now + LOOK_SELDOM)
             elif signs != tries.signs:
                 self._tries[guest] = replace(tries, signs=signs)
-                self._wake(guest)
+                # What there was at the last attempt is not known at the first look.
+                self._wake(guest, 0.0 if tries.signs is None else WHILE)
 
     async def _signs(self, facts: GuestFacts | None) -> Signs | None:
         assert facts is not None
@@ -182,11 +197,61 @@ class LateGuests:
         now = asyncio.get_running_loop().time()
         for guest in guests:
             before = self._tries[guest]
-            pause = min(2 * before.pause, MOST_PAUSE)
             read = facts.get(guest, before.facts)
             self._tries[guest] = replace(
-                before, begun=now, due=now + before.pause, pause=pause, facts=read
+                before,
+                begun=now,
+                due=self._next(guest, now),
+                pause=min(2 * before.pause, MOST_PAUSE),
+                facts=read,
             )
+
+    # Time that is over
+
+    def _next(self, guest: GuestId, now: float) -> float:
+        """When it is tried next if nothing wakes us: the last time as its time ends, then never."""
+        ends, due = self._ends(guest), now + self._tries[guest].pause
+        return min(due, ends) if now < ends else NEVER
+
+    def _ends(self, guest: GuestId) -> float:
+        """Until when it is tried by the clock, the loop's; for ever where others are awaited."""
+        record, tries = self._state.waiting.get(guest), self._tries[guest]
+        if record is None or record.waits_since is None:
+            return NEVER
+        tried = (self._state.context.clock().awake - record.waits_since) / 1e9
+        left = self._start_retry(record) - tried
+        return max(tries.until, asyncio.get_running_loop().time() + left)
+
+    def _start_retry(self, record: GuestRecord) -> float:
+        bare = GuestFacts(record.id, record.name, State.UNKNOWN)
+        facts = self._tries[record.id].facts or bare
+        return resolve(self._state.config, facts).boot.start_retry
+
+    async def _give_up(self) -> None:
+        """Those for whom there is no further attempt: they are named, and tried if woken alone."""
+        over = {guest for guest in self._within_reach() if self._tries[guest].due == NEVER}
+        for record in [self._state.waiting[guest] for guest in over]:
+            if not record.given_up:
+                await self._give_one_up(record)
+
+    async def _give_one_up(self, record: GuestRecord) -> None:
+        after = f"given up after {show_duration(self._start_retry(record))}"
+        again = "tried again when what it needs comes, or by `guestctl start"
+        text = f"{after}: {record.waits_for}; {again} {argument(record.name)}`"
+        boot = self._state.boot
+
+        def write(ledger: Ledger) -> bool:
+            now = ledger.guest(record.id)
+            if now is None or not now.waiting(boot) or now.waits_since != record.waits_since:
+                return False
+            ledger.change(record.id, gives_up)
+            ledger.trail.add(record.id, "guestctl:watch", text)
+            return True
+
+        if await self._state.context.ledger(write, False):
+            logger.error("%s: %s", record.name, text, extra=of_guest(record.name, record.id))
+            self._state.waiting[record.id] = gives_up(record)
+            self._state.on_change()
 
     async def _restore(self, guests: Collection[GuestId]) -> dict[GuestId, GuestFacts]:
         """The guests as they were read."""
@@ -214,6 +279,11 @@ class LateGuests:
         if result.interrupted or not all(one.is_not_yet for one in result.guests):
             for event in told:
                 self._state.context.tell(event)
+
+
+def _said(record: GuestRecord) -> str:
+    how = "it was given up" if record.given_up else "it is waited for, and tried again"
+    return f"{record.name}: {how}: {record.waits_for}"
 
 
 async def _signs(storage: Storage, facts: GuestFacts) -> Signs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from ..config import effective
@@ -54,10 +55,20 @@ def status(
     }
 
 
-def _waiting(state: ServiceState) -> list[dict[str, str]]:
-    """Who could not be brought up so far, and why."""
+def _waiting(state: ServiceState) -> list[dict[str, Any]]:
+    """Who could not be brought up so far, why, and whether it was given up."""
     records = sorted(state.waiting.values(), key=lambda record: (record.name, record.id))
-    return [{"name": r.name, "uri": r.id.uri, "for": r.waits_for or ""} for r in records]
+    return [
+        {"name": r.name, "uri": r.id.uri, "for": r.waits_for or "", "given_up": r.given_up}
+        for r in records
+    ]
+
+
+def _late(state: ServiceState) -> Iterator[str]:
+    """Who is waited for, and who was given up."""
+    for how, given_up in (("waited for", False), ("given up", True)):
+        if whom := [one["name"] for one in _waiting(state) if one["given_up"] is given_up]:
+            yield f"{how}: {names(whom)}"
 
 
 def line(state: ServiceState, connections: Connections, loaded: Loaded, logind: Logind) -> str:
@@ -69,8 +80,7 @@ def line(state: ServiceState, connections: Connections, loaded: Loaded, logind: 
         f"{uri} CANNOT BE REACHED, AND GUESTS RUN THERE: {names(guests)}"
         for uri, guests in state.out_of_reach.items()
     ]
-    if waiting := _waiting(state):
-        parts.insert(1, f"waited for: {names([guest['name'] for guest in waiting])}")
+    parts[1:1] = list(_late(state))
     if loaded.source:
         parts.insert(0, f"THE CONFIGURATION HAS MISTAKES, {loaded.source} is used")
     if logind.problem:

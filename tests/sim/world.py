@@ -258,7 +258,8 @@ class SimHost:
         """This moment, as far as this host knows."""
         at = BASE_NS + round((_now() + self.clock_jump) * 10**9)
         # Its boots begin one after another; what counts is that the clock of each never jumps.
-        return Instant(at, self.boot_id, round(_now() * 10**9))
+        up = round(_now() * 10**9)
+        return Instant(at, self.boot_id, up, up)
 
     def daemon(self, uri: str = "qemu:///system") -> SimDaemon:
         """The libvirtd of this URI; made when first asked for."""

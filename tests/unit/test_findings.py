@@ -64,6 +64,12 @@ def test_a_guest_that_is_waited_for() -> None:
     assert found == [("web", "waited for: its disk is not there", "guestctl start web")]
 
 
+def test_a_guest_that_was_given_up_is_told_once() -> None:
+    record = recorded(waits_for="no disk", waits_in=BOOT, up_boot=None, given_up=True)
+    found = told(facts((off(),), (record,)))
+    assert found == [("web", "given up: no disk", "guestctl start web")]
+
+
 def test_a_guest_without_room_for_its_save() -> None:
     found = told(facts((guest(memory=4 * GIB),), room={URI: 2 * GIB}))
     ((name, text, command),) = found

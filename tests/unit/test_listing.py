@@ -40,6 +40,15 @@ def test_what_needs_more_words_stands_below_and_is_said_once_for_all() -> None:
     assert below([r for r in stays if r.wanted == "on"]) == ["db, web: stay-down: policy"]
 
 
+def test_what_is_said_of_a_guest_that_was_given_up() -> None:
+    known = recorded(2, waits_for="no disk", waits_in=BOOT, up_boot=None, given_up=True)
+    seen = [off("web", 2, reason="unknown")]
+    made = rows(seen, {known.id: known}, always(policy()), NOW, owned=True)
+    assert below(made) == ["web: given up: no disk; `guestctl start web` tries it again"]
+    assert (made[0].waiting, made[0].given_up) == (None, "no disk")
+    assert made[0].why_wanted == "it was given up: no disk"
+
+
 def test_names_and_patterns() -> None:
     known = [Named(guest_id(n), name) for n, name in enumerate(("web-1", "web-2", "db", "a*"))]
     assert find(["web-*"], known, patterns=True) == {guest_id(0), guest_id(1)}

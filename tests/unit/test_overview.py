@@ -55,6 +55,7 @@ def test_a_running_guest() -> None:
         held=None,
         unready=None,
         waiting=None,
+        given_up=None,
         next_boot=NextBoot.RESUME,
         reason="libvirt's autostart flag is set, and libvirt goes by it itself",
         why_wanted="it is running",

@@ -34,7 +34,10 @@ CHANGES: dict[str, Change] = {
     "seen up": lambda it: records.seen_up(it, BOOT),
     "seen up in an earlier boot": lambda it: records.seen_up(it, EARLIER_BOOT),
     "undecided": records.undecided,
-    "waits": lambda it: records.waits(it, "no disk", BOOT),
+    "waits": lambda it: records.waits(it, "no disk", NOW),
+    "waits for others": lambda it: records.waits(it, "b", NOW, tried=False),
+    "waits anew": lambda it: records.waits(it, "no disk", LATER, anew=True),
+    "gives up": records.gives_up,
     "asked for": lambda it: records.asked_for(it, BOOT),
     "turned off": lambda it: records.turned_off(it, StoppedBy.OPERATOR, NOW),
     "stopped by its user": lambda it: records.stopped(it, Wanted.OFF, verdict(StoppedBy.USER), NOW),
@@ -224,3 +227,23 @@ def test_unready_is_of_one_life_in_one_boot() -> None:
     for change in ("seen down", "turned off", "crashed", "asked for", "undecided"):
         assert records.seen_up(CHANGES[change](up), BOOT, 9).unready is None, change
     assert records.seen_up(up, "another boot", 9).unready is None
+
+
+def test_the_time_of_tries_begins_with_the_first_that_failed_of_a_boot() -> None:
+    first = replace(NEW, waits_for="no disk", waits_in=EARLIER_BOOT, waits_since=1, given_up=True)
+    of_now = records.waits(first, "no disk", NOW)
+    assert (of_now.waits_since, of_now.given_up) == (NOW.awake, False)
+    again = records.waits(records.gives_up(of_now), "no network", LATER)
+    assert (again.waits_since, again.given_up) == (NOW.awake, True)
+    anew = records.waits(again, "no network", LATER, anew=True)
+    assert (anew.waits_since, anew.given_up) == (LATER.awake, False)
+    for_others = records.waits(again, "it requires b", LATER, tried=False)
+    assert (for_others.waits_since, for_others.given_up) == (None, False)
+    assert records.waits(for_others, "no disk", LATER).waits_since == LATER.awake
+
+
+@given(orders)
+def test_who_was_given_up_is_not_once_it_is_up_or_turned_off(names: list[str]) -> None:
+    for end in ("seen up", "turned off", "undecided"):
+        record = after([*names, "waits", "gives up", end])
+        assert (record.waits_since, record.given_up) == (None, False)
