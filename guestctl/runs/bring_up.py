@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from ..decisions.plan import NOT_LISTED
 from ..decisions.wanted import NOT_FOR_THIS_HOST
@@ -32,7 +33,11 @@ from .readiness import ReadyChecks
 from .resumed_paused import see_to_pause
 from .run import Run
 from .saved_guest import End, SavedGuest, ways_to_redefine
+from .slots import Slot
 from .starting import Start, start
+
+#: Between a start that failed and the next, in seconds.
+RETRY_PAUSE = 5.0
 
 
 class BringUp:
@@ -61,12 +66,12 @@ class BringUp:
         #: Why it was held until a person decided, and paused when it was saved.
         self._was_held, self._was_paused = "", ""
 
-    async def carry_out(self, turn: AbstractAsyncContextManager[None]) -> GuestResult:
+    async def carry_out(self, turn: AbstractAsyncContextManager[Slot]) -> GuestResult:
         """Deal with its save, and start it in its turn; how that ended, recorded."""
         end = await self._saved.prepare(self._decision) or await self._wait_for_others()
         if end is None:
-            async with turn:
-                end = await self._why_not_any_more() or await self._start()
+            async with turn as slot:
+                end = await self._why_not_any_more() or await self._start(slot)
         if end.outcome is Outcome.RESUMED:
             await see_to_pause(self._run, self._live, self._was_paused)
             await self._set_clock()
@@ -158,7 +163,7 @@ class BringUp:
     def _planned(self) -> StepPlan:
         return self._saved.plan.steps[0]
 
-    async def _start(self) -> End:
+    async def _start(self, slot: Slot) -> End:
         """Start the guest, again if need be; the intent is in the ledger before."""
         guest, planned = self._saved.plan.guest, self._planned
         resumes = planned.step is Step.RESUME
@@ -168,7 +173,8 @@ class BringUp:
         begun = asyncio.get_running_loop().time()
         retries = 0 if self._run.is_quiet else self._policy.retries
         anew = self._decision is SaveDecision.DISCARD_SAVE
-        started = await start(self._live, planned, retries, boot_anew=anew)
+        pause = partial(self._pause, slot)
+        started = await start(self._live, planned, retries, pause, boot_anew=anew)
         seconds = asyncio.get_running_loop().time() - begun
         step = StepResult(planned.step, started.end, seconds, started.reason)
         self._step = step
@@ -181,6 +187,12 @@ class BringUp:
         if step.end is not StepEnd.DONE and started.refused_host:
             return await self._as_defined(started.error)
         return self._how_it_ended(step)
+
+    async def _pause(self, slot: Slot) -> bool:
+        """Before it is tried again; others are started meanwhile, which may take long."""
+        await slot.pause(RETRY_PAUSE)
+        end = await self._why_not_any_more()
+        return end is None or end.outcome is Outcome.UNKNOWN or self.is_up
 
     async def _as_defined(self, error: HypervisorError | None) -> End:
         """No time mends it: at a boot it is held until a person has."""

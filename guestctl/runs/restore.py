@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -36,6 +35,7 @@ from .readiness import ReadyChecks
 from .reconcile import take_notice, without
 from .run import Run, deadline_of, interruptible, record_note
 from .save_check import with_images
+from .slots import Slots
 from .unready import look_again
 
 
@@ -167,7 +167,7 @@ class _Restore:
         self._inventory = inventory
         self._request = request
         self._order = order
-        self._turns = _Turns(run.config.boot.parallel)
+        self._slots = Slots(run.config.boot.parallel)
         self._checks = ReadyChecks(run.context.probe)
         self._results: list[GuestResult] = []
 
@@ -201,7 +201,7 @@ class _Restore:
             decision = self._request.decision
             bring_up = BringUp(self._run, plan, decision, self._order, self._checks)
             delay = self._run.policy(plan.guest).boot.start_delay
-            result = await bring_up.carry_out(self._turns.turn(delay))
+            result = await bring_up.carry_out(self._slots.turn(delay))
             self._done(result)
             unready, is_up = bool(result.unready), bring_up.is_up
             self._order.is_through(plan.guest.id, is_up=is_up, unready=unready)
@@ -237,25 +237,3 @@ class _Restore:
     def _done(self, result: GuestResult) -> None:
         self._results.append(result)
         self._context.tell(GuestEnded(result))
-
-
-class _Turns:
-    """Guests are started one after another as slots get free, each `start-delay` after the one
-    before."""
-
-    def __init__(self, parallel: int) -> None:
-        self._next = asyncio.Lock()
-        self._slots = asyncio.Semaphore(parallel)
-        self._delay = 0.0
-
-    @contextlib.asynccontextmanager
-    async def turn(self, delay: float) -> AsyncIterator[None]:
-        """Wait for a turn; delay: for how many seconds the next has to wait after it began."""
-        async with self._next:
-            await asyncio.sleep(self._delay)
-            await self._slots.acquire()
-            self._delay = delay
-        try:
-            yield
-        finally:
-            self._slots.release()

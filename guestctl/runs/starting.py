@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from ..model.guest import GuestFacts
@@ -10,8 +11,6 @@ from ..model.plan import StepPlan
 from ..model.ports import ErrorKind, HypervisorError, within
 from ..model.result import StepEnd
 from .live_guest import LiveGuest
-
-RETRY_PAUSE = 5.0
 
 #: How libvirt and QEMU say that it is the image that they cannot use, now or later.
 _REFUSALS = (
@@ -62,17 +61,23 @@ class Start(NamedTuple):
 
 
 async def start(
-    live: LiveGuest, planned: StepPlan, retries: int, *, boot_anew: bool = False
+    live: LiveGuest,
+    planned: StepPlan,
+    retries: int,
+    pause: Callable[[], Awaitable[bool]],
+    *,
+    boot_anew: bool = False,
 ) -> Start:
     """Start the guest; a start that failed is tried again, so many times.
 
+    pause: before that; whether it is still to be tried.
     boot_anew: never from a save, whatever libvirt finds.
     """
     error: HypervisorError | None = None
     facts: GuestFacts | None = None
     for attempt in range(retries + 1):
-        if attempt:
-            await asyncio.sleep(RETRY_PAUSE)
+        if attempt and not await pause():
+            break
         end = asyncio.get_running_loop().time() + planned.timeout
         error = await _try_once(live, planned.timeout, boot_anew=boot_anew)
         facts = await _once_started(live, end)
