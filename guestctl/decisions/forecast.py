@@ -109,6 +109,12 @@ class StartForecast:
         usual = self._usual.get(step)
         return Estimate(usual, Basis.LIKE) if usual else None
 
+    def ready_after(self, guest: GuestId, step: Step) -> float | None:
+        """After how many seconds the guest, once up, will be ready, by the slowest of its last ones
+        that began so; None without any: what others take tells nothing of it."""
+        own = [one.ready for one in self._of.get((guest, step), ()) if one.ready is not None]
+        return max(own[-OWN_SAVES:]) if own else None
+
     @cached_property
     def _of(self) -> Mapping[tuple[GuestId, Step], Sequence[PastStart]]:
         of: dict[tuple[GuestId, Step], list[PastStart]] = {}

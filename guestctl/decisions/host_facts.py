@@ -12,7 +12,6 @@ from ..model.history import PastShutdown, PastStart
 from ..model.instant import Instant
 from ..model.overview import NextBoot, Row
 from ..model.plan import GuestPlan, Plan, RunKind, Step, StepPlan
-from ..model.readiness import HasRun
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
 from ..model.timeline import Timeline
@@ -20,10 +19,11 @@ from . import overview
 from .budget import Budget
 from .forecast import SaveForecast, StartForecast
 from .plan import missing, plan_down
-from .policy import Policy, own_problems, resolve, unmatched
+from .policy import own_problems, resolve, unmatched
 from .profiles import under
+from .restore_time import restore_in_time
 from .sequence import mistakes_of, sequence_for
-from .timeline import timeline_down, timeline_up
+from .timeline import timeline_down
 
 
 @dataclass(frozen=True)
@@ -127,34 +127,21 @@ def boot_timeline_of(facts: HostFacts, rows: Iterable[Row]) -> Timeline:
     """The next boot in time, as far as these guests are concerned: it has them all to itself."""
     does = {GuestId(row.uri, row.uuid): row.next_boot for row in rows}
     coming = [guest for guest in facts.guests if does.get(guest.id) in _STEPS]
-    policies = {guest.id: resolve(facts.config, guest) for guest in coming}
     forecast = StartForecast(facts.starts, {guest.id: guest.memory for guest in facts.guests})
 
     def planned(guest: GuestFacts) -> GuestPlan:
-        step, timeout = _STEPS[does[guest.id]], policies[guest.id].boot.start_timeout
-        return GuestPlan(guest, (StepPlan(step, timeout, *(forecast.estimate(guest, step) or ())),))
+        timeout = resolve(facts.config, guest).boot.start_timeout
+        return GuestPlan(guest, (StepPlan(_STEPS[does[guest.id]], timeout),))
 
     ordered = sorted(coming, key=lambda guest: (guest.name, guest.id))
-    return timeline_up(
-        Plan(RunKind.RESTORE, tuple(map(planned, ordered))),
-        facts.config.boot.parallel,
-        sequence_for(facts.config, coming),
-        {guest: policy.boot.start_delay for guest, policy in policies.items()},
-        {guest: _settles(policy) for guest, policy in policies.items()},
-    )
+    plan = Plan(RunKind.RESTORE, tuple(map(planned, ordered)))
+    return restore_in_time(plan, facts.config, forecast)
 
 
 _STEPS: Mapping[NextBoot | None, Step] = {
     NextBoot.RESUME: Step.RESUME,
     NextBoot.START: Step.START,
 }
-
-
-def _settles(policy: Policy) -> float:
-    """The seconds that it is waited for once it runs; what else shows that it is ready takes a
-    time that nobody knows."""
-    rules = policy.order.ready
-    return max((rule.seconds for rule in rules if isinstance(rule, HasRun)), default=0.0)
 
 
 def rows_of(facts: HostFacts) -> list[Row]:

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 
 from ..model.guest import GuestId
-from ..model.plan import GuestPlan, Outcome, Step, StepPlan
+from ..model.plan import Estimate, GuestPlan, Outcome, Step, StepPlan
 from ..model.result import StepEnd
 from ..model.timeline import TimedGuest, TimedStep
 from .estimates import expected
@@ -48,6 +48,7 @@ class SimulatedGuest:
     """How far one guest is.
 
     turn: when it had its turn, None before that.  passed: for whom it did not wait any longer.
+    settles: how long it takes to be ready once it is up, None where nothing is asked of it.
     """
 
     def __init__(self, plan: GuestPlan) -> None:
@@ -55,6 +56,7 @@ class SimulatedGuest:
         self.id: GuestId = plan.guest.id
         self.turn: float | None = None
         self.passed: tuple[GuestId, ...] = ()
+        self.settles: Estimate | None = None
         self._steps: list[TimedStep] = []
         self._outcome = Outcome.FAILED
 
@@ -97,4 +99,5 @@ class SimulatedGuest:
     def timed(self) -> TimedGuest:
         """What became of it."""
         turn = self.turn or 0.0
-        return TimedGuest(self.id, turn, tuple(self._steps), self._outcome, self.passed)
+        steps = tuple(self._steps)
+        return TimedGuest(self.id, turn, steps, self._outcome, self.passed, self.settles)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from ..model.guest import GuestId
-from ..model.plan import GuestPlan, Plan, Step
+from ..model.plan import Estimate, GuestPlan, Plan, Step
 from ..model.timeline import Timeline
 from .budget import Budget
 from .estimates import expected
@@ -21,6 +21,7 @@ from .waiting import Waiting
 
 UNORDERED = Sequence()
 NO_TIME: Mapping[GuestId, float] = {}
+AT_ONCE: Mapping[GuestId, Estimate] = {}
 NO_SLOT = "no time left when it was its turn"
 
 
@@ -47,13 +48,13 @@ def timeline_up(
     parallel: int,
     order: Sequence = UNORDERED,
     delays: Mapping[GuestId, float] = NO_TIME,
-    settles: Mapping[GuestId, float] = NO_TIME,
+    settles: Mapping[GuestId, Estimate] = AT_ONCE,
 ) -> Timeline:
     """The run that brings these guests up.
 
     parallel: how many are started at a time.  delays: for how many seconds after a guest's start
-    the next has to wait.  settles: after how many seconds one that runs is ready, so that those
-    may begin that come after it; at once, unless told.
+    the next has to wait.  settles: how long one that runs takes to be ready, so that those may
+    begin that come after it; nothing, unless told.
     """
     run = _Up(plan, parallel, order, delays, settles)
     run.carry_out()
@@ -228,7 +229,7 @@ class _Up:
         parallel: int,
         order: Sequence,
         delays: Mapping[GuestId, float],
-        settles: Mapping[GuestId, float],
+        settles: Mapping[GuestId, Estimate],
     ) -> None:
         self._clock, self._slots = Clock(), parallel
         self._delays, self._settles = delays, settles
@@ -275,5 +276,6 @@ class _Up:
     def _ended(self, guest: SimulatedGuest) -> None:
         self._slots += 1
         self._clock.soon(self._hand_out)
-        ready = self._clock.now + self._settles.get(guest.id, 0.0)
-        self._clock.at(ready, partial(self._through, guest.id))
+        guest.settles = self._settles.get(guest.id)
+        takes = guest.settles.seconds if guest.settles else 0.0
+        self._clock.at(self._clock.now + takes, partial(self._through, guest.id))

@@ -43,7 +43,8 @@ CREATE TABLE step (
     id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER REFERENCES run ON DELETE CASCADE,
     uri TEXT NOT NULL, uuid TEXT NOT NULL, name TEXT NOT NULL, step TEXT NOT NULL,
     begun INTEGER NOT NULL, begun_up INTEGER NOT NULL DEFAULT 0,
-    ended INTEGER, ended_up INTEGER, end TEXT, reason TEXT NOT NULL DEFAULT '') STRICT;
+    ended INTEGER, ended_up INTEGER, end TEXT, reason TEXT NOT NULL DEFAULT '',
+    ready_up INTEGER) STRICT;
 CREATE INDEX step_run ON step (run);
 CREATE INDEX step_guest ON step (uri, uuid, id);
 CREATE TABLE run_guest (
@@ -186,21 +187,26 @@ class Runs:
         if result.step is Step.SAVE and row is not None:
             self._saves.end(guest, result)
 
+    def ready(self, row: int | None) -> None:
+        """The guest that this step brought up is ready now."""
+        self._db.execute("UPDATE step SET ready_up = ? WHERE id = ?", (self._now().up, row))
+
     def shutdowns(self) -> list[PastShutdown]:
         """Those that worked, oldest first."""
         rows = self._timed(Step.SHUTDOWN)
-        return [PastShutdown(GuestId(uri, uuid), seconds) for uri, uuid, _, seconds in rows]
+        return [PastShutdown(GuestId(uri, uuid), took) for uri, uuid, _, took, _ in rows]
 
     def starts(self) -> list[PastStart]:
         """Starts and resumes that worked, oldest first."""
         rows = self._timed(Step.START, Step.RESUME)
-        return [PastStart(GuestId(uri, uuid), Step(step), took) for uri, uuid, step, took in rows]
+        return [PastStart(GuestId(uri, uuid), Step(step), *took) for uri, uuid, step, *took in rows]
 
     def _timed(self, *steps: Step) -> sqlite3.Cursor:
-        """Those of these steps that worked: whose, which, and how many seconds each took."""
+        """Those of these steps that worked: whose, which, how many seconds each took, and after how
+        many more the guest was ready."""
         return self._db.execute(
-            "SELECT uri, uuid, step, (ended_up - begun_up) / 1e9 FROM step"
-            f" WHERE step IN ({', '.join('?' * len(steps))}) AND end = ?"
+            "SELECT uri, uuid, step, (ended_up - begun_up) / 1e9, (ready_up - ended_up) / 1e9"
+            f" FROM step WHERE step IN ({', '.join('?' * len(steps))}) AND end = ?"
             " AND ended_up > begun_up ORDER BY id",
             (*steps, StepEnd.DONE),
         )

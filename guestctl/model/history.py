@@ -67,11 +67,15 @@ class PastShutdown:
 
 @dataclass(frozen=True)
 class PastStart:
-    """How many seconds it took to start a guest, or to resume it."""
+    """How many seconds it took to start a guest, or to resume it.
+
+    ready: how many more it took to be ready, None where that was not waited for, or in vain.
+    """
 
     guest: GuestId
     step: Step
     seconds: float
+    ready: float | None = None
 
 
 @dataclass(frozen=True)

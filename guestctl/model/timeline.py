@@ -43,7 +43,8 @@ class TimedGuest:
     """What should become of one guest, and when.
 
     turn: when it does not wait for others of the order any more.  outcome: how it should end.
-    passed: those for whom it should have waited, and has no time to.
+    passed: those for whom it should have waited, and has no time to.  settles: how long it takes to
+    be ready once it is up, None where nothing is asked of it.
     """
 
     guest: GuestId
@@ -51,6 +52,7 @@ class TimedGuest:
     steps: tuple[TimedStep, ...]
     outcome: Outcome
     passed: tuple[GuestId, ...] = ()
+    settles: Estimate | None = None
 
     @property
     def begun(self) -> tuple[TimedStep, ...]:
@@ -64,8 +66,9 @@ class TimedGuest:
 
     @property
     def ends(self) -> float:
-        """When no more is done to it."""
-        return max((step.ends for step in self.steps), default=self.turn)
+        """When no more is done to it, and it is ready."""
+        settles = self.settles.seconds if self.settles else 0.0
+        return max((step.ends for step in self.steps), default=self.turn) + settles
 
     @property
     def fits(self) -> bool:
@@ -75,8 +78,9 @@ class TimedGuest:
     @property
     def is_guess(self) -> bool:
         """Whether nothing is known of how long it takes; pulling a plug is the same for all."""
-        asked = (step for step in self.begun if step.step is not Step.POWEROFF)
-        return any(step.estimate.basis is Basis.DEFAULT for step in asked)
+        asked = [step.estimate for step in self.begun if step.step is not Step.POWEROFF]
+        waited_for = [self.settles] if self.settles else []
+        return any(one.basis is Basis.DEFAULT for one in (*asked, *waited_for))
 
 
 @dataclass(frozen=True)

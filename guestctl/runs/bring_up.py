@@ -63,6 +63,8 @@ class BringUp:
         self._begun = asyncio.get_running_loop().time()
         self._since = run.context.clock()
         self._step: StepResult | None = None
+        #: The ledger's number of it.
+        self._row: int | None = None
         #: Why it was held until a person decided, and paused when it was saved.
         self._was_held, self._was_paused = "", ""
 
@@ -101,6 +103,8 @@ class BringUp:
         def note(ledger: Ledger) -> None:
             ledger.trail.add(guest.id, self._run.source, text)
             ledger.change(guest.id, lambda it: not_ready(it, why) if why else ready(it))
+            if not why:
+                ledger.runs.ready(self._row)
 
         await self._context.ledger(note, None)
         return end._replace(unready=why)
@@ -168,7 +172,7 @@ class BringUp:
         guest, planned = self._saved.plan.guest, self._planned
         resumes = planned.step is Step.RESUME
         image = await save_check.image_text(self._context.storage, guest) if resumes else None
-        row = await self._context.ledger(lambda ledger: self._record(ledger, image), None)
+        self._row = await self._context.ledger(lambda ledger: self._record(ledger, image), None)
         self._context.tell(StepBegan(guest, planned.step, planned.timeout))
         begun = asyncio.get_running_loop().time()
         retries = 0 if self._run.is_quiet else self._policy.retries
@@ -178,9 +182,7 @@ class BringUp:
         seconds = asyncio.get_running_loop().time() - begun
         step = StepResult(planned.step, started.end, seconds, started.reason)
         self._step = step
-        await self._context.ledger(
-            lambda ledger: self._record_end(ledger, row, step, started), None
-        )
+        await self._context.ledger(lambda ledger: self._record_end(ledger, step, started), None)
         self._context.tell(StepEnded(guest, step))
         if resumes and (reason := _why_held(started)):
             return await self._saved.hold(f"{reason}: {started.error}")
@@ -218,10 +220,8 @@ class BringUp:
             ledger.saves.resuming(self._guest.id, self._context.boot, image)
         return ledger.runs.begin_step(self._run.number, plan.guest, planned.step)
 
-    def _record_end(
-        self, ledger: Ledger, row: int | None, step: StepResult, started: Start
-    ) -> None:
-        self._run.record_step(ledger, row, self._guest.id, step)
+    def _record_end(self, ledger: Ledger, step: StepResult, started: Start) -> None:
+        self._run.record_step(ledger, self._row, self._guest.id, step)
         if step.end is StepEnd.DONE:
             ledger.note_up(self._live.facts, self._context.boot)
             ledger.change(self._guest.id, released_for_save)

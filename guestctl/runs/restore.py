@@ -9,6 +9,8 @@ from functools import partial
 from typing import NamedTuple
 
 from ..config.config import Config
+from ..decisions.duration import duration_of
+from ..decisions.forecast import StartForecast
 from ..decisions.plan import (
     NOT_LISTED,
     Policies,
@@ -17,10 +19,11 @@ from ..decisions.plan import (
     plan_unknown_saves,
 )
 from ..decisions.policy import WILLING, Policy, resolve
+from ..decisions.restore_time import restore_in_time
 from ..decisions.wanted import has_unknown_save
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId, State
-from ..model.history import Note
+from ..model.history import Note, PastStart
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind
 from ..model.record import GuestRecord, Wanted
@@ -91,8 +94,8 @@ async def restore(
         read = await with_domain_info(context.hypervisors, saved)
         unknown = plan_unknown_saves(read, records, partial(resolve, config))
         plan = Plan(plan.kind, plan.guests + missing + unknown)
-    run = await _begin(context, config, trigger, note, plan)
-    context.tell(RunBegan(plan, trigger, run.number))
+    run, starts = await _begin(context, config, trigger, note, plan)
+    context.tell(RunBegan(plan, trigger, run.number, expected=_takes(run, plan, starts, busy)))
     coming = [*(p.guest for p in plan.guests if p.outcome is None), *busy]
     asked = named is not None and trigger is not Trigger.USER_SHUTDOWN
     wanted = {} if asked else records  # a person who names a guest need not name what it requires
@@ -119,13 +122,32 @@ def _only(guests: Collection[GuestId], inventory: Inventory) -> Inventory:
 
 async def _begin(
     context: Context, config: Config, trigger: Trigger, note: Note | None, plan: Plan
-) -> Run:
-    def begin(ledger: Ledger) -> int:
-        record_note(ledger, note, plan)
-        return ledger.runs.begin(RunKind.RESTORE, trigger, context.boot, context.actor)
+) -> tuple[Run, list[PastStart]]:
+    """The run, and earlier starts."""
 
-    number = await context.ledger(begin, None)
-    return Run(context, config, RunKind.RESTORE, trigger, number, deadline_of(config, None))
+    def begin(ledger: Ledger) -> tuple[int | None, list[PastStart]]:
+        record_note(ledger, note, plan)
+        number = ledger.runs.begin(RunKind.RESTORE, trigger, context.boot, context.actor)
+        return number, ledger.runs.starts()
+
+    nothing: tuple[int | None, list[PastStart]] = (None, [])
+    number, starts = await context.ledger(begin, nothing)
+    run = Run(context, config, RunKind.RESTORE, trigger, number, deadline_of(config, None))
+    return run, starts
+
+
+def _takes(
+    run: Run, plan: Plan, starts: Iterable[PastStart], busy: Iterable[GuestFacts]
+) -> float | None:
+    """How many seconds the run should take, where that is known."""
+    memory = {planned.guest.id: planned.guest.memory for planned in plan.guests}
+    forecast = StartForecast(tuple(starts), memory)
+    try:
+        timeline = restore_in_time(plan, run.config, forecast)
+    except Exception as error:  # noqa: BLE001 - what is only shown must not end the run
+        run.context.tell(Trouble(f"internal error: {error!r}"))
+        return None
+    return None if any(busy) else duration_of(timeline).whole
 
 
 async def _plan(

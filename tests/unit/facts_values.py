@@ -182,6 +182,13 @@ host_facts = st.builds(
     saves=st.lists(saves, max_size=4).map(tuple),
     shutdowns=st.lists(st.builds(PastShutdown, ids, st.floats(0, 1e6)), max_size=3).map(tuple),
     starts=st.lists(
-        st.builds(PastStart, ids, st.sampled_from(Step), st.floats(0, 1e6)), max_size=3
+        st.builds(
+            PastStart,
+            ids,
+            st.sampled_from(Step),
+            st.floats(0, 1e6),
+            st.none() | st.floats(0, 1e6),
+        ),
+        max_size=3,
     ).map(tuple),
 )

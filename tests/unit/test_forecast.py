@@ -187,6 +187,21 @@ def test_starts_go_by_the_guests_own_past_else_by_its_like() -> None:
     assert StartForecast().estimate(facts(), Step.START) is None
 
 
+def test_how_long_a_guest_takes_to_be_ready_is_its_own() -> None:
+    past = (
+        *(
+            PastStart(guest_id(1), Step.START, 1.0, ready)
+            for ready in (90.0, 20.0, 30.0, None, 25.0)
+        ),
+        PastStart(guest_id(1), Step.RESUME, 1.0, 2.0),
+        PastStart(guest_id(2), Step.START, 1.0),
+    )
+    known = StartForecast(past)
+    assert known.ready_after(guest_id(1), Step.START) == 30.0
+    assert known.ready_after(guest_id(1), Step.RESUME) == 2.0
+    assert known.ready_after(guest_id(2), Step.START) is None
+
+
 # Refusals
 
 

@@ -17,7 +17,7 @@ from guestctl.decisions.budget import Budget
 from guestctl.decisions.sequence import Sequence, sequence_of
 from guestctl.decisions.timeline import NO_SLOT, longest_first, timeline_down, timeline_up
 from guestctl.model.guest import GuestId
-from guestctl.model.plan import Basis, GuestPlan, Outcome, Plan, RunKind, Step, StepPlan
+from guestctl.model.plan import Basis, Estimate, GuestPlan, Outcome, Plan, RunKind, Step, StepPlan
 from guestctl.model.result import StepEnd
 from guestctl.model.timeline import TimedGuest, Timeline
 from tests.unit.makers import guest, guest_id
@@ -298,5 +298,6 @@ def test_those_after_a_guest_wait_until_it_is_ready_and_others_do_not() -> None:
     order = sequence_of([guest(f"g{n}", n) for n in range(2)], {guest_id(1): Order(after=("g0",))})
     steps = (StepPlan(Step.START, 300.0, 10.0),)
     plan = Plan(RunKind.RESTORE, tuple(GuestPlan(guest(f"g{n}", n), steps) for n in range(3)))
-    timed = timeline_up(plan, 1, order, settles={guest_id(0): 30.0})
+    timed = timeline_up(plan, 1, order, settles={guest_id(0): Estimate(30.0, Basis.OWN)})
     assert [one.begins for one in timed.guests] == [0.0, 40.0, 10.0]
+    assert [one.ends for one in timed.guests] == [40.0, 50.0, 20.0]
