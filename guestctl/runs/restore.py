@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -26,9 +27,11 @@ from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import Note, PastStart
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind
+from ..model.ports import HypervisorError
 from ..model.record import GuestRecord, Wanted
-from ..model.report import GuestAdded, GuestEnded, RunBegan, Trouble
-from ..model.result import GuestResult, RunResult, Trigger
+from ..model.report import GuestAdded, GuestEnded, RunBegan, RunEvent, Trouble
+from ..model.result import GuestResult, RunResult, StepEnd, Trigger
+from .at_work import AtWork
 from .bring_up import BringUp
 from .context import Context, Inventory, with_domain_info
 from .flags import heed_flags
@@ -182,6 +185,10 @@ def _refuse_unread(plan: GuestPlan) -> GuestPlan:
     return replace(plan, steps=(), outcome=Outcome.UNKNOWN, reason=reason)
 
 
+#: Until a guest that did not come up is tried again, as long as others are at work: the first time.
+AGAIN = 5.0
+
+
 class _Restore:
     def __init__(self, run: Run, inventory: Inventory, request: Request, order: RunOrder) -> None:
         self._run = run
@@ -191,21 +198,22 @@ class _Restore:
         self._order = order
         self._slots = Slots(run.config.boot.parallel)
         self._checks = ReadyChecks(run.context.probe)
-        self._results: list[GuestResult] = []
+        self._at_work = AtWork()
+        self._results: dict[GuestId, GuestResult] = {}
 
     async def carry_out(self, plan: Plan, busy: Iterable[GuestFacts]) -> RunResult:
         """busy: those that are just being saved, by a run that was killed or by others."""
         interrupted = await interruptible(self._start_all(plan, busy))
         lost = self._inventory.lost_reasons
-        return await self._run.end(self._results, lost, interrupted=interrupted)
+        return await self._run.end(self._results.values(), lost, interrupted=interrupted)
 
     async def _start_all(self, plan: Plan, busy: Iterable[GuestFacts]) -> None:
+        works = [(planned.guest, partial(self._carry_out, planned)) for planned in plan.guests]
+        saving = [(guest, partial(self._after_its_save, guest)) for guest in busy]
+        self._at_work.begins(len(works) + len(saving))
         async with asyncio.TaskGroup() as group:
-            for guest_plan in plan.guests:
-                work = partial(self._carry_out, guest_plan)
-                group.create_task(self._one(guest_plan.guest, work))
-            for guest in busy:
-                group.create_task(self._one(guest, partial(self._after_its_save, guest)))
+            for guest, work in (*works, *saving):
+                group.create_task(self._one(guest, work))
 
     async def _one(self, guest: GuestFacts, work: Callable[[], Awaitable[None]]) -> None:
         """A guest that is waited for does not keep the others from their turn."""
@@ -217,18 +225,66 @@ class _Restore:
             self._done(GuestResult(guest.id, guest.name, Outcome.FAILED, reason=reason))
         finally:
             self._order.is_through(guest.id)
+            self._at_work.ends()
+        await self._keep_at_it(guest)
 
     async def _carry_out(self, plan: GuestPlan) -> None:
         if plan.outcome is None:
-            decision = self._request.decision
-            bring_up = BringUp(self._run, plan, decision, self._order, self._checks)
-            delay = self._run.policy(plan.guest).boot.start_delay
-            result = await bring_up.carry_out(self._slots.turn(delay))
-            self._done(result)
-            unready, is_up = bool(result.unready), bring_up.is_up
-            self._order.is_through(plan.guest.id, is_up=is_up, unready=unready)
+            self._done(await self._bring_up(self._run, plan))
         else:
             self._done(await self._skip(plan.guest, plan.outcome, plan.reason))
+
+    async def _bring_up(self, run: Run, plan: GuestPlan) -> GuestResult:
+        bring_up = BringUp(run, plan, self._request.decision, self._order, self._checks)
+        delay = run.policy(plan.guest).boot.start_delay
+        result = await bring_up.carry_out(self._slots.turn(delay))
+        unready, is_up = bool(result.unready), bring_up.is_up
+        self._order.is_through(plan.guest.id, is_up=is_up, unready=unready)
+        return result
+
+    # While others are at work
+
+    async def _keep_at_it(self, guest: GuestFacts) -> None:
+        """Who did not come up is tried again as long as others keep the run at work.
+
+        After it the service does: one start that hangs must not keep it from that for minutes.
+        """
+        pause = AGAIN
+        while self._may_still_come(guest.id) and await self._at_work.goes_on_for(pause):
+            try:
+                await self._try_again(guest)
+            except Exception as error:  # noqa: BLE001 - a fault with one must not end the others
+                self._context.tell(Trouble(f"internal error: {error!r}"))
+            pause *= 2
+
+    def _may_still_come(self, guest: GuestId) -> bool:
+        """Whether the service would try it; a start that libvirt may be at is left to itself."""
+        run, result = self._run, self._results.get(guest)
+        if result is None or not (run.trigger.keeps_at_it and run.context.tries_later):
+            return False
+        hangs = any(step.end is StepEnd.TIMED_OUT for step in result.steps)
+        return result.is_not_yet and not hangs and not run.is_quiet
+
+    async def _try_again(self, guest: GuestFacts) -> None:
+        """As the service would: nothing is told of what comes to nothing once more."""
+        live = LiveGuest(guest, self._context.hypervisors[guest.id.uri], retry_for=0.0)
+        with contextlib.suppress(HypervisorError):
+            facts = await live.observe()
+            if facts is None or facts.starting:
+                return
+            for plan in (await self._planned(facts)).guests:
+                if plan.outcome is None:
+                    await self._try_quietly(plan)
+
+    async def _try_quietly(self, plan: GuestPlan) -> None:
+        told: list[RunEvent] = []
+        context = replace(self._context, tell=told.append)
+        run = replace(self._run, context=context, trigger=Trigger.LATE)
+        result = await self._bring_up(run, plan)
+        self._results[result.guest] = result
+        if not result.is_not_yet:
+            for event in (*told, GuestEnded(result)):
+                self._context.tell(event)
 
     async def _after_its_save(self, guest: GuestFacts) -> None:
         """What is wanted of it can be told once the save has ended."""
@@ -245,11 +301,14 @@ class _Restore:
             self._done(await self._skip(guest, Outcome.UNKNOWN, "its save has not ended yet"))
 
     async def _bring_back(self, guest: GuestFacts) -> None:
-        records, _ = await take_notice(self._context, [guest])
-        plan = await _plan(self._context, self._run.config, [guest], records, self._request)
-        for guest_plan in plan.guests:
+        for guest_plan in (await self._planned(guest)).guests:
             self._context.tell(GuestAdded(guest_plan))
             await self._carry_out(guest_plan)
+
+    async def _planned(self, guest: GuestFacts) -> Plan:
+        """What is to be done with it by now."""
+        records, _ = await take_notice(self._context, [guest])
+        return await _plan(self._context, self._run.config, [guest], records, self._request)
 
     async def _skip(self, guest: GuestFacts, outcome: Outcome, reason: str) -> GuestResult:
         result = GuestResult(guest.id, guest.name, outcome, reason=reason)
@@ -257,5 +316,5 @@ class _Restore:
         return result
 
     def _done(self, result: GuestResult) -> None:
-        self._results.append(result)
+        self._results[result.guest] = result
         self._context.tell(GuestEnded(result))
