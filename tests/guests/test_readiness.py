@@ -1,4 +1,4 @@
-"""Who is ready when: real guests with an agent, without one, and without a network."""
+"""Who is ready when: real guests with an agent, with a network of QEMU's own, with neither."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Guestctl
-from tests.testbed.guests import GuestSpec
+from tests.testbed.guests import Card, GuestSpec
 from tests.testbed.session import SessionDaemon
 
 from .failures_support import outcomes
@@ -15,14 +15,21 @@ from .support import by_name, cleared, last_tick, listed, override, trail, went_
 
 pytestmark = pytest.mark.guests
 
-AGENT, PLAIN, APP = "db", "appliance", "app"
+AGENT, PLAIN, APP, CARD = "db", "appliance", "app", "card"
+NAMES = (AGENT, PLAIN, APP, CARD)
+SPECS = (
+    GuestSpec(AGENT, agent=True),
+    GuestSpec(PLAIN),
+    GuestSpec(APP),
+    GuestSpec(CARD, agent=True, card=Card()),
+)
 
 
 @pytest.fixture(scope="module")
 def guests(daemon: SessionDaemon) -> Iterator[SessionDaemon]:
     """Defined, and off."""
     with cleared(daemon):
-        for spec in (GuestSpec(AGENT, agent=True), GuestSpec(PLAIN), GuestSpec(APP)):
+        for spec in SPECS:
             daemon.define(spec)
         yield daemon
 
@@ -31,7 +38,7 @@ def guests(daemon: SessionDaemon) -> Iterator[SessionDaemon]:
 def off(guests: SessionDaemon) -> Iterator[None]:
     """Each test begins with guests that are off."""
     yield
-    for name in (AGENT, PLAIN, APP):
+    for name in NAMES:
         if guests.state(name) != "shut off":
             guests.virsh("destroy", guests.id_of(name))
 
@@ -86,3 +93,14 @@ def test_without_an_agent_nothing_is_waited_for(guests: SessionDaemon, guestctl:
     assert up["outcome"] == "started"
     assert "QEMU guest agent is not configured" in up["unready"]
     assert up["seconds"] < 30
+
+
+def test_an_address_is_known_by_the_agent(guests: SessionDaemon, guestctl: Guestctl) -> None:
+    guestctl.configure(override(CARD, 'ready = ["address"]'))
+    assert outcomes(guestctl.json("start", CARD)) == {CARD: "started"}
+    addresses = guests.virsh("domifaddr", guests.id_of(CARD), "--source", "agent")
+    assert "10.0.2.15" in addresses  # of QEMU's user-mode network
+    guestctl.run("shutdown", "--preserve", CARD)
+    assert outcomes(guestctl.json("start")) == {CARD: "resumed"}
+    ready = [line for line in trail(guestctl, CARD) if line.startswith("ready after ")]
+    assert len(ready) == 2

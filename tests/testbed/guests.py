@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
@@ -24,6 +25,33 @@ LONGEST_FILE_NAME = 200
 
 
 @dataclass(frozen=True)
+class Card:
+    """A guest's network card.
+
+    network: libvirt's, which it is on; without one QEMU's own, which has DHCP and no way in.
+    addresses: each with its prefix; none: it asks for one.  talks_to: whom it sends something each
+    second.  port: where it accepts connections, `ADDRESS:PORT` at one of its addresses alone,
+    after so many ticks.
+    """
+
+    network: str = ""
+    addresses: tuple[str, ...] = ()
+    talks_to: str | None = None
+    port: str | None = None
+    listens_after: int = 1
+
+    @property
+    def wishes(self) -> dict[str, object]:
+        """What the guest is told of it."""
+        return {
+            "address": ",".join(self.addresses) or "dhcp",
+            "talks": self.talks_to,
+            "listens": self.port,
+            "listen": self.port and self.listens_after,
+        }
+
+
+@dataclass(frozen=True)
 class GuestSpec:
     """A guest to make.
 
@@ -37,6 +65,7 @@ class GuestSpec:
     button: str = "obey"
     memory_mib: int = 96
     agent: bool = False
+    card: Card | None = None
     disk: Path | None = None
     poweroff_after: int | None = None
     reboot_after: int | None = None
@@ -55,9 +84,14 @@ class GuestSpec:
         return self.uuid or guest_uuid(self.name)
 
     @property
+    def mac(self) -> str:
+        """Of its network card: the same each time that it is defined."""
+        return ":".join(("52", "54", "00", *re.findall("..", self.id.replace("-", "")[-6:])))
+
+    @property
     def command_line(self) -> str:
         """The kernel command line with the guest's behaviour."""
-        wishes = {
+        wishes: dict[str, object] = {
             "button": self.button,
             "agent": int(self.agent) or None,
             "poweroff": self.poweroff_after,
@@ -65,6 +99,7 @@ class GuestSpec:
             "panic": self.panic_after,
             "suspend": self.suspend_after,
             "dirty": self.dirty_mib or None,
+            **(self.card.wishes if self.card else {}),
         }
         told = (f"gc.{key}={value}" for key, value in wishes.items() if value is not None)
         return " ".join([KERNEL_ARGS, *told, self.kernel_args]).strip()
@@ -106,10 +141,11 @@ def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
 
 
 def _add_boot(domain: ET.Element, spec: GuestSpec, image: GuestImage) -> None:
+    virtio = spec.agent or spec.card
     system = ET.SubElement(domain, "os")
     _text(system, "type", "hvm", arch="x86_64", machine="pc")
     _text(system, "kernel", str(image.kernel))
-    _text(system, "initrd", str(image.agent_initrd if spec.agent else image.initrd))
+    _text(system, "initrd", str(image.virtio_initrd if virtio else image.initrd))
     _text(system, "cmdline", spec.command_line)
 
 
@@ -135,6 +171,8 @@ def _add_devices(devices: ET.Element, spec: GuestSpec, console_log: Path) -> Non
     if spec.agent:
         channel = ET.SubElement(devices, "channel", type="unix")
         ET.SubElement(channel, "target", type="virtio", name=AGENT_CHANNEL)
+    if spec.card:
+        _add_card(devices, spec.card, spec.mac)
     if spec.disk:
         _add_disk(devices, spec.disk)
 
@@ -145,3 +183,13 @@ def _add_disk(devices: ET.Element, path: Path) -> None:
     ET.SubElement(disk, "driver", name="qemu", type=kind)
     ET.SubElement(disk, "source", file=str(path))
     ET.SubElement(disk, "target", dev="vda", bus="virtio")
+
+
+def _add_card(devices: ET.Element, card: Card, mac: str) -> None:
+    interface = ET.SubElement(devices, "interface", type="network" if card.network else "user")
+    ET.SubElement(interface, "mac", address=mac)
+    if card.network:
+        ET.SubElement(interface, "source", network=card.network)
+    ET.SubElement(interface, "model", type="virtio")
+    # Nothing boots from it.
+    ET.SubElement(interface, "rom", enabled="no")

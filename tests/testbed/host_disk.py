@@ -51,7 +51,7 @@ class HostDisk:
         (self.root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
         (self.testbed / "log").mkdir(parents=True)
         image = tiny_guest()
-        for path in (image.kernel, image.initrd, image.agent_initrd):
+        for path in (image.kernel, image.initrd, image.virtio_initrd):
             shutil.copy(path, self.testbed)
 
     def close(self) -> None:

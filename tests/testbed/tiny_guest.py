@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 KERNEL = "linux-image-cloud-amd64"
 # What they depend on is added; what a kernel has built in is left out.
 MODULES = ["button", "evdev", "pvpanic-mmio"]
-VIRTIO = ["virtio_pci", "virtio_console"]
+VIRTIO = ["virtio_pci", "virtio_console", "virtio_net", "af_packet"]
 TEXTS = {
     # acpid's own tables: the event's type, code and value, and the script of its name.
     "etc/acpi.map": "EV_KEY 0x01 KEY_POWER 116 1 power\n",
@@ -31,21 +31,23 @@ SCRIPTS = {
     "init": "guest_init",
     "etc/acpi/power": "guest_press",
     "bin/leave": "guest_leave",
+    "bin/card": "guest_card",
+    "etc/lease": "guest_lease",
 }
 
 
 @dataclass(frozen=True)
 class GuestImage:
-    """What QEMU boots: `agent_initrd` is `initrd` with the guest agent and its drivers added."""
+    """What QEMU boots: `virtio_initrd` has the guest agent too, its drivers and those of a card."""
 
     kernel: Path
     initrd: Path
-    agent_initrd: Path
+    virtio_initrd: Path
 
     @classmethod
     def in_folder(cls, folder: Path) -> GuestImage:
         """The image whose files lie in that folder under their usual names."""
-        return cls(folder / "vmlinuz", folder / "initrd", folder / "agent-initrd")
+        return cls(folder / "vmlinuz", folder / "initrd", folder / "virtio-initrd")
 
 
 def tiny_guest() -> GuestImage:
@@ -68,7 +70,7 @@ def _build(folder: Path) -> None:
         image.kernel.write_bytes(_only(root, "boot/vmlinuz-*").read_bytes())
         _write_initrd(image.initrd, _base(root) | _modules(root, MODULES))
         extra = _agent(root) | _modules(root, MODULES + VIRTIO)
-        _write_initrd(image.agent_initrd, _base(root) | extra)
+        _write_initrd(image.virtio_initrd, _base(root) | extra)
     for path in folder.iterdir():
         path.chmod(0o644)
     folder.chmod(0o755)
@@ -147,7 +149,7 @@ def _only(root: Path, *patterns: str) -> Path:
 def main() -> None:
     """Print the paths of the guest's files."""
     image = tiny_guest()
-    sys.stdout.write(f"{image.kernel}\n{image.initrd}\n{image.agent_initrd}\n")
+    sys.stdout.write(f"{image.kernel}\n{image.initrd}\n{image.virtio_initrd}\n")
 
 
 if __name__ == "__main__":
