@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from guestctl.config.config import Config, GuestOverride
 from guestctl.config.settings import Shutdown
+from guestctl.model.guest import OwnSetting
 from guestctl.model.options import Scope
 
 from .served import AB, guest
@@ -46,6 +48,22 @@ def test_ways_down_are_told_apart(told_by: str, kind: str, shut_down: bool) -> N
         assert host.said("it is not known in which way: the usual settings") is (kind == "")
 
     tell(story, AB, Config(profiles=REBOOT))
+
+
+@pytest.mark.parametrize(("kind", "profiles"), [("reboot", {"reboot": {}}), ("reboot", {})])
+def test_a_guest_has_its_own_in_its_xml(kind: str, profiles: dict[str, dict[str, Scope]]) -> None:
+    """Where the configuration has the profile at all."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.announce(kind)
+        await host.until_idle()
+        await host.stop_units()
+        assert host.up == ""
+        assert host.calls("save") == (["save b"] if profiles else ["save a", "save b"])
+
+    own = replace(AB[0], policy=(OwnSetting("profile.reboot.save", "none"),))
+    tell(story, [own, AB[1]], Config(profiles=profiles))
 
 
 def test_nobody_is_asked_where_it_makes_no_difference() -> None:

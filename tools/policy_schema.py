@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from guestctl.config.kinds import Kind, from_text
 from guestctl.config.setting import Setting
-from guestctl.config.settings import GUEST_SETTINGS
-from guestctl.host.libvirt.policy_xml import ELEMENT, NAMESPACE
+from guestctl.config.settings import GUEST_PROFILE_SETTINGS, GUEST_SETTINGS
+from guestctl.host.libvirt.policy_xml import ELEMENT, NAMESPACE, PROFILE
 from guestctl.model.units import BadValue
 
 _HEAD = """\
@@ -25,19 +25,43 @@ _HEAD = """\
 
 def schema() -> str:
     """The whole file."""
-    keys = [row.guest_key for row in GUEST_SETTINGS]
-    attribute = '      <optional><ref name="{}.attribute"/></optional>\n'
-    child = '          <ref name="{}.child"/>\n'
-    attributes, children = ("".join(map(one.format, keys)) for one in (attribute, child))
     start = [
         "  <start>\n",
         f'    <element name="{ELEMENT}" ns="{NAMESPACE}">\n',
-        attributes,
-        "      <zeroOrMore>\n        <choice>\n",
-        children,
-        "        </choice>\n      </zeroOrMore>\n    </element>\n  </start>\n",
+        _contents(GUEST_SETTINGS, f"{PROFILE}.child"),
+        "    </element>\n  </start>\n",
     ]
-    return "".join([_HEAD, *start, *map(_define, GUEST_SETTINGS), "</grammar>\n"])
+    defined = (*map(_define, GUEST_SETTINGS), _define_profile())
+    return "".join([_HEAD, *start, *defined, "</grammar>\n"])
+
+
+def _contents(rows: Sequence[Setting], *further: str) -> str:
+    """Each setting as an attribute or as children, which may be further ones."""
+    attributes = (
+        f'      <optional><ref name="{row.guest_key}.attribute"/></optional>\n' for row in rows
+    )
+    names = [*(f"{row.guest_key}.child" for row in rows), *further]
+    children = (f'          <ref name="{name}"/>\n' for name in names)
+    head, tail = (
+        "      <zeroOrMore>\n        <choice>\n",
+        "        </choice>\n      </zeroOrMore>\n",
+    )
+    return "".join([*attributes, head, *children, tail])
+
+
+def _define_profile() -> str:
+    """What differs in a profile: a child with its name."""
+    name = '<attribute name="name"><data type="token"><param name="minLength">1</param></data>'
+    inside = f"      {name}</attribute>\n{_contents(GUEST_PROFILE_SETTINGS)}"
+    elements = (
+        f'      <element name="{PROFILE}" ns="{namespace}"><ref name="{PROFILE}"/></element>\n'
+        for namespace in ("", NAMESPACE)
+    )
+    return (
+        f'  <define name="{PROFILE}">\n{inside}  </define>\n'
+        f'  <define name="{PROFILE}.child">\n    <choice>\n{"".join(elements)}'
+        "    </choice>\n  </define>\n"
+    )
 
 
 def _define(row: Setting) -> str:

@@ -257,7 +257,8 @@ def _add_policy(verbs: Verbs) -> None:
         action="extend",
         type=assignment,
         default=[],
-        help="have this in the guest's own XML, named as in a [[guest]]: save=none after=db-1,dns",
+        help="have this in the guest's own XML, named as in a [[guest]]: save=none after=db-1,dns,"
+        " profile.reboot.save=all",
     )
     policy.add_argument(
         "--unset",

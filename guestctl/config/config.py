@@ -29,6 +29,7 @@ class Config:
     """All settings; the defaults where nothing was configured.
 
     profiles: what [shutdown] is in each instead; decisions/profiles.py has them take effect.
+    in_force: the one that has, which guests may have settings of their own for; empty for none.
     """
 
     general: General = field(default_factory=General)
@@ -38,6 +39,7 @@ class Config:
     user_shutdown: UserShutdown = field(default_factory=UserShutdown)
     order: Order = field(default_factory=Order)
     profiles: Profiles = field(default_factory=dict)
+    in_force: str = ""
 
     @property
     def sections(self) -> Mapping[str, object]:

@@ -16,8 +16,7 @@ from ..model.guest import OwnSetting
 from ..model.policy_change import PolicyChange
 from ..model.units import BadValue
 from .kinds import Kind, from_text, to_text, unfit
-from .own import known
-from .setting import Setting
+from .own import known, spellings
 
 #: In place of a key: everything that there is.
 ALL = "all"
@@ -30,7 +29,7 @@ class Wishes:
     given: settings with their values as XML has them.  dropped: keys that are not to be set.
     """
 
-    given: tuple[tuple[Setting, str], ...]
+    given: tuple[OwnSetting, ...]
     dropped: tuple[str, ...]
 
     def change(self, policy: Iterable[OwnSetting]) -> PolicyChange:
@@ -39,35 +38,32 @@ class Wishes:
         there = {one.key for one in policy}
         if problems := list(_unknown(self.dropped, there)):
             raise BadValue("\n".join(problems))
-        rows = [row for row, _ in self.given]
-        spellings = {name for row in rows for name in _names(row)}
-        dropped = {name for key in self.dropped for name in _spellings(key)}
-        given = tuple(OwnSetting(row.guest_key, text) for row, text in self.given)
-        return PolicyChange(given, frozenset(spellings | dropped), ALL in self.dropped)
+        keys = [*(one.key for one in self.given), *self.dropped]
+        taken = frozenset(name for key in keys for name in spellings(key))
+        return PolicyChange(self.given, taken, ALL in self.dropped)
 
     def not_there(self, policy: Iterable[OwnSetting]) -> tuple[str, ...]:
         """Keys to be dropped that are not set anyway."""
         there = {one.key for one in policy}
-        return tuple(
-            key for key in self.dropped if key != ALL and there.isdisjoint(_spellings(key))
-        )
+        dropped = (key for key in self.dropped if key != ALL)
+        return tuple(key for key in dropped if there.isdisjoint(spellings(key)))
 
 
 def read_wishes(given: Sequence[tuple[str, str]], dropped: Sequence[str]) -> Wishes:
     """What keys are to be set, to texts, and which are to be dropped.  BadValue with all mistakes
     there are, a line each."""
     problems: list[str] = []
-    values: list[tuple[Setting, str]] = []
+    values: list[OwnSetting] = []
     for key, text in given:
         try:
-            row = known(key)
-            values.append((row, _as_xml(row.kind, text)))
+            _check_characters(key)
+            values.append(OwnSetting(spellings(key)[0], _as_xml(known(key).kind, text)))
         except BadValue as error:
             problems.append(f"{key}: {error}")
-    problems += _said_twice([*(row.guest_key for row, _ in values), *map(_current, dropped)])
+    problems += _said_twice([*(one.key for one in values), *(spellings(key)[0] for key in dropped)])
     if problems:
         raise BadValue("\n".join(problems))
-    return Wishes(tuple(values), tuple(dict.fromkeys(map(_current, dropped))))
+    return Wishes(tuple(values), tuple(spellings(key)[0] for key in dropped))
 
 
 def _said_twice(keys: Sequence[str]) -> Iterator[str]:
@@ -83,22 +79,6 @@ def _unknown(dropped: Iterable[str], there: Iterable[str]) -> Iterator[str]:
                 known(key)
             except BadValue as error:
                 yield f"{key}: {error}"
-
-
-def _spellings(key: str) -> tuple[str, ...]:
-    """All names of the setting with this key, or the key that no setting has."""
-    try:
-        return _names(known(key))
-    except BadValue:
-        return (key,)
-
-
-def _names(row: Setting) -> tuple[str, ...]:
-    return (row.guest_key, *row.guest_old_names)
-
-
-def _current(key: str) -> str:
-    return _spellings(key)[0]
 
 
 #: What XML 1.0 has no place for; the others are of no use in a name.

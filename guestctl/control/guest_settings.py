@@ -174,8 +174,9 @@ def _over(
     own = [pair for pair in pairs if matches(pair[0], guest)]
     if profile in found.config.profiles:
         yield found.config.profiles[profile], found.profile_origins[profile]
-    given = own_settings(found.config, guest).values
-    yield given, dict.fromkeys(given, in_metadata(guest.name))
+    given = own_settings(found.config, guest)
+    for values in (given.values, given.profiles.get(profile, {})):
+        yield values, dict.fromkeys(values, in_metadata(guest.name))
     for override, origin in own:
         yield override.values, origin.values
     for override, origin in own:

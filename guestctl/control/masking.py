@@ -14,7 +14,7 @@ from typing import Any
 
 from ..config.config import Config, GuestOverride, Profiles
 from ..config.kinds import to_text
-from ..config.own import OwnSettings, read_own
+from ..config.own import PREFIX, OwnSettings, read_own
 from ..config.settings import GUEST_SETTINGS, LISTS_OF_GUESTS
 from ..decisions.host_facts import HostFacts, LostConnection
 from ..decisions.policy import is_called, matches
@@ -121,10 +121,10 @@ class _Mask:
 
     def _policy(self, own: OwnSettings) -> tuple[OwnSetting, ...]:
         """What counts of it; what does not may hold anything."""
-        values = _masked(own.values, self._named)
-        rows = [row for row in GUEST_SETTINGS if row.name in values]
-        texts = (to_text(row.kind, values[row.name]) for row in rows)
-        return tuple(map(OwnSetting, (row.guest_key for row in rows), texts))
+        found = list(_as_own("", _masked(own.values, self._named)))
+        for name, values in self._with_other_names(own.profiles).items():
+            found += _as_own(f"{PREFIX}{name}.", values)
+        return tuple(found)
 
     def _disk(self, disk: Disk) -> Disk:
         return replace(disk, name=_FOLDERS[disk.kind] + self._disks(disk.name))
@@ -182,6 +182,12 @@ class _Mask:
             name if name in PROFILES_OF_HOST else self._profiles(name): values
             for name, values in profiles.items()
         }
+
+
+def _as_own(prefix: str, values: Mapping[str, Any]) -> Iterator[OwnSetting]:
+    for row in GUEST_SETTINGS:
+        if row.name in values:
+            yield OwnSetting(prefix + row.guest_key, to_text(row.kind, values[row.name]))
 
 
 _FOLDERS = {DiskKind.FILE: "/", DiskKind.BLOCK: "/dev/", DiskKind.OTHER: ""}

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..config.own import read_own, texts_of
+from ..config.own import PREFIX, read_own, texts_of
 from ..config.own_change import Wishes, read_wishes
 from ..config.reading import Reading
 from ..config.settings import LISTS_OF_GUESTS
 from ..decisions.policy import is_called
+from ..decisions.profiles import names
 from ..decisions.sequence import mistakes_of, sequence_for
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, OwnSetting
@@ -214,6 +215,7 @@ def _remarks(
         yield f"{place}: metadata = false: settings in the guests' own XML count for nothing"
         return
     yield from _overridden(with_places(found, now), change.given)
+    yield from _of_unknown_profiles(found, change.given)
     if not after.lost:
         yield from _meeting_nobody(now, change.given, after.guests)
     known = set(_mistakes(found, before))
@@ -222,10 +224,18 @@ def _remarks(
 
 def _overridden(settings: GuestSettings, given: Sequence[OwnSetting]) -> Iterator[str]:
     entries = {entry.key: entry for entry in settings.entries}
-    for key, _ in given:
-        place, value = entries[key].place, entries[key].value
-        if not (place and place.guest):
-            yield f"{key}: what {place} says goes over it: {value}"
+    for profile, differing in settings.profiles.items():
+        entries |= {f"{PREFIX}{profile}.{entry.key}": entry for entry in differing}
+    for entry, key in ((entries[key], key) for key, _ in given if key in entries):
+        if not (entry.place and entry.place.guest):
+            yield f"{key}: what {entry.place} says goes over it: {entry.value}"
+
+
+def _of_unknown_profiles(found: Reading, given: Sequence[OwnSetting]) -> Iterator[str]:
+    profiles = read_own(tuple(given)).profiles
+    for name in profiles.keys() - set(names(found.config)):
+        text = "it counts for nothing here until the configuration has one, if without settings"
+        yield f"{PREFIX}{name}: no table is called [profile.{name}]: {text}"
 
 
 def _meeting_nobody(

@@ -43,7 +43,8 @@ def resolve(config: Config, guest: GuestFacts) -> Policy:
     Whoever may change a guest's XML need not be whoever answers for the host, who has the last
     word.  Of a guest whose XML was not read the rest counts.
     """
-    values = dict(own_settings(config, guest).values)
+    own = own_settings(config, guest)
+    values = {**own.values, **own.profiles.get(config.in_force, {})}
     for override in config.guests:
         if matches(override, guest):
             values.update(override.values)

@@ -1,7 +1,8 @@
 """Which settings are in force when the host goes down so, or when somebody names a profile.  Pure.
 
-Over the usual [shutdown] go, one over the other: the profile, [[guest]] tables, and what these
-have for the profile.
+Over the usual [shutdown] go, one over the other: the profile, guests' own settings and what these
+have for the profile, [[guest]] tables, and what these have for it.  Profiles are the host's: one
+that no table of the configuration has is not used, whatever guests say.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def under(config: Config, profile: str | None) -> Config:
         shutdown=replace(config.shutdown, **config.profiles.get(name, {})),
         guests=(*plain, *further),
         profiles={},
+        in_force=name if config.general.metadata and name in names(config) else config.in_force,
     )
 
 

@@ -53,7 +53,9 @@ said = texts.filter(lambda text: MARK not in text) | st.builds(
 #: Sound or not.
 own_policy = st.builds(
     OwnSetting,
-    st.sampled_from(["save", "after", "requires", "order", "start-delay", "restore"]) | own_texts,
+    st.sampled_from(["save", "after", "requires", "order", "start-delay", "restore"])
+    | st.sampled_from(["profile.reboot.save", f"profile.{MARK}.poweroff", "profile.ups.sav"])
+    | own_texts,
     st.sampled_from(["none", "5s", "3", "true", "db-*", "*", ""]) | own_texts,
 )
 infos = st.builds(

@@ -160,6 +160,20 @@ def test_a_ledger_that_cannot_be_written_is_said(host: Host) -> None:
     assert host.own("db") == {"save": "none"}
 
 
+def test_what_differs_in_a_profile(host: Host) -> None:
+    options = host.config('[profile.ups]\ndeadline = "3min"\n')
+    out, complaints = host.run("db", *options, "--set", "profile.ups.save=none", "order=3")
+    assert 'db: profile.ups.save is "none", was not set' in out
+    assert any(
+        line.split() == ["profile.ups.save", '"none"', "metadata"] for line in out.splitlines()
+    )
+    assert complaints == []
+    _, (said,) = host.run("db", *options, "--set", "profile.reboot.save=all")
+    assert "profile.reboot: no table is called [profile.reboot]" in said
+    host.run("db", "--unset", "profile.ups.save", "profile.reboot.save", "order")
+    assert NAMESPACE not in host.xml("db")
+
+
 # What is refused
 
 

@@ -43,13 +43,14 @@ TYPED = [
     ("order", "none", "none"),
     ("methods", "acpi,agent", "acpi agent"),
     ("user-shutdown", "restart", "restart"),
+    ("profile.reboot.methods", "acpi,agent", "acpi agent"),
+    ("profile.my.own ups.save", "none", "none"),
 ]
 
 
 @pytest.mark.parametrize(("key", "typed", "written"), TYPED)
 def test_a_value_as_people_type_it(key: str, typed: str, written: str) -> None:
-    ((row, text),) = read_wishes([(key, typed)], []).given
-    assert (row.guest_key, text) == (key, written)
+    assert read_wishes([(key, typed)], []).given == ((key, written),)
 
 
 MISTAKES = [
@@ -60,6 +61,13 @@ MISTAKES = [
     ("shutdown-timeout", "2 moments", "shutdown-timeout: expected a duration such as"),
     ("deadline", "1h", "deadline: is for the whole run, and cannot differ from guest to guest"),
     ("action", "restart", 'in a [[guest]] it is called "user-shutdown"'),
+    ("profile.ups.sav", "none", 'profile.ups.sav: unknown key; did you mean "save"?'),
+    ("profile.ups.restore", "true", "a profile has settings of [shutdown] only"),
+    ("profile.ups.deadline", "1h", "is for the whole run, and belongs in [profile.NAME]"),
+    ("profile.ups.save", "never", 'expected one of "all", "persistent", "none", not "never"'),
+    ("profile.ups", "none", "profile.ups: unknown key"),
+    ("profile. .save", "none", "profile. .save: unknown key"),
+    ("profile.\x01.save", "none", "characters that XML has no place for"),
     ("match", "web", "match: is for a [[guest]] of the configuration"),
     ("after", "a,a", "the same word twice"),
     ("after", '["my db"]', "a name with blanks has no place there"),
@@ -181,6 +189,23 @@ def test_what_is_not_understood_stays() -> None:
         "<policy><!-- why --></policy>"
     )
     assert changed(text, ("save", "all"), afresh=True) == '<policy save="all" />'
+
+
+def test_a_profile_is_a_child_that_goes_with_its_last_setting() -> None:
+    made = changed(None, ("profile.reboot.save", "none"), ("profile.ups.save", "all"))
+    assert (
+        made
+        == '<policy><profile name="reboot" save="none" /><profile name="ups" save="all" /></policy>'
+    )
+    made = changed(made, ("profile.reboot.methods", "acpi"), taken="profile.ups.save")
+    assert made == '<policy><profile name="reboot" save="none" methods="acpi" /></policy>'
+    text = "<policy save='all'><profile name='reboot'> <save>none</save> </profile></policy>"
+    assert changed(text, ("profile.reboot.save", "persistent")) == (
+        '<policy save="all"><profile name="reboot" save="persistent" /></policy>'
+    )
+    assert changed(text, taken="profile.reboot.save save") is None
+    other = changed(text, taken="save name")
+    assert other == '<policy><profile name="reboot"><save>none</save></profile></policy>'
 
 
 def test_what_has_our_prefix_has_none_for_libvirt() -> None:

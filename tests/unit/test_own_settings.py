@@ -39,6 +39,12 @@ def policy(inside: str) -> str:
     return metadata(f"<g:policy xmlns:g='{NAMESPACE}' {inside}</g:policy>")
 
 
+def profiles(inside: str) -> dict[str, dict[str, Any]]:
+    """What counts in each profile."""
+    found = read_own(read_domain_info(policy(inside)).policy).profiles
+    return {name: dict(values) for name, values in found.items()}
+
+
 def own(inside: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What counts, and what is wrong."""
     facts = guest(info=read_domain_info(policy(inside)))
@@ -77,7 +83,38 @@ def test_what_counts(inside: str, values: dict[str, Any]) -> None:
     assert own(inside) == (values, ())
 
 
+PROFILES = [
+    ("><profile name='ups' save='none'/>", {"ups": {"save": Scope.NONE}}),
+    (
+        "><g:profile g:name='u' name='a.b'><g:save>none</g:save></g:profile>",
+        {"a.b": {"save": Scope.NONE}},
+    ),
+    (
+        "><profile name='a'><methods>acpi</methods></profile><profile name='b' save='all'/>",
+        {"a": {"methods": (Method.ACPI,)}, "b": {"save": Scope.ALL}},
+    ),
+    ("><profile name='ups'/>", {}),
+]
+
+
+@pytest.mark.parametrize(("inside", "values"), PROFILES)
+def test_what_counts_in_a_profile(inside: str, values: dict[str, dict[str, Any]]) -> None:
+    assert profiles(inside) == values
+    assert own(inside) == ({}, ())
+
+
 WRONG = [
+    ("><profile save='all'/>", "profile: it has no name, and is not read"),
+    ("><profile name='u' sav='all'/>", 'profile.u.sav: unknown key; did you mean "save"?'),
+    ("><profile name='u' order='1'/>", "profile.u.order: a profile has settings of [shutdown]"),
+    (
+        "><profile name='u' save='all'/><profile name='u' save='all'/>",
+        "profile.u.save: it is given more",
+    ),
+    ("><profile name='u'><profile/></profile>", "profile.u.profile: unknown key"),
+    ("><profile name='u'><save><a/></save></profile>", "profile.u.save: expected one of"),
+    ("><profile name='u'>text</profile>", "text outside of its children means nothing"),
+    ("profile='u'>", 'is for a [[guest]] of the configuration: "profile" means nothing here'),
     ("sav='none'>", 'sav: unknown key; did you mean "save"?'),
     ("save='never'>", 'save: expected one of "all", "persistent", "none", not "never"'),
     ("deadline='1h'>", "deadline: is for the whole run, and cannot differ from guest to guest"),
@@ -231,6 +268,11 @@ def test_what_counts_is_valid(inside: str) -> None:
     assert is_valid(element_of(inside))
 
 
+@pytest.mark.parametrize("inside", [inside for inside, _ in PROFILES if "g:name" not in inside])
+def test_what_counts_in_a_profile_is_valid(inside: str) -> None:
+    assert is_valid(element_of(inside))
+
+
 @pytest.mark.parametrize("row", GUEST_SETTINGS, ids=lambda row: row.guest_key)
 def test_every_setting_may_be_an_attribute_or_a_child(row: Any) -> None:
     key, value = row.guest_key, to_text(row.kind, row.default)
@@ -239,7 +281,16 @@ def test_every_setting_may_be_an_attribute_or_a_child(row: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "inside", ["sav='none'>", "save='never'>", "restore='yes'>", "><after><a/></after>", ">text"]
+    "inside",
+    [
+        "><profile save='all'/>",
+        "><profile name='u' order='1'/>",
+        "sav='none'>",
+        "save='never'>",
+        "restore='yes'>",
+        "><after><a/></after>",
+        ">text",
+    ],
 )
 def test_mistakes_are_not(inside: str) -> None:
     assert not is_valid(element_of(inside))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from guestctl.config.config import Config, GuestOverride
 from guestctl.config.settings import (
     GUEST_PROFILE_SETTINGS,
     PROFILE_SETTINGS,
+    General,
     Setting,
     Shutdown,
 )
@@ -25,6 +27,7 @@ from guestctl.decisions.profiles import (
     under,
     why_unknown,
 )
+from guestctl.model.guest import DomainInfo, OwnSetting
 from guestctl.model.options import Scope
 from tests.unit.makers import guest
 
@@ -52,6 +55,36 @@ def test_a_guests_own_settings_go_over_it_and_its_own_profile_over_these() -> No
     assert timeouts(None) == (20.0, 90.0)
     assert timeouts("reboot") == (20.0, 15.0)
     assert timeouts("ups") == (30.0, 10.0)
+
+
+OF_XML = DomainInfo(
+    policy=(
+        OwnSetting("shutdown-timeout", "40s"),
+        OwnSetting("profile.ups.shutdown-timeout", "50s"),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "profile", "timeout"),
+    [
+        (Config(), None, 40.0),
+        (Config(), "ups", 40.0),
+        (of_guests(ups={}), "ups", 50.0),
+        (of_guests(ups={}), "reboot", 40.0),
+        (of_guests(ups={"shutdown_timeout": 10.0}), "ups", 50.0),
+        (of_guests(GuestOverride("db", {"shutdown_timeout": 20.0}), ups={}), "ups", 20.0),
+        (of_guests(GuestOverride("db", {}, {"ups": {"shutdown_timeout": 30.0}})), "ups", 30.0),
+        (of_guests(GuestOverride("web", {}, {"ups": {"shutdown_timeout": 30.0}})), "ups", 50.0),
+        (replace(of_guests(ups={}), general=General(metadata=False)), "ups", 90.0),
+    ],
+)
+def test_what_a_guests_xml_has_for_a_profile(
+    config: Config, profile: str | None, timeout: float
+) -> None:
+    """Under every [[guest]], and in profiles that the configuration has."""
+    db = replace(DB, info=OF_XML)
+    assert resolve(under(config, profile), db).shutdown.shutdown_timeout == timeout
 
 
 def test_a_guests_profile_goes_over_later_tables_for_every_way_down() -> None:

@@ -15,6 +15,8 @@ from ...model.units import BadValue
 #: The number is that of the form.
 NAMESPACE = "urn:guestctl:policy:1"
 ELEMENT = "policy"
+#: The child that has settings for one way in which the host goes down, and its attribute.
+PROFILE, _NAME = "profile", "name"
 _ALL_FORMS = "urn:guestctl:policy"
 #: Characters of keys and values: a guest's owner may write megabytes, and it takes seconds to find
 #: guests by thousands of patterns.
@@ -58,21 +60,43 @@ def _size(settings: Iterable[OwnSetting]) -> int:
 
 
 def _settings(policy: ET.Element) -> Iterator[OwnSetting]:
-    for name, value in policy.attrib.items():
-        yield OwnSetting(_key(name), value.strip())
-    for child in _elements(policy):
-        if not len(child):
-            yield OwnSetting(_key(child.tag), (child.text or "").strip())
+    """Those of a profile are called profile.NAME.KEY."""
+    for element, prefix in _parts(policy):
+        for name, value in element.attrib.items():
+            if not (prefix and _key(name) == _NAME):
+                yield OwnSetting(prefix + _key(name), value.strip())
+        for child in _elements(element):
+            if not len(child) and not (element is policy and _is_profile(child)):
+                yield OwnSetting(prefix + _key(child.tag), (child.text or "").strip())
+
+
+def _parts(policy: ET.Element) -> list[tuple[ET.Element, str]]:
+    """The element and each of its profiles, with what is put before the keys in it."""
+    profiles = [child for child in _elements(policy) if _is_profile(child)]
+    return [(policy, ""), *((one, f"{PROFILE}.{_name(one)}.") for one in profiles if _name(one))]
+
+
+def _is_profile(element: ET.Element) -> bool:
+    return _key(element.tag) == PROFILE
+
+
+def _name(profile: ET.Element) -> str:
+    return profile.get(_NAME, "").strip()
 
 
 def _faults(policy: ET.Element) -> Iterator[str]:
-    for child in policy:
-        if len(child):
-            yield f"{_key(child.tag)[:100]}: expected a text, not elements"
-        if child.attrib:
-            yield f"{_key(child.tag)[:100]}: its attributes mean nothing"
-    if any((text or "").strip() for text in (policy.text, *(child.tail for child in policy))):
-        yield "text outside of its children means nothing"
+    for element, prefix in _parts(policy):
+        for child in element:
+            if element is policy and _is_profile(child):
+                if not _name(child):
+                    yield f"{PROFILE}: it has no name, and is not read"
+                continue
+            if len(child):
+                yield f"{(prefix + _key(child.tag))[:100]}: expected a text, not elements"
+            if child.attrib:
+                yield f"{(prefix + _key(child.tag))[:100]}: its attributes mean nothing"
+        if any((text or "").strip() for text in (element.text, *(it.tail for it in element))):
+            yield "text outside of its children means nothing"
 
 
 def _named(name: str) -> str:
@@ -107,15 +131,34 @@ def changed_policy(text: str | None, change: PolicyChange) -> str | None:
     is not understood stays, comments included.  BadValue where it would not be read any more.
     """
     policy = ET.Element(ELEMENT) if text is None or change.afresh else _whole(text)
-    for name in [name for name in policy.attrib if change.takes(name)]:
-        del policy.attrib[name]
-    for child in [child for child in _elements(policy) if change.takes(child.tag)]:
-        policy.remove(child)
-    policy.attrib.update(change.given)
+    for element, prefix in _parts(policy):
+        _take(element, prefix, change)
+    for key, value in change.given:
+        prefix, dot, name = key.rpartition(".")
+        _part(policy, prefix + dot).set(name, value)
+    for profile, _ in _parts(policy)[1:]:
+        if not (len(profile) or profile.text or set(profile.attrib) != {_NAME}):
+            policy.remove(profile)
     if (size := _size(_settings(policy))) > MOST:
         raise BadValue(f"there would be {size} characters, and more than {MOST} are not read")
     is_empty = not (policy.attrib or len(policy) or policy.text)
     return None if is_empty else ET.tostring(policy, "unicode")
+
+
+def _take(element: ET.Element, prefix: str, change: PolicyChange) -> None:
+    for name in [name for name in element.attrib if change.takes(prefix + name)]:
+        del element.attrib[name]
+    for child in [child for child in _elements(element) if change.takes(prefix + child.tag)]:
+        element.remove(child)
+
+
+def _part(policy: ET.Element, prefix: str) -> ET.Element:
+    """The first with this prefix, made where there is none."""
+    for element, called in _parts(policy):
+        if called == prefix:
+            return element
+    name = prefix.removeprefix(f"{PROFILE}.").removesuffix(".")
+    return ET.SubElement(policy, PROFILE, {_NAME: name})
 
 
 def _whole(text: str) -> ET.Element:
@@ -126,11 +169,12 @@ def _whole(text: str) -> ET.Element:
         policy: ET.Element = parser.close()
     except (ET.ParseError, ValueError) as error:
         raise BadValue(f"the element cannot be read: {error}") from error
-    for element in (policy, *_elements(policy)):
+    own = [policy, *_elements(policy)]
+    for element in [*own, *(it for one in own[1:] if _is_profile(one) for it in _elements(one))]:
         element.tag = _key(element.tag)
         element.attrib = {_key(name): value for name, value in element.attrib.items()}
         element.text = (element.text or "").strip()
-    for child in policy:
+    for child in [*policy, *(it for one in own[1:] if _is_profile(one) for it in one)]:
         child.tail = (child.tail or "").strip()
     return policy
 
