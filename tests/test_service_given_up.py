@@ -179,6 +179,21 @@ def test_the_clock_of_the_wall_does_not_count() -> None:
     tell(story, [guest("a")])
 
 
+def test_while_the_host_sleeps_the_time_does_not_run() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.guest("a").lacks = "manual"
+        await host.serve(GIVEN_UP)
+        host.sim.slept += 8 * 3600
+        await asyncio.sleep(RETRY / 2)
+        assert not host.record("a").given_up
+        await asyncio.sleep(RETRY / 2)
+        assert host.record("a").given_up
+
+    tell(story, [guest("a")])
+
+
 def test_the_next_boot_begins_anew() -> None:
     async def story(host: ServedHost) -> None:
         await give_up(host)

@@ -207,6 +207,8 @@ class SimHost:
     ) -> None:
         self.boot = 1
         self.clock_jump = 0.0
+        #: For how many seconds it was suspended, while the virtual time stood still.
+        self.slept = 0.0
         self.ledger_is_full = False
         #: Whether it can be used, by whomever.
         self.ledger_answers = True
@@ -258,8 +260,8 @@ class SimHost:
         """This moment, as far as this host knows."""
         at = BASE_NS + round((_now() + self.clock_jump) * 10**9)
         # Its boots begin one after another; what counts is that the clock of each never jumps.
-        up = round(_now() * 10**9)
-        return Instant(at, self.boot_id, up, up)
+        awake = round(_now() * 10**9)
+        return Instant(at, self.boot_id, awake + round(self.slept * 10**9), awake)
 
     def daemon(self, uri: str = "qemu:///system") -> SimDaemon:
         """The libvirtd of this URI; made when first asked for."""
