@@ -24,6 +24,11 @@ def host_files() -> list[Path]:
     return [MAIN_FILE, *(DROP_INS / name for name in drop_ins)]
 
 
+def folders(file: Path | None = None) -> tuple[Path, ...]:
+    """Where the host's files are, or that one file alone."""
+    return (file.parent,) if file else (MAIN_FILE.parent, DROP_INS)
+
+
 class Stamp(NamedTuple):
     """What tells one state of a file from another; without numbers where it cannot be looked at."""
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from ..config.config import Config
 from ..host import tasks
+from ..host.file_changes import FolderChanges
 from .configuration import Configuration
 
 logger = logging.getLogger(__name__)
 
-#: How often it is looked whether the files were written, and how long reading them may take.
-LOOK, LIMIT = 2.0, 2.0
+#: An editor may write in several steps: read is what has not changed for so long.
+LOOK = 2.0
+#: How often it is looked whether files were written of which the kernel tells nothing.
+LOOK_SELDOM = 300.0
+#: How long reading them may take.
+LIMIT = 2.0
 
 
 class FollowedFiles:
@@ -46,23 +52,36 @@ class FollowedFiles:
 
     async def follow(self, is_busy: Callable[[], bool]) -> None:
         """What is written is taken up; during a run, after it.  Never returns."""
-        while True:
+        with FolderChanges() as changes:
+            while True:
+                # First watched, then looked at: what is written between two looks is heard of.
+                await self._in_thread(partial(changes.watch, self._configuration.folders))
+                await self._look(is_busy)
+                await changes.wait(LOOK_SELDOM)
+
+    async def _look(self, is_busy: Callable[[], bool]) -> None:
+        looks = 0
+        while looks < 2:
             await asyncio.sleep(LOOK)
             if not is_busy():
                 await self._read(self._configuration.look)
+                looks += 1
 
     async def _read(self, read: Callable[[], bool]) -> None:
         problems = self._configuration.loaded.problems
+        await self._in_thread(read)
+        self._take_up()
+        if self._configuration.loaded.problems != problems:
+            self._on_change()
+
+    async def _in_thread(self, work: Callable[[], object]) -> None:
         try:
             async with asyncio.timeout(LIMIT):
-                await self._reads.do("files", read)
+                await self._reads.do("files", work)
         except TimeoutError:
             logger.error("the configuration cannot be read in time: what was read before is used")
         except Exception as error:  # noqa: BLE001 - guests are taken to safety all the same
             logger.error(f"internal error, what was read before is used: {error!r}")
-        self._take_up()
-        if self._configuration.loaded.problems != problems:
-            self._on_change()
 
     def _take_up(self) -> None:
         """Also what was read by somebody who was not waited for."""

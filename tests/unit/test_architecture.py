@@ -179,7 +179,7 @@ ONLY = {
     "subprocess": set(),
     "sqlite3": {name for name in MODULES if name.startswith("ledger.")},
     "threading": {"host.tasks", "ledger.writer", "host.libvirt.connections"},
-    "fcntl": {"host.locks"},
+    "fcntl": {"host.file_changes", "host.locks"},
 }
 
 

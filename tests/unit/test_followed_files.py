@@ -76,6 +76,56 @@ def test_it_is_taken_up_unasked_but_not_in_a_run(file: Path) -> None:
     asyncio.run(story())
 
 
+def test_nobody_looks_until_something_is_written(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked at every two seconds, an idle service woke a hundred times a minute."""
+    configuration = Configuration(file, None)
+    look, looks = configuration.look, list[int]()
+
+    def counted() -> bool:
+        looks.append(1)
+        return look()
+
+    monkeypatch.setattr(configuration, "look", counted)
+
+    async def story() -> None:
+        service = Service(configuration)
+        following = asyncio.create_task(service.files.follow(lambda: False))
+        for retries in (7, 8):
+            await until(lambda: len(looks) >= 2)
+            looks.clear()
+            await asyncio.sleep(0.2)
+            assert looks == []
+            write(file, f"[boot]\nretries = {retries}\n")
+            await until(lambda: service.used)
+            assert service.used.pop().boot.retries == retries
+        following.cancel()
+
+    asyncio.run(story())
+
+
+def test_a_file_that_a_link_leads_to_is_looked_at_seldom(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_files, "LOOK_SELDOM", 0.2)
+    elsewhere = file.parent / "elsewhere" / "guestctl.toml"
+    elsewhere.parent.mkdir()
+    file.unlink()
+    elsewhere.write_text("")
+    file.symlink_to(elsewhere)
+
+    async def story() -> None:
+        service = Service(Configuration(file, None))
+        following = asyncio.create_task(service.files.follow(lambda: False))
+        await asyncio.sleep(0.1)
+        write(elsewhere, "[boot]\nretries = 7\n")
+        await until(lambda: service.used)
+        following.cancel()
+
+    asyncio.run(story())
+
+
 def test_mistakes_are_told_and_nothing_else_is_used(file: Path) -> None:
     async def story() -> None:
         service = Service(Configuration(file, None))
