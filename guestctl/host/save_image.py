@@ -16,6 +16,9 @@ _LENGTH_AT, _HEADER = 20, 92
 #: Beginning and end are looked at in one piece: the state of processors and clocks, which is never
 #: the same twice, is in one of them.  Between, pages here and there.
 _HEAD, _TAIL, _PAGE, _PAGES = 2**16, 2**20, 4096, 16
+#: Read in pieces of so many bytes: a thread keeps the memory of the largest that it ever had, and
+#: many look at saves when a host has begun (glibc's arenas; mallopt(3), M_MMAP_THRESHOLD).
+_PIECE = 2**16
 
 
 def fingerprint(path: Path) -> str:
@@ -36,12 +39,13 @@ def fingerprint(path: Path) -> str:
 
 
 def _parts(file: BinaryIO, begin: int, size: int) -> Iterator[bytes]:
-    yield _read(file, begin, _HEAD)
+    yield from _read(file, begin, _HEAD)
     for number in range(1, _PAGES):
-        yield _read(file, begin + (size - begin) * number // _PAGES, _PAGE)
-    yield _read(file, max(begin, size - _TAIL), _TAIL)
+        yield from _read(file, begin + (size - begin) * number // _PAGES, _PAGE)
+    yield from _read(file, max(begin, size - _TAIL), _TAIL)
 
 
-def _read(file: BinaryIO, at: int, length: int) -> bytes:
+def _read(file: BinaryIO, at: int, length: int) -> Iterator[bytes]:
     file.seek(at)
-    return file.read(length)
+    for piece in range(0, length, _PIECE):
+        yield file.read(min(_PIECE, length - piece))
