@@ -9,6 +9,8 @@ READY = $(VENV)/.ready
 PROCESSES := $(shell expr $$(nproc) + 1)
 EXAMPLES = quick
 SHARED = $(PYTHON) -m pytest -q -n $(PROCESSES) --dist worksteal --hypothesis-profile=$(EXAMPLES)
+# Real guests, and each generation of hosts, have a process of their own: they wait much.
+BESIDE = $(PYTHON) -m pytest -n 2 --dist loadgroup
 GUESTS = guests or hosts
 SUITE ?= trixie
 K ?=
@@ -57,7 +59,7 @@ test: override K =
 test: override EXAMPLES = tests
 test: check
 	$(SHARED) -m "thorough and not ($(GUESTS))"
-	$(PYTHON) -m pytest -m "$(GUESTS)"
+	$(BESIDE) -m "$(GUESTS)"
 
 guests: $(READY)
 	$(PYTHON) -m pytest -m guests -k "$(K)"
@@ -66,7 +68,7 @@ host: $(READY)
 	$(PYTHON) -m pytest -m hosts --suite $(SUITE) -k "$(K)"
 
 hosts: $(READY)
-	$(PYTHON) -m pytest -m hosts --suite bookworm --suite trixie --suite forky
+	$(BESIDE) -m hosts --suite bookworm --suite trixie --suite forky
 
 bench: $(READY)
 	$(PYTHON) -m bench.startup

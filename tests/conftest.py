@@ -38,6 +38,21 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist notes the groups in its own
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`: guests, and each generation of hosts, in one process each."""
+    for item in items:
+        if item.get_closest_marker("hosts"):
+            item.add_marker(pytest.mark.xdist_group(f"hosts-{_suite(item)}"))
+        elif item.get_closest_marker("guests"):
+            item.add_marker(pytest.mark.xdist_group("guests"))
+
+
+def _suite(item: pytest.Item) -> object:
+    parameters = getattr(item, "callspec", None)  # those of a test that has any
+    return parameters and parameters.params.get("suite")
+
+
 def pytest_collection_finish() -> None:
     """Each simulated story leaves cycles behind; collecting them need not look at all of pytest."""
     gc.freeze()
