@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import compileall
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from guestctl.ledger.file import connect
 from guestctl.ledger.ledger import Ledger
 from tests.ledgers import clock
-from tests.unit.command import Command
+from tests.unit.command import Command, another_user, command_server
 from tests.unit.prepared import ODD_NODE
 from tests.unit.private_bus import PrivateBus, private_bus
 
@@ -50,15 +50,27 @@ def public_folder() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session")
+def server(public_folder: Path) -> Iterator[Path]:
+    """What runs commands for all tests."""
+    with _home(public_folder) as home, command_server(public_folder / "lib", home) as socket:
+        yield socket
+
+
 @pytest.fixture
-def command(public_folder: Path) -> Iterator[Command]:
+def command(public_folder: Path, server: Path) -> Iterator[Command]:
     """The guestctl command with a state folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="user-", dir=public_folder) as name:
-        home = Path(name)
-        if os.geteuid() == 0:
-            user = pwd.getpwnam("nobody")
-            os.chown(home, user.pw_uid, user.pw_gid)
-        yield Command(public_folder / "lib", home)
+    with _home(public_folder) as home:
+        yield Command(public_folder / "lib", home, server)
+
+
+@contextmanager
+def _home(parent: Path) -> Iterator[Path]:
+    """A folder of the commands' user."""
+    with tempfile.TemporaryDirectory(prefix="user-", dir=parent) as name:
+        if another := another_user():
+            os.chown(name, another["user"], another["group"])
+        yield Path(name)
 
 
 @pytest.fixture
