@@ -55,6 +55,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         start-timeout = "8s"
         unverifiable = "hold"
         storage-timeout = "9s"
+        start-retry = "11min"
         managed-elsewhere = true
         sync-time = false
         refuse-starts = false
@@ -84,7 +85,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
             180.0,
             240.0,
         ),
-        Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, True, False, False),
+        Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, 660.0, True, False, False),
         user_shutdown=UserShutdown(UserAction.RESTART, 10.0),
         order=Order(
             ("fw", "db-*"),
