@@ -137,9 +137,9 @@ def _changes(guest: GuestFacts, now: GuestFacts | None) -> tuple[ChangedSetting,
 
 
 def _has(now: GuestFacts, change: PolicyChange) -> bool:
-    own = texts_of(now.info.policy)
-    gone = change.taken.difference(one.key for one in change.given)
-    return gone.isdisjoint(own) and all(own.get(key) == text for key, text in change.given)
+    own, given = texts_of(now.info.policy), dict(change.given)
+    left = {key for key in own if change.takes(key)}
+    return left <= given.keys() and all(own.get(key) == given[key] for key in given)
 
 
 def _failed(

@@ -193,6 +193,14 @@ def test_who_is_meant_must_be_clear(host: Host) -> None:
     assert 'did you mean "test"?' in host.refused("tets", "--set", "save=none")[0]
 
 
+def test_a_user_cannot_for_the_guests_of_the_system(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["policy", "-c", "qemu:///system", "web", "--set", "save=none"]) == 3
+    assert "cannot act on qemu:///system as this user" in capsys.readouterr().err
+    assert main(["policy", "-c", "qemu:///system", "web", "--set", "save=never"]) == 2
+
+
 @pytest.mark.parametrize("words", [("--set", "save"), ("--set", "=x"), ("--reason", "x")])
 def test_wrong_usage(host: Host, words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as caught:
