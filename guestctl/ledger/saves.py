@@ -6,11 +6,14 @@ import contextlib
 import sqlite3
 
 from ..model.guest import GuestFacts, GuestId, State
+from ..model.plan import Step
 from ..model.result import StepEnd, StepResult
 from ..model.save import PastSave, SaveRecord, SaveState
 
 #: How many saves of each guest are remembered.
 KEPT_SAVES = 10
+#: Steps that are further apart, in nanoseconds, belong to several stops of the host.
+_SAME_STOP = 1800 * 10**9
 
 SCHEMA = """
 CREATE TABLE save (
@@ -93,6 +96,22 @@ class Saves:
         query = f"SELECT paused FROM save WHERE {_NEWEST}"
         row = self._db.execute(query, tuple(guest)).fetchone()
         return (row and row[0]) or ""
+
+    def asked_before(self, guest: GuestId) -> bool:
+        """Whether runs asked it to shut down shortly before they did something else with it.
+
+        Since it was last brought up, in the boot of the newest step.
+        """
+        query = (
+            "SELECT 1 FROM step s JOIN run r ON r.id = s.run,"
+            " (SELECT r.boot, s.begun_up FROM step s JOIN run r ON r.id = s.run"
+            "  WHERE uri = ?1 AND uuid = ?2 ORDER BY s.id DESC LIMIT 1) newest"
+            " WHERE s.uri = ?1 AND s.uuid = ?2 AND s.step = ?3 AND r.boot = newest.boot"
+            " AND newest.begun_up - s.begun_up < ?4 AND s.id > ifnull((SELECT max(id) FROM step"
+            "  WHERE uri = ?1 AND uuid = ?2 AND step IN (?5, ?6) AND end = ?7), 0)"
+        )
+        values = (*guest, Step.SHUTDOWN, _SAME_STOP, Step.START, Step.RESUME, StepEnd.DONE)
+        return self._db.execute(query, values).fetchone() is not None
 
     def resuming(self, guest: GuestId, boot: str, image: str | None) -> None:
         """The guest is about to be resumed from its save, whoever made that."""

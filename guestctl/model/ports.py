@@ -120,10 +120,11 @@ class Hypervisor(Protocol):
     async def abort_block_job(self, uuid: str, disk: str) -> None:
         """Have a disk's job aborted (virDomainBlockJobAbort); the guest stays on that disk."""
 
-    async def save(self, uuid: str, *, bypass_cache: bool) -> None:
+    async def save(self, uuid: str, *, bypass_cache: bool, runs_again: bool = False) -> None:
         """Managed save; returns when the guest is down (virDomainManagedSave).
 
         bypass_cache: past the host's page cache, where the file system can do that.
+        runs_again: resumed from it, it runs, also where it is paused as it is saved.
         """
 
     async def request_shutdown(self, uuid: str, method: Method) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
 
 from ..decisions.plan import NOT_LISTED
@@ -28,6 +30,7 @@ from ..model.units import show_seconds
 from . import save_check
 from .guest_clock import set_clock
 from .live_guest import LiveGuest
+from .old_request import obeys
 from .order import RunOrder
 from .readiness import ReadyChecks
 from .resumed_paused import see_to_pause
@@ -38,6 +41,9 @@ from .starting import Start, start
 
 #: Between a start that failed and the next, in seconds.
 RETRY_PAUSE = 5.0
+
+#: Waits for a turn, and for a slot in it.
+Turn = Callable[[], AbstractAsyncContextManager[Slot]]
 
 
 class BringUp:
@@ -67,16 +73,18 @@ class BringUp:
         self._row: int | None = None
         #: Why it was held until a person decided, and paused when it was saved.
         self._was_held, self._was_paused = "", ""
+        #: To shut down, before it was saved.
+        self._was_asked = False
 
-    async def carry_out(self, turn: AbstractAsyncContextManager[Slot]) -> GuestResult:
+    async def carry_out(self, turn: Turn) -> GuestResult:
         """Deal with its save, and start it in its turn; how that ended, recorded."""
         end = await self._saved.prepare(self._decision) or await self._wait_for_others()
         if end is None:
-            async with turn as slot:
-                end = await self._why_not_any_more() or await self._start(slot)
+            end = await self._take_turn(turn)
         if end.outcome is Outcome.RESUMED:
             await see_to_pause(self._run, self._live, self._was_paused)
             await self._set_clock()
+            end = await self._see_to_old_request(end, turn)
         if self.is_up:
             end = await self._be_ready(end)
         return await self._finish(end)
@@ -85,6 +93,20 @@ class BringUp:
     def is_up(self) -> bool:
         """Whether it was up when it was seen last, whoever started it."""
         return self._live.facts.started
+
+    async def _take_turn(self, turn: Turn) -> End:
+        async with turn() as slot:
+            return await self._why_not_any_more() or await self._start(slot)
+
+    async def _see_to_old_request(self, end: End, turn: Turn) -> End:
+        """It was not turned off by that: the host went down."""
+        if not (self._was_asked and await obeys(self._live)):
+            return end
+        text = "it shut down as it was asked to before it was saved: it is started anew"
+        await self._run.remark(self._guest, text)
+        start = StepPlan(Step.START, self._policy.start_timeout)
+        self._saved.plan = replace(self._saved.plan, guest=self._live.facts, steps=(start,))
+        return await self._take_turn(turn)
 
     async def _be_ready(self, end: End) -> End:
         """Wait until it is ready: one that is not in time is up but unready, as is remembered."""
@@ -217,6 +239,8 @@ class BringUp:
         self._run.record_plan(ledger, plan)
         if planned.step is Step.RESUME:
             self._was_paused = ledger.saves.paused(self._guest.id)
+            owed = before is not None and before.taken_down
+            self._was_asked = owed and ledger.saves.asked_before(self._guest.id)
             ledger.saves.resuming(self._guest.id, self._context.boot, image)
         return ledger.runs.begin_step(self._run.number, plan.guest, planned.step)
 

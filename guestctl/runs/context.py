@@ -65,6 +65,7 @@ class Context:
     gone: connections on which nobody is left that could answer; it may grow meanwhile.
     tries_later: whether somebody tries again what a run cannot bring up: then the run waits for
     nothing for long.
+    ran: who ran as the host began to go down, where libvirt's own auto-shutdown pauses guests then.
     displaced: connections whose folder of saves is not mounted any more: nothing is saved there.
     checkpoint is awaited before each step that takes a guest down: it does not return once the
     run is to be cancelled.
@@ -83,6 +84,7 @@ class Context:
     checkpoint: Callable[[], Awaitable[None]] = _pass
     gone: Collection[str] = frozenset()
     displaced: Collection[str] = frozenset()
+    ran: Collection[GuestId] = frozenset()
     tries_later: bool = False
     follows_progress: bool = False
     stop_by: Callable[[], float | None] = _whenever

@@ -41,6 +41,8 @@ class LiveGuest:
         self.undefined = False
         #: A save was asked for that libvirt may still carry out.
         self.save_pending = False
+        #: Saved, it is to run once it is resumed, though it may be paused by now.
+        self.runs_again = False
         #: The connection stayed away for so long that it is not tried again.
         self.given_up = False
         #: Told once when a connection that broke is about to be tried again.

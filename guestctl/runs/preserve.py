@@ -145,6 +145,7 @@ class _Preserve:
         hypervisor = self._context.hypervisors[guest.id.uri]
         run = self._run
         live = LiveGuest(guest, hypervisor, run.ends, run.retry_for, run.context.gone)
+        live.runs_again = guest.id in run.context.ran
         self._live[guest.id] = live
         self._plans[guest.id] = plan
         self._attempts[guest.id] += 1

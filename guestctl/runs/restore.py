@@ -237,7 +237,7 @@ class _Restore:
     async def _bring_up(self, run: Run, plan: GuestPlan) -> GuestResult:
         bring_up = BringUp(run, plan, self._request.decision, self._order, self._checks)
         delay = run.policy(plan.guest).boot.start_delay
-        result = await bring_up.carry_out(self._slots.turn(delay))
+        result = await bring_up.carry_out(partial(self._slots.turn, delay))
         unready, is_up = bool(result.unready), bring_up.is_up
         self._order.is_through(plan.guest.id, is_up=is_up, unready=unready)
         return result

@@ -85,7 +85,11 @@ async def job_of(live: LiveGuest) -> Job | None:
 
 async def save(live: LiveGuest, policy: Shutdown, limit: Limit, progress: StepProgress) -> str:
     """Managed save; aborted when the limit comes or the run is cancelled."""
-    call = asyncio.ensure_future(live.hypervisor.save(live.uuid, bypass_cache=policy.bypass_cache))
+    call = asyncio.ensure_future(
+        live.hypervisor.save(
+            live.uuid, bypass_cache=policy.bypass_cache, runs_again=live.runs_again
+        )
+    )
     follower = asyncio.create_task(_follow_save(live, progress))
     try:
         done, _ = await asyncio.wait({call}, timeout=limit.step)

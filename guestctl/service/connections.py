@@ -71,6 +71,11 @@ class Connections:
         """Guests that would lose their memory with the host."""
         return frozenset(guest for watch in self.watches.values() for guest in watch.up)
 
+    def ran(self, moment: float) -> frozenset[GuestId]:
+        """Those of them that nobody had paused by then, a time on the loop's clock."""
+        since = {guest: at for watch in self.watches.values() for guest, at in watch.paused.items()}
+        return frozenset(guest for guest in self.up if since.get(guest, moment) >= moment)
+
     @property
     def names_up(self) -> list[str]:
         """The same by name."""

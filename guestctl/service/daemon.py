@@ -19,7 +19,7 @@ from ..control.requests import Failure, RequestError
 from ..control.run_journal import RunJournal
 from ..host import journal, locks, machine, since_boot, status_file, stop_deadline, tasks
 from ..host.daemons import SystemdDaemons
-from ..host.libvirt import autostart
+from ..host.libvirt import auto_shutdown, autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.libvirt_guests import LibvirtGuests
 from ..host.locks import HostRunLock
@@ -141,6 +141,7 @@ class _Daemon:
             refresh=self._files.refresh,
             ours=ours,
             rival=LibvirtGuests(),
+            pauses_guests=auto_shutdown.is_on,
         )
 
     def _on_change(self) -> None:

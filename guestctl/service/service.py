@@ -13,7 +13,17 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..config.config import Config
-from ..model.ports import Daemons, Hypervisor, Login, Mounts, Rival, RunLock
+from ..model.guest import GuestId
+from ..model.ports import (
+    Daemons,
+    Hypervisor,
+    HypervisorError,
+    Login,
+    Mounts,
+    Rival,
+    RunLock,
+    within,
+)
 from ..runs.context import Context
 from .boot import Restores
 from .connections import Connections
@@ -33,6 +43,16 @@ from .watch import Told
 
 logger = logging.getLogger(__name__)
 
+#: libvirt's daemon may hear of the host's end so many seconds sooner than we do.
+SOONER = 5.0
+#: For libvirt's configuration to be read.
+A_LOOK = 2.0
+
+
+async def pauses_nobody() -> bool:
+    """libvirt's own auto-shutdown is off."""
+    return False
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -48,6 +68,7 @@ class Surroundings:
     away: for how many seconds no service had watched this host before.
     refresh: called as a run begins; has Service.use called where there is another configuration.
     rival: who else may have taken guests down.
+    pauses_guests: whether libvirt itself pauses all guests as the host goes down.
     """
 
     context: Context
@@ -65,6 +86,7 @@ class Surroundings:
     refresh: Callable[[], Awaitable[None]] = nothing_new
     ours: frozenset[str] | None = None
     rival: Rival = NO_RIVAL
+    pauses_guests: Callable[[], Awaitable[bool]] = pauses_nobody
 
 
 class Service:
@@ -73,6 +95,9 @@ class Service:
     def __init__(self, surroundings: Surroundings, config: Config) -> None:
         it = surroundings
         self._login, self._triggers, self._stop_timeout = it.login, it.triggers, it.stop_timeout
+        self._pauses_guests = it.pauses_guests
+        #: Who ran as the host began to go down.
+        self._ran: frozenset[GuestId] = frozenset()
         self._on_change_too = it.on_change
         checkpoint = it.triggers.checkpoint
         context = replace(it.context, hypervisors={}, checkpoint=checkpoint, tries_later=True)
@@ -148,6 +173,7 @@ class Service:
     async def _go_down(self) -> bool:
         """Take everybody to safety; True when the shutdown was cancelled after all."""
         self._host_goes_down(True)
+        self._ran = self.connections.ran(asyncio.get_running_loop().time() - SOONER)
         self.state.becomes(Activity.PRESERVING)
         cancelled = asyncio.create_task(self._triggers.until_cancelled())
         preserving = asyncio.create_task(self._preserve())
@@ -190,8 +216,9 @@ class Service:
 
     async def _host_stop(self, config: Config) -> None:
         state, up = self.state, self.connections.up
+        ran = self._ran if await self._are_paused_by_libvirt() else frozenset()
         await host_stop(
-            state.context,
+            replace(state.context, ran=ran),
             config,
             self._stop_timeout,
             state.lock,
@@ -199,6 +226,13 @@ class Service:
             self._mounts,
             up,
         )
+
+    async def _are_paused_by_libvirt(self) -> bool:
+        """Saved as they are then, guests would stay paused once they are resumed."""
+        try:
+            return await within(A_LOOK, self._pauses_guests())
+        except HypervisorError:
+            return False
 
 
 async def _all_give_way(tasks: Iterable[asyncio.Task[None] | None]) -> None:

@@ -18,7 +18,7 @@ from ..decisions.policy import resolve
 from ..decisions.wanted import Watched
 from ..ledger.ledger import Ledger
 from ..model.event import EventKind, GuestEvent
-from ..model.guest import GuestFacts, GuestId
+from ..model.guest import GuestFacts, GuestId, State
 from ..model.options import UserAction
 from ..model.ports import READ_LIMIT, ErrorKind, Hypervisor, HypervisorError, within
 from ..model.record import GuestRecord
@@ -44,6 +44,8 @@ WRITE_AGAIN = 30.0
 JUST_NOW = 90.0
 #: For the settings in the XML of guests that stopped: without them the host's count.
 POLICY_LIMIT = 2.0
+#: libvirt's word for a guest that a client of it has paused.
+PAUSED = "user"
 NOT_YET = "not connected yet"
 #: What says nothing of a guest's state; libvirt's own events follow.
 _ASIDE = (EventKind.MONITOR, EventKind.AGENT)
@@ -67,7 +69,8 @@ class Told(NamedTuple):
 class Watch:
     """One connection, followed by `follow`, which never returns.
 
-    up: guests that would lose their memory with the host, by name.  trouble: why the connection
+    up: guests that would lose their memory with the host, by name.  paused: since when somebody has
+    had a guest paused, on the loop's clock.  trouble: why the connection
     cannot be used, empty while it can.
     Connecting, reading and telling stay together: an outage in any of them begins all anew.
     """
@@ -77,6 +80,7 @@ class Watch:
     ) -> None:
         """away: for how many seconds nobody had watched this host before."""
         self.up: dict[GuestId, str] = {}
+        self.paused: dict[GuestId, float] = {}
         self.trouble = NOT_YET
         self._state = state
         self._hypervisor = hypervisor
@@ -328,5 +332,9 @@ class Watch:
                 self.up[facts.id] = facts.name
             elif facts.down:
                 self.up.pop(facts.id, None)
+            if facts.state is not State.PAUSED:
+                self.paused.pop(facts.id, None)
+            elif facts.reason == PAUSED:
+                self.paused.setdefault(facts.id, asyncio.get_running_loop().time())
         if self.up != before:
             self._told.on_change()

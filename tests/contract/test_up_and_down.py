@@ -173,6 +173,18 @@ def test_a_paused_guest_is_saved_and_restored_paused(bench: Bench) -> None:
     bench.run(story)
 
 
+def test_a_paused_guest_that_runs_again_is_restored_running(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.on()
+        bench.pause(trial.guest)
+        await trial.hypervisor.save(trial.guest, bypass_cache=False, runs_again=True)
+        assert (await trial.facts()).saved
+        await trial.hypervisor.start(trial.guest)
+        assert (await trial.facts()).state is State.RUNNING
+
+    bench.run(story)
+
+
 def test_events_come_on_the_loop(bench: Bench) -> None:
     async def story(trial: Trial) -> None:
         await trial.on()

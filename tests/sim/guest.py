@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from math import inf
 
 from guestctl.host.libvirt.policy_xml import MOST
 from guestctl.model.event import EventKind, JobKind
@@ -31,6 +32,8 @@ class SimGuest(BusyMachine):
         super().__init__(owner, spec)
         self._hears_from = self._loop.time() - spec.booted + self.behaviour.boots
         self._presses = 0
+        #: When it does as it was asked to; and how long after it is restored from its image.
+        self._obeys_at = self._image_obeys = inf
         self.restarts = spec.info.restarts
         #: Whoever asked its agent to shut it down.
         self._awaited = Reply()
@@ -79,6 +82,7 @@ class SimGuest(BusyMachine):
             return
         self._presses += 1
         if self._presses == self.behaviour.button.press:
+            self._obeys_at = self._loop.time() + self.behaviour.button.after
             self._later(self.behaviour.button.after, self.shut_itself_down, by)
 
     def _ask_agent(self, reply: Reply, does: Callable[[], None]) -> None:
@@ -104,6 +108,8 @@ class SimGuest(BusyMachine):
             self._later(self.behaviour.agent_after, self.shut_itself_down, reply.by)
 
     def go_down(self, reason: str, by: By, fate: Fate = Fate.STOPPED) -> None:
+        left = self._obeys_at - self._loop.time() if fate is Fate.SAVED else inf
+        self._image_obeys, self._obeys_at = max(0.0, left), inf
         super().go_down(reason, by, fate)
         self._awaited.ok()
 
@@ -145,7 +151,7 @@ class SimGuest(BusyMachine):
         """`virsh reset`, or a reboot from inside; both forget what was asked of it."""
         if self.state is State.RUNNING:
             self._emit_qemu("RESET", "guest-reset", by_guest=True)
-            self._presses = 0
+            self._presses, self._obeys_at = 0, inf
             self._life += 1
 
     def end_process(self, *, kill: bool) -> None:
@@ -221,7 +227,7 @@ class SimGuest(BusyMachine):
         if self.image is not Image.NONE:
             self.images.drop()
         self._begin_to_run()
-        self._presses = 0
+        self._presses, self._obeys_at = 0, inf
         self._hears_from = self._loop.time() + self.behaviour.boots
         self._set(State.RUNNING, "booted")
         self._emit(EventKind.STARTED, "booted")
@@ -232,7 +238,9 @@ class SimGuest(BusyMachine):
         self._begin_to_run()
         self._emit(EventKind.STARTED, "restored")
         self._connect_agent()
-        if self._image_paused:
+        self._obeys_at = self._loop.time() + self._image_obeys
+        self._later(self._image_obeys, self.shut_itself_down, by)
+        if self._image_paused and not self._image_runs:
             self._set(State.PAUSED, "from snapshot")
             self._emit(EventKind.SUSPENDED)
         else:

@@ -112,8 +112,10 @@ class SimHypervisor:
     async def abort_block_job(self, uuid: str, disk: str) -> None:
         await self._guest_call("abort_block_job", uuid, SimGuest.abort_block_job)
 
-    async def save(self, uuid: str, *, bypass_cache: bool) -> None:
-        await self._guest_call("save", uuid, SimGuest.save)
+    async def save(self, uuid: str, *, bypass_cache: bool, runs_again: bool = False) -> None:
+        await self._guest_call(
+            "save", uuid, lambda guest, reply: guest.save(reply, runs_again=runs_again)
+        )
 
     async def request_shutdown(self, uuid: str, method: Method) -> None:
         await self._guest_call(

@@ -44,7 +44,7 @@ class BusyMachine(Machine):
 
     def __init__(self, owner: Owner, spec: GuestSpec) -> None:
         super().__init__(owner, spec)
-        self._image_paused = False
+        self._image_paused = self._image_runs = False
         self._image_taken_until = 0.0
         self._owed: list[Callable[[], None]] = []
         self._job: _Job | None = None
@@ -202,16 +202,16 @@ class BusyMachine(Machine):
 
     # -- managed save -----------------------------------------------------------------------------
 
-    def save(self, reply: Reply) -> None:
+    def save(self, reply: Reply, *, runs_again: bool = False) -> None:
         if not self.up:
             reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
         elif not self.persistent:
             message = "cannot do managed save for transient domain"
             reply.fail(ErrorKind.WRONG_STATE, f"Requested operation is not valid: {message}")
         else:
-            self._lock.take(reply, lambda: self._save_if_up(reply))
+            self._lock.take(reply, lambda: self._save_if_up(reply, runs_again))
 
-    def _save_if_up(self, reply: Reply) -> None:
+    def _save_if_up(self, reply: Reply, runs_again: bool) -> None:
         if self.up and self._loop.time() < self._image_taken_until:
             message = "failure with the image: O_DIRECT write needs empty seekable file"
             reply.fail(ErrorKind.FAILED, f"operation failed: {message}")
@@ -220,11 +220,12 @@ class BusyMachine(Machine):
         elif self.up:
             wanted = self.behaviour.save
             self._begin_save(reply, wanted.after, wanted.abort)
+            self._image_runs = runs_again
         else:
             reply.fail(ErrorKind.WRONG_STATE, NOT_RUNNING)
 
     def _begin_save(self, reply: Reply, seconds: float, abort: Abort) -> None:
-        self._image_paused = self.state is State.PAUSED
+        self._image_paused, self._image_runs = self.state is State.PAUSED, False
         if not self._image_paused:
             self._suspend("saving")
         self._owner.save_began()

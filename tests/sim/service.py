@@ -53,6 +53,7 @@ class ServedHost(HostView):
     preparing, stopping: what logind and systemd say; None where they do not answer.
     kind: in which way systemd is taking the host down, as far as it tells.
     autostart: connections whose autostart is left to guestctl.  ours: see Surroundings.
+    auto_shutdown: whether libvirt's own is on.
     fuses: what happens when the next process comes to these points.
     """
 
@@ -67,6 +68,7 @@ class ServedHost(HostView):
         self.mounts = SimMounts(self)
         self.rival = SimRival(self)
         self.ours: frozenset[str] | None = None
+        self.auto_shutdown = False
         #: By when a person said that the host's stop is to be through, on the loop's clock.
         self.stop_by: float | None = None
         self.lives: list[Life] = []
@@ -80,6 +82,10 @@ class ServedHost(HostView):
         self._last_alive = float("-inf")
 
     # -- what it is asked ------------------------------------------------------------------------
+
+    async def _pauses_guests(self) -> bool:
+        await asyncio.sleep(0)
+        return self.auto_shutdown
 
     async def is_stopping(self) -> bool | None:
         """systemd's answer, which takes its time where there is none."""
@@ -132,6 +138,7 @@ class ServedHost(HostView):
             refresh=self._refresh,
             ours=self.ours,
             rival=self.rival,
+            pauses_guests=self._pauses_guests,
         )
         self.lives.append(life)
         self._services.append(Service(surroundings, self.config))

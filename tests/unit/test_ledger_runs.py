@@ -74,6 +74,39 @@ def test_what_starts_and_shutdowns_took_is_known_by_their_steps(ledger: Ledger) 
     assert all(one.seconds > 0 for one in ledger.runs.starts())
 
 
+SAVE, ASK, START, RESUME = Step.SAVE, Step.SHUTDOWN, Step.START, Step.RESUME
+
+
+@pytest.mark.parametrize(
+    ("steps", "asked"),
+    [
+        ([], False),
+        ([SAVE], False),
+        ([ASK, SAVE], True),  # it was saved all the same, by a guard
+        ([SAVE, ASK], True),  # by a save that could not be aborted, or by libvirt
+        ([ASK, START], False),
+        ([ASK, RESUME, SAVE], False),
+        ([RESUME, SAVE, ASK], True),
+    ],
+)
+def test_whether_a_guest_was_asked_to_shut_down_before_it_was_saved(
+    ledger: Ledger, steps: list[Step], asked: bool
+) -> None:
+    run = a_run(ledger)
+    for step in steps:
+        row = ledger.runs.begin_step(run, guest("a", 1), step)
+        ledger.runs.end_step(row, guest_id(1), StepResult(step, StepEnd.DONE, 1.0))
+    ledger.runs.begin_step(run, guest("b", 2), ASK)
+    assert ledger.saves.asked_before(guest_id(1)) is asked
+
+
+def test_what_it_was_asked_in_an_earlier_boot_is_over(ledger: Ledger) -> None:
+    ledger.runs.begin_step(a_run(ledger), guest("a", 1), ASK)
+    run = ledger.runs.begin(RunKind.PRESERVE, Trigger.HOST_STOP, "another boot")
+    ledger.runs.begin_step(run, guest("a", 1), SAVE)
+    assert not ledger.saves.asked_before(guest_id(1))
+
+
 def test_a_save_is_remembered_with_its_end(ledger: Ledger) -> None:
     row = ledger.runs.begin_step(a_run(ledger), guest(memory=2**40), Step.SAVE)
     saves = "SELECT memory, state FROM save"

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from .. import tasks
+
 CONF = Path("/etc/libvirt/qemu.conf")
 #: What takes guests down as the host goes down, and where it is not to.  Its other settings only
 #: say how.
@@ -26,3 +28,8 @@ def switched_on(conf: Path = CONF) -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(f'{key} = "{value}"' for key, value in found.items() if value != "none")
+
+
+async def is_on() -> bool:
+    """Whether one of them does."""
+    return bool(await tasks.start(switched_on))

@@ -106,8 +106,9 @@ class LibvirtHypervisor:
     async def abort_block_job(self, uuid: str, disk: str) -> None:
         await self._job_call(uuid, lambda domain: abort_block_job(domain, disk))
 
-    async def save(self, uuid: str, *, bypass_cache: bool) -> None:
-        await self._job_call(uuid, lambda domain: _save(domain, bypass_cache=bypass_cache))
+    async def save(self, uuid: str, *, bypass_cache: bool, runs_again: bool = False) -> None:
+        flags = libvirt.VIR_DOMAIN_SAVE_RUNNING if runs_again else 0
+        await self._job_call(uuid, lambda domain: _save(domain, flags, bypass_cache=bypass_cache))
 
     async def request_shutdown(self, uuid: str, method: Method) -> None:
         await self._job_call(uuid, lambda domain: _request_shutdown(domain, method))
@@ -228,16 +229,16 @@ def _volume_path(conn: Any, pool: str, name: str) -> str | None:
     return path
 
 
-def _save(domain: Any, *, bypass_cache: bool) -> None:
+def _save(domain: Any, flags: int = 0, *, bypass_cache: bool) -> None:
     if bypass_cache:
         try:
-            domain.managedSave(libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE)
+            domain.managedSave(flags | libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE)
         except libvirt.libvirtError as error:
             if not _takes_no_direct_writes(error):
                 raise
         else:
             return
-    domain.managedSave(0)
+    domain.managedSave(flags)
 
 
 def _start(domain: Any, *, boot_anew: bool) -> None:

@@ -1,0 +1,49 @@
+"""libvirt's own auto-shutdown is on beside guestctl: its daemon takes guests down at the same time.
+
+It pauses all of them first, marks them to be started once, and saves one after another.
+"""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.host.service import wait_watching
+from tests.host.stage import FEW
+from tests.host.support import listed, lived_once, look, wait_restored, went_on
+from tests.testbed.host import Host
+from tests.testbed.triggers import POWEROFF, leave_by
+
+pytestmark = pytest.mark.hosts
+
+CAST = FEW
+SETTING = '\nauto_shutdown_try_save = "persistent"\n'
+
+
+def test_guests_run_in_the_end_and_no_mark_is_left(host: Host, suite: str) -> None:
+    if suite == "bookworm":
+        pytest.skip("libvirt 9.0 has none")
+    conf = host.root / "etc/libvirt/qemu.conf"
+    before = conf.read_text()
+    conf.write_text(before + SETTING)
+    host.run("systemctl restart libvirtd")
+    wait_watching(host)
+    was = look(host, FEW.names)
+    leave_by(host, POWEROFF, 240)
+    host.boot()
+    wait_restored(host)
+    conf.write_text(before)
+    rows = listed(host)
+    assert {name: row["state"] for name, row in rows.items()} == dict.fromkeys(FEW.names, "running")
+    assert marked(host) == set()
+    for name in FEW.saved:
+        assert went_on(host, name, was.ticks[name])
+        assert lived_once(host, name)
+
+
+def marked(host: Host) -> set[str]:
+    """Who libvirt is to start once at a boot."""
+    ask = "print([d.name() for d in libvirt.open(None).listAllDomains() if d.autostartOnce()])"
+    said = host.run(["python3", "-c", f"import libvirt; {ask}"]).stdout
+    return set(ast.literal_eval(said))

@@ -1,0 +1,79 @@
+"""libvirt's own auto-shutdown is on: it pauses all guests at once as the host goes down."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from guestctl.config.config import Config
+from guestctl.config.settings import Shutdown
+from guestctl.model.guest import State
+from guestctl.model.options import Scope
+from tests.served import A, guest
+from tests.sim.behaviour import Button
+from tests.sim.service import ServedHost, tell
+
+NO_SAVES = Config(shutdown=Shutdown(save=Scope.NONE))
+
+
+@pytest.mark.parametrize("sooner", [-1.0, 0.0, 0.4])
+def test_guests_that_it_paused_run_again(sooner: float) -> None:
+    """Before we hear of the host's end, in the same moment, or as we are at it."""
+
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        if sooner < 0:
+            host.happen("a is paused")
+        await asyncio.sleep(max(0.0, -sooner))
+        host.announce()
+        await asyncio.sleep(max(0.0, sooner))
+        if sooner >= 0:
+            host.happen("a is paused")
+        await host.until_idle()
+        await host.boot()
+        assert {name: host.guest(name).state for name in "ab"} == dict.fromkeys("ab", State.RUNNING)
+
+    tell(story, A)
+
+
+@pytest.mark.parametrize("auto_shutdown", [True, False])
+def test_one_that_somebody_had_paused_before_stays_paused(auto_shutdown: bool) -> None:
+    """Without auto-shutdown whoever pauses a guest has a reason, at any time."""
+
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = auto_shutdown
+        await host.serve(100)
+        host.happen("a is paused")
+        await asyncio.sleep(60 if auto_shutdown else 1)
+        host.announce()
+        await host.until_idle()
+        await host.boot()
+        assert host.guest("a").state is State.PAUSED
+        assert host.guest("b").state is State.RUNNING
+
+    tell(story, A)
+
+
+@pytest.mark.parametrize("after", [5.0, 20.0])
+def test_a_guest_that_it_saved_once_it_was_asked_to_shut_down_comes_back(after: float) -> None:
+    """Its memory has the request: it goes down once more, as nobody wants it to."""
+
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        host.announce()
+        await asyncio.sleep(2)
+        host.happen("a is saved")
+        await host.until_idle()
+        await host.boot(120)
+        assert (host.up, host.wanted) == ("a b", "a b")
+        assert host.began("a") == 2
+        assert host.record("a").stopped_by is None
+        await asyncio.sleep(100)
+        host.happen("a powers itself off")
+        await asyncio.sleep(10)
+        assert host.wanted == "b"
+
+    tell(story, [guest("a", button=Button(after)), guest("b")], NO_SAVES)
