@@ -75,6 +75,7 @@ bench: $(READY)
 	$(PYTHON) -m bench.thousand
 	$(PYTHON) -m bench.plan
 	$(PYTHON) -m bench.order
+	$(PYTHON) -m bench.boot
 	$(PYTHON) -m bench.preserve
 	$(PYTHON) -m bench.storm
 	$(PYTHON) -m bench.idle
