@@ -111,6 +111,52 @@ def test_in_vain_it_stays_given_up_and_nothing_is_said_again() -> None:
     tell(story, [guest("a")])
 
 
+def test_a_guest_that_goes_down_again_at_once_does_not_wake_itself() -> None:
+    """libvirt tells of its start all the same."""
+
+    async def story(host: ServedHost) -> None:
+        await give_up(host)
+        attempts = len(host.calls("start"))
+        for _ in range(10):
+            host.service.late.stirred(SYSTEM, host.guest("a").id)
+            await asyncio.sleep(30)
+        assert len(host.calls("start")) == attempts
+        host.service.late.stirred(SYSTEM, host.guest("b").id)
+        await asyncio.sleep(3)
+        assert len(host.calls("start")) == attempts + 1
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_events_that_never_end_do_not_keep_it_from_being_given_up() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.guest("a").lacks = "manual"
+        await host.serve(GIVEN_UP)
+        for _ in range(round(RETRY / 20)):
+            host.sim.daemon(SYSTEM).stir()
+            await asyncio.sleep(20)
+        assert host.record("a").given_up
+
+    tell(story, [guest("a")])
+
+
+def test_one_that_comes_up_late_may_be_what_another_needs() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        lose_disk(host, "a")
+        host.guest("b").lacks = "manual"
+        await host.serve(HOURS)
+        host.guest("b").lacks = ""
+        host.happen("a has its disk again")
+        await asyncio.sleep(20)
+        assert host.up == "a b"
+
+    tell(story, [guest("a"), guest("b")])
+
+
 def test_a_disk_that_comes_long_after() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

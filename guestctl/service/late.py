@@ -85,14 +85,22 @@ class LateGuests:
         """Somebody may wait from now on."""
         self._woken.set()
 
-    def stirred(self, _uri: str) -> None:
+    def stirred(self, _uri: str, started: GuestId | None = None) -> None:
         """What guests may need came or went, of this connection or on it: they are tried at once.
 
         A guest of another connection may require one of this.
+        started: where that is a guest that was started.  One that we try ourselves, and that goes
+        down again at once, must not have itself and others like it tried for ever.
         """
-        for guest in list(self._tries):
+        ours = started in self._tries
+        for guest in [guest for guest in self._tries if not ours or self._awaits(guest)]:
             self._wake(guest)
         self._woken.set()
+
+    def _awaits(self, guest: GuestId) -> bool:
+        """Whether it was not tried, for want of other guests."""
+        record = self._state.waiting.get(guest)
+        return record is not None and record.waits_since is None
 
     def _wake(self, guest: GuestId, keep_at_it: float = WHILE) -> None:
         """Not sooner than a while after the last attempt: things come in bursts."""
@@ -121,7 +129,10 @@ class LateGuests:
             if due := self._due():
                 await self._until_host_stays()
                 await self._try(due)
+                before = set(self._tries)
                 self._take_up(await self._waiting())  # who is up waits no more
+                if before - self._tries.keys():  # and may be what another needs
+                    self.stirred("")
             await self._give_up()
         except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
             logger.error("internal error, guests that wait are tried later: %r", error)
@@ -210,17 +221,18 @@ class LateGuests:
 
     def _next(self, guest: GuestId, now: float) -> float:
         """When it is tried next if nothing wakes us: the last time as its time ends, then never."""
-        ends, due = self._ends(guest), now + self._tries[guest].pause
-        return min(due, ends) if now < ends else NEVER
+        tries = self._tries[guest]
+        ends = max(self._ends(guest), tries.until)
+        return min(now + tries.pause, ends) if now < ends else NEVER
 
     def _ends(self, guest: GuestId) -> float:
         """Until when it is tried by the clock, the loop's; for ever where others are awaited."""
-        record, tries = self._state.waiting.get(guest), self._tries[guest]
+        record = self._state.waiting.get(guest)
         if record is None or record.waits_since is None:
             return NEVER
         tried = (self._state.context.clock().awake - record.waits_since) / 1e9
         left = self._start_retry(record) - tried
-        return max(tries.until, asyncio.get_running_loop().time() + left)
+        return asyncio.get_running_loop().time() + left
 
     def _start_retry(self, record: GuestRecord) -> float:
         bare = GuestFacts(record.id, record.name, State.UNKNOWN)
@@ -228,10 +240,10 @@ class LateGuests:
         return resolve(self._state.config, facts).boot.start_retry
 
     async def _give_up(self) -> None:
-        """Those for whom there is no further attempt: they are named, and tried if woken alone."""
-        over = {guest for guest in self._within_reach() if self._tries[guest].due == NEVER}
-        for record in [self._state.waiting[guest] for guest in over]:
-            if not record.given_up:
+        """Those whose last attempt by the clock is over: they are named."""
+        for guest in self._within_reach():
+            record, begun = self._state.waiting[guest], self._tries[guest].begun
+            if not record.given_up and begun >= self._ends(guest):
                 await self._give_one_up(record)
 
     async def _give_one_up(self, record: GuestRecord) -> None:

@@ -107,9 +107,9 @@ class Service:
         self._settling = Settling(self.state)
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)
         stays, autostart = it.triggers.until_host_stays, it.autostart
-        self._late = LateGuests(self.state, stays, autostart)
-        self._unready = UnreadyGuests(self.state, self._late.stirred)
-        told = Told(self._on_change, self._settling.begin, self._restarts.add, self._late.stirred)
+        self.late = LateGuests(self.state, stays, autostart)
+        self._unready = UnreadyGuests(self.state, self.late.stirred)
+        told = Told(self._on_change, self._settling.begin, self._restarts.add, self.late.stirred)
         self.connections = Connections(self.state, it.connect, told, it.away)
         self._last_look = LastLook(it.daemons, lambda: it.triggers.is_terminated)
         self._out_of_reach = OutOfReach(self.state, it.daemons)
@@ -117,8 +117,8 @@ class Service:
         self._mounts = it.mounts
         self._keep_mounts = KeepMounts(self.state, it.mounts, it.paths)
         self._keep_mounts.connections = self.connections
-        self._restarts.connections = self._late.connections = self.connections
-        self._restores = Restores(self.state, self.connections, stays, autostart, self._late.look)
+        self._restarts.connections = self.late.connections = self.connections
+        self._restores = Restores(self.state, self.connections, stays, autostart, self.late.look)
 
     async def serve(self) -> None:
         """See the class."""
@@ -157,7 +157,7 @@ class Service:
 
     def _starters(self) -> list[asyncio.Task[None]]:
         """What starts guests as long as the host stays up."""
-        works = (self._restarts.work(), self._late.work(), keep_at(self._unready.work))
+        works = (self._restarts.work(), self.late.work(), keep_at(self._unready.work))
         return [asyncio.create_task(work) for work in works]
 
     def _on_change(self) -> None:

@@ -57,13 +57,13 @@ class Told(NamedTuple):
     on_change: guests came up or went down, or the connection did.  on_stop: somebody stopped a
     guest, and its settle time begins.  on_restart: its user did, and policy is to start it again.
     on_stir: what guests of this connection may need, other guests included, or their definition,
-    came or went.
+    came or went: where it is that, the guest that was started.
     """
 
     on_change: Callable[[], None]
     on_stop: Callable[[GuestRecord], None]
     on_restart: Callable[[GuestRecord], None]
-    on_stir: Callable[[str], None]
+    on_stir: Callable[[str, GuestId | None], None]
 
 
 class Watch:
@@ -113,8 +113,8 @@ class Watch:
             unsubscribe()
             end_around()
 
-    def _stir(self) -> None:
-        self._told.on_stir(self._hypervisor.uri)
+    def _stir(self, started: GuestId | None = None) -> None:
+        self._told.on_stir(self._hypervisor.uri, started)
 
     def read_all_again(self) -> None:
         """What was noticed may not be in the ledger: everybody is read anew."""
@@ -122,8 +122,10 @@ class Watch:
 
     def _on_event(self, event: GuestEvent) -> None:
         self._history.add(event)
-        if event.kind in (EventKind.DEFINED, EventKind.STARTED):
-            self._stir()  # a guest may have waited for its definition, or for the other guest
+        if event.kind is EventKind.DEFINED:
+            self._stir()  # a guest may have waited for its definition
+        elif event.kind is EventKind.STARTED:
+            self._stir(event.guest)  # or for the other guest
         if event.kind not in _ASIDE:
             self._due.add(event.guest)
 
