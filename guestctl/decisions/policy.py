@@ -91,6 +91,8 @@ S = TypeVar("S", Shutdown, Boot, UserShutdown, Order)
 
 
 def _with(settings: S, values: dict[str, Any]) -> S:
+    if not values:
+        return settings  # of most guests: a thousand are asked for several times in a run
     own = {row.name for row in fields(settings)}
     return replace(settings, **{name: value for name, value in values.items() if name in own})
 

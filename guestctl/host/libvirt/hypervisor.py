@@ -31,7 +31,8 @@ from .domain_xml import has_volumes, no_volumes, read_domain_info, runs_a_system
 from .events import Subscription, listen
 from .jobs import abort_block_job, block_jobs, current_job
 from .metadata import change_policy
-from .reading import read_all, read_one, started_once
+from .reading import marked, read_all, read_one, started_once, with_save
+from .sharing import Shared
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class LibvirtHypervisor:
         # Reading states takes none of libvirtd's workers, and has connections of its own: calls
         # that wait for a guest cannot keep anybody from learning the state of the others.
         self._reading = Pool(uri, read_only, MAX_READING_CONNECTIONS, self._listen_on)
+        self._saved = Shared(lambda: self._reading.call(with_save))
         self._jobs = Pool(uri, read_only, MAX_JOB_CONNECTIONS, share_from=SHARE_LATE)
         # virDomainDestroy needs no worker either, and must not wait for calls that hang.
         self._ends = Pool(uri, read_only, MAX_END_CONNECTIONS)
@@ -88,11 +90,13 @@ class LibvirtHypervisor:
 
     async def observe(self, uuid: str) -> GuestFacts | None:
         try:
-            return await self._reading.call(lambda conn: read_one(self._uri, conn, uuid))
+            guest = await self._reading.call(lambda conn: read_one(self._uri, conn, uuid))
         except HypervisorError as error:
             if error.kind is ErrorKind.NO_GUEST:
                 return None
             raise
+        # Afterwards: see read_all.
+        return marked(guest, await self._saved()) if guest.persistent else guest
 
     async def job(self, uuid: str) -> Job | None:
         return await self._job_call(uuid, current_job)
