@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from guestctl.config.config import Config, GuestOverride
@@ -42,6 +43,18 @@ def _host(count: int) -> HostFacts:
     )
 
 
+def _patterns() -> Mapping[str, Sequence[str]]:
+    """What everybody comes after, where that means many: it may be everybody."""
+    digits = [f"*{digit}" for digit in range(9)]
+    return {"after everybody": ["*"], "after ten patterns each": [*digits, "*"]}
+
+
+def _ordered(count: int, words: Sequence[str]) -> float:
+    facts = _host(count)
+    config = Config(guests=(GuestOverride("*", {"after": tuple(words)}),))
+    return median(seconds(lambda: sequence_for(config, facts.guests)) for _ in range(ROUNDS))
+
+
 def _taken(count: int) -> tuple[float, float, float]:
     facts = _host(count)
     ordered = [seconds(lambda: sequence_for(facts.config, facts.guests)) for _ in range(ROUNDS)]
@@ -55,6 +68,9 @@ def main() -> None:
     rows = []
     for count in (1000, 5000):
         ordered, planned, in_time = _taken(count)
+        for what, words in _patterns().items():
+            took = _ordered(count, words)
+            rows.append((f"{count} guests, all {what}: their order", f"{took:.3f} s", ""))
         rows += [
             (f"{count} guests: their order", f"{ordered:.3f} s", ""),
             (f"{count} guests: steps and limits", f"{planned:.3f} s", ""),

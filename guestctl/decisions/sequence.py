@@ -8,27 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import filter as matching
 from graphlib import TopologicalSorter
-from typing import NamedTuple
 
 from ..config.config import Config
 from ..config.settings import Order
 from ..model.guest import GuestFacts, GuestId
+from .graph import Graph, Node, Wish, add_levels, against_the_rest, guests_among
+from .meant import Finder, Meant
 from .policy import resolve
-
-#: A guest, or the number of a level: everybody with that `order` is through.
-Node = GuestId | int
+from .walk import Walk
 
 NOTHING = Order()
 #: A save that goes on for so many seconds has stopped its guest, also where no event told.
 FROZEN_BY_THEN = 2.0
 
 
-class Circle(NamedTuple):
-    """Guests each of which waits for the next; the last for the first, and that is left out."""
+@dataclass(frozen=True)
+class Circle:
+    """Guests each of which waits for the next; the last for the first, and that is left out.
 
-    guests: tuple[GuestId, ...]
+    came_from: how the last was come to, from the first on.  Where everybody waits for everybody
+    there are as many circles as guests, and as long: all of them are seldom asked for.
+    """
+
+    first: GuestId
+    last: GuestId
+    came_from: Mapping[GuestId, GuestId] = field(compare=False, repr=False)
+
+    @property
+    def guests(self) -> tuple[GuestId, ...]:
+        """All of them."""
+        path = [self.last]
+        while path[-1] != self.first:
+            path.append(self.came_from[path[-1]])
+        return tuple(reversed(path))
 
 
 @dataclass(frozen=True)
@@ -36,16 +49,24 @@ class Sequence:
     """Who waits for whom on the way up.
 
     waits_for: the nodes that come before each node, guests that wait for nobody included.
-    requires: those without which a guest is not started.
+    requires: those without which a guest is not started, as nodes: see `required`.
     circles: one for each guest of which a wait is left out.
     unnumbered: guests whose `order` goes against who they are to come after: they count as having
     none.
     """
 
     waits_for: Mapping[Node, frozenset[Node]] = field(default_factory=dict)
-    requires: Mapping[GuestId, frozenset[GuestId]] = field(default_factory=dict)
+    requires: Mapping[GuestId, frozenset[Node]] = field(default_factory=dict)
     circles: tuple[Circle, ...] = ()
     unnumbered: tuple[GuestId, ...] = ()
+
+    def required(self, guest: GuestId) -> set[GuestId]:
+        """Those without which it is not started."""
+        return guests_among(self.waits_for, self.requires.get(guest, ()))
+
+    def wished(self, guest: GuestId) -> set[GuestId]:
+        """Those that it is to come after by its own words; numbers are none."""
+        return guests_among(self.waits_for, self.waits_for.get(guest, ()))
 
     @property
     def orders_nothing(self) -> bool:
@@ -71,9 +92,9 @@ class Sequence:
         kept: dict[Node, float] = {}
         for node in TopologicalSorter(self.waits_for).static_order():
             later = max((kept[other] for other in self.waits_for[node]), default=0.0)
-            own = 0.0 if isinstance(node, int) else needs.get(node, 0.0)
+            own = needs.get(node, 0.0) if isinstance(node, GuestId) else 0.0
             kept[node] = max(own, later + FROZEN_BY_THEN) if node in at_once else own + later
-        return {node: time for node, time in kept.items() if not isinstance(node, int)}
+        return {node: time for node, time in kept.items() if isinstance(node, GuestId)}
 
 
 def sequence_of(guests: Iterable[GuestFacts], wishes: Mapping[GuestId, Order]) -> Sequence:
@@ -83,22 +104,16 @@ def sequence_of(guests: Iterable[GuestFacts], wishes: Mapping[GuestId, Order]) -
     a wait for a guest that is being gone through already is left out.
     """
     ordered = sorted(guests, key=lambda guest: (guest.name, guest.id))
-    find = _Finder(ordered)
-    required = {g.id: find.all(wishes.get(g.id, NOTHING).requires, g.id) for g in ordered}
-    before = {
-        g.id: find.sorted({*required[g.id], *find.all(wishes.get(g.id, NOTHING).after, g.id)})
-        for g in ordered
-    }
-    kept, circles = _without_circles(before)
-    numbers = {g.id: w.order for g in ordered if (w := wishes.get(g.id, NOTHING)).order is not None}
-    unnumbered = tuple(_against_the_rest(kept, numbers))
-    for guest in unnumbered:
-        del numbers[guest]
+    wished = {guest.id: wishes.get(guest.id, NOTHING) for guest in ordered}
+    made = _Wishes(ordered, wished)
+    graph, numbers = made.graph(), {g: w.order for g, w in wished.items() if w.order is not None}
+    unnumbered = {*against_the_rest(graph, numbers)}
+    add_levels(graph, {g: number for g, number in numbers.items() if g not in unnumbered})
     return Sequence(
-        {node: frozenset(nodes) for node, nodes in _with_levels(kept, numbers).items()},
-        {guest: frozenset(kept[guest] & found) for guest, found in required.items() if found},
-        tuple(circles),
-        unnumbered,
+        {node: frozenset(nodes) for node, nodes in graph.items()},
+        {guest: nodes for guest in wished if (nodes := made.required(guest))},
+        tuple(made.circles()),
+        tuple(guest for guest in wished if guest in unnumbered),
     )
 
 
@@ -108,118 +123,53 @@ def sequence_for(config: Config, guests: Iterable[GuestFacts]) -> Sequence:
     return sequence_of(known, {guest.id: resolve(config, guest).order for guest in known})
 
 
-#: What makes a text a pattern (fnmatch).
-_WILD = frozenset("*?[")
+class _Wishes:
+    """Whom each guest waits for, without circles."""
 
+    def __init__(self, ordered: list[GuestFacts], wished: Mapping[GuestId, Order]) -> None:
+        self._ids = [guest.id for guest in ordered]
+        self._wished = wished
+        self._words = [dict.fromkeys((*own.after, *own.requires)) for own in wished.values()]
+        find = Finder(ordered)
+        places = {word: find.places(word) for words in self._words for word in words}
+        walk = Walk(self._words, places)
+        self._ends = walk.ends
+        self._came_from = {self._ids[to]: self._ids[by] for to, by in walk.came_from.items()}
+        self._meant = {word: Meant(those, walk.ends) for word, those in places.items()}
+        self._wishes = {word: self._wish(word, waiting) for word, waiting in self._waiting()}
 
-class _Finder:
-    """Finds guests by what a wish calls them, as a [[guest]] does (`policy.matches`), but fast."""
+    def _waiting(self) -> Iterable[tuple[str, list[int]]]:
+        """Each word, and whose it is."""
+        found: dict[str, list[int]] = {}
+        for place, words in enumerate(self._words):
+            for word in words:
+                found.setdefault(word, []).append(place)
+        return found.items()
 
-    def __init__(self, ordered: list[GuestFacts]) -> None:
-        self._place = {guest.id: place for place, guest in enumerate(ordered)}
-        self._by_name: dict[str, set[GuestId]] = {}
-        self._by_uuid: dict[str, set[GuestId]] = {}
-        for guest in ordered:
-            self._by_name.setdefault(guest.name, set()).add(guest.id)
-            self._by_uuid.setdefault(guest.id.uuid.lower(), set()).add(guest.id)
-        self._names = list(self._by_name)
-        self._found: dict[str, set[GuestId]] = {}
+    def _wish(self, word: str, waiting: Iterable[int]) -> Wish:
+        meant = self._meant[word]
+        counts = {self._ids[place]: meant.before(self._ends[place]) for place in waiting}
+        return Wish(word, [self._ids[place] for place in meant.places], counts)
 
-    def all(self, wanted: Iterable[str], but: GuestId) -> set[GuestId]:
-        """Everybody who is meant; a guest never waits for itself."""
-        return {guest for one in wanted for guest in self._one(one)} - {but}
+    def graph(self) -> Graph:
+        waits: Graph = {}
+        for guest, words in zip(self._ids, self._words, strict=True):
+            waits[guest] = {node for word in words for node in self._wishes[word].nodes(guest)}
+        for wish in self._wishes.values():
+            waits.update(wish.groups())
+        return waits
 
-    def sorted(self, guests: Iterable[GuestId]) -> list[GuestId]:
-        """By name."""
-        return sorted(guests, key=self._place.__getitem__)
+    def required(self, guest: GuestId) -> frozenset[Node]:
+        words = self._wished[guest].requires
+        return frozenset(node for word in words for node in self._wishes[word].nodes(guest))
 
-    def _one(self, wanted: str) -> set[GuestId]:
-        if wanted not in self._found:
-            self._found[wanted] = set(self._look(wanted))
-        return self._found[wanted]
-
-    def _look(self, wanted: str) -> Iterator[GuestId]:
-        yield from self._by_uuid.get(wanted.lower(), ())
-        yield from self._by_name.get(wanted, ())
-        for name in matching(self._names, wanted) if _WILD.intersection(wanted) else ():
-            yield from self._by_name[name]
-
-
-def _without_circles(
-    before: Mapping[GuestId, list[GuestId]],
-) -> tuple[dict[GuestId, set[GuestId]], list[Circle]]:
-    walk = _Walk(before)
-    for guest in before:
-        walk.go_through(guest)
-    return walk.kept, list(walk.circles.values())
-
-
-class _Walk:
-    """Depth first, without recursion: there may be thousands in one chain."""
-
-    def __init__(self, before: Mapping[GuestId, list[GuestId]]) -> None:
-        self._before = before
-        self.kept: dict[GuestId, set[GuestId]] = {}
-        #: One for each guest that has a wait left out: with "*" everywhere there are millions.
-        self.circles: dict[GuestId, Circle] = {}
-        #: Those that are being gone through, each with its place and what is left of its waits.
-        self._path: dict[GuestId, Iterator[GuestId]] = {}
-
-    def go_through(self, start: GuestId) -> None:
-        if start not in self.kept:
-            self._enter(start)
-        while self._path:
-            guest, left = next(reversed(self._path.items()))
-            found = next(left, None)
-            if found is None:
-                del self._path[guest]
-            elif found in self._path:
-                self._leave_out(guest, found)
-            else:
-                self.kept[guest].add(found)
-                if found not in self.kept:
-                    self._enter(found)
-
-    def _enter(self, guest: GuestId) -> None:
-        self.kept[guest] = set()
-        self._path[guest] = iter(self._before[guest])
-
-    def _leave_out(self, guest: GuestId, found: GuestId) -> None:
-        if guest not in self.circles:
-            path = list(self._path)
-            self.circles[guest] = Circle(tuple(path[path.index(found) :]))
-
-
-def _against_the_rest(
-    kept: Mapping[GuestId, set[GuestId]], numbers: Mapping[GuestId, int]
-) -> Iterator[GuestId]:
-    """Guests with a number below that of one that they come after, one way or another."""
-    highest: dict[GuestId, float] = {}
-    for guest in TopologicalSorter(kept).static_order():
-        least = max((highest[other] for other in kept[guest]), default=float("-inf"))
-        own = numbers.get(guest, least)
-        if own < least:
-            yield guest
-        highest[guest] = max(own, least)
-
-
-def _with_levels(
-    kept: Mapping[GuestId, set[GuestId]], numbers: Mapping[GuestId, int]
-) -> dict[Node, set[Node]]:
-    """Everybody with a number waits for the level below, and is waited for by its own."""
-    graph: dict[Node, set[Node]] = {guest: {*others} for guest, others in kept.items()}
-    below: int | None = None
-    levels: dict[int, list[GuestId]] = {}
-    for guest, number in numbers.items():
-        levels.setdefault(number, []).append(guest)
-    for number, members in sorted(levels.items()):
-        graph[number] = {*members}
-        if below is not None:
-            graph[number].add(below)
-            for guest in members:
-                graph[guest].add(below)
-        below = number
-    return graph
+    def circles(self) -> Iterator[Circle]:
+        """One for each guest of which a wait is left out: to the first of those by name."""
+        for place, words in enumerate(self._words):
+            left_out = (self._meant[word].first_after(self._ends[place]) for word in words)
+            first = min((one for one in left_out if one is not None), default=None)
+            if first is not None:
+                yield Circle(self._ids[first], self._ids[place], self._came_from)
 
 
 def mistakes_of(sequence: Sequence, guests: Iterable[GuestFacts]) -> Iterator[tuple[GuestId, str]]:
@@ -228,7 +178,7 @@ def mistakes_of(sequence: Sequence, guests: Iterable[GuestFacts]) -> Iterator[tu
     for circle in sequence.circles:
         names = [called[guest] for guest in (*circle.guests, circle.guests[0])]
         text = f"guests wait for one another in a circle: {' after '.join(_shortened(names))}"
-        yield circle.guests[-1], f"{text}; that {names[-2]} comes after {names[-1]} is left out"
+        yield circle.last, f"{text}; that {names[-2]} comes after {names[-1]} is left out"
     for guest in sequence.unnumbered:
         text = f"{called[guest]}: its `order` is below that of a guest that it comes after"
         yield guest, f"{text}; it counts as having none"

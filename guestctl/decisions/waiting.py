@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..model.guest import GuestId
-from .sequence import Node
+from .graph import Node
 
 
 class Waiting:
@@ -28,26 +28,27 @@ class Waiting:
         return self._opened(self._without(guest)) if guest in self._left else []
 
     def awaited(self, node: Node) -> frozenset[GuestId]:
-        """The guests that it waits for; of levels that are not through the nearest alone."""
+        """The guests that it waits for; of levels and groups that are not through the nearest
+        alone."""
         found: set[GuestId] = set()
-        levels = {node}
-        while levels and not found:
-            waits = [other for level in levels for other in self._left.get(level, ())]
-            found = {other for other in waits if not isinstance(other, int)}
-            levels = {other for other in waits if isinstance(other, int)}
-            for level in levels:
-                found |= {one for one in self._left[level] if not isinstance(one, int)}
+        behind = {node}
+        while behind and not found:
+            waits = [other for one in behind for other in self._left.get(one, ())]
+            found = {other for other in waits if isinstance(other, GuestId)}
+            behind = {other for other in waits if not isinstance(other, GuestId)}
+            for one in behind:
+                found |= {guest for guest in self._left[one] if isinstance(guest, GuestId)}
         return frozenset(found)
 
     def _opened(self, nodes: list[Node]) -> list[GuestId]:
-        """The guests among them, and those behind levels, which are through at once."""
+        """The guests among them, and those behind levels and groups, which are through at once."""
         guests = []
         while nodes:
             node = nodes.pop()
-            if isinstance(node, int):
-                nodes += self._without(node)
-            else:
+            if isinstance(node, GuestId):
                 guests.append(node)
+            else:
+                nodes += self._without(node)
         return guests
 
     def _without(self, node: Node) -> list[Node]:

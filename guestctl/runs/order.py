@@ -59,12 +59,11 @@ class RunOrder:
 
     def missing(self, guest: GuestId) -> str:
         """Those without which it is not started, and that did not come up or are not ready."""
-        return self._lacking(self.sequence.requires.get(guest, frozenset()))
+        return self._lacking(self.sequence.required(guest))
 
     def absent(self, guest: GuestId) -> str:
         """Those that it comes after, and that did not come up or are not ready."""
-        before = self.sequence.waits_for.get(guest, frozenset())
-        return self._lacking({other for other in before if not isinstance(other, int)})
+        return self._lacking(self.sequence.wished(guest))
 
     def _lacking(self, guests: Collection[GuestId]) -> str:
         """Names, with what they are not; empty for nobody."""

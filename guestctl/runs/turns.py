@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping
 
-from ..decisions.sequence import Node
+from ..decisions.graph import Node
 from ..decisions.waiting import Waiting
 from ..model.guest import GuestId
 
@@ -22,7 +22,7 @@ class Turns:
         """latest: until when each waits, on the loop's clock; for ever, unless told."""
         self._latest = latest or {}
         self._waiting = Waiting(waits_for)
-        self._open = {node: asyncio.Event() for node in waits_for if not isinstance(node, int)}
+        self._open = {node: asyncio.Event() for node in waits_for if isinstance(node, GuestId)}
         self._advance(self._waiting.free)
 
     async def wait(self, guest: GuestId) -> frozenset[GuestId]:
@@ -34,7 +34,7 @@ class Turns:
         return self.awaited(guest)
 
     def awaited(self, guest: GuestId) -> frozenset[GuestId]:
-        """Who is not through of those before it; of levels, the nearest with such alone."""
+        """Who is not through of those before it; see Waiting."""
         return self._waiting.awaited(guest)
 
     def is_through(self, guest: GuestId) -> None:

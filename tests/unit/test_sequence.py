@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestctl.config.settings import Order
-from guestctl.decisions.sequence import NOTHING, Node, Sequence, sequence_of
+from guestctl.decisions.graph import Node
+from guestctl.decisions.policy import is_called
+from guestctl.decisions.sequence import NOTHING, Sequence, sequence_of
 from guestctl.model.guest import GuestFacts, GuestId
 from tests.unit.makers import guest, guest_id
 
@@ -150,10 +152,85 @@ def test_thousands_of_guests_take_well_under_a_second() -> None:
     assert not order.unnumbered
 
 
-def test_everybody_after_everybody_ends_as_well() -> None:
-    guests = [guest(f"g{n:03}", n) for n in range(300)]
+def _edges(order: Sequence) -> int:
+    return sum(map(len, order.waits_for.values()))
+
+
+def test_where_everybody_waits_for_everybody_there_are_few_edges() -> None:
+    guests = [guest(f"g{n:04}", n) for n in range(1000)]
     order = sequence_of(guests, {one.id: Order(after=("*",)) for one in guests})
-    assert len(order.circles) == 299
+    assert _edges(order) < 3 * len(guests)
+    assert [len(order.wished(one.id)) for one in guests] == list(reversed(range(1000)))
+    assert len(order.circles) == 999
+    assert order.circles[-1].guests == tuple(one.id for one in guests)
+
+
+def test_ten_patterns_of_each_make_few_edges() -> None:
+    guests = [guest(f"{role}-{n:03}", n) for n, role in enumerate(["app", "db", "web", "x"] * 250)]
+    patterns = ("app-*", "db-*", *(f"*{digit}" for digit in range(5)), "a*", "d*", "*")
+    order = sequence_of(guests, {one.id: Order(requires=patterns) for one in guests})
+    assert _edges(order) < 20 * len(guests)
+    assert len(order.required(guests[1].id)) > 500
+
+
+def _naive(
+    guests: list[GuestFacts], wished: dict[GuestId, Order]
+) -> tuple[dict[GuestId, set[GuestId]], list[tuple[GuestId, ...]]]:
+    """The rule to the letter, one wait after the other: what is kept, and the circles."""
+    kept: dict[GuestId, set[GuestId]] = {}
+    circles: dict[GuestId, tuple[GuestId, ...]] = {}
+
+    def go_through(one: GuestFacts, path: tuple[GuestId, ...]) -> None:
+        kept[one.id] = set()
+        words = (*wished[one.id].after, *wished[one.id].requires)
+        for other in guests:
+            if other is one or not any(is_called(other, word) for word in words):
+                continue
+            if other.id in path:
+                circles.setdefault(one.id, (*path[path.index(other.id) :], one.id))
+                continue
+            kept[one.id].add(other.id)
+            if other.id not in kept:
+                go_through(other, (*path, one.id))
+
+    for one in guests:
+        if one.id not in kept:
+            go_through(one, ())
+    return kept, [circles[one.id] for one in guests if one.id in circles]
+
+
+patterns = st.sampled_from([*names, "g*", "*", "g[0-3]", "g[2-6]", "?5", "x", guest_id(3).uuid])
+of_patterns = st.builds(
+    Order,
+    after=st.lists(patterns, max_size=3).map(tuple),
+    requires=st.lists(patterns, max_size=2).map(tuple),
+)
+
+
+@given(st.integers(0, 8), st.lists(of_patterns, min_size=8, max_size=8))
+def test_patterns_and_circles_come_out_as_by_the_letter_of_the_rule(
+    number: int, wished: list[Order]
+) -> None:
+    guests = _guests(number)
+    given_wishes = dict(zip((one.id for one in guests), wished, strict=False))
+    order = sequence_of(guests, given_wishes)
+    kept, circles = _naive(guests, given_wishes)
+    assert {one.id: order.wished(one.id) for one in guests} == kept
+    assert [circle.guests for circle in order.circles] == circles
+    for one in guests:
+        words = given_wishes[one.id].requires
+        required = {o.id for o in guests if any(is_called(o, word) for word in words)}
+        assert order.required(one.id) == required & kept[one.id]
+    before = all_before(order)
+    backwards = all_before(Sequence(order.backwards()))
+    for one in guests:
+        assert {n for n in before[one.id] if isinstance(n, GuestId)} == _all(kept, one.id)
+        assert all(one.id in backwards[other] for other in kept[one.id])
+
+
+def _all(kept: dict[GuestId, set[GuestId]], guest_: GuestId) -> set[GuestId]:
+    direct = kept[guest_]
+    return direct.union(*(_all(kept, other) for other in direct))
 
 
 def test_backwards_those_that_are_waited_for_wait() -> None:

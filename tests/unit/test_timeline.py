@@ -210,10 +210,10 @@ def _all_before(order: Sequence, guest_: GuestId) -> set[GuestId]:
     graph, found, left = order.backwards(), set[GuestId](), [*order.backwards()[guest_]]
     while left:
         node = left.pop()
-        if isinstance(node, int):
-            left += graph[node]
-        else:
+        if isinstance(node, GuestId):
             found.add(node)
+        else:
+            left += graph[node]
     return found
 
 
@@ -269,8 +269,7 @@ def test_up_nobody_begins_before_those_that_it_comes_after_are_up(
     ends = {one.guest: one.ends for one in timed.guests}
     for one in timed.guests:
         assert one.begins is not None
-        before = order.waits_for[one.guest]
-        assert all(ends[b] <= one.begins for b in before if not isinstance(b, int))
+        assert all(ends[before] <= one.begins for before in order.wished(one.guest))
 
 
 @pytest.mark.parametrize(("count", "limit"), [(1000, 1.0), (5000, 5.0)])
