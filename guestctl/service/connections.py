@@ -91,3 +91,9 @@ class Connections:
         while not enough(uri in self.usable(uris) for uri in uris):
             self._changed.clear()
             await self._changed.wait()
+
+    async def until_trouble(self) -> None:
+        """Until one of them cannot be used."""
+        while self.usable(self.watches) == self.watches.keys():
+            self._changed.clear()
+            await self._changed.wait()

@@ -35,11 +35,17 @@ class OutOfReach:
         """Never returns."""
         before: set[str] = set()
         while True:
+            if not before:
+                await self._some_trouble()
             await asyncio.sleep(LOOK)
             troubled = self._troubled()
             found = {uri: await self._guests(uri) for uri in sorted(troubled & before)}
             self._say({uri: guests for uri, guests in found.items() if guests})
             before = troubled
+
+    async def _some_trouble(self) -> None:
+        assert self.connections is not None
+        await self.connections.until_trouble()
 
     def _troubled(self) -> set[str]:
         assert self.connections is not None
