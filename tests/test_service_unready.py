@@ -41,6 +41,20 @@ def test_who_requires_it_comes_up_once_it_is_ready() -> None:
     tell(story, guests, CONFIG)
 
 
+def test_that_is_noticed_within_seconds_of_a_boot_also_where_nobody_waits() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        await host.serve(soon + 5)
+        assert host.record("a").unready is not None
+        await asyncio.sleep(2 * unready.LOOK)
+        assert host.record("a").unready is None
+
+    soon = 10.0
+    rule = GuestOverride("a", {"ready": RULE, "ready_timeout": soon})
+    tell(story, [guest("a", address=soon + 10)], replace(CONFIG, guests=(rule,)))
+
+
 def test_one_that_never_is_stays_unready_and_what_requires_it_down() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

@@ -29,7 +29,7 @@ class UnreadyGuests:
 
     async def work(self) -> None:
         """Never returns."""
-        pause = LOOK_SELDOM
+        pause = LOOK  # the first one is told by the end of a boot's restore
         while True:
             await asyncio.sleep(pause)
             await self._state.until_idle()
