@@ -100,8 +100,31 @@ def test_only_addresses_that_somebody_has_are_connected_to() -> None:
 
         scene.hypervisor.addresses = addresses  # type: ignore[method-assign]
         why = await scene.wait(guest, [TCP], 0.0)
-        assert why == "tcp:5432: 192.0.2.3: no answer within 3 s"
+        assert why == f"tcp:5432: {', '.join(many[:4])}: no answer within 3 s"
         assert [it.address for it in scene.probe.attempts] == list(many[:4])
+
+    play(story, WORKS)
+
+
+def test_what_each_address_said_is_told() -> None:
+    async def story(scene: Scene, guest: SimGuest) -> None:
+        said = {"192.0.2.1": "Connection refused", "192.0.2.2": "Network is unreachable"}
+
+        async def addresses(uuid: str) -> tuple[str, ...]:
+            del uuid
+            return tuple(said)
+
+        async def connects(address: str, port: int, limit: float) -> str:
+            del port, limit
+            return said[address]
+
+        scene.hypervisor.addresses = addresses  # type: ignore[method-assign]
+        scene.probe.connects = connects  # type: ignore[method-assign]
+        why = await scene.wait(guest, [TCP], 0.0)
+        refused, unreachable = (f"{address}: {word}" for address, word in said.items())
+        assert why == f"tcp:5432: {refused}; {unreachable}"
+        said["192.0.2.2"] = ""
+        assert await scene.wait(guest, [TCP], 0.0) == ""
 
     play(story, WORKS)
 

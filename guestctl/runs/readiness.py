@@ -121,14 +121,15 @@ class ReadyChecks:
         return await self._ask(partial(live.hypervisor.addresses, live.uuid), end)
 
     async def _connect(self, live: LiveGuest, port: int, end: float) -> str:
-        """At any of its addresses."""
-        why = _NO_ADDRESS
+        """At any of its addresses; else what each of them said."""
+        refusals: dict[str, list[str]] = {}
         for address in (await self._addresses(live, end))[:MOST_ADDRESSES]:
             connects = partial(self._probe.connects, address, port, CONNECT_LIMIT)
             if not (said := await self._ask(connects, end)):
                 return ""
-            why = f"{address}: {said}"
-        return why
+            refusals.setdefault(said, []).append(address)
+        told = [f"{', '.join(those)}: {said}" for said, those in refusals.items()]
+        return "; ".join(told) or _NO_ADDRESS
 
     async def _ask(self, question: Callable[[], Awaitable[T]], end: float) -> T:
         """Its answer, once there is a slot for it; the last one is let finish."""
