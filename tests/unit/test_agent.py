@@ -76,6 +76,36 @@ def test_where_none_can_be_asked_it_fails() -> None:
         agent.addresses(Domain())
 
 
+class Fault(libvirt.libvirtError):  # type: ignore[misc]  # it has no types
+    """With a code, as only libvirt itself gives one."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self._code = code
+
+    def get_error_code(self) -> int:
+        return self._code
+
+
+def test_a_source_that_could_not_be_read_is_told_where_no_other_knows_any() -> None:
+    """libvirt 9.0 under a newer kernel; a network that is not there."""
+    arp = Fault("internal error: wrong nlmsg len", libvirt.VIR_ERR_INTERNAL_ERROR)
+    lease = Fault("Network not found", libvirt.VIR_ERR_NO_NETWORK)
+    assert agent.addresses(Domain({LEASE: card("10.0.0.2"), ARP: arp})) == ("10.0.0.2",)
+    with pytest.raises(Fault, match="nlmsg"):
+        agent.addresses(Domain({LEASE: {}, ARP: arp}))
+    with pytest.raises(Fault, match="Network"):
+        agent.addresses(Domain({AGENT: {}, LEASE: lease, ARP: arp}))
+    assert agent.addresses(Domain({LEASE: {}, ARP: arp}, devices="")) == ()
+
+
+def test_a_source_that_a_driver_does_not_know_is_no_fault() -> None:
+    unknown = Fault("not supported", libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED)
+    assert agent.addresses(Domain({AGENT: unknown, LEASE: {}, ARP: unknown})) == ()
+    with pytest.raises(Fault, match="not supported"):
+        agent.addresses(Domain({AGENT: unknown, LEASE: unknown, ARP: unknown}))
+
+
 @pytest.mark.parametrize(
     "address", ["127.0.0.1", "::1", "fe80::1", "169.254.1.2", "0.0.0.0", "::", "no", ""]
 )

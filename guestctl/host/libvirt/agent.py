@@ -33,6 +33,7 @@ def ping(domain: Any) -> None:
             raise
 
 
+_UNSUPPORTED = (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED)
 _SOURCES = (
     libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT,
     libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
@@ -43,22 +44,39 @@ _SOURCES = (
 def addresses(domain: Any) -> tuple[str, ...]:
     """What the first of agent, leases and ARP knows that knows any; those of IPv4 first.
 
-    HypervisorError or libvirtError where none of them can be asked.
+    HypervisorError or libvirtError where none knows any, and leases or ARP, which might, could not
+    be read; or nobody could be asked.
     """
-    errors = []
+    errors: dict[int, libvirt.libvirtError] = {}
+    macs = _macs(domain.XMLDesc())
     for source in _SOURCES:
         try:
             found = domain.interfaceAddresses(source)
         except libvirt.libvirtError as error:
             if not is_alive(domain.connect()):
                 raise
-            errors.append(error)
+            errors[source] = error
         else:
-            if usable := _usable(found, _macs(domain.XMLDesc())):
+            if usable := _usable(found, macs):
                 return usable
+    if macs and (faults := _faults(errors)):
+        raise faults[0]
     if len(errors) == len(_SOURCES):
-        raise errors[-1]
+        raise [*errors.values()][-1]
     return ()
+
+
+def _faults(errors: Mapping[int, libvirt.libvirtError]) -> list[libvirt.libvirtError]:
+    """What is no matter of course: many guests have no agent, and some drivers not each source.
+
+    libvirt 9.0 cannot read ARP where the kernel is a newer one ("wrong nlmsg len", seen with 6.18).
+    """
+    return [
+        error
+        for source, error in errors.items()
+        if source != libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT
+        and error.get_error_code() not in _UNSUPPORTED
+    ]
 
 
 def _macs(xml: str) -> frozenset[str]:
