@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from guestctl.config.config import Config
-from guestctl.config.settings import General
+from guestctl.config.settings import General, Shutdown
+from guestctl.model.options import Scope
 from guestctl.model.record import Wanted
 from guestctl.model.stop import Certainty, How, StoppedBy
 
@@ -89,6 +90,33 @@ def test_a_command_that_looks_first_can_only_guess_and_the_service_knows_better(
         assert (record.wanted, record.settling) == (Wanted.OFF, host.sim.boot_id)
 
     tell(story, A)
+
+
+@pytest.mark.parametrize("save", [True, False])
+def test_a_preserve_that_was_cut_off_takes_it_down_all_the_same(save: bool) -> None:
+    """It is the operator's doing still, and it comes back."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(LONG)
+        preserving = asyncio.create_task(host.preserve("a"))
+        await asyncio.sleep(3)
+        assert host.operators
+        host.operators.kill()
+        await asyncio.sleep(SETTLED)
+        record, how = host.record("a"), How.SAVED if save else How.SHUT_DOWN
+        assert (record.stopped_by, record.how) == (StoppedBy.OPERATOR, how)
+        assert (record.certainty, record.wanted) == (Certainty.OBSERVED, Wanted.ON)
+        (line,) = [
+            it for it in host.sim.ledger.trail.of(record.id) if "guestctl:watch" in it.source
+        ]
+        assert line.reason.startswith(f"{how} by an operator (observed): guestctl had begun to")
+        await host.boot()
+        assert host.up == "a b"
+        preserving.cancel()
+
+    without = Config(shutdown=Shutdown(save=Scope.NONE))
+    slow = guest("a", save=Save(8.0), button=Button(20.0))
+    tell(story, [slow, guest("b")], Config() if save else without)
 
 
 def test_a_rename_is_seen_at_once() -> None:

@@ -8,6 +8,7 @@ from ..model.history import Attempt
 from ..model.plan import RunKind, Step
 from ..model.result import Trigger
 from ..model.stop import Intent, StoppedBy
+from .outcome import by_whom
 
 #: A step that was cut off longer ago, in nanoseconds, has come to nothing.
 CARRIED_OUT = 1800 * 10**9
@@ -25,8 +26,7 @@ def intent(attempts: Sequence[Attempt], now: int, window: float) -> Intent | Non
         return None
     since = now - round(window * 1e9)
     steps = frozenset(a.step for a in newest if (a.ended or a.begun) >= since)
-    by = StoppedBy.OPERATOR if newest[0].kind is RunKind.SHUTDOWN else StoppedBy.HOST
-    return Intent(by, steps) if steps else None
+    return Intent(by_whom(newest[0].kind, newest[0].trigger), steps) if steps else None
 
 
 def for_the_host(attempts: Sequence[Attempt]) -> Intent:

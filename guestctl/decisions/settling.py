@@ -27,8 +27,9 @@ _NOBODY = frozenset({StoppedBy.HOST, StoppedBy.MOVED, StoppedBy.CRASH, StoppedBy
 
 
 def must_settle(found: Reconciled) -> bool:
-    """Whether somebody has stopped the guest, as was found just now."""
-    return found.desired.verdict is not None and found.desired.stopped_by not in _NOBODY
+    """Whether somebody has stopped the guest, as was found just now, and it is to be off."""
+    is_off = found.desired.verdict is not None and found.desired.wanted is Wanted.OFF
+    return is_off and found.desired.stopped_by not in _NOBODY
 
 
 def begin(update: Update, boot: str) -> Update:

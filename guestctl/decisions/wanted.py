@@ -42,7 +42,8 @@ class Watched:
     as_found: guestctl was switched on later in this boot than the host booted: what is off, as
     far as was known in an earlier boot, is off because somebody wants it so.
     lingers: it has shut itself down a while ago, and its QEMU is still there.
-    left_alone: nobody followed the guest any more as the boot ended in which it was last seen up.
+    left_alone: nobody followed the guest any more as the boot ended in which it was last seen up,
+    or turned off.
     rival: a stop of libvirt-guests that had the guest on its list, and may be why it is off.
     """
 
@@ -116,7 +117,8 @@ def desired(
         return _judged(verdict(Stop("migrated", watched.heard)), watched)
     if record.taken_down and not _was_somebody_else(record, guest, boot):
         why = _waits(record, boot) or _why_owed(record)
-        return Desired(Wanted.ON, record.stopped_by, why)
+        found = _carried_out(record, guest, boot, watched)
+        return Desired(Wanted.ON, record.stopped_by, why, found)
     if record.up_boot is None:
         return Desired(Wanted.ON, record.stopped_by, _waits(record, boot) or _why_on(record))
     if record.up_boot != boot:
@@ -203,6 +205,16 @@ def _why_on(record: GuestRecord) -> str:
     if is_to_be_restarted(record):
         return "its user shut it down, and policy is to start it again"
     return "somebody asked for it to be on"
+
+
+def _carried_out(
+    record: GuestRecord, guest: GuestFacts, boot: str, watched: Watched
+) -> Verdict | None:
+    """What a run had begun that was cut off, and was then heard to come about."""
+    if watched.heard is None or not guest.down or record.up_boot != boot:
+        return None
+    found = verdict(watched.stop(guest.reason))
+    return found if found.who is record.stopped_by else None
 
 
 def _why_owed(record: GuestRecord) -> str:
