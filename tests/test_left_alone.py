@@ -70,3 +70,22 @@ def test_a_service_that_was_killed_with_the_host_saw_it_all() -> None:
         assert host.up == "moved stays"
 
     tell(story, A)
+
+
+def test_who_was_turned_off_just_before_stays_off() -> None:
+    """How long after that the power went nobody knows; somebody's word is known."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(500)
+        host.happen("stays powers itself off")
+        await asyncio.sleep(5)
+        await host.terminate()
+        await asyncio.sleep(3600)
+        await host.boot()
+        record = host.record("stays")
+        assert (record.wanted, record.stopped_by) == (Wanted.OFF, StoppedBy.USER)
+        assert host.up == ""
+        await host.boot()
+        assert host.up == ""
+
+    tell(story, A)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..model.guest import GuestFacts
 from ..model.history import Note
 from ..model.instant import Instant
-from ..model.record import GuestRecord, Update, Wanted, held, released, seen_up
+from ..model.record import GuestRecord, Update, Wanted, held, released, seen_up, settled
 from ..model.stop import Certainty, StoppedBy
 from ..model.text import argument
 from . import attempts, autostart
@@ -28,6 +28,9 @@ from .wanted import (
 HOLD_ENDS = Note("guestctl:release", "its save is gone")
 
 
+MEANT = Note(
+    "guestctl:settle", "it stays down: guestctl was stopped, and the power went at some time later"
+)
 DOUBT_ENDS = Note("guestctl:release", "somebody has started it")
 
 
@@ -56,7 +59,8 @@ def reconcile(
     knows_image: the guest's save was looked for in its folder, too; libvirt may not know of it.
     """
     boot = now.boot
-    record = _as_heard(record, guest, boot, watched)
+    word = _word_of_before(record, boot, watched)
+    record = _as_heard(word or record, guest, boot, watched)
     if record and record.up_boot == boot and (guest.down or watched.lingers):
         intent = attempts.intent(record.attempts, now.up, watched.window)
         watched = replace(watched, intent=intent)
@@ -64,7 +68,18 @@ def reconcile(
     update = _update(record, guest, found, watched, now, knows_image=knows_image)
     if update is not None and (note := _by_others(record, guest, boot, watched)):
         update = replace(update, remarks=(note, *update.remarks))
+    if word is not None:
+        made = update or Update(guest.id)
+        update = replace(made, record=made.record or word, remarks=(MEANT, *made.remarks))
     return Reconciled(found, update)
+
+
+def _word_of_before(record: GuestRecord | None, boot: str, watched: Watched) -> GuestRecord | None:
+    """Of a stop that nobody followed until it had settled: somebody's word is all that is known."""
+    off = record is not None and record.wanted is Wanted.OFF
+    if record is None or not (off and watched.left_alone) or record.settling in (None, boot):
+        return None
+    return settled(record)
 
 
 def _by_others(

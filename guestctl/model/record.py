@@ -86,6 +86,11 @@ class GuestRecord:
     given_up: bool = False
     attempts: tuple[Attempt, ...] = ()
 
+    @property
+    def followed_in(self) -> str | None:
+        """The boot in which it was last seen up, or turned off and not settled."""
+        return self.up_boot or self.settling
+
     def waiting(self, boot: str) -> str | None:
         """Why this boot has not brought it up so far, where it is still to; None where not."""
         wanted = self.wanted is Wanted.ON and self.flag_word is not False

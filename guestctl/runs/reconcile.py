@@ -38,7 +38,7 @@ def reconcile_all(
     records, alone = ledger.guests(boot), ledger.watches.ended()
     for guest in guests:
         record = records.get(guest.id)
-        left_alone = record is not None and record.up_boot in alone
+        left_alone = record is not None and record.followed_in in alone
         watched = Watched(as_found=guest.id.uri in as_found, left_alone=left_alone)
         found = reconcile(record, guest, ledger.now(), watched)
         update = stopped_as_host_went_down(found, boot) if guest.id in up else found.update

@@ -89,9 +89,9 @@ class WatchPass:
 
     def _of_before(self, ledger: Ledger, record: GuestRecord | None, facts: GuestFacts) -> Watched:
         watched = self.watched[facts.id]
-        if record is None or record.up_boot in (None, self.boot):
+        if record is None or record.followed_in in (None, self.boot):
             return watched
-        return replace(watched, left_alone=record.up_boot in ledger.watches.ended())
+        return replace(watched, left_alone=record.followed_in in ledger.watches.ended())
 
     def _notice(
         self, ledger: Ledger, record: GuestRecord | None, facts: GuestFacts, noticed: Noticed
