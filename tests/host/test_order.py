@@ -38,7 +38,6 @@ requires = ["nas"]
 match = "*"
 ready = ["delay:4s"]
 """
-OWN = '<policy after="db dns"/>'
 
 
 def test_a_diamond_through_poweroff_and_reboot(new_host: NewHost, suite: str) -> None:
@@ -48,7 +47,7 @@ def test_a_diamond_through_poweroff_and_reboot(new_host: NewHost, suite: str) ->
     configuration.write_text((PROFILE if tells else NO_SAVES) + ORDER)
     host.boot()
     host.start_all(SPECS)
-    host.virsh("metadata", APP, "urn:guestctl:policy:1", "--key", "gc", "--set", OWN, "--config")
+    assert "was not set" in host.run(["guestctl", "policy", APP, "--set", "after=db,dns"]).stdout
     wait_watching(host)
     by_poweroff(host)
     wait_watching(host)
