@@ -87,16 +87,19 @@ def _name(profile: ET.Element) -> str:
 def _faults(policy: ET.Element) -> Iterator[str]:
     for element, prefix in _parts(policy):
         for child in element:
-            if element is policy and _is_profile(child):
-                if not _name(child):
-                    yield f"{PROFILE}: it has no name, and is not read"
-                continue
-            if len(child):
-                yield f"{(prefix + _key(child.tag))[:100]}: expected a text, not elements"
-            if child.attrib:
-                yield f"{(prefix + _key(child.tag))[:100]}: its attributes mean nothing"
+            if not (element is policy and _is_profile(child)):
+                yield from _faults_of(child, (prefix + _key(child.tag))[:100])
         if any((text or "").strip() for text in (element.text, *(it.tail for it in element))):
             yield "text outside of its children means nothing"
+    if any(_is_profile(child) and not _name(child) for child in policy):
+        yield f"{PROFILE}: it has no name, and is not read"
+
+
+def _faults_of(child: ET.Element, key: str) -> Iterator[str]:
+    if len(child):
+        yield f"{key}: expected a text, not elements"
+    if child.attrib:
+        yield f"{key}: its attributes mean nothing"
 
 
 def _named(name: str) -> str:
@@ -133,9 +136,8 @@ def changed_policy(text: str | None, change: PolicyChange) -> str | None:
     policy = ET.Element(ELEMENT) if text is None or change.afresh else _whole(text)
     for element, prefix in _parts(policy):
         _take(element, prefix, change)
-    for key, value in change.given:
-        prefix, dot, name = key.rpartition(".")
-        _part(policy, prefix + dot).set(name, value)
+    for one in change.given:
+        _give(policy, one)
     for profile, _ in _parts(policy)[1:]:
         if not (len(profile) or profile.text or set(profile.attrib) != {_NAME}):
             policy.remove(profile)
@@ -150,6 +152,11 @@ def _take(element: ET.Element, prefix: str, change: PolicyChange) -> None:
         del element.attrib[name]
     for child in [child for child in _elements(element) if change.takes(prefix + child.tag)]:
         element.remove(child)
+
+
+def _give(policy: ET.Element, setting: OwnSetting) -> None:
+    prefix, dot, name = setting.key.rpartition(".")
+    _part(policy, prefix + dot).set(name, setting.value)
 
 
 def _part(policy: ET.Element, prefix: str) -> ET.Element:
