@@ -38,6 +38,8 @@ class Before:
     full: bool
     #: Guests with a save that is not true.
     stale: frozenset[GuestId]
+    #: The newest line of the trails.
+    trail: int
 
 
 def look(host: SimHost) -> Before:
@@ -58,6 +60,7 @@ def look(host: SimHost) -> Before:
         stale=frozenset(
             g.id for g in host.guests() if g.image is not Image.NONE and not g.has_true_save
         ),
+        trail=host.ledger.trail.newest(),
     )
 
 

@@ -27,6 +27,7 @@ from tests.sim.behaviour import (
 )
 from tests.sim.scenario import Script
 
+from .graphs import has_graph, with_graph
 from .timeline import Timeline
 
 SYSTEM, OTHER = "qemu:///system", "lxc:///system"
@@ -44,7 +45,8 @@ _SAVE_ERRORS = (
 
 def story(seed: int) -> Script:
     """The story of a seed: always the same."""
-    return _Generator(random.Random(seed)).script()
+    script = _Generator(random.Random(seed)).script()
+    return with_graph(script, seed) if has_graph(seed) else script
 
 
 class _Generator:

@@ -43,7 +43,7 @@ def _kind(problem: str) -> str:
     """What tells one way to fail from another: the first line, without names and numbers."""
     lines = problem.splitlines() or [""]
     line = lines[-1] if lines[0].startswith("Traceback") else lines[0]
-    return re.sub(r"^[^:]*: |\b[a-d]\b|\d+|/\S+", "", line)
+    return re.sub(r"^[^:]*: |\b[a-h]\b|\d+|/\S+", "", line)
 
 
 def run_story(script: Script) -> str:

@@ -22,6 +22,13 @@ from tests.sim.scenario import is_up
 
 from .accounts import Due
 from .case import Case
+from .order_promises import (
+    everybody_has_its_steps,
+    lacks_what_it_requires,
+    nobody_is_started_without_what_it_requires,
+    order_down_is_kept,
+    order_up_is_kept,
+)
 
 #: What a run may take beyond its deadline, for a last poweroff.
 POWEROFF_SLACK = 16.0
@@ -41,6 +48,10 @@ def broken(case: Case) -> Iterator[str]:
         unknown_is_not_off,
         the_reserve_is_left,
         what_is_owed_comes_back,
+        order_down_is_kept,
+        order_up_is_kept,
+        nobody_is_started_without_what_it_requires,
+        everybody_has_its_steps,
     ):
         yield from promise(case)
 
@@ -202,7 +213,8 @@ def _policy(case: Case, guest: SimGuest) -> Policy:
 def _is_excused(case: Case, guest: SimGuest, result: GuestResult) -> bool:
     policy = _policy(case, guest)
     if result.awaits:
-        return True  # for want of another, which is judged by itself
+        # For want of another, which is judged by itself.
+        return lacks_what_it_requires(case, guest.facts)
     if result.outcome is Outcome.SKIPPED:
         elsewhere = policy.boot.managed_elsewhere or guest.info.manager
         return bool(elsewhere) or not policy.boot.restore

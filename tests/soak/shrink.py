@@ -61,7 +61,13 @@ def _without_a_happening(turns: list[Turn]) -> Iterator[list[Turn]]:
 def _plainer_configs(config: Config) -> Iterator[Config]:
     for index in range(len(config.guests)):
         yield replace(config, guests=config.guests[:index] + config.guests[index + 1 :])
-    for section in ("shutdown", "boot"):
+    for index, table in enumerate(config.guests):
+        for key in table.values if len(table.values) > 1 else ():
+            fewer = {name: value for name, value in table.values.items() if name != key}
+            plainer = replace(table, values=fewer)
+            others = config.guests[:index], config.guests[index + 1 :]
+            yield replace(config, guests=(*others[0], plainer, *others[1]))
+    for section in ("shutdown", "boot", "order"):
         values = getattr(config, section)
         usual = type(values)()
         for row in fields(values):

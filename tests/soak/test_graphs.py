@@ -1,0 +1,59 @@
+"""A thousand random hosts with random orders: an order costs no guest its save."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from guestctl.config.config import Config
+from guestctl.config.settings import Order
+from guestctl.model.plan import Outcome, Step
+from guestctl.model.result import RunResult, StepEnd
+from tests.quick import blocks, one_in, seeds_of
+from tests.sim.events import Line, Turn
+from tests.sim.scenario import Script, run_script
+
+from .generate import story
+from .graphs import ONE_IN
+from .pool import scenario_text
+
+HOSTS = 1000
+_OF_ORDER = {"after", "requires", "order", "ready", "ready_timeout"}
+
+
+def without_order(config: Config) -> Config:
+    """The same in all else."""
+    tables = (
+        replace(it, values={key: it.values[key] for key in it.values.keys() - _OF_ORDER})
+        for it in config.guests
+    )
+    return replace(config, guests=tuple(tables), order=Order())
+
+
+def _result(script: Script) -> RunResult:
+    (_, result), *_ = run_script(script, progress=False).runs
+    return result
+
+
+def _names(result: RunResult, *outcomes: Outcome) -> set[str]:
+    return {guest.name for guest in result.guests if guest.outcome in outcomes}
+
+
+def is_clean(result: RunResult) -> bool:
+    """Whether there was time for every save, and each worked: else who comes first has it."""
+    steps = (step for guest in result.guests for step in guest.steps)
+    return all(step.end is StepEnd.DONE for step in steps if step.step is Step.SAVE)
+
+
+@pytest.mark.parametrize("block", one_in(40, blocks(HOSTS, 25)), ids=seeds_of)
+def test_an_order_costs_no_guest_its_save(block: range) -> None:
+    for number in block:
+        told = story(number * ONE_IN)
+        script = replace(told, turns=[Turn(None), Turn(Line(0.0, True, "preserve"))])
+        plain = replace(script, config=without_order(script.config))
+        usual = _result(plain)
+        if not is_clean(usual):
+            continue
+        lost = _names(usual, Outcome.SAVED) - _names(_result(script), Outcome.SAVED)
+        assert not lost, f"{sorted(lost)} of seed {number * ONE_IN}\n\n{scenario_text(script)}"
