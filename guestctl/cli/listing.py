@@ -139,6 +139,8 @@ def remarks(row: Row) -> Iterator[str]:
         yield f"waits: {row.waiting}"
     if gone := given_up(row):
         yield gone
+    if row.is_off_by_libvirt_guests:
+        yield "off since libvirt-guests was stopped; `guestctl start` brings it back"
     if unready := _unready(row):
         yield unready
     comes_back = row.next_boot in (NextBoot.RESUME, NextBoot.START)

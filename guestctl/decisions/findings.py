@@ -9,8 +9,6 @@ from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import PastGuest, PastRun
 from ..model.overview import Row
 from ..model.plan import GuestPlan, Outcome, RunKind, is_bad
-from ..model.record import Wanted
-from ..model.stop import StoppedBy
 from ..model.text import argument
 from .forecast import without_room
 from .host_facts import HostFacts, mistakes_in_metadata, plan_of
@@ -53,18 +51,12 @@ def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
         yield Finding(f"waited for: {row.waiting}", f"guestctl start {name}", row.name, guest)
     elif row.given_up:
         yield Finding(f"given up: {row.given_up}", f"guestctl start {name}", row.name, guest)
-    elif _is_off_by_libvirt_guests(row):
+    elif row.is_off_by_libvirt_guests:
         text = "off since libvirt-guests was stopped, which took it down"
         yield Finding(text, f"guestctl start {name}", row.name, guest)
     elif row.unready:
         text = f"up but unready: {row.unready}"
         yield Finding(text, f"guestctl why {name}", row.name, guest)
-
-
-def _is_off_by_libvirt_guests(row: Row) -> bool:
-    """That was nobody's word about the guest, and it stays off as long as the host is up."""
-    by_it = row.stopped_by is StoppedBy.LIBVIRT_GUESTS
-    return by_it and row.state is State.SHUT_OFF and row.wanted is Wanted.ON
 
 
 def _of_plan(plan: GuestPlan) -> Iterator[Finding]:

@@ -43,6 +43,12 @@ class Row:
     reason: str
     why_wanted: str
 
+    @property
+    def is_off_by_libvirt_guests(self) -> bool:
+        """That was nobody's word about it, and it stays off as long as the host is up."""
+        is_off = self.state is State.SHUT_OFF and self.wanted is Wanted.ON and self.held is None
+        return is_off and self.stopped_by is StoppedBy.LIBVIRT_GUESTS
+
 
 class NextBoot(StrEnum):
     """What the next boot of the host does with a guest."""

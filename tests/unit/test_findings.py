@@ -18,6 +18,7 @@ from guestctl.model.history import PastGuest, PastRun
 from guestctl.model.plan import RunKind
 from guestctl.model.record import GuestRecord
 from guestctl.model.result import Trigger
+from guestctl.model.stop import StoppedBy
 from tests.unit.makers import BOOT, URI, guest, off, recorded
 
 GIB = 2**30
@@ -43,6 +44,13 @@ def test_a_guest_that_somebody_holds() -> None:
     record = recorded(name="my web", hold="moving")
     found = told(facts((off("my web"),), (record,)))
     assert found == [("my web", "held: moving", "guestctl release 'my web'")]
+
+
+def test_a_guest_that_libvirt_guests_took_down() -> None:
+    record = recorded(stopped_by=StoppedBy.LIBVIRT_GUESTS, taken_down=True, up_boot=None)
+    text = "off since libvirt-guests was stopped, which took it down"
+    assert told(facts((off(),), (record,))) == [("web", text, "guestctl start web")]
+    assert told(facts((guest(),), (record,))) == []
 
 
 def test_a_guest_whose_save_is_stale() -> None:

@@ -13,6 +13,7 @@ from guestctl.cli.text import print_table
 from guestctl.control.queries import named
 from guestctl.control.requests import Named, RequestError, find
 from guestctl.decisions.overview import rows
+from guestctl.model.guest import State
 from guestctl.model.instant import Instant
 from guestctl.model.overview import NextBoot, Row
 from guestctl.model.stop import Certainty, StoppedBy
@@ -20,6 +21,7 @@ from tests.unit.command import TEST, Command
 from tests.unit.makers import BOOT, always, guest, guest_id, off, policy, recorded
 from tests.unit.terminals import on_terminal
 
+BY_IT = StoppedBy.LIBVIRT_GUESTS
 NOW = Instant(10**18, BOOT, 10**18)
 LONG = "a" * 40 + "-" + "b" * 28
 
@@ -38,6 +40,14 @@ def test_what_needs_more_words_stands_below_and_is_said_once_for_all() -> None:
     assert below(well) == []
     stays = [replace(row, next_boot=NextBoot.STAY_DOWN, reason="policy") for row in well]
     assert below([r for r in stays if r.wanted == "on"]) == ["db, web: stay-down: policy"]
+
+
+def test_guests_that_libvirt_guests_took_down() -> None:
+    off_by_it = [replace(row, state=State.SHUT_OFF, stopped_by=BY_IT) for row in some_rows()]
+    assert below(off_by_it) == [
+        "db, web: off since libvirt-guests was stopped; `guestctl start` brings it back",
+        "held: held by alice: its disk changed",
+    ]
 
 
 def test_what_is_said_of_a_guest_that_was_given_up() -> None:
