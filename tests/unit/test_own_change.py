@@ -208,6 +208,11 @@ def test_a_profile_is_a_child_that_goes_with_its_last_setting() -> None:
     assert other == '<policy><profile name="reboot"><save>none</save></profile></policy>'
 
 
+def test_a_profile_stays_where_an_attribute_is_called_so() -> None:
+    text = '<policy profile="x" order="3"><profile name="ups" save="none" /></policy>'
+    assert changed(text, taken="profile") == text.replace(' profile="x"', "")
+
+
 def test_what_has_our_prefix_has_none_for_libvirt() -> None:
     text = f"<g:policy xmlns:g='{NAMESPACE}' g:save='none'><g:after>a</g:after></g:policy>"
     assert changed(text, ("order", "1")) == (

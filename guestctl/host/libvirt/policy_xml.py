@@ -151,7 +151,8 @@ def _take(element: ET.Element, prefix: str, change: PolicyChange) -> None:
     for name in [name for name in element.attrib if change.takes(prefix + name)]:
         del element.attrib[name]
     for child in [child for child in _elements(element) if change.takes(prefix + child.tag)]:
-        element.remove(child)
+        if prefix or not _is_profile(child):  # a profile is no key, though an attribute may be so
+            element.remove(child)
 
 
 def _give(policy: ET.Element, setting: OwnSetting) -> None:
