@@ -56,6 +56,39 @@ def test_one_that_somebody_had_paused_before_stays_paused(auto_shutdown: bool) -
     tell(story, A)
 
 
+@pytest.mark.parametrize("reason", ["watchdog", "creating snapshot", "unknown"])
+def test_one_that_something_else_had_paused_stays_paused(reason: str) -> None:
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        host.guest("a").pause(reason)
+        await asyncio.sleep(60)
+        host.announce()
+        await host.until_idle()
+        await host.boot()
+        assert host.guest("a").state is State.PAUSED
+
+    tell(story, A)
+
+
+def test_one_that_was_found_paused_stays_paused() -> None:
+    """Since when, nobody knows: it need not be libvirt's doing that the host goes down just now."""
+
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        host.happen("a is paused")
+        await asyncio.sleep(3600)
+        await host.restart(2)
+        host.announce()
+        await host.until_idle()
+        await host.boot()
+        assert host.guest("a").state is State.PAUSED
+        assert host.guest("b").state is State.RUNNING
+
+    tell(story, A)
+
+
 @pytest.mark.parametrize("after", [5.0, 20.0])
 def test_a_guest_that_it_saved_once_it_was_asked_to_shut_down_comes_back(after: float) -> None:
     """Its memory has the request: it goes down once more, as nobody wants it to."""

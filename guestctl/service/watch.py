@@ -44,8 +44,9 @@ WRITE_AGAIN = 30.0
 JUST_NOW = 90.0
 #: For the settings in the XML of guests that stopped: without them the host's count.
 POLICY_LIMIT = 2.0
-#: libvirt's word for a guest that a client of it has paused.
-PAUSED = "user"
+#: libvirt's words for a guest that it has paused for its own sake, and nobody else.  A client that
+#: pauses one that migrates, or has a snapshot made, has these words instead (qemuDomainSuspend).
+_ITS_OWN = ("starting up", "saving", "dumping")
 NOT_YET = "not connected yet"
 #: What says nothing of a guest's state; libvirt's own events follow.
 _ASIDE = (EventKind.MONITOR, EventKind.AGENT)
@@ -69,9 +70,9 @@ class Told(NamedTuple):
 class Watch:
     """One connection, followed by `follow`, which never returns.
 
-    up: guests that would lose their memory with the host, by name.  paused: since when somebody has
-    had a guest paused, on the loop's clock.  trouble: why the connection
-    cannot be used, empty while it can.
+    up: guests that would lose their memory with the host, by name.  paused: since when a guest is
+    paused, on the loop's clock; for ever where it was found so.  trouble: why the connection cannot
+    be used, empty while it can.
     Connecting, reading and telling stay together: an outage in any of them begins all anew.
     """
 
@@ -232,7 +233,7 @@ class Watch:
         first: bool = False,
     ) -> None:
         """live: what is seen has happened just now, as events told; first: since the start."""
-        self._count(seen, gone)
+        self._count(seen, gone, first=first)
         seen = await self._with_own_policy(seen, in_hand.guests)
         rival = await self._ask_rival(seen, in_hand.guests, first=first)
         watched = {facts.id: self._watched(facts, rival) for facts in seen}
@@ -325,8 +326,11 @@ class Watch:
         made = Watched(heard, None, window, action, was_started, started_as, as_found)
         return replace(made, lingers=lingers, rival=rival.about(facts, heard=heard is not None))
 
-    def _count(self, seen: Iterable[GuestFacts], gone: Iterable[GuestId]) -> None:
+    def _count(
+        self, seen: Iterable[GuestFacts], gone: Iterable[GuestId], *, first: bool = False
+    ) -> None:
         before = dict(self.up)
+        now = float("-inf") if first else asyncio.get_running_loop().time()
         for guest in gone:
             self.up.pop(guest, None)
         for facts in seen:
@@ -336,7 +340,7 @@ class Watch:
                 self.up.pop(facts.id, None)
             if facts.state is not State.PAUSED:
                 self.paused.pop(facts.id, None)
-            elif facts.reason == PAUSED:
-                self.paused.setdefault(facts.id, asyncio.get_running_loop().time())
+            elif facts.reason not in _ITS_OWN:
+                self.paused.setdefault(facts.id, now)
         if self.up != before:
             self._told.on_change()

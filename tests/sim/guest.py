@@ -300,10 +300,10 @@ class SimGuest(BusyMachine):
 
     # -- what others do with it ------------------------------------------------------------------
 
-    def pause(self) -> None:
-        """As `virsh suspend` does, which waits for no job."""
+    def pause(self, reason: str = "user") -> None:
+        """As `virsh suspend` does, which waits for no job; reason: libvirt's word for why."""
         if self.state is State.RUNNING:
-            self._suspend("user")
+            self._suspend(reason)
 
     def crash(self) -> None:
         """A panic, with on_crash=destroy."""
