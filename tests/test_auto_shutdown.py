@@ -110,3 +110,20 @@ def test_a_guest_that_it_saved_once_it_was_asked_to_shut_down_comes_back(after: 
         assert host.wanted == "b"
 
     tell(story, [guest("a", button=Button(after)), guest("b")], NO_SAVES)
+
+
+def test_it_comes_back_where_it_cannot_be_resumed_at_first() -> None:
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        host.announce()
+        await asyncio.sleep(2)
+        host.happen("a is saved")
+        await host.until_idle()
+        host.guest("a").lacks = "manual"
+        await host.boot(120)
+        host.guest("a").lacks = ""
+        await asyncio.sleep(300)
+        assert (host.up, host.wanted) == ("a b", "a b")
+
+    tell(story, [guest("a", button=Button(20.0)), guest("b")], NO_SAVES)

@@ -100,12 +100,14 @@ class Saves:
     def asked_before(self, guest: GuestId) -> bool:
         """Whether runs asked it to shut down shortly before they did something else with it.
 
-        Since it was last brought up, in the boot of the newest step.
+        Since it was last brought up, in the boot of the newest step that took it down; starts that
+        failed since count for nothing.
         """
         query = (
             "SELECT 1 FROM step s JOIN run r ON r.id = s.run,"
             " (SELECT r.boot, s.begun_up FROM step s JOIN run r ON r.id = s.run"
-            "  WHERE uri = ?1 AND uuid = ?2 ORDER BY s.id DESC LIMIT 1) newest"
+            "  WHERE uri = ?1 AND uuid = ?2 AND step NOT IN (?5, ?6)"
+            "  ORDER BY s.id DESC LIMIT 1) newest"
             " WHERE s.uri = ?1 AND s.uuid = ?2 AND s.step = ?3 AND r.boot = newest.boot"
             " AND newest.begun_up - s.begun_up < ?4 AND s.id > ifnull((SELECT max(id) FROM step"
             "  WHERE uri = ?1 AND uuid = ?2 AND step IN (?5, ?6) AND end = ?7), 0)"

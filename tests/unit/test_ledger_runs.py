@@ -100,6 +100,14 @@ def test_whether_a_guest_was_asked_to_shut_down_before_it_was_saved(
     assert ledger.saves.asked_before(guest_id(1)) is asked
 
 
+def test_a_resume_that_failed_answers_no_request(ledger: Ledger) -> None:
+    ledger.runs.begin_step(a_run(ledger), guest("a", 1), ASK)
+    run = ledger.runs.begin(RunKind.RESTORE, Trigger.BOOT, "the next boot")
+    row = ledger.runs.begin_step(run, guest("a", 1), RESUME)
+    ledger.runs.end_step(row, guest_id(1), StepResult(RESUME, StepEnd.FAILED, 1.0))
+    assert ledger.saves.asked_before(guest_id(1))
+
+
 def test_what_it_was_asked_in_an_earlier_boot_is_over(ledger: Ledger) -> None:
     ledger.runs.begin_step(a_run(ledger), guest("a", 1), ASK)
     run = ledger.runs.begin(RunKind.PRESERVE, Trigger.HOST_STOP, "another boot")
