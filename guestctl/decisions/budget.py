@@ -48,10 +48,13 @@ class Budget:
         """How many seconds before the deadline a guest has to begin, so that it gets all its steps.
 
         As long as its first step is expected to take, with a margin, and what is kept for the rest.
+        Nothing comes after a poweroff: it has the time that it takes at most, as far as is known.
         """
         if not plan.steps:
             return 0.0
         first, *later = plan.steps
+        if first.step is Step.POWEROFF:
+            return LEAST_POWEROFF
         about = UNKNOWN_SHARE * self.deadline if first.estimate is None else first.estimate
         keep = sum(self._reserve(step) for step in later)
         keep += self.ending if first.step is Step.SAVE else 0.0

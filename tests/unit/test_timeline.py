@@ -93,6 +93,14 @@ def test_an_order_that_there_is_no_time_for_is_given_up_for_those_that_go_first(
     assert all(one.outcome is Outcome.SHUT_DOWN for one in (base, db, app, web))
 
 
+def test_plugs_wait_for_one_another_only_as_long_as_the_last_may_take_its_longest() -> None:
+    """libvirt kills a QEMU after 10 s, which comes out at 15; usually it takes 2."""
+    db, app = planned(1), planned(2)
+    for deadline, passed in ((18.0, ()), (16.5, (app.guest.id,))):
+        first, last = down(db, app, order=chain(db, app), budget=Budget(deadline))
+        assert (first.passed, last.passed) == (passed, ())
+
+
 def test_saves_of_a_chain_cost_no_order_however_short_the_time() -> None:
     plans = [planned(n, save=60.0, shutdown=5.0) for n in range(1, 13)]
     timed = down(*plans, order=chain(*plans), budget=Budget(300.0))
