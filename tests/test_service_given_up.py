@@ -240,6 +240,22 @@ def test_while_the_host_sleeps_the_time_does_not_run() -> None:
     tell(story, [guest("a")])
 
 
+def test_nobody_is_given_up_while_a_run_of_an_operator_is_under_way() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.cut_power()
+        host.guest("a").lacks = "manual"
+        await host.serve(GIVEN_UP)
+        with host.operator():
+            await asyncio.sleep(4 * RETRY)
+            assert not host.record("a").given_up
+            host.guest("a").lacks = ""
+        await asyncio.sleep(30)
+        assert host.up == "a"
+
+    tell(story, [guest("a")])
+
+
 def test_the_next_boot_begins_anew() -> None:
     async def story(host: ServedHost) -> None:
         await give_up(host)

@@ -195,13 +195,18 @@ class LateGuests:
         return {guest for guest in self._tries if guest.uri in usable}
 
     async def _try(self, guests: set[GuestId]) -> None:
-        facts: dict[GuestId, GuestFacts] = {}
         try:
             async with self._state.restoring(OPERATOR, logging.DEBUG):
-                facts = await self._restore(guests)
+                self._failed(guests, await self._restore(guests))
         except LockHeld as error:
             logger.warning("cannot bring guests up that wait: %s", error)
-        self._failed(guests, facts)
+            self._put_off(guests)
+
+    def _put_off(self, guests: Iterable[GuestId]) -> None:
+        """They were not tried: as soon as that can be, however long they have waited by then."""
+        due = asyncio.get_running_loop().time() + PAUSE
+        for guest in guests:
+            self._tries[guest] = replace(self._tries[guest], due=due)
 
     def _failed(self, guests: Iterable[GuestId], facts: Mapping[GuestId, GuestFacts]) -> None:
         """Later then; of those that came up nobody says any more that they wait."""
