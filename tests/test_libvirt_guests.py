@@ -107,6 +107,24 @@ def test_while_guestctl_was_away() -> None:
     tell(story, A)
 
 
+def test_whoever_a_command_has_started_since_was_turned_off_by_somebody_else() -> None:
+    """Also where its end was not seen: it was another life of the guest."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(LONG)
+        await host.terminate()
+        await host.rival.take_down("a", "b")
+        await asyncio.sleep(60)
+        await host.start_by_hand("a")
+        await asyncio.sleep(60)
+        host.happen("a powers itself off")
+        await asyncio.sleep(60)
+        await host.serve(30)
+        assert (host.wanted, host.record("a").stopped_by) == ("b", StoppedBy.UNKNOWN)
+
+    tell(story, A)
+
+
 def test_before_guestctl_was_ever_switched_on() -> None:
     """It is switched on in the midst of the day: it starts nobody, and the next boot does."""
 
@@ -122,6 +140,23 @@ def test_before_guestctl_was_ever_switched_on() -> None:
         assert host.up == "a b"
 
     tell(story, [*A, off("never")])
+
+
+def test_switched_on_in_mid_day_it_was_there_from_then_on() -> None:
+    """Whoever it has seen up since was turned off by somebody else, while it was restarted."""
+
+    async def story(host: ServedHost) -> None:
+        host.ours = NOBODY
+        await host.rival.take_down("a", "b")
+        await host.serve(120)
+        host.happen("a is started")
+        await asyncio.sleep(30)
+        await host.terminate()
+        host.happen("a powers itself off")
+        await host.serve(30)
+        assert (host.wanted, host.record("a").stopped_by) == ("b", StoppedBy.UNKNOWN)
+
+    tell(story, A)
 
 
 def test_known_from_an_earlier_boot_only() -> None:

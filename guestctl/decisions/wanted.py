@@ -227,12 +227,19 @@ def _by_libvirt_guests(
     record: GuestRecord | None, guest: GuestFacts, boot: str, watched: Watched
 ) -> Verdict | None:
     """That it was taken down by that, where its list is all that is known of it in this boot."""
-    known = record is not None and record.wanted is not None
-    of_now = record is not None and boot in (record.as_of, record.stopped_boot)
-    if watched.rival is None or not (guest.down and guest.persistent) or (known and of_now):
+    if watched.rival is None or not (guest.down and guest.persistent) or _knows(record, boot):
         return None
     found = verdict(watched.stop(guest.reason))
     return found if found.who is StoppedBy.LIBVIRT_GUESTS else None
+
+
+def _knows(record: GuestRecord | None, boot: str) -> bool:
+    """Whether it tells of this boot, and is no guess of a command that looked first."""
+    if record is None or record.wanted is None:
+        return False
+    who, certainty = record.stopped_by, record.certainty
+    guessed = who is StoppedBy.UNKNOWN and certainty is Certainty.INFERRED
+    return boot in (record.as_of, record.stopped_boot) and not guessed
 
 
 def _moved(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:

@@ -191,6 +191,16 @@ class Runs:
         """The guest that this step brought up is ready now."""
         self._db.execute("UPDATE step SET ready_up = ? WHERE id = ?", (self._now().up, row))
 
+    def brought_up(self, guest: GuestId, boot: str) -> int | None:
+        """When a run last brought it up in this boot, see Instant.up; None where none did."""
+        query = (
+            "SELECT max(s.ended_up) FROM step s JOIN run r ON r.id = s.run"
+            " WHERE uri = ? AND uuid = ? AND boot = ? AND step IN (?, ?) AND end = ?"
+        )
+        values = (*guest, boot, Step.START, Step.RESUME, StepEnd.DONE)
+        found: int | None = self._db.execute(query, values).fetchone()[0]
+        return found
+
     def shutdowns(self) -> list[PastShutdown]:
         """Those that worked, oldest first."""
         rows = self._timed(Step.SHUTDOWN)

@@ -46,9 +46,7 @@ class Connections:
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
         for uri in hypervisors.keys() - before.keys():
-            # Of a boot that began without guestctl nobody knows when its guests stopped.
-            away = float("inf") if state.is_as_found(uri) else self._away
-            self.watches[uri] = Watch(state, hypervisors[uri], self._told, away=away)
+            self.watches[uri] = Watch(state, hypervisors[uri], self._told, away=self._away)
             self._following[uri] = asyncio.create_task(self.watches[uri].follow())
         self._on_change()
 

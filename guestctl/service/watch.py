@@ -90,6 +90,8 @@ class Watch:
         #: Whether the last attempt to connect worked, and since when nobody watches.
         self._reached = False
         self._away_since = asyncio.get_running_loop().time() - away
+        #: Of a boot that began without guestctl nobody knows when its guests stopped.
+        self._is_as_found = state.is_as_found(hypervisor.uri)
         self._untold = False
         self._due = Due()
 
@@ -135,6 +137,7 @@ class Watch:
             logger.warning(f"connection lost: {why}")
         if not self.trouble:
             self._away_since = asyncio.get_running_loop().time()
+            self._is_as_found = False
         if disconnected:
             self._history.end()
         # libvirt says the same thing in several ways: what changes is for the status only.
@@ -144,7 +147,8 @@ class Watch:
     @property
     def _was_away_shortly(self) -> bool:
         """Whether what happened meanwhile has happened just now."""
-        return asyncio.get_running_loop().time() - self._away_since < JUST_NOW
+        away = asyncio.get_running_loop().time() - self._away_since
+        return away < JUST_NOW and not self._is_as_found
 
     async def _follow_once(self) -> None:
         disconnected = await within(READ_LIMIT, self._hypervisor.subscribe())

@@ -87,8 +87,17 @@ class WatchPass:
             return ledger.guests(self.boot)
         return ledger.records([facts.id for facts in guests], self.boot)
 
+    def _of_this_life(self, ledger: Ledger, facts: GuestFacts) -> Watched:
+        """A stop of libvirt-guests is of an earlier one where a run brought the guest up since."""
+        watched, now = self.watched[facts.id], ledger.now()
+        if watched.rival is None:
+            return watched
+        up_for = now.seconds_since(self.boot, ledger.runs.brought_up(facts.id, self.boot))
+        is_over = up_for is not None and up_for < now.awake / 1e9 - watched.rival.began
+        return replace(watched, rival=None) if is_over else watched
+
     def _of_before(self, ledger: Ledger, record: GuestRecord | None, facts: GuestFacts) -> Watched:
-        watched = self.watched[facts.id]
+        watched = self._of_this_life(ledger, facts)
         if record is None or record.followed_in in (None, self.boot):
             return watched
         return replace(watched, left_alone=record.followed_in in ledger.watches.ended())
