@@ -209,7 +209,8 @@ def _is_in_rivals_stop(stop: Stop, heard: Heard, rival: RivalStop) -> bool:
     if end is None:
         return False
     if request is None:  # nobody may have listened when it was asked
-        return rival.began < heard.since and rival.covers(end.at, stop.window)
+        # Who is up once its stop is over has been given up by its script, or started since.
+        return rival.covers(heard.since, _EVENT_COMES) and rival.covers(end.at, stop.window)
     return rival.covers(request.at, _EVENT_COMES) and not stop.is_too_old(request)
 
 

@@ -59,10 +59,13 @@ def read(file: Path = LIST) -> Listing | None:
     """The list, if there is one that only root can have written."""
     with contextlib.suppress(OSError):
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, encoding="utf-8", errors="replace") as opened:
+        try:  # open() would leave a folder's descriptor open
             found = os.fstat(descriptor)
             if _is_roots(found) and found.st_size <= MOST_BYTES:
-                return Listing(parse(opened.read(MOST_BYTES)), time.time() - found.st_mtime)
+                text = os.read(descriptor, MOST_BYTES).decode(errors="replace")
+                return Listing(parse(text), time.time() - found.st_mtime)
+        finally:
+            os.close(descriptor)
     return None
 
 

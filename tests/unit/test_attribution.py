@@ -332,6 +332,13 @@ BESIDE_A_RIVAL: dict[str, tuple[str, Heard | None, RivalStop, StoppedBy, Certain
         BY_IT,
         LIKELY,
     ),
+    "nor before its end": (
+        "shutdown",
+        down((40, PAUSED), since=30),
+        rival(10, 20),
+        USER,
+        LIKELY,
+    ),
     "nor for long": (
         "shutdown",
         down((WINDOW + 40, PAUSED), since=WINDOW + 30),

@@ -88,6 +88,14 @@ def test_what_somebody_else_may_have_written_is_not_believed(file: Path) -> None
     assert read(file) is None
 
 
+@pytest.mark.usefixtures("as_roots")
+def test_nothing_is_left_open(file: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    assert read(file.parent) is None
+    assert read(file)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_pipe_in_its_place_is_not_waited_for(file: Path) -> None:
     file.unlink()
     os.mkfifo(file)
