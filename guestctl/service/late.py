@@ -246,10 +246,10 @@ class LateGuests:
 
     async def _give_up(self) -> None:
         """Those whose last attempt by the clock is over: they are named."""
-        for guest in self._within_reach():
-            record, begun = self._state.waiting[guest], self._tries[guest].begun
-            if not record.given_up and begun >= self._ends(guest):
-                await self._give_one_up(record)
+        tried = {g: self._state.waiting[g] for g in self._within_reach()}
+        over = [g for g, it in tried.items() if self._tries[g].begun >= self._ends(g)]
+        # Beside one another: the ledger writes down together who waits for it.
+        await asyncio.gather(*(self._give_one_up(tried[g]) for g in over if not tried[g].given_up))
 
     async def _give_one_up(self, record: GuestRecord) -> None:
         after = f"given up after {show_duration(self._start_retry(record))}"
