@@ -6,8 +6,12 @@ import asyncio
 
 import pytest
 
+from guestctl.host.libvirt import hypervisor
+from guestctl.host.libvirt.hypervisor import LibvirtHypervisor
+from guestctl.host.libvirt.reading import with_save
 from guestctl.host.libvirt.sharing import LONGEST_PAUSE, PATIENCE, PAUSE, Shared
 from tests.sim import loop
+from tests.unit.running import run_async
 
 
 class Call:
@@ -93,3 +97,24 @@ def test_an_error_is_no_answer_for_the_next() -> None:
         return await shared()
 
     assert loop.run(ask()) == 1
+
+
+def test_a_hundred_guests_read_at_one_time_take_few_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guest of libvirt's test driver, a hundred times."""
+    lists = 0
+
+    def counted(conn: object) -> frozenset[str]:
+        nonlocal lists
+        lists += 1
+        return with_save(conn)
+
+    async def read() -> None:
+        of_libvirt = LibvirtHypervisor("test:///default")
+        (guest,) = await of_libvirt.guests()
+        found = await asyncio.gather(*(of_libvirt.observe(guest.id.uuid) for _ in range(100)))
+        assert found == [guest] * 100
+        await of_libvirt.close()
+
+    monkeypatch.setattr(hypervisor, "with_save", counted)
+    run_async(read())
+    assert 0 < lists < 25
