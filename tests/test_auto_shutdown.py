@@ -10,6 +10,7 @@ from guestctl.config.config import Config
 from guestctl.config.settings import Shutdown
 from guestctl.model.guest import State
 from guestctl.model.options import Scope
+from guestctl.model.stop import How
 from tests.served import A, guest
 from tests.sim.behaviour import Button
 from tests.sim.service import ServedHost, tell
@@ -54,6 +55,21 @@ def test_one_that_somebody_had_paused_before_stays_paused(auto_shutdown: bool) -
         assert host.guest("b").state is State.RUNNING
 
     tell(story, A)
+
+
+def test_one_that_it_paused_while_it_was_asked_to_shut_down_can_do_so() -> None:
+    """Its plug was pulled: libvirt saves one after another, and has the others paused so long."""
+
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        host.announce()
+        await asyncio.sleep(0.4)
+        host.happen("a is paused")
+        await host.until_idle()
+        assert host.record("a").how is How.SHUT_DOWN
+
+    tell(story, A, NO_SAVES)
 
 
 @pytest.mark.parametrize("reason", ["watchdog", "creating snapshot", "unknown"])

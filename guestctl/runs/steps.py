@@ -162,7 +162,7 @@ async def shutdown(live: LiveGuest, policy: Shutdown, limit: Limit, progress: St
         requests.let_go()
         if live.facts.up:
             await _let_restart(live)
-    return "; ".join(remark for remark in remarks if remark)
+    return "; ".join(remark for remark in (*remarks, requests.unpaused) if remark)
 
 
 async def _keep_from_restart(live: LiveGuest, limit: float) -> str:
@@ -194,6 +194,10 @@ async def _unpause(live: LiveGuest, limit: float) -> str:
     return "it was paused, and unpaused so that it could shut down"
 
 
+#: libvirt's word for a guest that a client of it, or its auto-shutdown, has paused.
+PAUSED_BY_CLIENT = "user"
+
+
 class _Requests:
     """Asks one guest to shut down by the methods of its policy, and counts."""
 
@@ -207,12 +211,20 @@ class _Requests:
         self._refusals: dict[Method, HypervisorError] = {}
         #: Requests that have no answer yet.
         self._calls: dict[Method, asyncio.Task[None]] = {}
+        #: That it was paused meanwhile, and what was done.
+        self.unpaused = ""
 
     async def keep_asking(self) -> None:
         """Ask every few seconds; StepFailed when no method can ever work."""
         while True:
+            await self._see_to_pause()
             await self._ask_once()
             await asyncio.sleep(REQUEST_INTERVAL)
+
+    async def _see_to_pause(self) -> None:
+        """libvirt's own auto-shutdown pauses everybody, and gets to each only after the other."""
+        if self._live.runs_again and self._live.facts.reason == PAUSED_BY_CLIENT:
+            self.unpaused = await _unpause(self._live, ANSWER_LIMIT) or self.unpaused
 
     def let_go(self) -> None:
         """Wait no longer for answers; libvirt may still carry out what was asked."""
