@@ -14,6 +14,7 @@ import pytest
 from tests.command import PROJECT
 from tests.host.stage import Stage
 from tests.package import package
+from tests.testbed.archive import debs
 from tests.testbed.host import Host
 
 EVIDENCE = PROJECT / "test-evidence"
@@ -61,6 +62,14 @@ def install(host: Host) -> None:
     host.run_on_disk(["dpkg", "--install", copy_package(host)])
     if host.suite == "bookworm":
         share_boot_id(host)
+
+
+def install_debs(host: Host, package: str) -> None:
+    """Put a package that the image lacks on the disk of a host that is off, and what it needs."""
+    for deb in debs(host.suite, package):
+        shutil.copy(deb, host.root / "var/tmp")
+    paths = [f"/var/tmp/{deb.name}" for deb in debs(host.suite, package)]
+    host.run_on_disk(["dpkg", "--install", *paths])
 
 
 def share_boot_id(host: Host) -> None:

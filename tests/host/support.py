@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -92,6 +93,12 @@ def lived_once(host: Host, name: str) -> bool:
     """Whether no moment of the guest's life came twice, as after two resumes from one save."""
     ticks = read_ticks(host.console(name))
     return len(set(ticks)) == len(ticks)
+
+
+def began(host: Host, name: str) -> float:
+    """When the guest's QEMU did, in seconds of the kernel's clock: starttime of proc(5)."""
+    ticks = host.run(["cut", "-d ", "-f22", f"/proc/{host.qemu_pid(name)}/stat"]).stdout
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def listed(host: Host) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.host import hostile
-from tests.host.conftest import has_failed, install, keep_evidence
+from tests.host.conftest import has_failed, install, install_debs, keep_evidence
 from tests.host.service import main_pid, wait_watching
 from tests.host.stage import FEW, Stage
 from tests.host.support import (
@@ -23,7 +23,6 @@ from tests.host.support import (
     wait_restored,
     went_on,
 )
-from tests.testbed.archive import debs
 from tests.testbed.host import Host
 from tests.testbed.triggers import POWEROFF, TARGET, Trigger
 from tests.testbed.waiting import wait_until
@@ -63,10 +62,7 @@ def host(request: pytest.FixtureRequest, bus_stage: Stage) -> Iterator[Host]:
 
 def install_broker(host: Host) -> None:
     """Have the host's bus be dbus-broker from its first boot on."""
-    paths = [Path("/var/tmp", deb.name) for deb in debs(host.suite, DBUS_BROKER)]
-    for deb, path in zip(debs(host.suite, DBUS_BROKER), paths, strict=True):
-        shutil.copy(deb, host.root / path.relative_to("/"))
-    host.run_on_disk(["dpkg", "--install", *paths])
+    install_debs(host, DBUS_BROKER)
     host.run_on_disk(["systemctl", "enable", "dbus-broker.service"])
 
 

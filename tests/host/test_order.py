@@ -13,7 +13,7 @@ import pytest
 
 from tests.host.conftest import NewHost
 from tests.host.service import wait_watching
-from tests.host.support import assert_back, listed, look, outcomes, trail, wait_restored
+from tests.host.support import assert_back, began, listed, look, outcomes, trail, wait_restored
 from tests.testbed.console import read_ticks, wait_for_tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
@@ -88,11 +88,6 @@ def by_poweroff(host: Host) -> None:
         assert began(host, NAS) < began(host, name) < began(host, APP)
     for name in NAMES:
         wait_for_tick(host.console(name), len(read_ticks(host.console(name))))
-
-
-def began(host: Host, name: str) -> int:
-    """When its QEMU did, in ticks of the kernel's clock: starttime of proc(5)."""
-    return int(host.run(["cut", "-d ", "-f22", f"/proc/{host.qemu_pid(name)}/stat"]).stdout)
 
 
 def by_reboot(host: Host) -> None:

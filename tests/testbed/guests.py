@@ -31,14 +31,14 @@ class Card:
     network: libvirt's, which it is on; without one QEMU's own, which has DHCP and no way in.
     addresses: each with its prefix; none: it asks for one.  talks_to: whom it sends something each
     second.  port: where it accepts connections, `ADDRESS:PORT` at one of its addresses alone,
-    after so many ticks.
+    after so many ticks; None: at a press of its power button, if that is set to "listen".
     """
 
     network: str = ""
     addresses: tuple[str, ...] = ()
     talks_to: str | None = None
     port: str | None = None
-    listens_after: int = 1
+    listens_after: int | None = 1
 
     @property
     def wishes(self) -> dict[str, object]:
@@ -56,8 +56,9 @@ class GuestSpec:
     """A guest to make.
 
     button: what a press of the power button does: "obey", "ignore", "second" (only the second
-    press counts) or "slow:N" (power off N seconds after it).  The `*_after` are counts of ticks
-    after which the guest does it of itself.  `virsh inject-nmi` makes any guest panic.
+    press counts), "slow:N" (power off N seconds after it) or "listen" (see Card).  The `*_after`
+    are counts of ticks after which the guest does it of itself.  `virsh inject-nmi` makes any guest
+    panic.
     dirty_mib: memory beside `memory_mib` that the guest fills before its first tick.
     """
 
