@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.service import status
+from tests.host.service import configured, status
 from tests.host.stage import FEW
 from tests.host.support import listed, lived_once, newest_tick, trail, wait_restored, went_on
-from tests.testbed.console import wait_for_tick
+from tests.testbed.console import Tick, wait_for_tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 from tests.testbed.waiting import wait_until
@@ -33,28 +33,36 @@ DISK = (
     "<disk type='volume' device='disk'><driver name='qemu' type='raw'/>"
     "<source pool='late' volume='pooled.raw'/><target dev='vdb' bus='virtio'/></disk>"
 )
+SOON_GIVEN_UP = '[[guest]]\nmatch = "networked"\nstart-retry = "20s"\n'
 BRIDGE = "ip link add late0 type bridge && ip link set late0 up"
 
 
 def test_all_of_them_come_up(host: Host) -> None:
     """Long after the boot has tried them, each as soon as what it needs is there."""
-    prepare(host)
-    host.start_all([COLD, SAVED])
-    for spec in (POOLED, NETWORKED):
-        host.start_again(spec.name)  # as it was defined
-    host.run(["guestctl", "shutdown", "--preserve", SAVED.name])
-    saved_at = newest_tick(host, SAVED.name)
-    host.power_cut()
-    host.boot()
-    wait_restored(host)
-    assert_all_are_waited_for(host)
+    with configured(host, SOON_GIVEN_UP):
+        prepare(host)
+        host.start_all([COLD, SAVED])
+        for spec in (POOLED, NETWORKED):
+            host.start_again(spec.name)  # as it was defined
+        host.run(["guestctl", "shutdown", "--preserve", SAVED.name])
+        saved_at = newest_tick(host, SAVED.name)
+        host.power_cut()
+        host.boot()
+        wait_restored(host)
+        assert_all_are_waited_for(host)
+        assert_given_up(host, NETWORKED.name)
+        it_all_comes(host, saved_at)
 
+
+def it_all_comes(host: Host, saved_at: Tick) -> None:
+    """One after another, and each guest with what it needs."""
     host.run(MOUNT)
     comes_up(host, COLD.name)
     comes_up(host, SAVED.name)
     assert went_on(host, SAVED.name, saved_at)
     host.virsh("pool-start", "late")
     comes_up(host, POOLED.name)
+    assert listed(host)[NETWORKED.name]["given_up"]
     host.run(BRIDGE)
     host.virsh("net-start", "manual")
     comes_up(host, NETWORKED.name)
@@ -91,14 +99,27 @@ def assert_all_are_waited_for(host: Host) -> None:
     rows = listed(host)
     for name in NAMES:
         assert (rows[name]["state"], rows[name]["wanted"]) == ("shut off", "on")
-        assert rows[name]["waiting"]
+        assert rows[name]["waiting"] or rows[name]["given_up"]
         assert any("tried again" in reason for reason in trail(host, name))
-    assert "network 'manual' is not active" in rows[NETWORKED.name]["waiting"]
+    why = rows[NETWORKED.name]["waiting"] or rows[NETWORKED.name]["given_up"]
+    assert "network 'manual' is not active" in why
     assert "pool" in rows[POOLED.name]["waiting"]
 
 
+def assert_given_up(host: Host, name: str) -> None:
+    """Its time is over: `status` says what to type, and so do `list`, the trail and the journal."""
+    wait_until(lambda: listed(host)[name]["given_up"], 60, f"{name} given up")
+    assert listed(host)[name]["waiting"] is None
+    found = host.run(["guestctl", "status"], check=False)
+    assert (found.returncode, f"-> guestctl start {name}" in found.stdout) == (1, True)
+    assert f"{name}: given up: " in found.stdout
+    assert any(reason.startswith("given up after 20s: ") for reason in trail(host, name))
+    journal = host.run(["journalctl", "--boot", "--unit=guestctl", "--priority=err"]).stdout
+    assert f"{name}: given up after 20s: " in journal
+
+
 def waiting(host: Host) -> set[str]:
-    """Names of the guests that the service waits for."""
+    """Names of the guests that the service waits for, or has given up."""
     return {guest["name"] for guest in status(host)["service"].get("waiting", [])}
 
 
