@@ -131,6 +131,16 @@ def outcomes(host: Host, kind: str, since: int) -> dict[str, str]:
     return found
 
 
+def came_out(host: Host, kind: str, since: int) -> dict[str, str]:
+    """The same where a run may have begun anew, by other settings: the newest outcome of each."""
+    found: dict[str, str] = {}
+    for run in runs(host):  # the newest first
+        if run["kind"] == kind and run["begun"] > since:
+            assert run["ended"] is not None
+            found = {name: guest["outcome"] for name, guest in run["guests"].items()} | found
+    return found
+
+
 def wait_restored(host: Host, timeout: float = 120) -> None:
     """Wait until guestctl is through with bringing back the guests of this boot."""
     wait_until(lambda: _is_restored(host), timeout, f"end of the restore on {host.name}")

@@ -22,27 +22,40 @@ class Ending(Enum):
 
 @dataclass(frozen=True)
 class Trigger:
-    """The command that opens it; `delays` says whether logind's delay inhibitors count."""
+    """The command that opens it.
+
+    announced: where logind announces it, and its delay inhibitors count.  kind: in which way the
+    host goes down, in systemd's words.
+    """
 
     command: str
     ending: Ending = Ending.OFF
-    delays: bool = True
+    announced: tuple[str, ...] = SUITES
     suites: tuple[str, ...] = SUITES
+    kind: str = "poweroff"
 
 
 POWEROFF = Trigger("systemctl poweroff")
-REBOOT = Trigger("systemctl reboot", Ending.REBOOT)
+REBOOT = Trigger("systemctl reboot", Ending.REBOOT, kind="reboot")
+HALT = Trigger("systemctl halt", kind="halt")
 SHUTDOWN = Trigger("shutdown now")
-TARGET = Trigger("systemctl start poweroff.target", delays=False)
+TARGET = Trigger("systemctl start poweroff.target", announced=())
 # What a host's own host sends to a virtual machine or a container: systemd(1), SIGRTMIN+4.
-SIGNAL = Trigger("kill -s RTMIN+4 1", delays=False)
+SIGNAL = Trigger("kill -s RTMIN+4 1", announced=())
+# The kernel sends it for Ctrl-Alt-Del.
+KEYS = Trigger("kill -s INT 1", Ending.REBOOT, announced=(), kind="reboot")
 # systemd 262 has no telinit.
 INIT = Trigger("init 0", suites=("bookworm", "trixie"))
 # It came with systemd 254.
-SOFT_REBOOT = Trigger("systemctl soft-reboot", Ending.SOFT_REBOOT, suites=("trixie", "forky"))
+SOFT_REBOOT = Trigger(
+    "systemctl soft-reboot",
+    Ending.SOFT_REBOOT,
+    suites=("trixie", "forky"),
+    kind="soft-reboot",
+)
 #: Where a shutdown that logind has announced can be cancelled: 252 says so, and goes on.
 CALLED_OFF = ("trixie", "forky")
-TRIGGERS = (POWEROFF, REBOOT, SHUTDOWN, TARGET, SIGNAL, INIT, SOFT_REBOOT)
+TRIGGERS = (POWEROFF, REBOOT, HALT, SHUTDOWN, TARGET, SIGNAL, KEYS, INIT, SOFT_REBOOT)
 
 
 def leave_by(host: Host, trigger: Trigger, timeout: float = 120) -> float:
