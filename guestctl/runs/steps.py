@@ -162,7 +162,8 @@ async def shutdown(live: LiveGuest, policy: Shutdown, limit: Limit, progress: St
         requests.let_go()
         if live.facts.up:
             await _let_restart(live)
-    return "; ".join(remark for remark in (*remarks, requests.unpaused) if remark)
+    told = dict.fromkeys((*remarks, requests.unpaused))
+    return "; ".join(remark for remark in told if remark)
 
 
 async def _keep_from_restart(live: LiveGuest, limit: float) -> str:
@@ -191,9 +192,10 @@ async def _unpause(live: LiveGuest, limit: float) -> str:
         await within(limit, live.hypervisor.unpause(live.uuid))
     except HypervisorError as error:
         return f"it was paused and could not be unpaused: {error}"
-    return "it was paused, and unpaused so that it could shut down"
+    return UNPAUSED
 
 
+UNPAUSED = "it was paused, and unpaused so that it could shut down"
 #: libvirt's word for a guest that a client of it, or its auto-shutdown, has paused.
 PAUSED_BY_CLIENT = "user"
 
@@ -211,24 +213,38 @@ class _Requests:
         self._refusals: dict[Method, HypervisorError] = {}
         #: Requests that have no answer yet.
         self._calls: dict[Method, asyncio.Task[None]] = {}
-        #: That it was paused meanwhile, and what was done.
+        #: That it was paused meanwhile, and runs again.
         self.unpaused = ""
+        self._unpausing: asyncio.Task[None] | None = None
 
     async def keep_asking(self) -> None:
         """Ask every few seconds; StepFailed when no method can ever work."""
         while True:
-            await self._see_to_pause()
             await self._ask_once()
             await asyncio.sleep(REQUEST_INTERVAL)
+            await self._see_to_pause()
 
     async def _see_to_pause(self) -> None:
-        """libvirt's own auto-shutdown pauses everybody, and gets to each only after the other."""
-        if self._live.runs_again and self._live.facts.reason == PAUSED_BY_CLIENT:
-            self.unpaused = await _unpause(self._live, ANSWER_LIMIT) or self.unpaused
+        """libvirt's own auto-shutdown pauses everybody, and gets to each only after the other.
+
+        A call at a time: while it saves the guest it answers none.
+        """
+        facts = self._live.facts
+        is_paused = facts.state is State.PAUSED and facts.reason == PAUSED_BY_CLIENT
+        if not (self._live.runs_again and is_paused):
+            return
+        if self._unpausing is None or self._unpausing.done():
+            self._unpausing = asyncio.create_task(self._unpause())
+        await asyncio.wait({self._unpausing}, timeout=ANSWER_LIMIT)
+
+    async def _unpause(self) -> None:
+        with contextlib.suppress(HypervisorError):
+            await within(CALL_LIMIT, self._live.hypervisor.unpause(self._live.uuid))
+            self.unpaused = UNPAUSED
 
     def let_go(self) -> None:
         """Wait no longer for answers; libvirt may still carry out what was asked."""
-        for call in self._calls.values():
+        for call in (*self._calls.values(), *filter(None, [self._unpausing])):
             call.cancel()
 
     async def _ask_once(self) -> None:
