@@ -128,7 +128,10 @@ def test_a_guest_that_it_saved_once_it_was_asked_to_shut_down_comes_back(after: 
     tell(story, [guest("a", button=Button(after)), guest("b")], NO_SAVES)
 
 
-def test_it_comes_back_where_it_cannot_be_resumed_at_first() -> None:
+@pytest.mark.parametrize("after", [2.5, 20.0])
+def test_it_comes_back_where_it_cannot_be_resumed_at_first(after: float) -> None:
+    """Though it may go down before anybody has seen it up."""
+
     async def story(host: ServedHost) -> None:
         host.auto_shutdown = True
         await host.serve(100)
@@ -142,4 +145,4 @@ def test_it_comes_back_where_it_cannot_be_resumed_at_first() -> None:
         await asyncio.sleep(300)
         assert (host.up, host.wanted) == ("a b", "a b")
 
-    tell(story, [guest("a", button=Button(20.0)), guest("b")], NO_SAVES)
+    tell(story, [guest("a", button=Button(after)), guest("b")], NO_SAVES)

@@ -75,6 +75,8 @@ class BringUp:
         self._was_held, self._was_paused = "", ""
         #: To shut down, before it was saved.
         self._was_asked = False
+        #: As soon as it was up.
+        self._went_down = False
 
     async def carry_out(self, turn: Turn) -> GuestResult:
         """Deal with its save, and start it in its turn; how that ended, recorded."""
@@ -84,6 +86,7 @@ class BringUp:
         if end.outcome is Outcome.RESUMED:
             await see_to_pause(self._run, self._live, self._was_paused)
             await self._set_clock()
+        if self._was_asked:
             end = await self._see_to_old_request(end, turn)
         if self.is_up:
             end = await self._be_ready(end)
@@ -100,7 +103,8 @@ class BringUp:
 
     async def _see_to_old_request(self, end: End, turn: Turn) -> End:
         """It was not turned off by that: the host went down."""
-        if not (self._was_asked and await obeys(self._live)):
+        is_resumed = end.outcome is Outcome.RESUMED
+        if not (self._went_down or (is_resumed and await obeys(self._live))):
             return end
         text = "it shut down as it was asked to before it was saved: it is started anew"
         await self._run.remark(self._guest, text)
@@ -201,6 +205,7 @@ class BringUp:
         anew = self._decision is SaveDecision.DISCARD_SAVE
         pause = partial(self._pause, slot)
         started = await start(self._live, planned, retries, pause, boot_anew=anew)
+        self._went_down = started.went_down
         seconds = asyncio.get_running_loop().time() - begun
         step = StepResult(planned.step, started.end, seconds, started.reason)
         self._step = step

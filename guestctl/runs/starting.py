@@ -50,6 +50,11 @@ class Start(NamedTuple):
     is_down: bool
 
     @property
+    def went_down(self) -> bool:
+        """Whether it came up, and was down before anybody had seen it up."""
+        return self.end is StepEnd.FAILED and self.error is None and self.is_down
+
+    @property
     def refused_image(self) -> bool:
         """Whether it is the save that libvirt cannot use."""
         return self.error is not None and is_refused_image(self.error)
