@@ -69,7 +69,10 @@ def _entry(row: Setting) -> str:
 
 
 def _comment(text: str) -> str:
-    return textwrap.fill(text, 90, initial_indent="# ", subsequent_indent="# ")
+    lead = "# "
+    return textwrap.fill(
+        text, 90, initial_indent=lead, subsequent_indent=lead, break_on_hyphens=False
+    )
 
 
 if __name__ == "__main__":
