@@ -136,19 +136,23 @@ def environment(library: Path) -> dict[str, str]:
 def command_server(library: Path, folder: Path) -> Iterator[Path]:
     """The socket of a running server; the folder must be one that its user can write to."""
     text, path = Path(__file__).with_name("command_server.py").read_text(), folder / "commands"
-    with subprocess.Popen(
-        [*PYTHON, "-c", text, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=folder,
-        env=environment(library),
-        **another_user(),
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        with server.stdin:
-            assert server.stdout.readline() == b"ready\n"
-            yield path
+    listening, ends = (
+        os.pipe()
+    )  # it ends once nobody can write there any more, whatever becomes of us
+    try:
+        subprocess.run(
+            [*PYTHON, "-c", text, str(path)],
+            check=True,
+            stdin=listening,
+            cwd=folder,
+            env=environment(library),
+            timeout=LIMIT,
+            **another_user(),
+        )
+        yield path
+    finally:
+        os.close(listening)
+        os.close(ends)
 
 
 def _whole(stream: BinaryIO) -> str:
