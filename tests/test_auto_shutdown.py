@@ -11,7 +11,7 @@ from guestctl.config.settings import Shutdown
 from guestctl.model.guest import State
 from guestctl.model.options import Scope
 from guestctl.model.stop import How
-from tests.served import A, guest
+from tests.served import SYSTEM, A, guest
 from tests.sim.behaviour import Button
 from tests.sim.service import ServedHost, tell
 
@@ -115,7 +115,9 @@ def test_a_guest_that_it_saved_once_it_was_asked_to_shut_down_comes_back(after: 
         host.announce()
         await asyncio.sleep(2)
         host.happen("a is saved")
+        host.happen("a is flagged once")  # as it marks all that it takes down
         await host.until_idle()
+        host.autostart = frozenset({SYSTEM})
         await host.boot(120)
         assert (host.up, host.wanted) == ("a b", "a b")
         assert host.began("a") == 2

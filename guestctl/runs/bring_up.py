@@ -244,8 +244,9 @@ class BringUp:
         self._run.record_plan(ledger, plan)
         if planned.step is Step.RESUME:
             self._was_paused = ledger.saves.paused(self._guest.id)
-            owed = before is not None and (before.taken_down or before.waiting(self._context.boot))
-            self._was_asked = bool(owed) and ledger.saves.asked_before(self._guest.id)
+            # A mark of `autostart --once`, as libvirt's auto-shutdown leaves it, asks for it anew.
+            owed = before is not None and before.wanted is Wanted.ON
+            self._was_asked = owed and ledger.saves.asked_before(self._guest.id)
             ledger.saves.resuming(self._guest.id, self._context.boot, image)
         return ledger.runs.begin_step(self._run.number, plan.guest, planned.step)
 
