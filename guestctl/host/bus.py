@@ -11,19 +11,31 @@ anew, which cancels `systemctl start poweroff.target` altogether (systemd 252 to
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 from .bus_calls import BusError, Call, Calls, check_form
-from .bus_messages import DRIVER, ERROR, METHOD_RETURN, SIGNAL, Header, close_all
+from .bus_connection import Connection, Receiver
+from .bus_messages import (
+    DRIVER,
+    DRIVER_PATH,
+    ERROR,
+    METHOD_CALL,
+    METHOD_RETURN,
+    NO_AUTO_START,
+    SIGNAL,
+    Header,
+    Message,
+    close_all,
+)
 from .bus_signals import Handler, Rule, Signals
-from .dbus_library import Library, is_signal, method_call, signature_of, unwrap
+from .bus_values import signature_of, unwrap
+from .bus_writer import QueueFull
+from .dbus_library import Outgoing
 
 __all__ = ["DRIVER", "DRIVER_PATH", "BusError", "Rule", "SystemBus", "system_address"]
 
-DRIVER_PATH = "/org/freedesktop/DBus"
 NO_OWNER = "org.freedesktop.DBus.Error.NameHasNoOwner"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 #: Seconds for a connection to be made, and for a call to be answered.
@@ -52,19 +64,13 @@ class SystemBus:
     In one piece: calls, properties and signals share the one connection, and what ends it.
     """
 
-    def __init__(self, address: str, *, negotiate_unix_fd: bool) -> None:
+    def __init__(self) -> None:
         """Use `connect`."""
         self._calls = Calls()
-        self._library = library = Library(
-            address,
-            negotiate_unix_fd=negotiate_unix_fd,
-            wants=self._wants,
-            on_unreadable=self._calls.fail,
-        )
         self._signals = Signals()
+        receiver = Receiver(self._wants, self._incoming, self._calls.fail, self.close)
+        self._connection = Connection(receiver)
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        library.add_message_handler(self._incoming)
-        self._watcher = asyncio.create_task(self._watch(), name="bus")
 
     @classmethod
     async def connect(
@@ -76,20 +82,17 @@ class SystemBus:
         file descriptors sent with a call that it does not know would fill its table.
         """
         address = address or system_address()
-        bus: Self | None = None
+        bus = cls()
         try:
-            bus = cls(address, negotiate_unix_fd=negotiate_unix_fd)
             async with asyncio.timeout(timeout):
-                await bus._library.connect()
-        except Exception as error:  # whatever the library raises, there is no bus
-            if bus:
-                bus.close()
+                await bus._connection.connect(address, negotiate_unix_fd=negotiate_unix_fd)
+        except (OSError, EOFError, ValueError) as error:
+            bus.close()
             late = isinstance(error, TimeoutError)
             why = f"no answer within {timeout:g} s" if late else str(error) or repr(error)
             raise BusError("", f"cannot connect to the bus at {address}: {why}") from error
         except BaseException:
-            if bus:
-                bus.close()
+            bus.close()
             raise
         return bus
 
@@ -114,7 +117,7 @@ class SystemBus:
         """
         call = _Request(destination, path, interface, member, signature, body)
         reply = await self._request(call, returns, timeout)
-        close_all(reply.unix_fds)
+        close_all(reply.fds)
         values: list[Any] = unwrap(reply.body)
         return values
 
@@ -135,7 +138,7 @@ class SystemBus:
         """
         call = _Request(destination, path, interface, member, signature, body)
         reply = await self._request(call, "h", timeout)
-        fds: list[int] = list(reply.unix_fds)
+        fds = list(reply.fds)
         # The body holds an index into the descriptors that came with the message.
         index = reply.body[0]
         if not 0 <= index < len(fds):
@@ -160,11 +163,11 @@ class SystemBus:
         arguments = (interface, name)
         call = _Request(destination, path, _PROPERTIES, "Get", "ss", arguments)
         reply = await self._request(call, "v", timeout)
-        close_all(reply.unix_fds)
+        close_all(reply.fds)
         check_form(name, signature_of(reply.body[0]), signature)
         return unwrap(reply.body[0])
 
-    async def _request(self, request: _Request, returns: str, timeout: float) -> Any:
+    async def _request(self, request: _Request, returns: str, timeout: float) -> Message:
         """The reply, which has that signature."""
         if self.closed:
             raise BusError("", "the connection to the bus has ended")
@@ -188,17 +191,15 @@ class SystemBus:
             raise BusError(NO_OWNER, f"{name} is not on the bus")
         return owner
 
-    async def _answer(self, request: _Request, callee: str, returns: str) -> Any:
-        """What that one replies.
-
-        The library's own `call` has no limit, and after the end of the connection never returns
-        (dbus-next 0.2.3); so replies are told apart here.
-        """
-        message = method_call(callee, *request[1:])
-        message.serial = self._library.next_serial()
-        call = Call(request.member, callee, returns)
-        with self._calls.under_way(message.serial, call) as answer:
-            self._library.send(message).add_done_callback(_retrieve)
+    async def _answer(self, request: _Request, callee: str, returns: str) -> Message:
+        """What that one replies."""
+        serial = self._connection.next_serial()
+        message = Outgoing(METHOD_CALL, callee, *request[1:], flags=NO_AUTO_START)
+        with self._calls.under_way(serial, Call(request.member, callee, returns)) as answer:
+            try:
+                self._connection.send(message, serial)
+            except QueueFull as error:
+                raise BusError("", f"{request.member}: {error}") from error
             return await answer
 
     # -- signals ---------------------------------------------------------------------------------
@@ -239,14 +240,12 @@ class SystemBus:
             return self._signals.wants(header)
         return header.kind in (METHOD_RETURN, ERROR) and self._calls.wants(header)
 
-    def _incoming(self, message: Any) -> bool:
-        """A handler as the library calls it, for every message; whether that is all."""
-        if is_signal(message):
-            close_all(message.unix_fds)
+    def _incoming(self, message: Message) -> None:
+        if message.header.kind == SIGNAL:
+            close_all(message.fds)
             self._signals.dispatch(message)
-            return True
-        # What is left is the library's own: the bus tells us our name.
-        return self._calls.answer(message)
+        else:
+            self._calls.answer(message)
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -264,19 +263,5 @@ class SystemBus:
         if self.closed:
             return
         self._closed.set_result(None)
-        self._watcher.cancel()
-        self._library.release()
+        self._connection.close()
         self._calls.end()
-
-    async def _watch(self) -> None:
-        """Notice when the bus goes away."""
-        # It raises whatever the reader met, such as EOFError; all of it means the same.
-        with contextlib.suppress(Exception):
-            await self._library.wait_for_disconnect()
-        self.close()
-
-
-def _retrieve(sent: asyncio.Future[None]) -> None:
-    """Look at an error in writing, lest asyncio logs it: the end of the connection tells it."""
-    if not sent.cancelled():
-        sent.exception()

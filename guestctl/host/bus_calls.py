@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from .bus_messages import DRIVER, ERROR, SIGNAL, Header, close_all
-from .dbus_library import is_error
+from .bus_messages import DRIVER, ERROR, SIGNAL, Header, Message, close_all
 
 #: Bytes of an answer: systemd's list of jobs has some hundred for each.
 LONGEST_ANSWER = 1 << 20
@@ -36,7 +35,7 @@ class Call(NamedTuple):
     returns: str
 
 
-_Answer = asyncio.Future[Any]
+_Answer = asyncio.Future[Message]
 
 
 class _Waiting(NamedTuple):
@@ -81,19 +80,19 @@ class Calls:
         if waiting is not None and header.kind != SIGNAL:
             waiting.answer.set_exception(_unreadable(waiting.call, why))
 
-    def answer(self, message: Any) -> bool:
-        """Hand a reply to who waits for it; whether there was anybody."""
-        waiting = self._waiting(message.reply_serial)
-        if waiting is None or is_error(message):
+    def answer(self, message: Message) -> None:
+        """Hand a reply to who waits for it."""
+        header = message.header
+        waiting = self._waiting(header.reply_serial)
+        if waiting is None or header.kind == ERROR:
             # Without anybody its descriptors are nobody's.
-            close_all(message.unix_fds)
+            close_all(message.fds)
         if waiting is None:
-            return False
-        if is_error(message):
-            waiting.answer.set_exception(BusError(message.error_name, _text(message)))
+            return
+        if header.kind == ERROR:
+            waiting.answer.set_exception(BusError(header.error_name, _text(message)))
         else:
             waiting.answer.set_result(message)
-        return True
 
     def end(self) -> None:
         """There is no connection any more."""
@@ -130,12 +129,12 @@ def _answerers(call: Call, header: Header) -> tuple[str, ...]:
     return (call.callee, DRIVER) if header.kind == ERROR else (call.callee,)
 
 
-def _text(error: Any) -> str:
-    text = error.body[0] if error.signature.startswith("s") else error.error_name
-    return str(text)[:_LONGEST_TEXT]
+def _text(error: Message) -> str:
+    is_said = error.header.signature.startswith("s")
+    return str(error.body[0] if is_said else error.header.error_name)[:_LONGEST_TEXT]
 
 
-def _discard(answer: asyncio.Future[Any]) -> None:
+def _discard(answer: _Answer) -> None:
     """Let go of an answer that came as its caller gave up."""
     if not answer.cancel() and not answer.cancelled() and answer.exception() is None:
-        close_all(answer.result().unix_fds)
+        close_all(answer.result().fds)

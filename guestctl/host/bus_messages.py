@@ -1,9 +1,9 @@
 """Messages as they come from the bus: their headers are read first, and what nobody asked for is
 passed over unread.
 
-Any local user may send us signals of up to 128 MiB, and the library takes more than a second of
-processor time for each MiB of a body, on the event loop.  dbus-daemon and dbus-broker both say
-truly who sent a message; dbus-broker checks nothing in its body.
+Any local user may send us signals of up to 128 MiB, and a body takes more than a second of
+processor time for each MiB, on the event loop.  dbus-daemon and dbus-broker both say truly who
+sent a message; dbus-broker checks nothing in its body.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-#: The bus itself, as a sender.
-DRIVER = "org.freedesktop.DBus"
+from .bus_values import read_values
+
+#: The bus itself, as a sender, and its object.
+DRIVER, DRIVER_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
 #: Kinds of messages (D-Bus specification, "Message Format").
 METHOD_CALL, METHOD_RETURN, ERROR, SIGNAL = 1, 2, 3, 4
+#: Flags of a message: no reply is wanted, no service is to be started, polkit may ask the user.
+NO_REPLY_EXPECTED, NO_AUTO_START, ALLOW_INTERACTIVE_AUTHORIZATION = 1, 2, 4
 #: Bytes of a header; what logind, systemd and the bus send has some hundred.
 LONGEST_HEADER = 8192
 #: What is read before other tasks have their turn: messages, and bytes of those passed over.
@@ -28,7 +32,7 @@ _FIXED = 16
 _PIECE = 1 << 16
 #: File descriptors in one piece: SCM_MAX_FD of Linux; what does not fit, the kernel closes.
 _MOST_FDS = 253
-_PATH, _INTERFACE, _MEMBER, _REPLY_SERIAL, _SENDER, _SIGNATURE = 1, 2, 3, 5, 7, 8
+_PATH, _INTERFACE, _MEMBER, _ERROR_NAME, _REPLY_SERIAL, _SENDER, _SIGNATURE = 1, 2, 3, 4, 5, 7, 8
 
 
 class Header(NamedTuple):
@@ -38,13 +42,24 @@ class Header(NamedTuple):
     """
 
     kind: int
+    flags: int
+    serial: int
     reply_serial: int
     sender: str
     path: str
     interface: str
     member: str
+    error_name: str
     signature: str
     size: int
+
+
+class Message(NamedTuple):
+    """A message that was read; its file descriptors are for who has it to close."""
+
+    header: Header
+    body: list[Any]
+    fds: list[int]
 
 
 class Raw(NamedTuple):
@@ -53,6 +68,12 @@ class Raw(NamedTuple):
     header: Header
     data: bytes
     fds: list[int]
+
+    def message(self) -> Message:
+        """The same, its body read; ValueError."""
+        body = self.data[_header_size(self.data) :]
+        values = read_values(self.header.signature, body, _order(self.data))
+        return Message(self.header, values, self.fds)
 
 
 class MessageReader:
@@ -183,7 +204,7 @@ def _aligned(offset: int, boundary: int) -> int:
 def _header(data: bytes | bytearray) -> Header | None:
     """None where it cannot be read."""
     order = _order(data)
-    size, fields = struct.unpack_from(f"{order}I4xI", data, 4)
+    size, serial, fields = struct.unpack_from(f"{order}III", data, 4)
     found: dict[int, int | str] = {}
     try:
         offset = _FIXED
@@ -195,11 +216,14 @@ def _header(data: bytes | bytearray) -> Header | None:
     reply_serial = found.get(_REPLY_SERIAL)
     return Header(
         kind=data[1],
+        flags=data[2],
+        serial=serial,
         reply_serial=reply_serial if isinstance(reply_serial, int) else 0,
         sender=str(found.get(_SENDER, "")),
         path=str(found.get(_PATH, "")),
         interface=str(found.get(_INTERFACE, "")),
         member=str(found.get(_MEMBER, "")),
+        error_name=str(found.get(_ERROR_NAME, "")),
         signature=str(found.get(_SIGNATURE, "")),
         size=size,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .bus_messages import DRIVER, Header
-from .dbus_library import unwrap
+from .bus_messages import DRIVER, Header, Message
+from .bus_values import unwrap
 
 #: Bytes of a signal's body; those that are heard have some hundred.
 LONGEST_SIGNAL = 1 << 16
@@ -65,17 +65,16 @@ class Signals:
         heard = any(self._fits(rule, header) for rule, _ in self._subscriptions)
         return heard or _is_change_of_owner(header)
 
-    def dispatch(self, message: Any) -> None:
+    def dispatch(self, message: Message) -> None:
         """Hand a signal to whom it concerns."""
-        if _is_change_of_owner(message):
+        if _is_change_of_owner(message.header):
             name, _, owner = message.body
             self._owners[name] = owner
         for rule, handler in list(self._subscriptions):
-            if self._fits(rule, message) and rule.arg0 in ("", *message.body[:1]):
+            if self._fits(rule, message.header) and rule.arg0 in ("", *message.body[:1]):
                 handler(unwrap(message.body))
 
-    def _fits(self, rule: Rule, header: Any) -> bool:
-        """header: a Header, or the library's message with the same fields."""
+    def _fits(self, rule: Rule, header: Header) -> bool:
         sender = DRIVER if rule.sender == DRIVER else self._owners.get(rule.sender)
         return (
             bool(sender)
@@ -86,6 +85,6 @@ class Signals:
         )
 
 
-def _is_change_of_owner(header: Any) -> bool:
+def _is_change_of_owner(header: Header) -> bool:
     what = (header.sender, header.interface, header.member, header.signature)
     return what == (DRIVER, DRIVER, "NameOwnerChanged", "sss")

@@ -20,8 +20,8 @@ from typing import Any
 
 from . import tasks
 from .bus import BusError, SystemBus
+from .bus_values import Variant
 from .daemons import UNIT
-from .dbus_library import Variant
 from .storage import save_folder
 from .systemd import MANAGER, NAME, PATH
 

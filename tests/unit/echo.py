@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from dbus_next import Variant
-
 from guestctl.host.bus import SystemBus
+from guestctl.host.bus_values import Variant
 from tests.unit.private_bus import FakeService, PrivateBus
 
 NAME, PATH, INTERFACE = "org.example.Echo", "/org/example/Echo", "org.example.Echo"

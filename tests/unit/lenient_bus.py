@@ -6,50 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
-
-from dbus_next import Message, Variant
-from dbus_next._private.marshaller import Marshaller
-from dbus_next._private.unmarshaller import Unmarshaller
+from typing import Any, cast
 
 from guestctl.host.bus import SystemBus
-from guestctl.host.bus_messages import DRIVER, METHOD_RETURN
+from guestctl.host.bus_messages import DRIVER, METHOD_RETURN, Message, Raw, _header
+from tests.unit.marshalled import encode
 
 OURS = ":1.1"
-_CODES = {
-    "path": (1, "o"),
-    "interface": (2, "s"),
-    "member": (3, "s"),
-    "error_name": (4, "s"),
-    "reply_serial": (5, "u"),
-    "sender": (7, "s"),
-    "signature": (8, "g"),
-}
-
-
-def encode(kind: int, body: list[Any], **fields: Any) -> bytes:
-    """A message with these fields in its header."""
-    content = Marshaller(fields.get("signature", ""), body)
-    content.marshall()
-    return encode_raw(kind, bytes(content.buffer), **fields)
-
-
-def encode_raw(kind: int, body: bytes, **fields: Any) -> bytes:
-    """A message with a body that is taken as it is."""
-    header_fields = [
-        [code, Variant(form, fields[name])]
-        for name, (code, form) in _CODES.items()
-        if name in fields
-    ]
-    values = [ord("l"), kind, 0, 1, len(body), 1, header_fields]
-    header = Marshaller("yyyyuua(yv)", values)
-    header.marshall()
-    header.align(8)
-    return bytes(header.buffer) + body
 
 
 class LenientBus:
@@ -71,6 +37,21 @@ class LenientBus:
         assert self._writer
         self._writer.write(data)
 
+    def pause(self) -> None:
+        """Read nothing."""
+        assert self._writer
+        cast(asyncio.Transport, self._writer.transport).pause_reading()
+
+    def go_on(self) -> None:
+        """Read again."""
+        assert self._writer
+        cast(asyncio.Transport, self._writer.transport).resume_reading()
+
+    def drop(self) -> None:
+        """End the connection, whatever waits in it."""
+        assert self._writer
+        self._writer.transport.abort()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client, to its end."""
         self._writer = writer
@@ -83,15 +64,16 @@ class LenientBus:
         self.ended.set()
 
     def _take(self, message: Message) -> None:
-        if message.interface != DRIVER:
+        header = message.header
+        if header.interface != DRIVER:
             self.calls.put_nowait(message)
             return
         signature, body = "", []
-        if message.member == "Hello":
+        if header.member == "Hello":
             signature, body = "s", [OURS]
-        elif message.member == "GetNameOwner":
+        elif header.member == "GetNameOwner":
             signature, body = "s", [self.owners[message.body[0]]]
-        fields = {"sender": DRIVER, "reply_serial": message.serial, "signature": signature}
+        fields = {"sender": DRIVER, "reply_serial": header.serial, "signature": signature}
         self.send(METHOD_RETURN, body, **fields)
 
 
@@ -99,7 +81,9 @@ async def _message(reader: asyncio.StreamReader) -> Message:
     fixed = await reader.readexactly(16)
     body, _, fields = struct.unpack_from("<III", fixed, 4)
     rest = await reader.readexactly(-(-fields // 8) * 8 + body)
-    return Unmarshaller(io.BytesIO(fixed + rest)).unmarshall()
+    header = _header(fixed + rest)
+    assert header
+    return Raw(header, fixed + rest, []).message()
 
 
 @contextlib.asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,9 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dbus_next import Message, MessageType, Variant
-
-from guestctl.host.dbus_library import Library
+from guestctl.host.bus_connection import Connection, Receiver
+from guestctl.host.bus_messages import (
+    DRIVER,
+    DRIVER_PATH,
+    ERROR,
+    METHOD_CALL,
+    METHOD_RETURN,
+    SIGNAL,
+    Message,
+)
+from guestctl.host.bus_values import Variant
+from guestctl.host.dbus_library import Outgoing
+from tests.unit.marshalled import encode
 
 CONFIG = """<busconfig>
   <type>session</type>
@@ -98,42 +109,69 @@ class FakeService:
         self.methods: dict[str, Callable[[list[Any]], Answer]] = {}
         self.properties: dict[str, Variant] = {}
         self.calls: list[str] = []
-        self.connection: Any = None
+        #: Calls that nothing is known of.
+        self.unanswered: list[Message] = []
+        self.connection: Connection
+        self._named: asyncio.Future[None]
 
     async def connect(self, address: str) -> None:
         """Come to the bus, also after it was started anew."""
-        self.connection = Library(address, negotiate_unix_fd=True)
-        await self.connection.connect()
-        ended = self.connection._disconnect_future
-        ended.add_done_callback(lambda end: end.cancelled() or end.exception())
-        self.connection.add_message_handler(self._answer)
-        await self.connection.request_name(self.name)
+        self._named = asyncio.get_running_loop().create_future()
+        receiver = Receiver(lambda _: True, self._take, lambda _, __: None, lambda: None)
+        self.connection = Connection(receiver)
+        await self.connection.connect(address, negotiate_unix_fd=True)
+        arguments = (self.name, 0)
+        call = (METHOD_CALL, DRIVER, DRIVER_PATH, DRIVER, "RequestName", "su", arguments)
+        self.connection.send(Outgoing(*call))
+        await self._named
 
     def leave(self) -> None:
         """As a service that is stopped."""
-        self.connection.release()
+        self.connection.close()
 
-    def emit(self, member: str, signature: str, *body: Any) -> None:
-        """Send a signal to all who listen."""
-        signal = Message.new_signal(self.path, self.interface, member, signature, list(body))
+    def emit(self, member: str, signature: str, *body: Any, to: str = "") -> None:
+        """Send a signal to all who listen, or to one."""
+        signal = Outgoing(SIGNAL, to, self.path, self.interface, member, signature, body)
         self.connection.send(signal)
 
-    def _answer(self, message: Any) -> bool:
-        if message.message_type is not MessageType.METHOD_CALL:
-            return False
-        self.calls.append(message.member)
+    def reply(self, call: Message, answer: Answer) -> None:
+        """Answer a call.  Once sent, the descriptors are the receiver's alone."""
+        signature, body, fds = answer
+        serial, caller = call.header.serial, call.header.sender
+        if fds:
+            fields = {"signature": signature, "reply_serial": serial, "destination": caller}
+            self.send_fds(METHOD_RETURN, body, fds, **fields)
+        else:
+            reply = Outgoing(METHOD_RETURN, caller, reply_serial=serial)
+            self.connection.send(reply._replace(signature=signature, body=body))
+
+    def send_fds(self, kind: int, body: list[Any], fds: list[int], **fields: Any) -> None:
+        """Send what guestctl never does: file descriptors, which are closed here."""
+        sock = self.connection._socket
+        assert sock
+        data = encode(kind, body, unix_fds=len(fds), **fields)
+        assert socket.send_fds(sock, [data], fds) == len(data)
+        close_all(fds)
+
+    def _take(self, message: Message) -> None:
+        if message.header.kind == METHOD_CALL:
+            self._answer(message)
+        elif message.header.sender == DRIVER and message.header.kind == METHOD_RETURN:
+            self._named.set_result(None)
+
+    def _answer(self, call: Message) -> None:
+        member = call.header.member
+        self.calls.append(member)
         try:
-            method = self._get if message.member == "Get" else self.methods[message.member]
-            signature, body, fds = method(message.body)
+            method = self._get if member == "Get" else self.methods[member]
+            answer = method(call.body)
         except KeyError:
-            return True
+            self.unanswered.append(call)
         except Refusal as refusal:
-            self.connection.send(Message.new_error(message, refusal.name, "refused"))
-            return True
-        reply = Message.new_method_return(message, signature, body, fds)
-        # Once sent, the descriptors are the receiver's alone.
-        self.connection.send(reply).add_done_callback(lambda _: close_all(fds))
-        return True
+            error = Outgoing(ERROR, call.header.sender, reply_serial=call.header.serial)
+            self.connection.send(error._replace(error_name=refusal.name))
+        else:
+            self.reply(call, answer)
 
     def _get(self, body: list[Any]) -> Answer:
         return "v", [self.properties[body[1]]], []

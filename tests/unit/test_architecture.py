@@ -173,6 +173,7 @@ ONLY = {
         "host.libvirt.reading",
     },
     "libvirt_qemu": {"host.libvirt.events"},
+    "dbus_fast": {"host.dbus_library"},
     "dbus_next": {"host.dbus_library"},
     "sdnotify": {"host.notify"},
     "systemd": {"host.journal"},

@@ -159,7 +159,6 @@ class Peer:
             if self.answer is not None:
                 await loop.sock_recv(connection, 1000)
                 await loop.sock_sendall(connection, self.answer)
-                # dbus-next writes its line in two pieces.
                 await asyncio.sleep(0.02)
             connection.close()
 

@@ -7,9 +7,9 @@ import os
 from typing import Any
 
 import pytest
-from dbus_next import Message
 
 from guestctl.host.bus import DRIVER, DRIVER_PATH, BusError, Rule, SystemBus
+from guestctl.host.bus_messages import METHOD_CALL, SIGNAL
 from tests.unit.echo import INTERFACE, NAME, PATH, connected, echo
 from tests.unit.private_bus import FakeService, PrivateBus, open_fds, until
 from tests.unit.running import run_async
@@ -61,22 +61,15 @@ def test_file_descriptors_that_nobody_takes_are_closed(bus: PrivateBus) -> None:
             assert open_fds() == before
             heard: list[Any] = []
             await client.subscribe(Rule(NAME, INTERFACE, "Rang", "h"), heard.append)
-            await send_fd(service, Message.new_signal(PATH, INTERFACE, "Rang", "h", [0]))
+            fields = {"path": PATH, "interface": INTERFACE, "signature": "h"}
+            service.send_fds(SIGNAL, [0], [os.memfd_create("sent")], member="Rang", **fields)
             await until(lambda: bool(heard))
-            ours = client._library.unique_name
-            call = Message(ours, PATH, INTERFACE, "Unknown", signature="h", body=[0])
-            await send_fd(service, call)
+            fields["destination"] = client._connection.unique_name
+            service.send_fds(METHOD_CALL, [0], [os.memfd_create("sent")], member="No", **fields)
             await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["behind it"], returns="s")
             assert open_fds() == before
 
     run_async(work())
-
-
-async def send_fd(service: FakeService, message: Message) -> None:
-    fd = os.memfd_create("sent")
-    message.unix_fds = [fd]
-    await service.connection.send(message)
-    os.close(fd)
 
 
 def test_an_answer_too_late_is_let_go(bus: PrivateBus) -> None:
@@ -84,18 +77,10 @@ def test_an_answer_too_late_is_let_go(bus: PrivateBus) -> None:
 
     async def work() -> None:
         async with echo(bus) as service, connected(bus, negotiate_unix_fd=True) as client:
-            late: list[Any] = []
-
-            def keep(message: Any) -> bool:
-                if message.member == "Late":
-                    late.append(message)
-                return bool(message.member == "Late")
-
-            service.connection._user_message_handlers.insert(0, keep)
             with pytest.raises(BusError, match="no answer"):
                 await client.call_for_fd(NAME, PATH, INTERFACE, "Late", timeout=0.05)
             before = open_fds()
-            await send_fd(service, Message.new_method_return(late[0], "h", [0]))
+            service.reply(service.unanswered[0], ("h", [0], [os.memfd_create("sent")]))
             await client.call(NAME, PATH, INTERFACE, "Echo", "s", ["behind it"], returns="s")
             assert open_fds() == before
 

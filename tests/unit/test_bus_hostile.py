@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbus_next import Variant
 
 from guestctl.host.bus import BusError, Rule
 from guestctl.host.bus_messages import (
@@ -21,7 +20,9 @@ from guestctl.host.bus_messages import (
     METHOD_RETURN,
     SIGNAL,
 )
-from tests.unit.lenient_bus import LenientBus, encode, encode_raw, lenient_bus
+from guestctl.host.bus_values import Variant
+from tests.unit.lenient_bus import LenientBus, lenient_bus
+from tests.unit.marshalled import encode, encode_raw
 from tests.unit.private_bus import until
 from tests.unit.running import run_async
 
@@ -61,10 +62,9 @@ def test_only_a_reply_of_who_was_called_is_an_answer(
         async with lenient_bus(tmp_path, OWNERS) as (bus, client):
             asking = asyncio.create_task(client.call(*CALL, returns="b"))
             call = await bus.calls.get()
-            assert call.destination == OWNER
-            for serial in range(call.serial + 5):
+            for serial in range(call.header.serial + 5):
                 reply(bus, serial, True, **forged)
-            reply(bus, call.serial)
+            reply(bus, call.header.serial)
             assert await asking == [False]
 
     run_async(work())
@@ -74,7 +74,7 @@ def test_the_bus_itself_says_that_nobody_is_there(tmp_path: Path) -> None:
     async def work() -> None:
         async with lenient_bus(tmp_path, OWNERS) as (bus, client):
             asking = asyncio.create_task(client.call(*CALL, returns="b"))
-            serial = (await bus.calls.get()).serial
+            serial = (await bus.calls.get()).header.serial
             name = "org.freedesktop.DBus.Error.ServiceUnknown"
             fields = {"sender": DRIVER, "error_name": name, "signature": "s"}
             bus.send(ERROR, ["x" * 100_000], reply_serial=serial, **fields)
@@ -95,7 +95,7 @@ def test_an_answer_of_another_form_is_an_error(
     async def work() -> None:
         async with lenient_bus(tmp_path, OWNERS) as (bus, client):
             asking = asyncio.create_task(client.call(*CALL, returns="b"))
-            serial = (await bus.calls.get()).serial
+            serial = (await bus.calls.get()).header.serial
             fields = {"sender": OWNER, "reply_serial": serial, "signature": signature}
             bus.send(METHOD_RETURN, body, **fields)
             with pytest.raises(BusError, match="Preparing: the answer is of the form"):
@@ -109,7 +109,7 @@ def test_a_property_of_another_form_is_an_error(tmp_path: Path, value: Variant) 
     async def work() -> None:
         async with lenient_bus(tmp_path, OWNERS) as (bus, client):
             asking = asyncio.create_task(client.get_property(NAME, PATH, INTERFACE, "Delay", "t"))
-            serial = (await bus.calls.get()).serial
+            serial = (await bus.calls.get()).header.serial
             fields = {"sender": OWNER, "reply_serial": serial, "signature": "v"}
             bus.send(METHOD_RETURN, [value], **fields)
             with pytest.raises(BusError, match="Delay: the answer is of the form"):
@@ -138,13 +138,13 @@ def test_a_body_that_cannot_be_read_fails_its_call_alone(
     async def work() -> None:
         async with lenient_bus(tmp_path, OWNERS) as (bus, client):
             asking = asyncio.create_task(client.call(*CALL, returns=signature))
-            serial = (await bus.calls.get()).serial
+            serial = (await bus.calls.get()).header.serial
             fields = {"sender": OWNER, "reply_serial": serial, "signature": signature}
             bus.send_bytes(encode_raw(METHOD_RETURN, body, **fields))
             with pytest.raises(BusError, match="Preparing: the answer"):
                 await asking
             asking = asyncio.create_task(client.call(*CALL, returns="b"))
-            reply(bus, (await bus.calls.get()).serial)
+            reply(bus, (await bus.calls.get()).header.serial)
             assert await asking == [False]
 
     run_async(work())
@@ -185,7 +185,7 @@ def test_a_huge_signal_costs_next_to_nothing(tmp_path: Path, sender: str) -> Non
                 bus.send_bytes(piece)
             asking = asyncio.create_task(client.call(*CALL, returns="b", timeout=8))
             began = time.process_time()
-            reply(bus, (await bus.calls.get()).serial)
+            reply(bus, (await bus.calls.get()).header.serial)
             assert await asking == [False]
             assert time.process_time() - began < 3
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
@@ -206,7 +206,7 @@ def test_others_have_their_turn_while_a_flood_is_passed_over(tmp_path: Path) -> 
             while bus.calls.empty():
                 await asyncio.sleep(0)
                 longest, last = max(longest, time.process_time() - last), time.process_time()
-            reply(bus, bus.calls.get_nowait().serial)
+            reply(bus, bus.calls.get_nowait().header.serial)
             while not asking.done():
                 await asyncio.sleep(0)
                 longest, last = max(longest, time.process_time() - last), time.process_time()
@@ -221,7 +221,7 @@ def test_a_header_without_end_is_passed_over(tmp_path: Path) -> None:
     async def work() -> None:
         async with lenient_bus(tmp_path, OWNERS) as (bus, client):
             asking = asyncio.create_task(client.call(*CALL, returns="b"))
-            serial = (await bus.calls.get()).serial
+            serial = (await bus.calls.get()).header.serial
             bus.send(SIGNAL, [True], sender=OWNER, **long)
             reply(bus, serial)
             assert await asking == [False]
@@ -248,7 +248,7 @@ def test_odd_messages_by_the_hundred(tmp_path: Path) -> None:
             for _ in range(500):
                 bus.send_bytes(odd())
             asking = asyncio.create_task(client.call(*CALL, returns="b"))
-            reply(bus, (await bus.calls.get()).serial)
+            reply(bus, (await bus.calls.get()).header.serial)
             assert await asking == [False]
 
     run_async(work())

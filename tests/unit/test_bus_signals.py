@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from dbus_next import Message, Variant
 
 from guestctl.host.bus import DRIVER, Rule
+from guestctl.host.bus_values import Variant
 from tests.unit.echo import INTERFACE, NAME, PATH, connected, echo
 from tests.unit.private_bus import FakeService, PrivateBus, until
 from tests.unit.running import run_async
@@ -21,9 +21,8 @@ def test_signals_from_the_owner_of_the_name_alone(bus: PrivateBus) -> None:
         await impostor.connect(bus.address)
         async with echo(bus) as service, connected(bus) as client:
             await client.subscribe(Rule(NAME, INTERFACE, "Rang", "v", PATH), heard.append)
-            forged = Message.new_signal(PATH, INTERFACE, "Rang", "v", [Variant("s", "forged")])
-            forged.destination = client._library.unique_name
-            await impostor.connection.send(forged)
+            ours = client._connection.unique_name
+            impostor.emit("Rang", "v", Variant("s", "forged"), to=ours)
             service.emit("Sang", "s", "another signal")
             service.emit("Rang", "v", Variant("s", "true"))
             await until(lambda: bool(heard))

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import pytest
-from dbus_next import Variant
 
+from guestctl.host.bus_values import Variant
 from guestctl.host.daemons import SystemdDaemons
 from tests.unit.private_bus import FakeSystemd, PrivateBus, open_fds
 from tests.unit.running import run_async

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from dbus_next import Variant
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guestctl.host.bus_values import Variant
 from guestctl.host.libvirt_guests import (
     MOST_BYTES,
     LibvirtGuests,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbus_next import Variant
 
 from guestctl.host import mounts
+from guestctl.host.bus_values import Variant
 from guestctl.host.mounts import SystemdMounts, unit_names
 from tests.unit.private_bus import FakeSystemd, PrivateBus, Refusal, open_fds
 from tests.unit.running import run_async

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from dbus_next import Variant
 
 from guestctl.host import systemd
+from guestctl.host.bus_values import Variant
 from guestctl.service import units
 from tests.unit.private_bus import FakeSystemd, PrivateBus, open_fds
 from tests.unit.running import run_async
