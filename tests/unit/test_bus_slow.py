@@ -123,3 +123,38 @@ def test_a_real_bus_that_stands_still_and_goes_on(bus: PrivateBus) -> None:
             assert [number for number, _ in heard] == list(range(20))
 
     run_async(work())
+
+
+def test_a_client_that_reads_none_of_its_replies_costs_nobody_else(bus: PrivateBus) -> None:
+    """On a real bus: three such clients, each with twenty calls whose replies are of 20 kB."""
+
+    async def work() -> None:
+        async with echo(bus) as service, contextlib.AsyncExitStack() as stack:
+            service.methods["Much"] = lambda _: ("s", ["x" * KB20], [])
+            clients = [await stack.enter_async_context(connected(bus)) for _ in range(4)]
+            *idle, reading = clients
+            to = service.connection.unique_name
+            calls = [much(client, to) for client in idle for _ in range(20)]
+            await until(lambda: service.calls.count("Much") == len(calls))
+            answer = await reading.call(NAME, PATH, INTERFACE, "Echo", "s", ["on"], returns="s")
+            assert answer == ["on"]
+            assert not any(call.done() for call in calls)
+            for client in idle:
+                listens(client, True)
+            assert await asyncio.gather(*calls) == [["x" * KB20]] * len(calls)
+
+    def much(client: SystemBus, to: str) -> asyncio.Task[list[Any]]:
+        listens(client, False)
+        return asyncio.create_task(client.call(to, PATH, INTERFACE, "Much", returns="s"))
+
+    run_async(work())
+
+
+def listens(client: SystemBus, does: bool) -> None:
+    """Whether it takes what comes from its socket."""
+    connection, loop = client._connection, asyncio.get_running_loop()
+    assert connection._socket
+    if does:
+        loop.add_reader(connection._socket, connection._read)
+    else:
+        loop.remove_reader(connection._socket)
