@@ -31,12 +31,17 @@ def _not_to_be_found(module: str) -> Iterator[None]:
 
 def _found() -> Any:
     """The first library that is there and writes what it is told to; ImportError."""
+    faults = []
     for name in ("dbus_fast", "dbus_next"):
-        with contextlib.suppress(ImportError):
+        try:
             library = importlib.import_module(name)
             if _writes_text(library):
                 return library
-    raise ImportError("guestctl needs dbus-fast 2 or newer (python3-dbus-fast), or dbus-next")
+            faults.append(f"{name} writes no text but ASCII")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other one may do
+            faults.append(f"{name}: {error}")
+    needed = "guestctl needs python3-dbus-fast, 2 or newer, or python3-dbus-next"
+    raise ImportError(f"{needed} ({'; '.join(faults)})")
 
 
 def _writes_text(library: Any) -> bool:
