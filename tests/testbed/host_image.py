@@ -21,7 +21,6 @@ PACKAGES = (
     *(
         "python3",
         "python3-libvirt",
-        "python3-dbus-next",
         "python3-sdnotify",
         "python3-rich",
         "python3-systemd",
@@ -29,6 +28,12 @@ PACKAGES = (
     # What a test wants to look around with.
     *("procps", "util-linux", "iproute2"),
 )
+#: The one that writes for the bus: what each generation has, and so that each is seen on hosts.
+LIBRARY = {
+    "bookworm": "python3-dbus-next",  # dbus-fast 1.84.2 is of no use
+    "trixie": "python3-dbus-fast",
+    "forky": "python3-dbus-fast",
+}
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
 # They would run in the middle of a test, or wait for a console that is not there.
 MASKED = (
@@ -79,7 +84,8 @@ def _build(suite: str, folder: Path) -> None:
 
 
 def _bootstrap(suite: str, tar: Path) -> None:
-    argv = ["mmdebstrap", "-q", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    packages = ",".join((*PACKAGES, LIBRARY[suite]))
+    argv = ["mmdebstrap", "-q", "--variant=minbase", f"--include={packages}"]
     # A testing suite's index can be past its date.
     argv += ['--aptopt=Acquire::Check-Valid-Until "false"']
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED]
