@@ -6,12 +6,13 @@ import contextlib
 import signal
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ..control import actions, queries
 from ..control.actions import Down, Shown, Up
 from ..control.queries import PastRunInFull
 from ..control.requests import RequestError
+from ..model.guest import GuestId
 from ..model.plan import Outcome, RunKind
 from ..model.report import names
 from ..model.result import RunResult
@@ -42,7 +43,8 @@ def start_verb(arguments: Namespace) -> int:
     result = _run(arguments, lambda shown: actions.bring_up(local, request, shown))
     if not (result.guests or arguments.json or arguments.quiet):
         with contextlib.suppress(RequestError):  # said already, and the run has ended
-            _say_where_they_went(queries.history(local, 1, kind=RunKind.SHUTDOWN))
+            past = queries.history(local, 1, kind=RunKind.SHUTDOWN)
+            _say_where_they_went(past, queries.wanted_off(local))
     return _status(result)
 
 
@@ -65,10 +67,10 @@ def _say_undo(result: RunResult) -> None:
         emit(f"off from now on: {printable(names(off))}; {_undo(result.run)}\n")
 
 
-def _say_where_they_went(past: list[PastRunInFull]) -> None:
+def _say_where_they_went(past: list[PastRunInFull], wanted_off: Collection[GuestId]) -> None:
     """Nobody was wanted on and down: the newest shutdown may be why."""
     for run, guests, *_ in past:
-        off = [guest.name for guest in guests if guest.is_off]
+        off = [guest.name for guest in guests if guest.is_off and guest.id in wanted_off]
         if off:
             at = when(run.begun)
             emit(

@@ -26,6 +26,7 @@ from ..model.guest import GuestId
 from ..model.history import AT_WORK, CUT_OFF, PastGuest, PastRun, PastStep, TrailEntry
 from ..model.overview import Row
 from ..model.plan import Plan, RunKind
+from ..model.record import Wanted
 from ..model.timeline import Timeline
 from .local import Local
 from .requests import (
@@ -170,6 +171,15 @@ def history(
             _in_full(ledger, run, guests, under_way=run is runs[0] and is_held)
             for run, guests in islice(chosen, count)
         ]
+
+    return _known(local.ask_ledger(read, None), local)
+
+
+def wanted_off(local: Local) -> Collection[GuestId]:
+    """Whom somebody turned off, and nobody has started since."""
+
+    def read(ledger: Ledger) -> Collection[GuestId] | None:
+        return {one for one, is_now in ledger.guests().items() if is_now.wanted is Wanted.OFF}
 
     return _known(local.ask_ledger(read, None), local)
 

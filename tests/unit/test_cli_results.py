@@ -8,9 +8,16 @@ import re
 import sqlite3
 import subprocess
 
+import pytest
+
+from guestctl.cli.act import _say_where_they_went
+from guestctl.control.queries import PastRunInFull
 from guestctl.ledger.file import connect, transaction
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, GuestId, State
+from guestctl.model.history import PastGuest, PastRun
+from guestctl.model.plan import Outcome, RunKind
+from guestctl.model.result import Trigger
 from tests.ledgers import clock, taking_down
 from tests.unit.command import LIMIT, TEST, Command
 from tests.unit.prepared import ODD_NAME, give, prepare
@@ -68,14 +75,24 @@ def test_a_shutdown_says_how_it_is_undone(command: Command) -> None:
     out = command.run("shutdown", "-c", TEST, "--all").stdout.splitlines()
     undo = "to bring just those back: guestctl start --run 1"
     assert out[-1] == f"off from now on: test; {undo}"
-    # Each process has a test driver of its own: there the guest is up.
+    # Each process has a test driver of its own: there the guest is up, so it is nobody's to undo.
     again = command.run("start", "-c", TEST)
     assert again.stdout.splitlines()[0].startswith("restore of 0 guests")
-    assert f"test; {undo}" in again.stdout.splitlines()[-1]
+    assert again.stdout.splitlines()[-1] == "no guest to act on"
     (guest,) = command.json("start", "--run", "1")["guests"]
     assert (guest["name"], guest["reason"]) == ("test", "it is already up")
     nothing = command.run("start", "-c", TEST, "--run", "77", status=2).stderr
     assert "cannot start the guests of run 77" in nothing
+
+
+def test_who_was_started_since_is_not_said_to_be_off(capsys: pytest.CaptureFixture[str]) -> None:
+    guests = [PastGuest(name, Outcome.SHUT_DOWN, "", name, TEST) for name in ("web", "db")]
+    run = PastRun(7, RunKind.SHUTDOWN, Trigger.COMMAND, "boot", 1, 2, 3, True)
+    past = [PastRunInFull(run, guests, [])]
+    _say_where_they_went(past, {GuestId(TEST, "db")})
+    assert ": db; to bring just those back: guestctl start --run 7" in capsys.readouterr().out
+    _say_where_they_went(past, set())
+    assert capsys.readouterr().out == ""
 
 
 def test_shutdown_of_a_guest_that_is_down_is_wanted_off(command: Command, node: str) -> None:
