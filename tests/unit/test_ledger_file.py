@@ -15,7 +15,7 @@ from guestctl.ledger.file import (
     connect,
 )
 from guestctl.ledger.ledger import Ledger
-from guestctl.ledger.opening import open_ledger, read_ledger, set_aside
+from guestctl.ledger.opening import damaged_ledgers, open_ledger, read_ledger, set_aside
 from tests.unit.ledger_files import DAMAGE, Opened, make, whole_file
 from tests.unit.makers import guest_id
 
@@ -111,6 +111,12 @@ def test_damaged_ledgers_are_all_kept(path: Path) -> None:
         path.write_bytes(b"this is no ledger\n" * 100)
         Opened(path).ledger.db.close()
     assert len(list(path.parent.glob("ledger.db.damaged-*"))) == 3
+
+
+def test_a_folder_that_cannot_be_read_has_no_damaged_ledgers() -> None:
+    """Seen as a user whose HOME was root's, with Python 3.11: `status` was a traceback."""
+    too_long = "x" * 300  # an error for root, too
+    assert damaged_ledgers(Path("/", too_long, "ledger.db")) == []
 
 
 def test_the_wal_of_a_ledger_goes_with_it(path: Path) -> None:
