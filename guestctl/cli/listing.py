@@ -140,7 +140,7 @@ def remarks(row: Row) -> Iterator[str]:
     if gone := given_up(row):
         yield gone
     if row.is_off_by_libvirt_guests:
-        yield "off since libvirt-guests was stopped; `guestctl start` brings it back"
+        yield "off since libvirt-guests was stopped; back by `guestctl start` or the next boot"
     if unready := _unready(row):
         yield unready
     comes_back = row.next_boot in (NextBoot.RESUME, NextBoot.START)

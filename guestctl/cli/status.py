@@ -49,7 +49,8 @@ def _lines(found: Status) -> Iterator[tuple[str, str]]:
     yield from service.get("connections", {}).items()
     for uri in service.get("as_found", ()):
         yield _MORE, f"{uri}: {_AS_FOUND}"
-    yield "autostart", ", ".join(values["owns_autostart"]) or "libvirt's, in this boot"
+    ours = ", ".join(values["owns_autostart"])
+    yield "autostart", f"by guestctl, on {ours}" if ours else "by libvirt, in this boot"
     yield "guests", _guests(service, values["wanted"])
     for guest in service.get("waiting", ()):
         how = "given up" if guest.get("given_up") else "waited for"

@@ -99,7 +99,10 @@ def of_hook(daemons: Iterable[str], held: Iterable[str]) -> Iterator[Finding]:
 
 def _of_rival(words: HostWords) -> Iterator[Finding]:
     rival = words.units.get(RIVAL)
-    if rival and (rival.active in ("active", "activating") or rival.enabled == "enabled"):
+    if rival and rival.active == "deactivating":
+        text = f"{RIVAL} is being stopped, and takes down the guests that ran as that began"
+        yield Finding(text, f"systemctl status {RIVAL}")
+    elif rival and (rival.active in ("active", "activating") or rival.enabled == "enabled"):
         how = rival.active if rival.active == "active" else rival.enabled
         text = f"{RIVAL} is {how} beside guestctl: both take guests down and bring them back"
         yield Finding(text, _WITHOUT_RIVAL)

@@ -239,6 +239,12 @@ def test_libvirt_guests_beside_it(rival: Unit) -> None:
     assert found.command.index("ExecStop=") < found.command.index("disable --now")
 
 
+def test_libvirt_guests_as_it_is_stopped() -> None:
+    """It waits minutes for each guest that does not obey; to switch it off is too late then."""
+    (found,) = of_host(WELL, HostWords(5.0, {**UNITS, RIVAL: Unit("deactivating", "disabled")}), ())
+    assert "is being stopped, and takes down the guests" in found.text
+
+
 def test_libvirts_own_auto_shutdown_beside_it(tmp_path: Path) -> None:
     conf = tmp_path / "qemu.conf"
     assert of_auto_shutdown(switched_on(conf)) == []

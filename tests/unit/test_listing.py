@@ -45,7 +45,7 @@ def test_what_needs_more_words_stands_below_and_is_said_once_for_all() -> None:
 def test_guests_that_libvirt_guests_took_down() -> None:
     off_by_it = [replace(row, state=State.SHUT_OFF, stopped_by=BY_IT) for row in some_rows()]
     assert below(off_by_it) == [
-        "db, web: off since libvirt-guests was stopped; `guestctl start` brings it back",
+        "db, web: off since libvirt-guests was stopped; back by `guestctl start` or the next boot",
         "held: held by alice: its disk changed",
     ]
 
