@@ -186,7 +186,8 @@ def test_no_guest_minds_an_upgrade_a_removal_a_purge_or_an_installation(
     host.run("systemctl enable --now guestctl")
     assert enabled(host, "guestctl-autostart") == "enabled"
 
-    host.run(["dpkg", "--remove", "guestctl"])
+    said = host.run(["dpkg", "--remove", "guestctl"]).stdout
+    assert "nobody is in charge of this host's guests any more" in said
     assert states(host) == ["inactive"] * len(UNITS)
     assert (host.root / "var/lib/guestctl/ledger.db").exists()
     host.run(["dpkg", "--purge", "guestctl"])
