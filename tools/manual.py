@@ -71,6 +71,8 @@ and what these have in
 How the host goes down is what logind says, and else which of reboot.target, kexec.target,
 soft\-reboot.target, poweroff.target and halt.target systemd is to reach.
 Where neither tells, the usual settings are used, and the journal says so.
+With systemd 252 (Debian 12) logind does not say it as it announces the stop: the usual settings
+are in force until its delay (5 s) is over, and guests that are still up then go by the profile.
 .SH EXAMPLES
 .nf
 [[guest]]
