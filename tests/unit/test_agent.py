@@ -17,10 +17,11 @@ LEASE = libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE
 ARP = libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP
 MAC = "52:54:00:00:00:01"
 CARD = f"<interface type='network'><mac address='{MAC}'/></interface>"
+CHANNEL = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
 
 
 class Domain:
-    """A domain of a driver; sources: what each knows, or how it fails."""
+    """A domain of a driver; sources: what each knows, or how it fails; its agent is one of them."""
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class Domain:
     ) -> None:
         self._sources, self._devices = sources or {}, devices
         self._driver, self._time = driver, time
+        self.asked: list[int] = []
 
     def connect(self) -> Any:
         return self
@@ -42,7 +44,8 @@ class Domain:
         return self._driver
 
     def XMLDesc(self) -> str:
-        return f"<domain><devices>{self._devices}</devices></domain>"
+        channel = CHANNEL if AGENT in self._sources else ""
+        return f"<domain><devices>{self._devices}{channel}</devices></domain>"
 
     def getTime(self) -> dict[str, int]:
         if self._time:
@@ -50,6 +53,7 @@ class Domain:
         return {"seconds": 1, "nseconds": 0}
 
     def interfaceAddresses(self, source: int) -> Any:
+        self.asked.append(source)
         found = self._sources.get(source, libvirt.libvirtError("not there"))
         if isinstance(found, Exception):
             raise found
@@ -69,6 +73,13 @@ def test_agent_then_leases_then_arp() -> None:
     assert agent.addresses(Domain(three | {AGENT: {}})) == ("10.0.0.2",)
     assert agent.addresses(Domain({ARP: three[ARP]})) == ("10.0.0.3",)
     assert agent.addresses(Domain(NO_AGENT)) == ()
+
+
+def test_an_agent_that_the_guest_does_not_have_is_not_asked() -> None:
+    """libvirtd logs an error each time."""
+    domain = Domain(NO_AGENT)
+    agent.addresses(domain)
+    assert domain.asked == [LEASE, ARP]
 
 
 def test_where_none_can_be_asked_it_fails() -> None:

@@ -33,6 +33,8 @@ def ping(domain: Any) -> None:
             raise
 
 
+#: Of the agent, in the guest's XML.
+_CHANNEL = "org.qemu.guest_agent.0"
 _UNSUPPORTED = (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED)
 _SOURCES = (
     libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT,
@@ -48,8 +50,9 @@ def addresses(domain: Any) -> tuple[str, ...]:
     be read; or nobody could be asked.
     """
     errors: dict[int, libvirt.libvirtError] = {}
-    macs = _macs(domain.XMLDesc())
-    for source in _SOURCES:
+    xml = ET.fromstring(domain.XMLDesc())
+    macs, sources = _macs(xml), _sources(xml)
+    for source in sources:
         try:
             found = domain.interfaceAddresses(source)
         except libvirt.libvirtError as error:
@@ -61,7 +64,7 @@ def addresses(domain: Any) -> tuple[str, ...]:
                 return usable
     if macs and (faults := _faults(errors)):
         raise faults[0]
-    if len(errors) == len(_SOURCES):
+    if len(errors) == len(sources):
         raise [*errors.values()][-1]
     return ()
 
@@ -79,9 +82,15 @@ def _faults(errors: Mapping[int, libvirt.libvirtError]) -> list[libvirt.libvirtE
     ]
 
 
-def _macs(xml: str) -> frozenset[str]:
+def _sources(xml: ET.Element) -> tuple[int, ...]:
+    """An agent that the guest does not have is an error in libvirtd's log each time."""
+    names = {target.get("name") for target in xml.iterfind("devices/channel/target")}
+    return _SOURCES if _CHANNEL in names else _SOURCES[1:]
+
+
+def _macs(xml: ET.Element) -> frozenset[str]:
     """Of the guest's network cards, as its XML has them."""
-    found = ET.fromstring(xml).iterfind("devices/interface/mac")
+    found = xml.iterfind("devices/interface/mac")
     return frozenset(mac.get("address", "").lower() for mac in found)
 
 
