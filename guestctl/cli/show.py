@@ -84,12 +84,15 @@ def _print_in_time(timeline: Timeline, names: Mapping[GuestId, str]) -> None:
     if timeline.guests:
         emit("\n")
         print_timeline(timeline, names)
-        emit(_in_all(timeline))
+        emit(in_all(timeline))
 
 
-def _in_all(timeline: Timeline) -> str:
+def in_all(timeline: Timeline) -> str:
+    """The last line below a plan in time."""
     found = queries.duration(timeline)
-    parts = [f"about {show_duration(ceil(found.about))}"] if found.about is not None else []
+    # What nobody knows of can only make it longer.
+    how = "at least" if found.unknown else "about"
+    parts = [f"{how} {show_duration(ceil(found.about))}"] if found.about is not None else []
     if found.unknown:
         count = len(timeline.guests)
         of = "" if found.about is None else f" of {found.unknown} of {count} guests"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from guestctl.cli import show
 from guestctl.config.config import Config, GuestOverride
 from guestctl.config.settings import Shutdown
 from guestctl.decisions.budget import Budget
@@ -31,6 +32,20 @@ def plan(number: int, *estimates: tuple[Step, float | None]) -> GuestPlan:
 def total(*plans: GuestPlan, parallel: int = 2) -> Duration:
     plan = Plan(RunKind.PRESERVE, plans)
     return duration_of(timeline_down(plan, parallel, Budget(100.0)))
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ((SAVE, 4.0), "in all: about 7s; at most 115s"),
+        ((SAVE, None), "in all: at least 7s; nothing is known yet of 1 of 2 guests; at most 115s"),
+    ],
+)
+def test_what_nobody_knows_of_can_only_make_it_longer(
+    second: tuple[Step, float | None], said: str
+) -> None:
+    run = Plan(RunKind.PRESERVE, (plan(1, (SAVE, 7.0)), plan(2, second)))
+    assert show.in_all(timeline_down(run, 2, Budget(100.0))) == f"{said}\n"
 
 
 def test_saves_wait_for_slots_and_shutdowns_do_not() -> None:
