@@ -1,18 +1,34 @@
-"""What guests need comes long after the boot: they are waited for, and come up."""
+"""What guests need comes long after the boot: they are waited for, and come up in their order.
+
+top requires all that is late: middle, which requires the guest of a disk, and those of a network
+and a pool.  One with `after` does not wait for them, and one is never ready by its own rule.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.host.service import configured, status
+from tests.host.service import UNIT, configured, status
 from tests.host.stage import FEW
-from tests.host.support import listed, lived_once, newest_tick, trail, wait_restored, went_on
-from tests.testbed.console import Tick, wait_for_tick
-from tests.testbed.guests import GuestSpec
+from tests.host.support import (
+    listed,
+    lived_once,
+    newest_run,
+    newest_tick,
+    trail,
+    wait_restored,
+    went_on,
+)
+from tests.testbed.console import Tick, read_ticks, wait_for_tick
+from tests.testbed.guests import AGENT_CHANNEL, GuestSpec
 from tests.testbed.host import Host
 from tests.testbed.waiting import wait_until
+from tests.testbed.witness import Witness
 
 pytestmark = pytest.mark.hosts
 
@@ -25,51 +41,86 @@ POOL = f"{FOLDER}/pool"
 COLD = GuestSpec("cold", disk=FOLDER / "cold.raw")
 SAVED = GuestSpec("saved", disk=FOLDER / "saved.raw")
 POOLED, NETWORKED = GuestSpec("pooled"), GuestSpec("networked")
-ALL = [COLD, SAVED, POOLED, NETWORKED]
+MIDDLE, TOP, GOES_ON = GuestSpec("middle"), GuestSpec("top"), GuestSpec("goes on")
+MUTE, NEEDS_MUTE = GuestSpec("mute"), GuestSpec("needs mute")
+ALL = [COLD, SAVED, POOLED, NETWORKED, MIDDLE, TOP, GOES_ON, MUTE, NEEDS_MUTE]
 NAMES = [spec.name for spec in ALL]
+#: They lack something; those below, another guest.
+LACK = [COLD.name, SAVED.name, POOLED.name, NETWORKED.name]
+REQUIRE = [MIDDLE.name, TOP.name, NEEDS_MUTE.name]
 NETWORK = "<network><name>manual</name><forward mode='bridge'/><bridge name='late0'/></network>"
 INTERFACE = "<interface type='network'><source network='manual'/></interface>"
 DISK = (
     "<disk type='volume' device='disk'><driver name='qemu' type='raw'/>"
     "<source pool='late' volume='pooled.raw'/><target dev='vdb' bus='virtio'/></disk>"
 )
-SOON_GIVEN_UP = '[[guest]]\nmatch = "networked"\nstart-retry = "20s"\n'
+#: There is nobody at its other end.
+CHANNEL = f"<channel type='unix'><target type='virtio' name='{AGENT_CHANNEL}'/></channel>"
 BRIDGE = "ip link add late0 type bridge && ip link set late0 up"
+#: The delays are longer than a guest takes to its first tick: its console tells the order.
+ORDER = """
+[[guest]]
+match = "cold"
+ready = ["delay:4s"]
+[[guest]]
+match = "pooled"
+ready = ["delay:4s"]
+[[guest]]
+match = "middle"
+requires = ["cold"]
+[[guest]]
+match = "top"
+requires = ["middle", "pooled", "networked"]
+[[guest]]
+match = "goes on"
+after = ["top", "mute"]
+[[guest]]
+match = "needs mute"
+requires = ["mute"]
+"""
+NEVER_READY = """
+[[guest]]
+match = "mute"
+ready = ["agent"]
+ready-timeout = "5s"
+"""
+SOON_GIVEN_UP = '[[guest]]\nmatch = "networked"\nstart-retry = "20s"\n'
+#: What libvirtd says of each attempt to start the guest that comes last but one.
+NO_POOL = "storage pool 'late'"
 
 
 def test_all_of_them_come_up(host: Host) -> None:
     """Long after the boot has tried them, each as soon as what it needs is there."""
-    with configured(host, SOON_GIVEN_UP):
-        prepare(host)
-        host.start_all([COLD, SAVED])
-        for spec in (POOLED, NETWORKED):
-            host.start_again(spec.name)  # as it was defined
-        host.run(["guestctl", "shutdown", "--preserve", SAVED.name])
-        saved_at = newest_tick(host, SAVED.name)
-        host.power_cut()
-        host.boot()
-        wait_restored(host)
-        assert_all_are_waited_for(host)
-        assert_given_up(host, NETWORKED.name)
-        it_all_comes(host, saved_at)
+    with configured(host, ORDER + NEVER_READY + SOON_GIVEN_UP):
+        saved_at = go_down(host)
+        consoles = {name: host.console(name) for name in NAMES}
+        with Witness(consoles, look=0.2) as seen:
+            host.boot()
+            wait_restored(host)
+            assert_all_are_waited_for(host)
+            assert_it_goes_on(host)
+            assert_never_ready(host)
+            assert_given_up(host, NETWORKED.name)
+            all_arrive(host)
+        assert went_on(host, SAVED.name, saved_at)
+        assert_in_order(seen)
+        is_ready_after_all(host)
+
+        wait_until(lambda: not waiting(host), 20, "end of the waiting")
+        assert all(lived_once(host, name) for name in NAMES)
+        assert trail(host, COLD.name)[-2].startswith("start done")
 
 
-def it_all_comes(host: Host, saved_at: Tick) -> None:
-    """One after another, and each guest with what it needs."""
-    host.run(MOUNT)
-    comes_up(host, COLD.name)
-    comes_up(host, SAVED.name)
-    assert went_on(host, SAVED.name, saved_at)
-    host.virsh("pool-start", "late")
-    comes_up(host, POOLED.name)
-    assert listed(host)[NETWORKED.name]["given_up"]
-    host.run(BRIDGE)
-    host.virsh("net-start", "manual")
-    comes_up(host, NETWORKED.name)
-
-    wait_until(lambda: not waiting(host), 20, "end of the waiting")
-    assert all(lived_once(host, name) for name in NAMES)
-    assert trail(host, COLD.name)[-1].startswith("start done")
+def go_down(host: Host) -> Tick:
+    """All of them run, one is saved, the power is cut; where the one that is saved has got to."""
+    prepare(host)
+    host.start_all([spec for spec in ALL if spec not in (POOLED, NETWORKED, MUTE)])
+    for spec in (POOLED, NETWORKED, MUTE):
+        host.start_again(spec.name)  # as it was defined
+    host.run(["guestctl", "shutdown", "--preserve", SAVED.name])
+    saved_at = newest_tick(host, SAVED.name)
+    host.power_cut()
+    return saved_at
 
 
 def prepare(host: Host) -> None:
@@ -81,7 +132,7 @@ def prepare(host: Host) -> None:
     host.virsh("net-start", "manual")
     host.virsh("pool-define-as", "late", "dir", "--target", POOL)
     host.virsh("pool-start", "late")
-    for spec, device in ((POOLED, DISK), (NETWORKED, INTERFACE)):
+    for spec, device in ((POOLED, DISK), (NETWORKED, INTERFACE), (MUTE, CHANNEL)):
         host.define(spec)
         host.virsh("attach-device", spec.name, "--config", write(host, spec.name, device))
 
@@ -94,16 +145,42 @@ def write(host: Host, name: str, xml: str) -> str:
 
 def assert_all_are_waited_for(host: Host) -> None:
     """By `status`, which is not well, by `list` and by the trails."""
-    wait_until(lambda: waiting(host) == set(NAMES), 60, "guests that wait")
+    wait_until(lambda: waiting(host) == {*LACK, *REQUIRE}, 60, "guests that wait")
     assert host.run(["guestctl", "status"], check=False).returncode == 1
     rows = listed(host)
-    for name in NAMES:
+    for name in [*LACK, *REQUIRE]:
         assert (rows[name]["state"], rows[name]["wanted"]) == ("shut off", "on")
         assert rows[name]["waiting"] or rows[name]["given_up"]
         assert any("tried again" in reason for reason in trail(host, name))
     why = rows[NETWORKED.name]["waiting"] or rows[NETWORKED.name]["given_up"]
     assert "network 'manual' is not active" in why
-    assert "pool" in rows[POOLED.name]["waiting"]
+    assert NO_POOL in rows[POOLED.name]["waiting"]
+    assert rows[MIDDLE.name]["waiting"] == "it requires cold, not up yet"
+    assert rows[TOP.name]["waiting"] == "it requires middle, networked, pooled, not up yet"
+
+
+def assert_it_goes_on(host: Host) -> None:
+    """Who is only to come after others is up, and says without whom."""
+    assert host.state(GOES_ON.name) == "running"
+    without = "goes on without top, not up yet; mute, not ready yet"
+    assert without in trail(host, GOES_ON.name)
+
+
+def assert_never_ready(host: Host) -> None:
+    """Up but unready, for all who ask; who requires it is not started, by its name either."""
+    why = listed(host)[MUTE.name]["unready"]
+    assert why.startswith("agent: ")
+    assert host.state(MUTE.name) == "running"
+    assert any(re.match(r"not ready after [\d.]+s: agent: ", it) for it in trail(host, MUTE.name))
+    assert newest_run(host, trigger="boot")["guests"][MUTE.name]["outcome"] == "started"
+    problems = {found["name"]: found["problem"] for found in status(host)["problems"]}
+    assert problems[MUTE.name] == f"up but unready: {why}"
+    assert MUTE.name in host.run(["guestctl", "list", "--problems"], check=False).stdout
+    started = host.run(["guestctl", "start", "--json", NEEDS_MUTE.name], check=False)
+    assert started.returncode == 1
+    (guest,) = json.loads(started.stdout)["guests"]
+    assert (guest["outcome"], guest["reason"]) == ("skipped", "it requires mute, not ready yet")
+    assert host.state(NEEDS_MUTE.name) == "shut off"
 
 
 def assert_given_up(host: Host, name: str) -> None:
@@ -118,12 +195,77 @@ def assert_given_up(host: Host, name: str) -> None:
     assert f"{name}: given up after 20s: " in journal
 
 
+def all_arrive(host: Host) -> None:
+    """The disk, the network, the pool: each wakes who waits for it, and those who require that."""
+    due = when_seldom_tried(host, 20)
+    host.run(MOUNT)
+    for name in (COLD.name, SAVED.name, MIDDLE.name):
+        comes_up(host, name, due)
+    assert listed(host)[NETWORKED.name]["given_up"]
+    host.run(BRIDGE)
+    due = when_seldom_tried(host, 10)
+    host.virsh("net-start", "manual")
+    comes_up(host, NETWORKED.name, due)
+    left = "it requires pooled, not up yet"
+    wait_until(lambda: listed(host)[TOP.name]["waiting"] == left, 20, "what top requires still")
+    due = when_seldom_tried(host, 10)
+    host.virsh("pool-start", "late")
+    comes_up(host, POOLED.name, due)
+    comes_up(host, TOP.name)
+
+
+def when_seldom_tried(host: Host, pause: float) -> float:
+    """Just after an attempt that came so many seconds after the one before; when the next is due.
+
+    In seconds since the epoch.  Pauses double: guests that nothing wakes are tried after twice as
+    long.
+    """
+    since = time.time()  # one that something woke says nothing of pauses
+    wait_until(lambda: last_pause(host, since) >= pause, 180, f"a pause of {pause} s")
+    return attempts(host, since)[-1] + 2 * pause
+
+
+def last_pause(host: Host, since: float) -> float:
+    """Between the last two attempts."""
+    before, last = [0.0, 0.0, *attempts(host, since)][-2:]
+    return last - before if before else 0.0
+
+
+def attempts(host: Host, since: float) -> list[float]:
+    """When guests were tried since then, as libvirtd tells."""
+    lines = host.journal(f"--since=@{since:.6f}", "--output=short-unix").splitlines()
+    return [float(line.split()[0]) for line in lines if NO_POOL in line and "libvirtd[" in line]
+
+
+def comes_up(host: Host, name: str, due: float = float("inf")) -> None:
+    """Soon; before it would be tried without anything that wakes it."""
+    host.wait_for_state(name, "running", 20)
+    assert time.time() < due
+    wait_for_tick(host.console(name), len(read_ticks(host.console(name))))
+
+
+def assert_in_order(seen: Witness) -> None:
+    """By the consoles: nobody came up before whom it requires, and one did not wait."""
+    for before, after in (
+        (COLD, MIDDLE),
+        (MIDDLE, TOP),
+        (POOLED, TOP),
+        (NETWORKED, TOP),
+        (GOES_ON, COLD),
+    ):
+        assert seen.place(before.name, "boot") < seen.place(after.name, "boot")
+
+
+def is_ready_after_all(host: Host) -> None:
+    """Its rule was the mistake: once that is mended, who requires it comes up."""
+    assert waiting(host) == {NEEDS_MUTE.name}
+    (host.root / "etc/guestctl/conf.d/test.toml").write_text(ORDER)
+    host.run(["systemctl", "reload", UNIT])
+    host.wait_for_state(NEEDS_MUTE.name, "running", 60)
+    assert trail(host, MUTE.name)[-1] == "ready now"
+    assert listed(host)[MUTE.name]["unready"] is None
+
+
 def waiting(host: Host) -> set[str]:
     """Names of the guests that the service waits for, or has given up."""
     return {guest["name"] for guest in status(host)["service"].get("waiting", [])}
-
-
-def comes_up(host: Host, name: str) -> None:
-    """Soon: not once the pause between attempts is over."""
-    host.wait_for_state(name, "running", 20)
-    wait_for_tick(host.console(name), 0)

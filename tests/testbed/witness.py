@@ -24,9 +24,10 @@ class Seen(NamedTuple):
 class Witness:
     """Watches consoles, by the names of their guests, until its block ends; seen is in order."""
 
-    def __init__(self, consoles: Mapping[str, Path]) -> None:
+    def __init__(self, consoles: Mapping[str, Path], look: float = LOOK) -> None:
+        """look: how often the consoles are read; rarely where there are many for long."""
         self.seen: list[Seen] = []
-        self._consoles = consoles
+        self._consoles, self._pause = consoles, look
         self._counted = {name: _counts(path) for name, path in consoles.items()}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="witness")
@@ -47,7 +48,7 @@ class Witness:
     def _watch(self) -> None:
         while not self._over.is_set():
             self._look()
-            time.sleep(LOOK)
+            time.sleep(self._pause)
 
     def _look(self) -> None:
         for name, path in self._consoles.items():
