@@ -123,6 +123,7 @@ def _plan_json(plan: GuestPlan) -> dict[str, Any]:
                 "timeout": step.timeout,
                 "estimate": step.estimate,
                 "basis": step.basis,
+                "at_a_time": step.at_a_time or None,
             }
             for step in plan.steps
         ],

@@ -95,9 +95,22 @@ def _legend(timeline: Timeline) -> Iterator[str]:
 
 
 def _words(timeline: Timeline, called: Names) -> Iterator[str]:
+    yield from _storage(timeline)
     for guest in timeline.guests:
         for text in _why_not(guest, called):
             yield f"{called[guest.guest]}: {text}"
+
+
+def _storage(timeline: Timeline) -> Iterator[str]:
+    """Which saves go on beside others: those of one connection share its folder."""
+    sharing = {
+        guest.guest.uri: step.at_a_time
+        for guest in timeline.guests
+        for step in guest.begun
+        if step.at_a_time > 1
+    }
+    for uri, count in sorted(sharing.items()):
+        yield f"{count} saves at a time share the storage of {uri}"
 
 
 def _why_not(guest: TimedGuest, called: Names) -> Iterator[str]:
@@ -162,6 +175,7 @@ def _step_json(step: TimedStep) -> dict[str, Any]:
         "seconds": _rounded(step.seconds),
         "estimate": _rounded(step.estimate.seconds),
         "basis": step.estimate.basis,
+        "at_a_time": step.at_a_time or None,
         "end": step.end,
         "reason": step.reason,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,12 +10,13 @@ from statistics import median
 
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import PastShutdown, PastStart
-from ..model.plan import Basis, Estimate, GuestPlan, Outcome, Step
-from ..model.save import SaveRecord, SaveState
+from ..model.plan import Basis, Estimate, GuestPlan, Outcome, Step, StepPlan
+from ..model.save import SaveRecord
 from ..model.units import show_size
+from .save_speed import SaveSpeeds
 
 #: How many of the newest an estimate goes by: of the guest itself, or of the host.
-OWN_SAVES, HOST_SAVES, HOST_SHUTDOWNS, HOST_STARTS = 3, 20, 20, 20
+OWN_SAVES, HOST_SHUTDOWNS, HOST_STARTS = 3, 20, 20
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class SaveForecast:
     """The ledger's saves, and the bytes free where saves go, by URI, where that is known.
 
     displaced: connections whose folder of saves is not mounted any more.  shutdowns: of before,
-    oldest first.
+    oldest first.  parallel: how many a run saves at a time, 0 where nothing goes by that.
     """
 
     records: tuple[SaveRecord, ...] = ()
@@ -30,15 +32,20 @@ class SaveForecast:
     reserve: int = 0
     displaced: frozenset[str] = frozenset()
     shutdowns: tuple[PastShutdown, ...] = ()
+    parallel: int = 0
 
-    def estimate(self, guest: GuestFacts) -> Estimate | None:
-        """How long a save will take, by the slowest of the guest's last ones, else by the host's
-        usual speed; None without any."""
-        timed = _timed(self._of.get(guest.id, ()))
-        own = [seconds for record, seconds in timed if record.memory == guest.memory]
+    def estimate(self, guest: GuestFacts, at_a_time: int = 0) -> Estimate | None:
+        """How long a save will take where so many share the storage, by the slowest of the guest's
+        last ones, else by the host's usual speed; None without any."""
+        past = self._finished_of.get(guest.id, ())
+        own = [
+            self._speeds.seconds_now(record, at_a_time)
+            for record in past
+            if record.memory == guest.memory
+        ]
         if own:
             return Estimate(max(own[-OWN_SAVES:]), Basis.OWN)
-        speed = self._usual_speed
+        speed = self._speeds.usual(at_a_time)
         return Estimate(guest.memory / speed, Basis.LIKE) if speed else None
 
     def shutdown_estimate(self, guest: GuestFacts) -> Estimate | None:
@@ -71,18 +78,22 @@ class SaveForecast:
         return of
 
     @cached_property
+    def _finished_of(self) -> Mapping[GuestId, Sequence[SaveRecord]]:
+        of: dict[GuestId, list[SaveRecord]] = {}
+        for record in self._speeds.finished:
+            of.setdefault(record.guest, []).append(record)
+        return of
+
+    @cached_property
+    def _speeds(self) -> SaveSpeeds:
+        return SaveSpeeds(self.records, self.parallel)
+
+    @cached_property
     def _shutdowns_of(self) -> Mapping[GuestId, Sequence[float]]:
         of: dict[GuestId, list[float]] = {}
         for past in self.shutdowns:
             of.setdefault(past.guest, []).append(past.seconds)
         return of
-
-    @cached_property
-    def _usual_speed(self) -> float | None:
-        """Bytes in a second."""
-        newest = _timed(self.records)[-HOST_SAVES:]
-        speeds = [record.memory / seconds for record, seconds in newest if record.memory]
-        return median(speeds) if speeds else None
 
     @cached_property
     def _usual_shutdown(self) -> float | None:
@@ -139,13 +150,8 @@ class StartForecast:
         return [one for one in self.past if one.step is step][-HOST_STARTS:]
 
 
-def _timed(records: Iterable[SaveRecord]) -> list[tuple[SaveRecord, float]]:
-    return [(r, r.seconds) for r in records if r.state in _FINISHED and r.seconds]
-
-
 DISPLACED = "the folder of saves is not the one that was there: it was unmounted"
 NO_FORECAST = SaveForecast()
-_FINISHED = (SaveState.DONE, SaveState.RESUMING, SaveState.RESUMED, SaveState.DISCARDED)
 
 
 def share_room(plans: Iterable[GuestPlan], forecast: SaveForecast) -> tuple[GuestPlan, ...]:
@@ -167,6 +173,27 @@ def share_room(plans: Iterable[GuestPlan], forecast: SaveForecast) -> tuple[Gues
     return tuple(
         _without_save(p, refused[p.guest.id]) if p.guest.id in refused else p for p in given
     )
+
+
+def share_storage(plans: Iterable[GuestPlan], forecast: SaveForecast) -> tuple[GuestPlan, ...]:
+    """The plans, their saves expected to take as long as with all others that share the storage."""
+    given = tuple(plans)
+    saves = Counter(plan.guest.id.uri for plan in given if plan.saves)
+    at_a_time = {uri: min(count, forecast.parallel) for uri, count in saves.items()}
+    return tuple(
+        _sharing(plan, at_a_time[plan.guest.id.uri], forecast) if plan.saves else plan
+        for plan in given
+    )
+
+
+def _sharing(plan: GuestPlan, at_a_time: int, forecast: SaveForecast) -> GuestPlan:
+    def with_estimate(planned: StepPlan) -> StepPlan:
+        if planned.step is not Step.SAVE:
+            return planned
+        seconds, basis = forecast.estimate(plan.guest, at_a_time) or (None, None)
+        return replace(planned, estimate=seconds, basis=basis, at_a_time=at_a_time)
+
+    return replace(plan, steps=tuple(map(with_estimate, plan.steps)))
 
 
 _NO_ROOM = "no room: "

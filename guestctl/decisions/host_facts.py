@@ -96,7 +96,11 @@ def plan_of(facts: HostFacts) -> Plan:
 def _plan_down(facts: HostFacts) -> Plan:
     shutdown, policies = facts.config.shutdown, partial(resolve, facts.config)
     forecast = SaveForecast(
-        facts.saves, facts.room, shutdown.save_reserve, shutdowns=facts.shutdowns
+        facts.saves,
+        facts.room,
+        shutdown.save_reserve,
+        shutdowns=facts.shutdowns,
+        parallel=shutdown.parallel,
     )
     return plan_down(RunKind.PRESERVE, facts.guests, policies, forecast=forecast)
 

@@ -8,7 +8,7 @@ from ..model.guest import GuestFacts, GuestId, State
 from ..model.options import SaveDecision
 from ..model.plan import GuestPlan, Outcome, Plan, RunKind, Step, StepPlan
 from ..model.record import GuestRecord, Wanted
-from .forecast import NO_FORECAST, SaveForecast, share_room
+from .forecast import NO_FORECAST, SaveForecast, share_room, share_storage
 from .policy import Policy, in_scope
 from .wanted import desired_at_boot, has_unknown_save, why_unknown_save
 
@@ -44,7 +44,7 @@ def plan_down(
         for guest in sorted(guests, key=lambda g: (g.name, g.id))
         if (guest.id in named if named is not None else not guest.down)
     ]
-    return Plan(kind, share_room(plans, forecast))
+    return Plan(kind, share_storage(share_room(plans, forecast), forecast))
 
 
 def plan_guest_down(
@@ -61,10 +61,8 @@ def plan_guest_down(
         Step.POWEROFF: POWEROFF_TIMEOUT,
     }
     reasons = {step: _why_not(kind, step, guest, policy, forecast) for step in timeouts}
-    estimates = {
-        Step.SAVE: forecast.estimate(guest),
-        Step.SHUTDOWN: forecast.shutdown_estimate(guest),
-    }
+    # Those of saves: once it is known how many share the storage.
+    estimates = {Step.SHUTDOWN: forecast.shutdown_estimate(guest)}
     steps = tuple(
         StepPlan(step, timeouts[step], *(estimates.get(step) or ()))
         for step in timeouts

@@ -90,8 +90,8 @@ class SimulatedGuest:
     def _note(self, now: float, seconds: float, end: StepEnd, reason: str) -> None:
         planned = self.next
         assert planned is not None
-        estimate = expected(self.plan.guest, planned)
-        self._steps.append(TimedStep(planned.step, now, seconds, estimate, end, reason))
+        what = (planned.step, now, seconds, expected(self.plan.guest, planned))
+        self._steps.append(TimedStep(*what, end, reason, planned.at_a_time))
         if end is StepEnd.DONE:
             self._outcome = _OUTCOMES[planned.step]
 

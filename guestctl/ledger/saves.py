@@ -154,14 +154,14 @@ class Saves:
     def all(self) -> list[SaveRecord]:
         """All recorded saves, oldest first, for estimates and known refusals."""
         rows = self._db.execute(
-            "SELECT uri, uuid, memory, digest, seconds, state, refusal FROM save ORDER BY id"
+            "SELECT uri, uuid, memory, digest, seconds, state, refusal, run FROM save ORDER BY id"
         )
         found = []
-        for uri, uuid, memory, digest, seconds, state, refusal in rows:
+        for uri, uuid, memory, digest, seconds, state, refusal, run in rows:
             with contextlib.suppress(
                 ValueError
             ):  # a flipped bit has made a word that means nothing
-                of_save = (memory, digest, seconds, SaveState(state), refusal)
+                of_save = (memory, digest, seconds, SaveState(state), refusal, run)
                 found.append(SaveRecord(GuestId(uri, uuid), *of_save))
         return found
 

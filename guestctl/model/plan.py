@@ -49,12 +49,15 @@ class StepPlan:
 
     estimate: how many seconds it will take, going by earlier ones; None without any.
     basis: whose they were; None where there is no estimate.
+    at_a_time: of a save, how many share the storage with it, itself included; 0 where that is not
+    known.
     """
 
     step: Step
     timeout: float
     estimate: float | None = None
     basis: Basis | None = None
+    at_a_time: int = 0
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class PastSave:
 
 @dataclass(frozen=True)
 class SaveRecord:
-    """One recorded save: what it took in seconds, or how libvirt refused it."""
+    """One recorded save: what it took in seconds, or how libvirt refused it; run: whose it was."""
 
     guest: GuestId
     memory: int
@@ -46,6 +46,7 @@ class SaveRecord:
     seconds: float | None
     state: SaveState
     refusal: str | None
+    run: int | None = None
 
 
 class Found(StrEnum):

@@ -18,6 +18,7 @@ class TimedStep:
 
     begins: in seconds since the run began.  seconds: for how long it goes on, at most its limit.
     estimate: how long it would take.  reason: why it is left out, or runs out of time.
+    at_a_time: of a save, how many share the storage; 0 where that is not known.
     """
 
     step: Step
@@ -26,6 +27,7 @@ class TimedStep:
     estimate: Estimate
     end: StepEnd = StepEnd.DONE
     reason: str = ""
+    at_a_time: int = 0
 
     @property
     def ends(self) -> float:

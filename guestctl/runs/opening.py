@@ -172,10 +172,11 @@ def _plan(
 
 
 def _forecast(ledger: Ledger | None, run: Run, room: Mapping[str, int]) -> SaveForecast:
-    displaced, reserve = frozenset(run.context.displaced), run.config.shutdown.save_reserve
+    displaced, shutdown = frozenset(run.context.displaced), run.config.shutdown
     saves = tuple(ledger.saves.all()) if ledger else ()
     shutdowns = tuple(ledger.runs.shutdowns()) if ledger else ()
-    return SaveForecast(saves, room, reserve, displaced, shutdowns)
+    reserve, parallel = shutdown.save_reserve, shutdown.parallel
+    return SaveForecast(saves, room, reserve, displaced, shutdowns, parallel)
 
 
 def _want_off(
