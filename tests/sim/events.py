@@ -10,8 +10,9 @@ happenings, which befall the host meanwhile.  A time with "+" counts, for a comm
 end of the command above it; for a happening, from the beginning of the command above it.
 
 Commands are those of guestctl, as far as they are lists of words in COMMANDS, and "reboot",
-"host stops" and "boot" for what the units do.  GUEST_HAPPENINGS and HOST_HAPPENINGS have what
-happens; what befalls guestctl's own process is in scenario.py.
+"host stops" and "boot" for what the units do; "host stops by kexec" where it is known in which
+way.  GUEST_HAPPENINGS and HOST_HAPPENINGS have what happens; what befalls guestctl's own process
+is in scenario.py.
 """
 
 from __future__ import annotations
@@ -83,15 +84,21 @@ def _parse(line: str) -> Line:
 
 @dataclass(frozen=True)
 class Command:
-    """A command, taken apart; without names it is for all guests."""
+    """A command, taken apart; without names it is for all guests.
+
+    kind: in which way the host stops, in systemd's words; empty where that is not known.
+    """
 
     deed: str
     verb: str
     names: tuple[str, ...] = ()
     within: float | None = None
     decision: SaveDecision | None = None
+    profile: str | None = None
+    kind: str = ""
 
 
+_HOST_STOPS = re.compile(r"(host stops)(?: by (\S+))?")
 _DECISIONS = {
     "--resume-anyway": SaveDecision.RESUME_ANYWAY,
     "--discard-save": SaveDecision.DISCARD_SAVE,
@@ -100,17 +107,24 @@ _DECISIONS = {
 
 def parse_command(deed: str) -> Command:
     """`start web --discard-save`, `preserve --within 20s` and such."""
-    if deed == "host stops":
-        return Command(deed, deed)
+    if match := _HOST_STOPS.fullmatch(deed):
+        return Command(deed, match[1], kind=match[2] or "")
     verb, *words = deed.split()
-    within = None
-    if "--within" in words:
-        at = words.index("--within")
-        within = parse_duration(words[at + 1])
-        del words[at : at + 2]
+    within, profile = _taken_out(words, "--within"), _taken_out(words, "--profile")
     decision = next((_DECISIONS[word] for word in words if word in _DECISIONS), None)
     names = tuple(word for word in words if not word.startswith("--"))
-    return Command(deed, verb, names, within, decision)
+    seconds = None if within is None else parse_duration(within)
+    return Command(deed, verb, names, seconds, decision, profile)
+
+
+def _taken_out(words: list[str], option: str) -> str | None:
+    """The value of the option, which are words no more; None without it."""
+    if option not in words:
+        return None
+    at = words.index(option)
+    _, value = words[at : at + 2]
+    del words[at : at + 2]
+    return value
 
 
 def _is_command(deed: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from guestctl.config.config import Config
 from guestctl.config.reading import read
+from guestctl.decisions.profiles import of_stop, under
 from guestctl.ledger.file import transaction
 from guestctl.model.guest import GuestFacts, GuestId
 from guestctl.model.instant import Instant
@@ -285,7 +286,7 @@ class _Teller:
         trigger = {"host stops": Trigger.HOST_STOP, "boot": Trigger.BOOT}.get(
             command.verb, Trigger.COMMAND
         )
-        config = _within(self._config, command.within)
+        config = _in_force(self._config, command)
         if command.verb in ("start", "boot"):
             return restore(process.context, config, trigger, inventory, named, command.decision)
         kind = RunKind.SHUTDOWN if command.verb == "shutdown" else RunKind.PRESERVE
@@ -331,10 +332,12 @@ def _with_image(guest: SimGuest) -> GuestFacts:
     return replace(guest.facts, saved=guest.image is not Image.NONE)
 
 
-def _within(config: Config, seconds: float | None) -> Config:
-    if seconds is None:
-        return config
-    return replace(config, shutdown=replace(config.shutdown, deadline=seconds))
+def _in_force(config: Config, command: Command) -> Config:
+    """The settings that a command goes by, or the host's stop."""
+    found = under(config, command.profile or of_stop(command.kind))
+    if command.within is None:
+        return found
+    return replace(found, shutdown=replace(found.shutdown, deadline=command.within))
 
 
 def is_up(facts: GuestFacts | None) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from guestctl.config.config import Config, GuestOverride
-from guestctl.config.settings import GUEST_SETTINGS, SETTINGS, Setting
+from guestctl.config.settings import GUEST_SETTINGS, PROFILE_SETTINGS, SETTINGS, Setting
 from guestctl.model.units import show_duration, show_size
 
 from .behaviour import GuestSpec
@@ -62,6 +62,10 @@ def _changes(thing: Any) -> Iterator[tuple[str, Any]]:
 def _shown(value: Any) -> str:
     if is_dataclass(value):
         return "{ " + ", ".join(f"{key} = {_shown(part)}" for key, part in _changes(value)) + " }"
+    if hasattr(value, "_asdict"):
+        rows = value._asdict().items()
+        parts = (f"{key.replace('_', '-')} = {_shown(part)}" for key, part in rows)
+        return "{ " + ", ".join(parts) + " }"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_shown, value)) + "]"
     if value is None:
@@ -86,6 +90,7 @@ def config_text(config: Config) -> str:
         _section(config.shutdown, [row for row in SETTINGS if row.section == "shutdown"]),
         _section(config.boot, [row for row in SETTINGS if row.section == "boot"]),
         _section(config.order, [row for row in SETTINGS if row.section == "order"]),
+        *(_profile("profile", *of_host) for of_host in config.profiles.items()),
         *map(_override, config.guests),
     ]
     return "\n".join(part for part in parts if part)
@@ -103,8 +108,16 @@ def _section(values: Any, rows: list[Setting], head: str | None = None) -> str:
 
 def _override(override: GuestOverride) -> str:
     rows = [row for row in GUEST_SETTINGS if row.name in override.values]
-    lines = [f"{row.key} = {row.kind.show(override.values[row.name])}\n" for row in rows]
-    return f"[[guest]]\nmatch = {_quoted(override.match)}\n" + "".join(lines)
+    lines = [f"{row.guest_key} = {row.kind.show(override.values[row.name])}\n" for row in rows]
+    parts = [f"[[guest]]\nmatch = {_quoted(override.match)}\n" + "".join(lines)]
+    parts += [_profile("guest.profile", *own) for own in override.profiles.items()]
+    return "\n".join(parts)
+
+
+def _profile(table: str, name: str, values: Mapping[str, Any]) -> str:
+    rows = [row for row in PROFILE_SETTINGS if row.name in values]
+    lines = [f"{row.key} = {row.kind.show(values[row.name])}\n" for row in rows]
+    return f"[{table}.{name}]\n" + "".join(lines)
 
 
 def events_text(turns: Iterable[Turn], why: str = "") -> str:

@@ -15,13 +15,14 @@ from guestctl.model.plan import Outcome, RunKind
 from guestctl.model.record import Wanted
 from guestctl.model.result import GuestResult
 from tests.sim.behaviour import Image
-from tests.sim.chronicle import By, Entry, Fate
+from tests.sim.chronicle import ENDS, By, Entry, Fate
 from tests.sim.guest import SimGuest
 from tests.sim.must import lies
 from tests.sim.scenario import is_up
 
 from .accounts import Due
 from .case import Case
+from .in_force import of_host, profile_of
 from .order_promises import (
     everybody_has_its_steps,
     lacks_what_it_requires,
@@ -29,9 +30,17 @@ from .order_promises import (
     order_down_is_kept,
     order_up_is_kept,
 )
+from .profile_promises import (
+    saves_keep_their_number,
+    steps_are_those_of_the_profile,
+    steps_keep_their_limits,
+)
 
 #: What a run may take beyond its deadline, for a last poweroff.
 POWEROFF_SLACK = 16.0
+#: What it may take beyond that once guests are down, where files do not answer: a look at a save's
+#: image and one at the disks.
+SILENT_SLACK = 20.0
 _DOWN_CALLS = ("save", "poweroff", "request_shutdown agent", "request_shutdown acpi")
 
 
@@ -52,6 +61,9 @@ def broken(case: Case) -> Iterator[str]:
         order_up_is_kept,
         nobody_is_started_without_what_it_requires,
         everybody_has_its_steps,
+        steps_are_those_of_the_profile,
+        steps_keep_their_limits,
+        saves_keep_their_number,
     ):
         yield from promise(case)
 
@@ -137,13 +149,18 @@ def no_save_is_thrown_away(case: Case) -> Iterator[str]:
 
 
 def it_ends_in_time(case: Case) -> Iterator[str]:
-    """A run that takes guests down keeps its deadline, but for a last poweroff."""
+    """A run that takes guests down keeps its deadline, but for a last poweroff; it may still look
+    at files of a guest that is down."""
     if case.run is None or case.kind is RunKind.RESTORE:
         return
-    deadline = case.command.within or case.script.config.shutdown.deadline
-    took = case.done.ended - case.done.report.plans[0][0]
-    if took > deadline + POWEROFF_SLACK:
-        yield f"it took {took:g} s of {deadline:g} s"
+    settings = of_host(case.script.config, profile_of(case.command))
+    deadline = case.command.within or settings["deadline"]
+    begun, silent = case.done.report.plans[0][0], case.host.files.silent
+    ends = [it.time for it in case.entries if it.by is By.GUESTCTL and it.fate in ENDS]
+    for slack, moments in ((0.0, ends), (SILENT_SLACK * silent, [case.done.ended])):
+        took = max(moments, default=begun) - begun
+        if took > deadline + POWEROFF_SLACK + slack:
+            yield f"it took {took:g} s of {deadline:g} s"
 
 
 def unknown_is_not_off(case: Case) -> Iterator[str]:
@@ -165,7 +182,8 @@ def the_reserve_is_left(case: Case) -> Iterator[str]:
         return
     for uri, daemon in case.host.daemons.items():
         before, now = case.was.free.get(uri), daemon.free
-        least = min(before or 0, case.script.config.shutdown.save_reserve)
+        reserve = of_host(case.script.config, profile_of(case.command))["save_reserve"]
+        least = min(before or 0, reserve)
         if before is not None and now is not None and now < least:
             yield f"{now} bytes are left of {before} where saves go"
 

@@ -15,6 +15,8 @@ from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Sa
 from tests.sim.chronicle import By
 from tests.sim.service import ServedHost, tell
 
+from .service_ways import Ways, has_ways
+
 URI = "qemu:///system"
 #: Longer than [shutdown] settle, than any step of these guests, and than any outage.
 QUIET = 400.0
@@ -23,7 +25,7 @@ QUIET = 400.0
 def what_is_wrong(seed: int) -> str:
     """With the story of a seed; empty when nothing is."""
     dice = random.Random(seed)
-    story = _Story(dice)
+    story = _Story(dice, Ways(seed) if has_ways(seed) else None)
     try:
         tell(story.happens, story.guests, story.config, most=30 * 86400.0)
     except Exception:  # noqa: BLE001 - whatever it is is to be reported
@@ -42,12 +44,14 @@ def _guest(dice: random.Random, name: str) -> GuestSpec:
 
 
 class _Story:
-    def __init__(self, dice: random.Random) -> None:
-        self._dice = dice
+    def __init__(self, dice: random.Random, ways: Ways | None) -> None:
+        self._dice, self._ways = dice, ways
         self.guests = [_guest(dice, name) for name in "abcd"[: dice.randint(1, 4)]]
         save = dice.choice((Scope.PERSISTENT, Scope.PERSISTENT, Scope.NONE))
         limits = Shutdown(save=save, shutdown_timeout=20.0, parallel=dice.choice((1, 16)))
         self.config = Config(shutdown=limits)
+        if ways:
+            self.guests, self.config = ways.added_to(self.guests, self.config)
         self.told: list[str] = []
 
     def _tell(self, text: str) -> None:
@@ -68,6 +72,12 @@ class _Story:
             if quiet:
                 await self._quiet(host)
             await self._the_host_goes_down(host, settled=quiet)
+        assert (self._ways.what_is_wrong(host) if self._ways else []) == []
+
+    def _announce(self, host: ServedHost) -> None:
+        kind = self._ways.announced(host) if self._ways else "poweroff"
+        self._tell(f"a shutdown is announced ({kind or 'kind unknown'})")
+        host.announce(kind)
 
     async def _quiet(self, host: ServedHost) -> None:
         """The service sees everything as it is, and has touched nobody."""
@@ -113,12 +123,13 @@ class _Story:
     async def _shutdown_is_cancelled(self, host: ServedHost) -> None:
         await self._quiet(host)
         before, crashed = host.up, self._crashed(host)
-        self._tell("a shutdown is announced")
-        host.announce()
+        self._announce(host)
         await self._wait(0.0, 0.1, 1.0, 5.0, 30.0, 100.0)
         if self._dice.random() < 0.2:
             self._tell("the service is killed, and starts again")
             host.kill()
+            if self._ways:
+                self._ways.another_process()
             await host.serve(self._dice.choice((0.0, 2.0)))
         self._tell("it is cancelled")
         host.cancel_shutdown()
@@ -156,14 +167,14 @@ class _Story:
 
     async def _in_order(self, host: ServedHost) -> None:
         if self._dice.random() < 0.7:
-            self._tell("a shutdown is announced")
-            host.announce()
+            self._announce(host)
             await self._wait(0.0, 1.0, 5.0, 30.0)
         if self._dice.random() < 0.3:
             self._tell("the service is killed")
             host.kill()
             await self._wait(0.0, 3.0)
-        self._tell("units are stopped")
+        kind = self._ways.stops(host) if self._ways else ""
+        self._tell(f"units are stopped ({kind or 'kind unknown'})")
         await host.stop_units()
         assert host.up == "" or not host.sim.daemon(URI).reachable
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
+from typing import Any
 
 from guestctl.config.config import Config
 from tests.sim.behaviour import Behaviour, GuestSpec
@@ -63,10 +64,10 @@ def _plainer_configs(config: Config) -> Iterator[Config]:
         yield replace(config, guests=config.guests[:index] + config.guests[index + 1 :])
     for index, table in enumerate(config.guests):
         for key in table.values if len(table.values) > 1 else ():
-            fewer = {name: value for name, value in table.values.items() if name != key}
-            plainer = replace(table, values=fewer)
+            plainer = replace(table, values=_without(table.values, key))
             others = config.guests[:index], config.guests[index + 1 :]
             yield replace(config, guests=(*others[0], plainer, *others[1]))
+    yield from _fewer_profiles(config)
     for section in ("shutdown", "boot", "order"):
         values = getattr(config, section)
         usual = type(values)()
@@ -74,6 +75,20 @@ def _plainer_configs(config: Config) -> Iterator[Config]:
             if getattr(values, row.name) != getattr(usual, row.name):
                 plainer = replace(values, **{row.name: getattr(usual, row.name)})
                 yield replace(config, **{section: plainer})
+
+
+def _fewer_profiles(config: Config) -> Iterator[Config]:
+    for name in config.profiles:
+        yield replace(config, profiles=_without(config.profiles, name))
+    for index, table in enumerate(config.guests):
+        for name in table.profiles:
+            plainer = replace(table, profiles=_without(table.profiles, name))
+            others = config.guests[:index], config.guests[index + 1 :]
+            yield replace(config, guests=(*others[0], plainer, *others[1]))
+
+
+def _without(table: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != name}
 
 
 def _plainer_guests(guest: GuestSpec) -> Iterator[GuestSpec]:
