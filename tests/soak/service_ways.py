@@ -26,7 +26,7 @@ from .profiles import Choices, ProfileDice
 
 #: Of so many stories one has profiles, and all that is told of the way.
 ONE_IN = 3
-#: So much of the deadline may be gone where guests begin anew by another profile.
+#: So much of a profile's deadline may be gone where guests begin anew by it.
 SOON_ENOUGH = 0.2
 UNKNOWN = "it is not known in which way"
 #: The plug is pulled in the end, whatever the profile: nobody is up once units are stopped.
@@ -163,7 +163,7 @@ class Ways:
     def _not_begun_anew(self, host: ServedHost, stop: _Stop) -> Iterator[str]:
         """That guests still up go by the profile that turns out as units are stopped."""
         before, after = WAYS.get(stop.heard, ""), WAYS.get(stop.told or stop.heard, "")
-        deadline = of_host(self._config, before)["deadline"]
+        deadline = of_host(self._config, after)["deadline"]
         is_soon = stop.stopped - stop.announced <= SOON_ENOUGH * deadline
         others = of_host(self._config, before) != of_host(self._config, after)
         runs = [time for life in host.lives for time in _host_stops(life) if self._of(time) is stop]
