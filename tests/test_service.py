@@ -145,6 +145,23 @@ def test_cancelled_after_a_guest_was_asked_to_shut_down(disconnected: bool) -> N
     tell(story, [guest("a"), slow, guest("c", button=Button(9.0))], config)
 
 
+@pytest.mark.parametrize("seconds", [19.5, 20.0])
+def test_cancelled_as_the_time_of_a_request_runs_out(seconds: float) -> None:
+    """The step has ended, and the next was not begun: the guest may follow only then."""
+    config = Config(shutdown=Shutdown(save=Scope.NONE, shutdown_timeout=20.0))
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.announce()
+        await asyncio.sleep(seconds)
+        host.cancel_shutdown()
+        await asyncio.sleep(60)
+        assert host.up == "a b"
+        assert host.began("b") == 1
+
+    tell(story, [guest("a"), guest("b", button=Button(30.0))], config)
+
+
 def test_cancelled_during_a_save_that_cannot_be_aborted() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..model.history import Attempt
 from ..model.plan import RunKind, Step
-from ..model.result import Trigger
+from ..model.result import StepEnd, Trigger
 from ..model.stop import Intent, StoppedBy
 from .outcome import by_whom
 
@@ -49,6 +49,12 @@ def may_be_under_way(attempts: Sequence[Attempt], now: int) -> bool:
         return False
     last = attempts[-1]
     return last.ended is None and last.step in _DOWN and last.begun >= now - CARRIED_OUT
+
+
+def may_be_followed(attempts: Sequence[Attempt]) -> bool:
+    """Whether the last of them was a request to shut down that the guest was slow to follow."""
+    last = attempts[-1] if attempts else None
+    return last is not None and (last.step, last.end) == (Step.SHUTDOWN, StepEnd.TIMED_OUT)
 
 
 def explain(attempts: Sequence[Attempt], reason: str) -> bool:

@@ -12,6 +12,7 @@ from ..decisions import attempts
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
 from ..model.ports import LockHeld, RunLock
+from ..model.record import GuestRecord
 from ..model.report import Trouble, names
 from ..model.result import RunResult, Trigger
 from ..runs.as_found import leave_as_found
@@ -168,7 +169,7 @@ class Restores:
             raise asyncio.CancelledError
         self._on_end()
         up = {guest.id for guest in inventory.guests if guest.up}
-        self._late |= up & await self._asked_in_vain()
+        self._late |= up & await self._asked_in_vain(noted_up=True)
         if LEDGER_LOST not in result.lost:
             return set(result.lost)
         self._autostart -= uris  # followed: who is down from now on may be meant to be
@@ -187,20 +188,24 @@ class Restores:
                 self._late = set()  # made anew by the restore
                 usable = self._connections.usable(self._connections.watches)
                 await self._restore_some(Trigger.CANCELLED, usable)
-            self._late &= await self._asked_in_vain()
+            self._late &= await self._asked_in_vain(noted_up=True)
         await self._forgive()
 
-    async def _asked_in_vain(self) -> set[GuestId]:
-        """Guests whose last step was to take them down for the host, in this boot, and did not."""
+    async def _asked_in_vain(self, *, noted_up: bool = False) -> set[GuestId]:
+        """Guests whose last step was to take them down for the host, in this boot, and did not.
+
+        noted_up: those as well that were found up since, and whose request had just timed out.
+        """
         nobody: set[GuestId] = set()
         boot = self._state.boot
 
+        def is_asked(record: GuestRecord) -> bool:
+            tried = record.attempts
+            is_ours = record.taken_down or (noted_up and attempts.may_be_followed(tried))
+            return is_ours and record.hold is None and attempts.in_vain(tried)
+
         def ask(ledger: Ledger) -> set[GuestId]:
-            return {
-                record.id
-                for record in ledger.guests(boot).values()
-                if record.taken_down and record.hold is None and attempts.in_vain(record.attempts)
-            }
+            return {record.id for record in ledger.guests(boot).values() if is_asked(record)}
 
         return await self._state.context.ledger(ask, nobody)
 
