@@ -141,7 +141,7 @@ class _Daemon:
             refresh=self._files.refresh,
             ours=ours,
             rival=LibvirtGuests(),
-            pauses_guests=auto_shutdown.is_on,
+            pauses_guests=auto_shutdown.may_be_on,
         )
 
     def _on_change(self) -> None:

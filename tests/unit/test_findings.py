@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from guestctl.control.health import of_auto_shutdown, of_hook, of_host
 from guestctl.control.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
 from guestctl.decisions.findings import OLD, is_amiss, of_guests, of_run
 from guestctl.decisions.host_facts import HostFacts, LostConnection, rows_of
-from guestctl.host.libvirt.auto_shutdown import switched_on
+from guestctl.host.libvirt.auto_shutdown import may_be_on, switched_on
 from guestctl.model.guest import GuestFacts
 from guestctl.model.history import PastGuest, PastRun
 from guestctl.model.plan import RunKind
@@ -243,6 +245,19 @@ def test_libvirt_guests_as_it_is_stopped() -> None:
     """It waits minutes for each guest that does not obey; to switch it off is too late then."""
     (found,) = of_host(WELL, HostWords(5.0, {**UNITS, RIVAL: Unit("deactivating", "disabled")}), ())
     assert "is being stopped, and takes down the guests" in found.text
+
+
+def test_a_daemon_goes_by_what_stood_there_when_it_began(tmp_path: Path) -> None:
+    """Switched off in the file a while ago, it paused all guests still, and they were saved so."""
+    conf = tmp_path / "qemu.conf"
+    assert not asyncio.run(may_be_on(conf))
+    conf.write_text('auto_shutdown_poweroff = "none"\n')
+    assert asyncio.run(may_be_on(conf))
+    os.utime(conf, (0, 0))
+    assert not asyncio.run(may_be_on(conf))
+    conf.write_text('auto_shutdown_poweroff = "all"\n')
+    os.utime(conf, (0, 0))
+    assert asyncio.run(may_be_on(conf))
 
 
 def test_libvirts_own_auto_shutdown_beside_it(tmp_path: Path) -> None:

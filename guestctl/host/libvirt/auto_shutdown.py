@@ -6,6 +6,7 @@ libvirt says nothing of it on a connection; its configuration does.
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 from .. import tasks
@@ -30,6 +31,15 @@ def switched_on(conf: Path = CONF) -> tuple[str, ...]:
     return tuple(f'{key} = "{value}"' for key, value in found.items() if value != "none")
 
 
-async def is_on() -> bool:
-    """Whether one of them does."""
-    return bool(await tasks.start(switched_on))
+async def may_be_on(conf: Path = CONF) -> bool:
+    """Whether one of them does, or may have when the daemon began, which goes by what it read then:
+    the file was written in this boot."""
+    return await tasks.start(lambda: bool(switched_on(conf)) or _is_new(conf))
+
+
+def _is_new(conf: Path) -> bool:
+    try:
+        since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+        return conf.stat().st_mtime > time.time() - since_boot
+    except OSError:
+        return False
