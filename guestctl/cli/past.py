@@ -29,7 +29,7 @@ def why_verb(arguments: Namespace) -> int:
     complain_of_blindness(local)
     every, _ = queries.guests(gather(local))
     uris = local.uris if connect(arguments) else None
-    listed = [id_of(row) for row in _rows(arguments.guest, every, [])]
+    listed = [id_of(row) for row in _called(arguments.guest, every)]
     entries = queries.trail(local, arguments.guest, uris, listed)
     rows = _rows(arguments.guest, every, entries)
     if not (rows or entries):
@@ -50,10 +50,14 @@ def why_verb(arguments: Namespace) -> int:
 
 def _rows(name: str, every: list[Row], entries: Trail) -> list[Row]:
     """Guests of this name now, and those that had it."""
-    past = {guest for guest, _ in entries}
-    return [
-        row for row in every if row.name == name or row.uuid == name.lower() or id_of(row) in past
-    ]
+    meant = {guest for guest, _ in entries} | {id_of(row) for row in _called(name, every)}
+    return [row for row in every if id_of(row) in meant]
+
+
+def _called(name: str, every: list[Row]) -> list[Row]:
+    """Guests of this name now; where there is none, with this UUID: a name may look like one."""
+    by_name = [row for row in every if row.name == name]
+    return by_name or [row for row in every if row.uuid == name.lower()]
 
 
 def _near(arguments: Namespace, every: list[Row]) -> str:
