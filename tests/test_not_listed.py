@@ -82,6 +82,24 @@ def test_one_that_is_not_listed_any_more_at_its_turn_stays_wanted() -> None:
     tell(story, A, Config(boot=Boot(start_delay=10.0)))
 
 
+def test_an_undefine_right_after_the_stop_is_not_lost() -> None:
+    """As systemd is asked about the stop; each boot said of it later that it is not listed."""
+
+    async def story(host: ServedHost) -> None:
+        host.rival.takes = 1.0
+        await host.serve(LONG)
+        host.happen("a powers itself off")
+        await asyncio.sleep(0.5)
+        host.happen("a is undefined")
+        await asyncio.sleep(5)
+        await host.restart()
+        await reboot(host)
+        assert host.wanted == "b"
+        assert host.runs()[-1] == ("restore", "boot", True)
+
+    tell(story, A)
+
+
 def test_libvirtd_that_comes_back_without_it_is_no_undefine() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(LONG)

@@ -118,10 +118,10 @@ def test_a_guest_that_goes_down_again_at_once_does_not_wake_itself() -> None:
         await give_up(host)
         attempts = len(host.calls("start"))
         for _ in range(10):
-            host.service.late.stirred(SYSTEM, host.guest("a").id)
+            host.service.late.stirred(host.guest("a").id)
             await asyncio.sleep(30)
         assert len(host.calls("start")) == attempts
-        host.service.late.stirred(SYSTEM, host.guest("b").id)
+        host.service.late.stirred(host.guest("b").id)
         await asyncio.sleep(3)
         assert len(host.calls("start")) == attempts + 1
 

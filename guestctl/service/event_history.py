@@ -19,10 +19,13 @@ class EventHistory:
         self._started: dict[GuestId, str] = {}
         #: Whose definitions were removed; a guest that runs goes on without one.
         self._undefined: set[GuestId] = set()
+        #: Of those: it was heard of before events were missed.
+        self._doubtful: set[GuestId] = set()
 
     def begin(self, since: float, *, monitored: bool) -> None:
         """From this time on no event is missed; monitored: nor those of QEMU's monitor."""
         self._since, self._monitored = since, monitored
+        self._doubtful = set(self._undefined)
 
     def end(self) -> None:
         """Events may be missed: those of before mean nothing any more."""
@@ -42,6 +45,8 @@ class EventHistory:
             self._events.pop(event.guest, None)
 
     def _note_definition(self, event: GuestEvent) -> None:
+        if event.kind in (EventKind.DEFINED, EventKind.UNDEFINED):
+            self._doubtful.discard(event.guest)
         if event.kind is EventKind.DEFINED:
             self._undefined.discard(event.guest)
         elif event.kind is EventKind.UNDEFINED and event.detail != "renamed":
@@ -52,8 +57,10 @@ class EventHistory:
         return guest in self._undefined
 
     def seen_defined(self, guest: GuestId) -> None:
-        """It has a definition."""
-        self._undefined.discard(guest)
+        """It had a definition when it was read, which may be before what was heard since."""
+        if guest in self._doubtful:
+            self._doubtful.discard(guest)
+            self._undefined.discard(guest)
 
     def of_stop(self, guest: GuestId) -> Heard | None:
         """What was heard of the guest's stop; None where nothing was, or that was dealt with."""

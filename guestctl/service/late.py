@@ -85,10 +85,9 @@ class LateGuests:
         """Somebody may wait from now on."""
         self._woken.set()
 
-    def stirred(self, _uri: str, started: GuestId | None = None) -> None:
-        """What guests may need came or went, of this connection or on it: they are tried at once.
+    def stirred(self, started: GuestId | None = None) -> None:
+        """What guests may need came or went, on whatever connection: they are tried at once.
 
-        A guest of another connection may require one of this.
         started: where that is a guest that was started.  One that we try ourselves, and that goes
         down again at once, must not have itself and others like it tried for ever.
         """
@@ -132,7 +131,7 @@ class LateGuests:
                 before = set(self._tries)
                 self._take_up(await self._waiting())  # who is up waits no more
                 if before - self._tries.keys():  # and may be what another needs
-                    self.stirred("")
+                    self.stirred()
             await self._give_up()
         except Exception as error:  # noqa: BLE001 - the host must still be able to go down well
             logger.error("internal error, guests that wait are tried later: %r", error)

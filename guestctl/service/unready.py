@@ -22,8 +22,8 @@ LOOK, LOOK_SELDOM = 15.0, 60.0
 class UnreadyGuests:
     """Notices that guests are ready after all."""
 
-    def __init__(self, state: ServiceState, ready: Callable[[str], None]) -> None:
-        """ready is called with the connection of guests that are ready now."""
+    def __init__(self, state: ServiceState, ready: Callable[[], None]) -> None:
+        """ready is called when guests are, for which others may wait."""
         self._state = state
         self._ready = ready
 
@@ -47,9 +47,8 @@ class UnreadyGuests:
         context, config = self._state.context, self._state.config
         guests = [guest for record in records if (guest := await self._observe(record))]
         still = await look_again(context, config, guests, records, "guestctl:watch")
-        for uri in {record.id.uri for record in records if record.id not in still}:
-            self._ready(uri)
         if len(still) < len(records):
+            self._ready()
             self._state.on_change()
 
     async def _observe(self, record: GuestRecord) -> GuestFacts | None:

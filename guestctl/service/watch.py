@@ -57,14 +57,14 @@ class Told(NamedTuple):
 
     on_change: guests came up or went down, or the connection did.  on_stop: somebody stopped a
     guest, and its settle time begins.  on_restart: its user did, and policy is to start it again.
-    on_stir: what guests of this connection may need, other guests included, or their definition,
-    came or went: where it is that, the guest that was started.
+    on_stir: what guests may need, other guests included, or their definition, came or went: where
+    it is that, the guest that was started.
     """
 
     on_change: Callable[[], None]
     on_stop: Callable[[GuestRecord], None]
     on_restart: Callable[[GuestRecord], None]
-    on_stir: Callable[[str, GuestId | None], None]
+    on_stir: Callable[[GuestId | None], None]
 
 
 class Watch:
@@ -117,7 +117,7 @@ class Watch:
             end_around()
 
     def _stir(self, started: GuestId | None = None) -> None:
-        self._told.on_stir(self._hypervisor.uri, started)
+        self._told.on_stir(started)
 
     def read_all_again(self) -> None:
         """What was noticed may not be in the ledger: everybody is read anew."""

@@ -62,9 +62,11 @@ class SimRival:
     def __init__(self, host: ServedHost) -> None:
         self._host = host
         self._stop: RivalStop | None = None
+        #: Seconds until it is told.
+        self.takes = 0.0
 
     async def newest_stop(self) -> RivalStop | None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.takes)
         return self._stop
 
     async def take_down(self, *names: str, deed: str = "is asked to shut down") -> None:

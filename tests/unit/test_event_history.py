@@ -58,3 +58,31 @@ def test_a_guest_that_is_gone_is_forgotten() -> None:
     history.add(STOPPED)
     history.forget(GUEST)
     assert history.of_stop(GUEST) is None
+
+
+UNDEFINED = GuestEvent(GUEST, "web", EventKind.UNDEFINED, "removed")
+DEFINED = GuestEvent(GUEST, "web", EventKind.DEFINED, "added")
+
+
+def test_what_was_read_before_an_undefine_does_not_undo_it() -> None:
+    """`virsh destroy` and `virsh undefine`: the stop is being judged as the second is heard of."""
+    history = listening()
+    history.add(STOPPED)
+    history.add(UNDEFINED)
+    history.seen_defined(GUEST)
+    assert history.was_undefined(GUEST)
+    history.add(DEFINED)
+    assert not history.was_undefined(GUEST)
+
+
+def test_after_events_were_missed_what_is_seen_counts() -> None:
+    history = listening()
+    history.add(UNDEFINED)
+    history.end()
+    history.begin(9.0, monitored=True)
+    assert history.was_undefined(GUEST)
+    history.seen_defined(GUEST)
+    assert not history.was_undefined(GUEST)
+    history.add(UNDEFINED)
+    history.seen_defined(GUEST)
+    assert history.was_undefined(GUEST)
