@@ -17,11 +17,13 @@ from ..model.plan import GuestPlan, Plan, RunKind, describe, ending
 from ..model.record import GuestRecord, waits
 from ..model.report import RunEnded
 from ..model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
-from .context import Context
+from .context import LOOK_LIMIT, Context
 from .reconcile import DAMAGED
 
 #: How long a connection that broke is tried again while the host stops, see Run.retry_for.
 RECONNECT_AT_STOP = 60.0
+#: What a look at files still gets once the deadline is over: without it a save is unverifiable.
+LAST_LOOK = 5.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class Run:
     def left(self) -> float:
         """The seconds until the run's deadline."""
         return max(0.0, self.ends - asyncio.get_running_loop().time())
+
+    @property
+    def look_limit(self) -> float:
+        """Seconds for a look at files of a guest that is down: fewer once the deadline is over."""
+        return max(LAST_LOOK, min(LOOK_LIMIT, self.left))
 
     @property
     def retry_for(self) -> float:

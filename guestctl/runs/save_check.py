@@ -37,18 +37,22 @@ class SaveStamps(NamedTuple):
     disks: str | None
 
 
-async def stamp(storage: Storage, guest: GuestFacts) -> SaveStamps:
-    """Stamp the image and the disks of a guest that was just saved, and whose QEMU has ended."""
-    return SaveStamps(await image_text(storage, guest), await _disks_text(storage, guest))
+async def stamp(storage: Storage, guest: GuestFacts, limit: float = LOOK_LIMIT) -> SaveStamps:
+    """Stamp the image and the disks of a guest that was just saved, and whose QEMU has ended.
+
+    limit: seconds for each look.  Both at a time: the run's deadline may be over.
+    """
+    looks = image_text(storage, guest, limit), _disks_text(storage, guest, limit)
+    return SaveStamps(*await asyncio.gather(*looks))
 
 
-async def image_text(storage: Storage, guest: GuestFacts) -> str | None:
+async def image_text(storage: Storage, guest: GuestFacts, limit: float = LOOK_LIMIT) -> str | None:
     """The stamps of the guest's save image and its folder; None where it cannot be stamped."""
-    image = await _image(storage, guest)
+    image = await _image(storage, guest, limit)
     if image is None or image.found is not Found.PRESENT:
         return None
-    image = replace(image, content=await _content(storage, guest))
-    folder = await _folder(storage, guest)
+    image = replace(image, content=await _content(storage, guest, limit))
+    folder = await _folder(storage, guest, limit)
     return to_text([image, folder] if folder else [image])
 
 
@@ -99,39 +103,41 @@ async def is_wreck(storage: Storage, guest: GuestFacts) -> bool:
     return bool(await is_there(storage, guest)) and not await _content(storage, guest)
 
 
-async def _disks_text(storage: Storage, guest: GuestFacts) -> str | None:
+async def _disks_text(storage: Storage, guest: GuestFacts, limit: float) -> str | None:
     if guest.info.disks is None:
         return None
-    seen = await _stamps(storage, guest.info.disks)
+    seen = await _stamps(storage, guest.info.disks, limit)
     return None if seen is None else to_text(seen.values())
 
 
-async def _stamps(storage: Storage, disks: Collection[Disk]) -> dict[Disk, Stamp] | None:
+async def _stamps(
+    storage: Storage, disks: Collection[Disk], limit: float = LOOK_LIMIT
+) -> dict[Disk, Stamp] | None:
     """None where nothing answers."""
     try:
-        return await within(LOOK_LIMIT, storage.stamps(disks))
+        return await within(limit, storage.stamps(disks))
     except HypervisorError:
         return None
 
 
-async def _content(storage: Storage, guest: GuestFacts) -> str:
+async def _content(storage: Storage, guest: GuestFacts, limit: float = LOOK_LIMIT) -> str:
     try:
-        return await within(LOOK_LIMIT, storage.content(guest))
+        return await within(limit, storage.content(guest))
     except HypervisorError:
         return ""
 
 
-async def _image(storage: Storage, guest: GuestFacts) -> Stamp | None:
+async def _image(storage: Storage, guest: GuestFacts, limit: float = LOOK_LIMIT) -> Stamp | None:
     """None where it cannot be told where the image is, or where nothing answers."""
     try:
-        return await within(LOOK_LIMIT, storage.image(guest))
+        return await within(limit, storage.image(guest))
     except HypervisorError:
         return None
 
 
-async def _folder(storage: Storage, guest: GuestFacts) -> Stamp | None:
+async def _folder(storage: Storage, guest: GuestFacts, limit: float = LOOK_LIMIT) -> Stamp | None:
     try:
-        return await within(LOOK_LIMIT, storage.folder(guest))
+        return await within(limit, storage.folder(guest))
     except HypervisorError:
         return None
 

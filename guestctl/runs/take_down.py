@@ -259,7 +259,8 @@ class TakeDown:
         if result.step is not Step.SAVE:
             return None
         if result.end is StepEnd.DONE:
-            return await save_check.stamp(self._context.storage, self._live.facts)
+            storage, limit = self._context.storage, self._run.look_limit
+            return await save_check.stamp(storage, self._live.facts, limit)
         await self._see_to_failed_save()
         return None
 

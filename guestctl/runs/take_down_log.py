@@ -176,7 +176,7 @@ class TakeDownLog:
             return None
         if not was_saved(facts, self._live.stopped):
             return None
-        return await save_check.stamp(self._context.storage, facts)
+        return await save_check.stamp(self._context.storage, facts, self.run.look_limit)
 
     async def _stale_image(self, facts: GuestFacts | None) -> str | None:
         """The image of a guest that went down otherwise: it is older than its disks.
@@ -186,7 +186,8 @@ class TakeDownLog:
         """
         if facts is None or not facts.down or was_saved(facts, self._live.stopped):
             return None
-        image = await save_check.image_text(self._context.storage, facts)
+        storage, limit = self._context.storage, self.run.look_limit
+        image = await save_check.image_text(storage, facts, limit)
         if image is not None and image == self._image:
             return None  # of this run: whoever began to start the guest since did not get far
         return image or ("" if facts.saved else None)

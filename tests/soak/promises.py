@@ -15,7 +15,7 @@ from guestctl.model.plan import Outcome, RunKind
 from guestctl.model.record import Wanted
 from guestctl.model.result import GuestResult
 from tests.sim.behaviour import Image
-from tests.sim.chronicle import ENDS, By, Entry, Fate
+from tests.sim.chronicle import By, Entry, Fate
 from tests.sim.guest import SimGuest
 from tests.sim.must import lies
 from tests.sim.scenario import is_up
@@ -38,9 +38,6 @@ from .profile_promises import (
 
 #: What a run may take beyond its deadline, for a last poweroff.
 POWEROFF_SLACK = 16.0
-#: What it may take beyond that once guests are down, where files do not answer: a look at a save's
-#: image and one at the disks.
-SILENT_SLACK = 20.0
 _DOWN_CALLS = ("save", "poweroff", "request_shutdown agent", "request_shutdown acpi")
 
 
@@ -149,18 +146,14 @@ def no_save_is_thrown_away(case: Case) -> Iterator[str]:
 
 
 def it_ends_in_time(case: Case) -> Iterator[str]:
-    """A run that takes guests down keeps its deadline, but for a last poweroff; it may still look
-    at files of a guest that is down."""
+    """A run that takes guests down keeps its deadline, but for a last poweroff."""
     if case.run is None or case.kind is RunKind.RESTORE:
         return
     settings = of_host(case.script.config, profile_of(case.command))
     deadline = case.command.within or settings["deadline"]
-    begun, silent = case.done.report.plans[0][0], case.host.files.silent
-    ends = [it.time for it in case.entries if it.by is By.GUESTCTL and it.fate in ENDS]
-    for slack, moments in ((0.0, ends), (SILENT_SLACK * silent, [case.done.ended])):
-        took = max(moments, default=begun) - begun
-        if took > deadline + POWEROFF_SLACK + slack:
-            yield f"it took {took:g} s of {deadline:g} s"
+    took = case.done.ended - case.done.report.plans[0][0]
+    if took > deadline + POWEROFF_SLACK:
+        yield f"it took {took:g} s of {deadline:g} s"
 
 
 def unknown_is_not_off(case: Case) -> Iterator[str]:
