@@ -16,16 +16,17 @@ from guestctl.model.ports import ErrorKind
 
 from .behaviour import Abort, Agent, GuestSpec, Image
 from .chronicle import By, Fate
-from .jobs import NOT_RUNNING, BusyMachine
+from .jobs import NOT_RUNNING
 from .lock import Reply
 from .machine import Owner
+from .outages import Outages
 
 #: libvirt's own limits: for an agent to answer, for a process to end after SIGKILL.
 AGENT_LIMIT, AGENT_SHUTDOWN, KILL_LIMIT = 5.0, 60.0, 15.0
 WAKE_TAKES = 0.5
 
 
-class SimGuest(BusyMachine):
+class SimGuest(Outages):
     """A guest of a simulated libvirtd.  Its methods named like libvirt's calls answer a Reply."""
 
     def __init__(self, owner: Owner, spec: GuestSpec) -> None:
@@ -327,36 +328,3 @@ class SimGuest(BusyMachine):
         self._emit(EventKind.UNDEFINED, "removed")
         if not self.up:
             self._owner.remove(self)
-
-    def lose_memory(self) -> None:
-        """The host is gone under it: what was being saved is half a file."""
-        if self.up:
-            self._note(Fate.STOPPED, By.HOST)
-        if self._job and self._job.kind is JobKind.SAVE:
-            self._make_image(Image.INCOMPLETE)
-        self._end_job()
-        self._block_job = None
-        self._life += 1
-        self._owed.clear()
-        self._lock.forget()
-        self._set(State.SHUT_OFF, "unknown")
-        if not self.persistent:
-            self._owner.remove(self)
-
-    def lose_libvirtd(self) -> None:
-        """Its libvirtd was killed: QEMU goes on without, and nobody has it do anything."""
-        self._lock.forget()
-        if self._job and self._job.kind is JobKind.SAVE:
-            self._make_image(Image.INCOMPLETE)
-        self._end_job()
-
-    def find_libvirtd(self) -> None:
-        """A libvirtd is there again: it ends what the old one had begun, and forgot why."""
-        if not self.up:
-            self._set(State.SHUT_OFF, "unknown")
-        elif self.reason == "saving":
-            self._image_taken_until = self._loop.time() + self.behaviour.save.helper
-            self._go_on_after_save("unpaused")
-        elif self.reason == "starting up":
-            self._life += 1
-            self._set(State.SHUT_OFF, "failed")

@@ -9,14 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guestctl.decisions.attribution import PROMPT, Stop, remember, verdict
-from guestctl.model.event import EventKind, GuestEvent
+from guestctl.model.event import GuestEvent
 from guestctl.model.plan import Step
-from guestctl.model.stop import Certainty, Heard, How, Intent, RivalStop, StoppedBy, Verdict
-from tests.unit.makers import guest_id
-
-WINDOW = 300.0
-#: When the service began to listen, long before everything below.
-LONG_AGO = -10_000.0
+from guestctl.model.stop import Certainty, Heard, How, Intent, StoppedBy, Verdict
+from tests.unit.heard import (
+    AGENT,
+    AGENT_GONE,
+    BOOTED,
+    PANIC,
+    PAUSED,
+    PRESSED,
+    RESET,
+    RESUMED,
+    SHUT_ITSELF_DOWN,
+    TO_DISK,
+    TOLD_TO_END,
+    WENT_ON,
+    WINDOW,
+    WOKEN,
+    down,
+    heard,
+    qemu,
+    stopped,
+)
 
 
 def verdict_of(
@@ -24,55 +39,6 @@ def verdict_of(
 ) -> Verdict:
     """Of the stop of which libvirt gives this reason."""
     return verdict(Stop(reason, heard, intent, window))
-
-
-def qemu(name: str, cause: str = "", *, by_guest: bool = False) -> GuestEvent:
-    """An event of QEMU's monitor."""
-    return GuestEvent(guest_id(), "web", EventKind.MONITOR, name, cause, by_guest)
-
-
-def libvirt(kind: EventKind, detail: str = "unknown") -> GuestEvent:
-    """A lifecycle event, or one of an agent."""
-    return GuestEvent(guest_id(), "web", kind, detail)
-
-
-def stopped(reason: str) -> GuestEvent:
-    """libvirt's last word."""
-    return libvirt(EventKind.STOPPED, reason)
-
-
-PRESSED = qemu("POWERDOWN")
-SHUT_ITSELF_DOWN = qemu("SHUTDOWN", "guest-shutdown", by_guest=True)
-#: libvirt ends QEMU's process, as it does whoever stopped the guest.
-TOLD_TO_END = qemu("SHUTDOWN", "host-signal")
-RESET = qemu("RESET", "guest-reset", by_guest=True)
-PANIC = qemu("GUEST_PANICKED", "pause")
-TO_DISK = qemu("SUSPEND_DISK")
-AGENT = libvirt(EventKind.AGENT, "connected")
-AGENT_GONE = libvirt(EventKind.AGENT, "disconnected")
-BOOTED = libvirt(EventKind.STARTED, "booted")
-RESUMED = libvirt(EventKind.STARTED, "restored")
-WOKEN = libvirt(EventKind.STARTED, "wakeup")
-PAUSED, WENT_ON = libvirt(EventKind.SUSPENDED), libvirt(EventKind.RESUMED)
-
-Timed = tuple[float, GuestEvent]
-
-
-def heard(*events: Timed | GuestEvent, since: float = LONG_AGO, monitored: bool = True) -> Heard:
-    """These events, one second after the other where no time is given."""
-    now, kept = 0.0, tuple[GuestEvent, ...]()
-    for event in events:
-        now, what = (now + 1, event) if isinstance(event, GuestEvent) else event
-        at = GuestEvent(
-            what.guest, what.name, what.kind, what.detail, what.cause, what.by_guest, now
-        )
-        kept = remember(kept, at)
-    return Heard(kept, since, monitored)
-
-
-def down(*events: Timed | GuestEvent, **how: float) -> Heard:
-    """These, and the end of a guest that shut itself down."""
-    return heard(*events, SHUT_ITSELF_DOWN, TOLD_TO_END, stopped("shutdown"), **how)  # type: ignore[arg-type]  # since alone
 
 
 USER, ADMIN = StoppedBy.USER, StoppedBy.ADMINISTRATOR
@@ -298,92 +264,6 @@ def test_a_container_that_was_destroyed_has_not_failed(told: list[str]) -> None:
 
 
 BY_IT = StoppedBy.LIBVIRT_GUESTS
-
-
-def rival(began: float, ended: float | None = None) -> RivalStop:
-    """A stop of libvirt-guests with the guest on its list."""
-    return RivalStop(frozenset({guest_id().uuid}), began, ended)
-
-
-#: Of a stop with libvirt's reason, by what was heard, beside one of libvirt-guests.
-BESIDE_A_RIVAL: dict[str, tuple[str, Heard | None, RivalStop, StoppedBy, Certainty]] = {
-    "pressed meanwhile": ("shutdown", down((15, PRESSED)), rival(10), BY_IT, LIKELY),
-    "and down after its end": (
-        "shutdown",
-        down((15, PRESSED), (150, PAUSED)),
-        rival(10, 20),
-        BY_IT,
-        LIKELY,
-    ),
-    "and down long after that": (
-        "shutdown",
-        down((15, PRESSED), (WINDOW + 20, PAUSED)),
-        rival(10, 20),
-        USER,
-        LIKELY,
-    ),
-    "pressed before it": ("shutdown", down((5, PRESSED)), rival(10), ADMIN, SURE),
-    "pressed after it": ("shutdown", down((30, PRESSED)), rival(10, 20), ADMIN, SURE),
-    "nobody pressed": ("shutdown", down((15, PAUSED)), rival(10), USER, SURE),
-    "nobody listened when it was pressed": (
-        "shutdown",
-        down((25, PAUSED), since=15),
-        rival(10, 20),
-        BY_IT,
-        LIKELY,
-    ),
-    "nor before its end": (
-        "shutdown",
-        down((40, PAUSED), since=30),
-        rival(10, 20),
-        USER,
-        LIKELY,
-    ),
-    "nor for long": (
-        "shutdown",
-        down((WINDOW + 40, PAUSED), since=WINDOW + 30),
-        rival(10, 20),
-        USER,
-        LIKELY,
-    ),
-    "saved meanwhile": ("saved", heard((15, stopped("saved"))), rival(10), BY_IT, LIKELY),
-    "saved after it": ("saved", heard((30, stopped("saved"))), rival(10, 20), ADMIN, SURE),
-    "a container": (
-        "shutdown",
-        heard((15, stopped("shutdown")), monitored=False),
-        rival(10),
-        BY_IT,
-        LIKELY,
-    ),
-    "its plug was pulled": (
-        "destroyed",
-        heard((15, PRESSED), TOLD_TO_END, stopped("destroyed")),
-        rival(10),
-        ADMIN,
-        SURE,
-    ),
-    "its QEMU was told to end": (
-        "shutdown",
-        heard((15, PRESSED), TOLD_TO_END, stopped("shutdown")),
-        rival(10),
-        ADMIN,
-        SURE,
-    ),
-    "it crashed": ("crashed", heard((15, stopped("crashed"))), rival(10), StoppedBy.CRASH, SURE),
-    "nobody listened": ("shutdown", None, rival(10, 20), BY_IT, INFERRED),
-    "nobody listened, saved": ("saved", None, rival(10, 20), BY_IT, INFERRED),
-    "nobody listened, libvirt forgot": ("unknown", None, rival(10, 20), BY_IT, INFERRED),
-    "nobody listened, plug pulled": ("destroyed", None, rival(10, 20), ADMIN, INFERRED),
-}
-
-
-@pytest.mark.parametrize("story", BESIDE_A_RIVAL)
-def test_libvirt_guests_stopped_it_only_if_it_was_asked_by_that(story: str) -> None:
-    reason, told, beside, who, certainty = BESIDE_A_RIVAL[story]
-    found = verdict(Stop(reason, told, None, WINDOW, beside))
-    assert (found.who, found.certainty) == (who, certainty)
-
-
 READ = {
     Verdict(USER, How.SHUT_DOWN, LIKELY, ("it said bye", "nobody asked")): (
         "shut down by its user (likely): it said bye; nobody asked"
