@@ -203,6 +203,8 @@ def _by_libvirt_guests(stop: Stop) -> Verdict | None:
 
 
 def _is_in_rivals_stop(stop: Stop, heard: Heard, rival: RivalStop) -> bool:
+    if heard.started is not None and heard.started > rival.began:
+        return False  # its list was made before: it takes down nobody who was started since
     if stop.reason == "saved" or not heard.monitored:
         return stop.off is not None and rival.covers(stop.off.at, _EVENT_COMES)
     end, request = stop.end, _request(stop)

@@ -86,11 +86,13 @@ class Heard:
     events: those that count, oldest first, see `remember`.
     since: from when on none was missed, in seconds on their clock.
     monitored: whether the driver passes on the events of QEMU's monitor.
+    started: when this life of the guest began, where that was heard.
     """
 
     events: tuple[GuestEvent, ...] = ()
     since: float = 0.0
     monitored: bool = True
+    started: float | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ class EventHistory:
         self._events: dict[GuestId, tuple[GuestEvent, ...]] = {}
         #: Who was started since anybody has seen it up, and libvirt's word for how.
         self._started: dict[GuestId, str] = {}
+        #: When lives began that go on, or whose end nobody has judged yet.
+        self._lives: dict[GuestId, float] = {}
         #: Whose definitions were removed; a guest that runs goes on without one.
         self._undefined: set[GuestId] = set()
         #: Of those: it was heard of before events were missed.
@@ -30,13 +32,14 @@ class EventHistory:
     def end(self) -> None:
         """Events may be missed: those of before mean nothing any more."""
         self._since = None
-        self._events.clear()
-        self._started.clear()
+        for known in (self._events, self._started, self._lives):
+            known.clear()
 
     def add(self, event: GuestEvent) -> None:
         """One more event."""
         if is_start(event):
             self._started[event.guest] = event.detail
+            self._lives[event.guest] = event.at
         self._note_definition(event)
         events = remember(self._events.get(event.guest, ()), event)
         if events:
@@ -67,7 +70,7 @@ class EventHistory:
         events = self._events.get(guest, ())
         if self._since is None or not any(map(_tells_of_stop, events)):
             return None
-        return Heard(events, self._since, self._monitored)
+        return Heard(events, self._since, self._monitored, self._lives.get(guest))
 
     def ended_at(self, guest: GuestId) -> float | None:
         """When the guest shut itself down, on the loop's clock; None where it has not."""
@@ -94,8 +97,8 @@ class EventHistory:
 
     def forget(self, guest: GuestId) -> None:
         """The guest is gone, or its life is."""
-        self._events.pop(guest, None)
-        self._started.pop(guest, None)
+        for known in (self._events, self._started, self._lives):
+            known.pop(guest, None)
 
 
 def _tells_of_stop(event: GuestEvent) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from guestctl.decisions.attribution import Stop, verdict
@@ -46,6 +48,27 @@ BESIDE_A_RIVAL: dict[str, tuple[str, Heard | None, RivalStop, StoppedBy, Certain
     ),
     "pressed before it": ("shutdown", down((5, PRESSED)), rival(10), ADMIN, SURE),
     "pressed after it": ("shutdown", down((30, PRESSED)), rival(10, 20), ADMIN, SURE),
+    "pressed right after it, of a guest that was started since": (
+        "shutdown",
+        replace(down((24, PRESSED)), started=22.0),
+        rival(10, 20),
+        ADMIN,
+        SURE,
+    ),
+    "the same as it is still being stopped": (
+        "shutdown",
+        replace(down((24, PRESSED)), started=22.0),
+        rival(10),
+        ADMIN,
+        SURE,
+    ),
+    "pressed meanwhile, of a guest that was started before": (
+        "shutdown",
+        replace(down((15, PRESSED)), started=2.0),
+        rival(10),
+        BY_IT,
+        LIKELY,
+    ),
     "nobody pressed": ("shutdown", down((15, PAUSED)), rival(10), USER, SURE),
     "nobody listened when it was pressed": (
         "shutdown",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from guestctl.model.event import EventKind, GuestEvent
 from guestctl.service.event_history import EventHistory
 from tests.unit.makers import guest_id
@@ -42,6 +44,20 @@ def test_what_came_while_a_stop_was_dealt_with_is_kept() -> None:
     later = history.of_stop(GUEST)
     assert later is not None
     assert later.events == (AGENT, STOPPED)
+
+
+def test_it_is_told_when_the_life_began_that_ended() -> None:
+    history = listening()
+    for event in (replace(STARTED, at=8.0), STOPPED):
+        history.add(event)
+    first = history.of_stop(GUEST)
+    assert first is not None
+    assert first.started == 8.0
+    history.dealt_with(GUEST, first)
+    history.add(STOPPED)
+    unheard = history.of_stop(GUEST)
+    assert unheard is not None
+    assert unheard.started is None
 
 
 def test_an_outage_forgets_everything() -> None:
