@@ -92,6 +92,7 @@ sample: $(READY)
 	$(PYTHON) -m tools.manual > docs/man/guestctl.toml.5
 	$(PYTHON) -m tools.policy_schema > docs/reference/policy.rng
 	$(PYTHON) -m tools.completions
+	$(PYTHON) -m tools.dbus_reference
 
 # Without $(READY): the distribution's packages that debian/control names are enough.
 deb:

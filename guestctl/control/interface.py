@@ -269,8 +269,8 @@ RUN = Interface(
             "Cancel",
             needs=Needs.SHUTDOWN,
             doc="End it as Ctrl-C does: no further step is begun, a save under way is aborted."
-            " One that brings guests up needs `start` in place of `shutdown`. One that nobody asked for"
-            " cannot be cancelled.",
+            " One that brings guests up needs `start` in place of `shutdown`. One that nobody"
+            " asked for cannot be cancelled.",
         ),
         Method(
             "Events",
