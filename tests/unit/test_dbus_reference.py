@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.package import ROOT
+from tests.package import PROJECT
 from tools import dbus_reference
 
 
 def test_the_page_is_as_its_tool_writes_it() -> None:
-    text = (ROOT / dbus_reference.PAGE).read_text()
+    text = (PROJECT / dbus_reference.PAGE).read_text()
     assert dbus_reference.page(text) == text
