@@ -4,8 +4,9 @@ Only a reply from the owner of the name that was called is an answer, and only w
 read: any local user may send us what they like, and dbus-broker passes on replies that nobody asked
 for as well.
 
-No call made here starts a service: a D-Bus call to a logind that has been stopped would start it
-anew, which cancels `systemctl start poweroff.target` altogether (systemd 252 to 257).
+No call made here starts a service unless its caller says so: a D-Bus call to a logind that has been
+stopped would start it anew, which cancels `systemctl start poweroff.target` altogether (systemd 252
+to 257).
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
-from .bus_calls import BusError, Call, Calls, check_form
+from .bus_calls import LONGEST_ANSWER, BusError, Call, Calls, check_form
 from .bus_connection import Connection, Receiver
 from .bus_messages import (
+    ALLOW_INTERACTIVE_AUTHORIZATION,
     DRIVER,
     DRIVER_PATH,
     ERROR,
@@ -40,6 +42,8 @@ NO_OWNER = "org.freedesktop.DBus.Error.NameHasNoOwner"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 #: Seconds for a connection to be made, and for a call to be answered.
 CONNECT_LIMIT, CALL_LIMIT = 5.0, 5.0
+#: Seconds for a service that the bus starts; dbus-daemon gives it as many.
+START_LIMIT = 25.0
 
 
 def system_address() -> str:
@@ -48,7 +52,7 @@ def system_address() -> str:
 
 
 class _Request(NamedTuple):
-    """What is called, and with what."""
+    """What is called, with what, and what may come of it."""
 
     destination: str
     path: str
@@ -56,6 +60,9 @@ class _Request(NamedTuple):
     member: str
     signature: str
     body: Sequence[Any]
+    starts: bool = False
+    flags: int = NO_AUTO_START
+    longest: int = LONGEST_ANSWER
 
 
 class SystemBus:
@@ -109,13 +116,20 @@ class SystemBus:
         *,
         returns: str,
         timeout: float = CALL_LIMIT,
+        starts: bool = False,
+        interactive: bool = False,
+        longest: int = LONGEST_ANSWER,
     ) -> list[Any]:
         """What a method returns, its variants unwrapped; BusError.
 
-        returns: the signature of that; an answer with another one is an error.  The limit is in
-        seconds.
+        returns: the signature of that; an answer with another one is an error.  timeout: in
+        seconds, with all that the call needs.  starts: whether the bus may start who is called.
+        interactive: whether polkit may ask the user, which can take minutes.  longest: bytes of the
+        answer; a longer one is an error, and not read.
         """
-        call = _Request(destination, path, interface, member, signature, body)
+        flags = NO_AUTO_START | (ALLOW_INTERACTIVE_AUTHORIZATION if interactive else 0)
+        what = (destination, path, interface, member, signature, body)
+        call = _Request(*what, starts, flags, longest)
         reply = await self._request(call, returns, timeout)
         close_all(reply.fds)
         values: list[Any] = unwrap(reply.body)
@@ -173,19 +187,23 @@ class SystemBus:
             raise BusError("", "the connection to the bus has ended")
         try:
             async with asyncio.timeout(timeout):
-                callee = await self._callee(request.destination)
+                callee = await self._callee(request.destination, starts=request.starts)
                 return await self._answer(request, callee, returns)
         except TimeoutError:
             who = request.destination
             text = f"{request.member}: no answer from {who} in {timeout:g} s"
             raise BusError("", text) from None
 
-    async def _callee(self, name: str) -> str:
+    async def _callee(self, name: str, *, starts: bool) -> str:
         """The unique name of who is called: nobody else may answer."""
         if name == DRIVER or name.startswith(":"):
             return name
         owner = self._signals.owner(name)
         if owner is None:
+            owner = await self._name_owner(name, may_be_none=starts)
+        if not owner and starts:
+            start = ("StartServiceByName", "su", (name, 0), "u")
+            await self._ask_driver(*start, timeout=START_LIMIT)
             owner = await self._name_owner(name)
         if not owner:
             raise BusError(NO_OWNER, f"{name} is not on the bus")
@@ -194,8 +212,9 @@ class SystemBus:
     async def _answer(self, request: _Request, callee: str, returns: str) -> Message:
         """What that one replies."""
         serial = self._connection.next_serial()
-        message = Outgoing(METHOD_CALL, callee, *request[1:], flags=NO_AUTO_START)
-        with self._calls.under_way(serial, Call(request.member, callee, returns)) as answer:
+        message = Outgoing(METHOD_CALL, callee, *request[1:6], flags=request.flags)
+        call = Call(request.member, callee, returns, request.longest)
+        with self._calls.under_way(serial, call) as answer:
             try:
                 self._connection.send(message, serial)
             except QueueFull as error:
@@ -214,23 +233,32 @@ class SystemBus:
     async def _track(self, name: str) -> None:
         """Know who owns a name, from now on."""
         await self._add_match(Rule(DRIVER, DRIVER, "NameOwnerChanged", "sss", arg0=name))
-        try:
-            owner = await self._name_owner(name)
-        except BusError as error:
-            if not error.name:
-                raise
-            owner = ""  # nobody for now
-        self._signals.found_owner(name, owner)
+        self._signals.found_owner(name, await self._name_owner(name, may_be_none=True))
 
     async def _add_match(self, rule: Rule) -> None:
-        arguments = (str(rule),)
-        await self.call(DRIVER, DRIVER_PATH, DRIVER, "AddMatch", "s", arguments, returns="")
+        await self._ask_driver("AddMatch", "s", (str(rule),), "")
 
-    async def _name_owner(self, name: str) -> str:
-        """BusError, such as NO_OWNER."""
-        call = (DRIVER, DRIVER_PATH, DRIVER, "GetNameOwner", "s", (name,))
-        (owner,) = await self.call(*call, returns="s")
+    async def _name_owner(self, name: str, *, may_be_none: bool = False) -> str:
+        """BusError, such as NO_OWNER; with `may_be_none` what the bus refuses is an empty name."""
+        try:
+            (owner,) = await self._ask_driver("GetNameOwner", "s", (name,), "s")
+        except BusError as error:
+            if not may_be_none or not error.name:
+                raise
+            owner = ""
         return str(owner)
+
+    async def _ask_driver(
+        self,
+        member: str,
+        signature: str,
+        body: Sequence[Any],
+        returns: str,
+        *,
+        timeout: float = CALL_LIMIT,
+    ) -> list[Any]:
+        call = (DRIVER, DRIVER_PATH, DRIVER, member, signature, body)
+        return await self.call(*call, returns=returns, timeout=timeout)
 
     # -- what comes in ---------------------------------------------------------------------------
 

@@ -28,11 +28,14 @@ class BusError(Exception):
 
 
 class Call(NamedTuple):
-    """What is called, the unique name of who is to answer, and the signature of the answer."""
+    """What is called, the unique name of who is to answer, the signature of the answer, and how
+    many bytes it may have.
+    """
 
     member: str
     callee: str
     returns: str
+    longest: int = LONGEST_ANSWER
 
 
 _Answer = asyncio.Future[Message]
@@ -114,7 +117,7 @@ def check_form(what: str, found: str, expected: str) -> None:
 
 
 def _check(call: Call, header: Header) -> None:
-    if header.size > LONGEST_ANSWER:
+    if header.size > call.longest:
         raise _unreadable(call, f"{header.size} bytes are too many")
     if header.kind != ERROR:
         check_form(call.member, header.signature, call.returns)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from guestctl.host.bus import DRIVER, DRIVER_PATH, BusError, Rule, SystemBus, system_address
+from guestctl.host.bus_calls import LONGEST_ANSWER
+from guestctl.host.bus_messages import ALLOW_INTERACTIVE_AUTHORIZATION
 from tests.unit.echo import INTERFACE, NAME, PATH, connected, echo
 from tests.unit.private_bus import PrivateBus, open_fds, until
 from tests.unit.running import run_async
@@ -78,6 +80,62 @@ def test_no_call_starts_a_service(bus: PrivateBus) -> None:
                 call = (DRIVER, DRIVER_PATH, DRIVER, "StartServiceByName", "su", arguments)
                 await client.call(*call, returns="u", timeout=0.2)
             await until(lambda: bus.activated)
+
+    run_async(work())
+
+
+def test_a_call_that_may_starts_who_is_called(bus: PrivateBus) -> None:
+    bus.activatable(NAME)
+    bus.kill()
+    bus.start()
+
+    async def work() -> None:
+        async with connected(bus) as client:
+            call = (NAME, PATH, INTERFACE, "Echo", "s", ["on"])
+            asking = asyncio.create_task(client.call(*call, returns="s", starts=True))
+            await until(lambda: bus.activated)
+            async with echo(bus):
+                assert await asking == ["on"]
+                assert await client.call(*call, returns="s", starts=True) == ["on"]
+
+    run_async(work())
+
+
+def test_a_name_that_nobody_has_is_said_although_it_may_be_started(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with connected(bus) as client:
+            with pytest.raises(BusError) as caught:
+                await client.call(NAME, PATH, INTERFACE, "Echo", returns="s", starts=True)
+            assert caught.value.name == "org.freedesktop.DBus.Error.ServiceUnknown"
+
+    run_async(work())
+
+
+def test_a_call_says_whether_the_user_may_be_asked(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with echo(bus) as service, connected(bus) as client:
+            flags = []
+            for interactive in (False, True):
+                call = client.call(
+                    NAME, PATH, INTERFACE, "Hang", returns="", interactive=interactive
+                )
+                asking = asyncio.create_task(call)
+                await until(lambda: bool(service.unanswered))
+                flags.append(service.unanswered.pop().header.flags)
+                asking.cancel()
+            assert [each & ALLOW_INTERACTIVE_AUTHORIZATION for each in flags] == [0, 4]
+
+    run_async(work())
+
+
+def test_an_answer_has_the_length_that_its_caller_takes(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with echo(bus), connected(bus) as client:
+            call = (NAME, PATH, INTERFACE, "Echo", "s", ["x" * (LONGEST_ANSWER + 1)])
+            with pytest.raises(BusError, match="too many"):
+                await client.call(*call, returns="s")
+            longest = 2 * LONGEST_ANSWER
+            assert await client.call(*call, returns="s", longest=longest) == call[-1]
 
     run_async(work())
 
