@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, get_args
 
 from .guest import GuestFacts
+from .plain import PlainError, from_plain, to_plain
 from .plan import GuestPlan, Plan, Step
 from .result import GuestResult, RunResult, StepResult, Trigger
 
@@ -102,6 +104,21 @@ RunEvent = (
     | Trouble
 )
 Listener = Callable[[RunEvent], None]
+_EVENTS: dict[str, type[RunEvent]] = {kind.__name__: kind for kind in get_args(RunEvent)}
+
+
+def event_to_plain(event: RunEvent) -> dict[str, Any]:
+    """The event as JSON can hold it; "event" has the name of its class."""
+    return {"event": type(event).__name__, **to_plain(event)}
+
+
+def event_from_plain(value: Any) -> RunEvent:
+    """The event that event_to_plain was given.  Raises PlainError for anything else."""
+    name = value.get("event") if isinstance(value, dict) else None
+    kind = _EVENTS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise PlainError(f"event: expected one of {', '.join(_EVENTS)}")
+    return from_plain(kind, value)
 
 
 def tell_all(*listeners: Listener) -> Listener:
