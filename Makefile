@@ -111,6 +111,7 @@ install:
 	done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions completions/guestctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions completions/_guestctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d completions/guestctl.fish
 	install -d $(DESTDIR)/etc/guestctl/conf.d $(DESTDIR)/etc/systemd/system
 	test -e $(DESTDIR)/etc/guestctl/guestctl.toml || \
 	    install -m 644 etc/guestctl/guestctl.toml $(DESTDIR)/etc/guestctl
@@ -149,6 +150,7 @@ uninstall:
 	rm -f $(DESTDIR)/etc/libvirt/hooks/qemu.d/guestctl
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/guestctl
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_guestctl
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/guestctl.fish
 	rm -f $(DESTDIR)$(PREFIX)/bin/guestctl
 	rm -rf $(DESTDIR)$(PREFIX)/lib/guestctl
 	if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi

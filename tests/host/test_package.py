@@ -80,7 +80,11 @@ def test_units_pages_configuration_and_example_are_in_it() -> None:
     assert {*units, *pages, example, "etc/guestctl/conf.d/"} <= {
         path.removeprefix("usr/") if path.startswith("usr/lib/systemd") else path for path in found
     }
-    for completion in ("bash-completion/completions/guestctl", "zsh/vendor-completions/_guestctl"):
+    for completion in (
+        "bash-completion/completions/guestctl",
+        "zsh/vendor-completions/_guestctl",
+        "fish/vendor_completions.d/guestctl.fish",
+    ):
         assert found[f"usr/share/{completion}"] == "-rw-r--r--"
     assert found["usr/bin/guestctl"] == "-rwxr-xr-x"
     hook = "/etc/libvirt/hooks/qemu.d/guestctl"

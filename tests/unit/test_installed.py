@@ -21,6 +21,7 @@ def test_make_install_has_every_module_and_no_tool(tmp_path: Path) -> None:
     share = tmp_path / "usr/share"
     assert (share / "bash-completion/completions/guestctl").is_file()
     assert (share / "zsh/site-functions/_guestctl").is_file()
+    assert (share / "fish/vendor_completions.d/guestctl.fish").is_file()
 
 
 def test_the_wheel_is_made_of_the_package_alone() -> None:
