@@ -9,9 +9,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ..model.instant import Instant
 from ..model.ports import LockHeld
@@ -101,6 +102,8 @@ class HostRunLock:
     def __init__(self, folder: Path, trouble: Callable[[str], None]) -> None:
         self._folder = folder
         self._trouble = trouble
+        #: The task of this process that has it.
+        self._own: asyncio.Task[Any] | None = None
 
     def is_held(self) -> bool:
         with contextlib.ExitStack() as held, contextlib.suppress(OSError):
@@ -111,7 +114,10 @@ class HostRunLock:
 
     @contextlib.asynccontextmanager
     async def hold(self, what: str, limit: float, *, ask: bool = False) -> AsyncIterator[None]:
-        """See RunLock; a run that was asked to end has ASKED_LIMIT more seconds for that."""
+        """See RunLock; a run that was asked to end has ASKED_LIMIT more seconds for that.
+
+        A run of this process, where this lock is the one that it holds, is cancelled then.
+        """
         with contextlib.ExitStack() as held:
             try:
                 await self._acquire(self._opened(held), limit, ask=ask)
@@ -119,7 +125,17 @@ class HostRunLock:
                 text = f"cannot lock {self._folder}: {error.strerror}; going on without a lock"
                 self._trouble(text)
             _say_who(self._folder, what)
+            with self._held_by(asyncio.current_task()):
+                yield
+
+    @contextlib.contextmanager
+    def _held_by(self, task: asyncio.Task[Any] | None) -> Iterator[None]:
+        self._own = task
+        try:
             yield
+        finally:
+            if self._own is task:  # and not one that went on beside it
+                self._own = None
 
     def _opened(self, held: contextlib.ExitStack) -> int:
         """The file to be locked until the end of `held`; others may not open it, and so lock it."""
@@ -136,9 +152,16 @@ class HostRunLock:
         if not ask:
             raise LockHeld(f"another run has the lock: {holder}")
         self._trouble(f"another run is told to end: {holder}")
-        _tell_to_end(self._folder)
+        self._tell_to_end()
         if not await _got_it(descriptor, ASKED_LIMIT):
             self._trouble(f"another run does not end: {_holder(self._folder)}; going on beside it")
+
+    def _tell_to_end(self) -> None:
+        """Such a run begins no further step, whoever's it is."""
+        if self._own is not None:
+            self._own.cancel()
+        else:
+            _signal_holder(self._folder)
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -159,8 +182,8 @@ async def _got_it(descriptor: int, limit: float) -> bool:
     return True
 
 
-def _tell_to_end(folder: Path) -> None:
-    """SIGTERM to whoever has the lock: such a run begins no further step."""
+def _signal_holder(folder: Path) -> None:
+    """SIGTERM to the process that has the lock."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         pid = int(json.loads((folder / _HOLDER).read_text())["pid"])
         # The number may be another process's by now.

@@ -66,20 +66,41 @@ def is_root() -> bool:
 
 def actor(command: str) -> Actor:
     """Who is behind this process, as far as that can be told; command: what was typed."""
-    return Actor(_login(), _terminal() or _unit(), command)
+    # The kernel's word for whose login it is goes before sudo's, and that before who it acts as.
+    user = _login(_SELF) or os.environ.get("SUDO_USER") or _name_of(os.getuid())
+    return Actor(user, _own_terminal() or _unit(_SELF), command)
+
+
+def actor_of(pid: int | None, uid: int, command: str) -> Actor:
+    """Who is behind another process, which acts as this user.
+
+    The number may be another's by now: what the kernel says of a process of another user counts
+    for nothing.  pid: None where it is not known.
+    """
+    process = _PROC / str(pid)
+    if pid is None or _user_of(process) != uid:
+        return Actor(_name_of(uid), None, command)
+    return Actor(_login(process) or _name_of(uid), _terminal(process) or _unit(process), command)
 
 
 #: Of a process that no login is behind (proc(5)).
 _NO_LOGIN = 2**32 - 1
-_SELF = Path("/proc/self")
+_PROC, _SELF = Path("/proc"), Path("/proc/self")
 
 
-def _login() -> str:
-    """Whose login it is: the kernel's word goes before sudo's, and that before who it acts as."""
+def _user_of(process: Path) -> int | None:
+    try:
+        return process.stat().st_uid
+    except OSError:
+        return None
+
+
+def _login(process: Path) -> str:
+    """Whose login it is, which nobody can change but root; empty where it is nobody's."""
     with contextlib.suppress(OSError, ValueError):
-        if (uid := int((_SELF / "loginuid").read_text())) != _NO_LOGIN:
+        if (uid := int((process / "loginuid").read_text())) != _NO_LOGIN:
             return _name_of(uid)
-    return os.environ.get("SUDO_USER") or _name_of(os.getuid())
+    return ""
 
 
 def _name_of(uid: int) -> str:
@@ -89,7 +110,7 @@ def _name_of(uid: int) -> str:
         return str(uid)
 
 
-def _terminal() -> str | None:
+def _own_terminal() -> str | None:
     """As who(1) has it: "pts/0"."""
     for stream in range(3):
         with contextlib.suppress(OSError):
@@ -97,10 +118,22 @@ def _terminal() -> str | None:
     return None
 
 
-def _unit() -> str | None:
+_TERMINAL = re.compile(r"/dev/(pts/\d+|tty\w+|console|hvc\d+)")
+
+
+def _terminal(process: Path) -> str | None:
+    """The same of another process."""
+    for stream in range(3):
+        with contextlib.suppress(OSError):
+            if found := _TERMINAL.fullmatch(os.readlink(process / "fd" / str(stream))):
+                return found[1]
+    return None
+
+
+def _unit(process: Path) -> str | None:
     """The unit of systemd that this is part of: an UPS daemon's, cron's."""
     try:
-        groups = (_SELF / "cgroup").read_text().split("/")
+        groups = (process / "cgroup").read_text().split("/")
     except OSError:
         return None
     units = [part.strip() for part in groups if part.strip().endswith(".service")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from enum import StrEnum
 
 from ..config.config import Config
@@ -79,6 +79,8 @@ class ServiceState:
         self.out_of_reach: dict[str, tuple[str, ...]] = {}
         self._ours = ours
         self._activity = Activity.WATCHING
+        #: What a run does that somebody asked for; what the service does of itself goes before.
+        self._asked: Activity | None = None
         self._one_run = asyncio.Lock()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -95,14 +97,34 @@ class ServiceState:
     @property
     def activity(self) -> Activity:
         """What is being done now."""
-        return self._activity
+        is_free = self._activity is Activity.WATCHING
+        return self._asked if is_free and self._asked else self._activity
+
+    @property
+    def goes_down(self) -> bool:
+        """Whether the service takes guests to safety because the host goes down, or has."""
+        return self._activity in (Activity.PRESERVING, Activity.DOWN)
 
     def becomes(self, activity: Activity, level: int = logging.INFO) -> None:
         """From now on this is done; level: of the line in the journal that says so."""
         if activity is not self._activity:
             logger.log(level, "%s, after %s", activity, self._activity)
         self._activity = activity
-        if activity.is_run:
+        self._changed()
+
+    @contextlib.contextmanager
+    def asked_for(self, activity: Activity) -> Iterator[None]:
+        """Meanwhile a run does this that somebody asked for."""
+        self._asked = activity
+        self._changed()
+        try:
+            yield
+        finally:
+            self._asked = None
+            self._changed()
+
+    def _changed(self) -> None:
+        if self._activity.is_run or self._asked:
             self._idle.clear()
         else:
             self._idle.set()
@@ -114,7 +136,7 @@ class ServiceState:
 
     def is_run_under_way(self) -> bool:
         """Of ours, which the lock need not tell where there can be none, or of somebody else."""
-        return self._activity.is_run or self.lock.is_held()
+        return self.activity.is_run or self.lock.is_held()
 
     @contextlib.asynccontextmanager
     async def restoring(self, limit: float, level: int = logging.INFO) -> AsyncIterator[None]:

@@ -76,3 +76,34 @@ def test_without_proc_the_user_is_known_all_the_same(process: Path) -> None:
     (process / "cgroup").unlink()
     found = machine.actor("guestctl")
     assert (found.user, found.origin) == (pwd.getpwuid(os.getuid()).pw_name, None)
+
+
+# Of another process
+
+
+@pytest.fixture
+def caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of process 42, which acts as whoever runs the tests."""
+    monkeypatch.setattr(machine, "_PROC", tmp_path)
+    folder = tmp_path / "42"
+    (folder / "fd").mkdir(parents=True)
+    (folder / "loginuid").write_text("65534")
+    (folder / "fd/0").symlink_to("/dev/null")
+    (folder / "fd/1").symlink_to("/dev/pts/3")
+    return folder
+
+
+def test_of_a_caller_its_login_and_its_terminal_are_known(caller: Path) -> None:
+    found = machine.actor_of(42, caller.stat().st_uid, "guestctl start")
+    assert found == Actor(pwd.getpwuid(65534).pw_name, "pts/3", "guestctl start")
+    (caller / "fd/1").unlink()
+    (caller / "cgroup").write_text("0::/system.slice/cockpit.service\n")
+    assert machine.actor_of(42, caller.stat().st_uid, "").origin == "cockpit.service"
+
+
+@pytest.mark.parametrize("pid", [42, 43, None])
+def test_a_number_that_is_another_users_process_by_now_says_nothing(
+    caller: Path, pid: int | None
+) -> None:
+    other = caller.stat().st_uid + 4242424
+    assert machine.actor_of(pid, other, "x") == Actor(str(other), None, "x")

@@ -251,3 +251,56 @@ def test_where_nothing_can_be_locked_no_run_is_known_of(
 
     monkeypatch.setattr(fcntl, "flock", flock)
     assert not is_held(tmp_path)
+
+
+# A run of this very process
+
+
+def test_who_asks_in_the_same_process_has_the_holder_cancelled(tmp_path: Path) -> None:
+    """SIGTERM would be the end of the service that takes the guests to safety."""
+    holding = HostRunLock(tmp_path, print)
+    ended: list[float] = []
+
+    async def hold() -> None:
+        try:
+            async with holding.hold("the first", 0.0):
+                await asyncio.sleep(1e6)
+        finally:
+            ended.append(asyncio.get_running_loop().time())
+
+    async def main() -> float:
+        first = asyncio.create_task(hold())
+        await asyncio.sleep(1)
+        async with holding.hold("the host's end", 30.0, ask=True):
+            assert first.done()
+            assert holding._own is asyncio.current_task()
+            return asyncio.get_running_loop().time()
+
+    had = virtual.run(main())
+    assert 30 < ended[0] <= had < 32
+
+
+def test_one_that_does_not_end_is_gone_on_beside(tmp_path: Path) -> None:
+    trouble: list[str] = []
+    holding = HostRunLock(tmp_path, trouble.append)
+
+    async def hold() -> None:
+        async with holding.hold("the first", 0.0):
+            while True:
+                try:
+                    await asyncio.sleep(90)
+                except asyncio.CancelledError:
+                    continue
+                return
+
+    async def main() -> float:
+        first = asyncio.create_task(hold())
+        await asyncio.sleep(1)
+        async with holding.hold("the host's end", 30.0, ask=True):
+            gone_on = asyncio.get_running_loop().time()
+            await first
+            assert holding._own is asyncio.current_task()
+            return gone_on
+
+    assert 50 < virtual.run(main()) < 53
+    assert "going on beside it" in trouble[-1]
