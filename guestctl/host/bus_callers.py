@@ -1,0 +1,123 @@
+"""Who calls over the bus: what the bus says of them, and how much each may have under way."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+from .bus import NO_OWNER
+from .bus_calls import BusError
+from .bus_driver import Driver
+from .bus_errors import CallError, Standard
+
+K = TypeVar("K")
+#: Calls that may be under way: of one connection, of a user but root, of all users but root, in
+#: all.
+OF_A_CONNECTION, OF_A_USER, OF_USERS, IN_ALL = 8, 32, 112, 128
+#: Connections whose credentials are kept.
+_MOST_KNOWN = 256
+
+
+class Caller(NamedTuple):
+    """Who calls, by what the bus says.
+
+    name: unique, and never given to another one while the bus runs.  interactive: whether polkit
+    may ask the user about this call.
+    """
+
+    name: str
+    uid: int
+    pid: int
+    interactive: bool
+
+
+class _Who(NamedTuple):
+    uid: int
+    pid: int
+
+
+class Callers:
+    """The callers of one connection to the bus."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._known: OrderedDict[str, _Who] = OrderedDict()
+        self._of_connections: Counter[str] = Counter()
+        self._of_users: Counter[int] = Counter()
+
+    def check_room(self, name: str) -> None:
+        """CallError where this connection may have no further call under way."""
+        if self._of_connections[name] >= OF_A_CONNECTION:
+            raise _too_many(f"{OF_A_CONNECTION} of this connection")
+        if self._of_connections.total() >= IN_ALL:
+            raise _too_many(f"{IN_ALL} in all")
+        who = self._known.get(name)
+        if who is not None:
+            self._check_user(who.uid)
+
+    @contextmanager
+    def counted(self, name: str) -> Iterator[None]:
+        """Count a call of this connection while it is under way."""
+        with _counted(self._of_connections, name):
+            yield
+
+    @contextmanager
+    def counted_for(self, caller: Caller) -> Iterator[None]:
+        """Count it as one of its user; CallError where that one may have no further."""
+        self._check_user(caller.uid)
+        with _counted(self._of_users, caller.uid):
+            yield
+
+    async def identify(self, name: str, *, interactive: bool) -> Caller | None:
+        """Who that is; None where they have left the bus, CallError where the bus does not say.
+
+        What a connection is never changes: who is known is not asked for again, so that a user's
+        flood is refused without a word to the bus.
+        """
+        who = self._known.get(name)
+        if who is None:
+            who = await self._ask(name)
+        if who is None:
+            return None
+        self._known[name] = who
+        self._known.move_to_end(name)
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+        return Caller(name, who.uid, who.pid, interactive)
+
+    async def _ask(self, name: str) -> _Who | None:
+        try:
+            (found,) = await self._driver.ask("GetConnectionCredentials", "s", (name,), "a{sv}")
+        except BusError as error:
+            if error.name == NO_OWNER:
+                return None
+            raise CallError(Standard.FAILED, f"the bus does not say who calls: {error}") from error
+        uid, pid = found.get("UnixUserID"), found.get("ProcessID")
+        if type(uid) is not int or type(pid) is not int:
+            raise CallError(Standard.ACCESS_DENIED, "the bus does not know who calls")
+        return _Who(uid, pid)
+
+    def _check_user(self, uid: int) -> None:
+        if not uid:
+            return
+        if self._of_users[uid] >= OF_A_USER:
+            raise _too_many(f"{OF_A_USER} of this user")
+        if self._of_users.total() - self._of_users[0] >= OF_USERS:
+            raise _too_many(f"{OF_USERS} of all users but root")
+
+
+@contextmanager
+def _counted(counter: Counter[K], key: K) -> Iterator[None]:
+    counter[key] += 1
+    try:
+        yield
+    finally:
+        counter[key] -= 1
+        if not counter[key]:
+            del counter[key]
+
+
+def _too_many(which: str) -> CallError:
+    return CallError(Standard.LIMITS_EXCEEDED, f"too many calls are under way: {which} at most")
