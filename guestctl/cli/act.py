@@ -8,10 +8,9 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Collection
 
-from ..control import actions, queries
-from ..control.actions import Down, Shown, Up
-from ..control.queries import PastRunInFull
-from ..control.requests import RequestError
+from ..control import actions, recorded
+from ..control.replies import PastRunInFull
+from ..control.requests import Down, RequestError, Shown, Up
 from ..model.guest import GuestId
 from ..model.plan import Outcome, RunKind
 from ..model.report import names
@@ -43,8 +42,8 @@ def start_verb(arguments: Namespace) -> int:
     result = _run(arguments, lambda shown: actions.bring_up(local, request, shown))
     if not (result.guests or arguments.json or arguments.quiet):
         with contextlib.suppress(RequestError):  # said already, and the run has ended
-            past = queries.history(local, 1, kind=RunKind.SHUTDOWN)
-            _say_where_they_went(past, queries.wanted_off(local))
+            past = recorded.history(local, 1, kind=RunKind.SHUTDOWN)
+            _say_where_they_went(past, recorded.wanted_off(local))
     return _status(result)
 
 

@@ -9,7 +9,8 @@ from ..config import effective, reading
 from ..config.problems import Message, Problem
 from ..config.reading import Reading
 from ..control.configured import say_of_libvirt, say_unused
-from ..control.guest_settings import GuestSettings, settings_of, with_guests
+from ..control.guest_reading import settings_of, with_guests
+from ..control.guest_settings import GuestSettings
 from ..control.local import Local, open_local
 from ..control.requests import Failure, RequestError
 from .exits import Exit, complain

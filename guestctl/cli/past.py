@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
 
-from ..control import queries
-from ..control.facts import gather
+from ..control import queries, recorded
+from ..control.gathering import gather
 from ..control.local import Local
-from ..control.queries import PastRunInFull, Trail, id_of
+from ..control.queries import id_of
+from ..control.replies import PastRunInFull, Trail, past_json
 from ..control.requests import Failure, RequestError
 from ..model.history import PastGuest
 from ..model.overview import Row
@@ -30,7 +29,7 @@ def why_verb(arguments: Namespace) -> int:
     every, _ = queries.guests(gather(local))
     uris = local.uris if connect(arguments) else None
     listed = [id_of(row) for row in _called(arguments.guest, every)]
-    entries = queries.trail(local, arguments.guest, uris, listed)
+    entries = recorded.trail(local, arguments.guest, uris, listed)
     rows = _rows(arguments.guest, every, entries)
     if not (rows or entries):
         text = f'cannot say why: nothing is recorded of "{arguments.guest}"'
@@ -81,9 +80,9 @@ def _whose(local: Local) -> str:
 def history_verb(arguments: Namespace) -> int:
     """`history [GUEST…]`."""
     local = local_of(arguments)
-    runs = queries.history(local, arguments.count, arguments.guests)
+    runs = recorded.history(local, arguments.count, arguments.guests)
     if arguments.json:
-        print_json([_run_json(past) for past in runs])
+        print_json([past_json(past) for past in runs])
     else:
         for past in runs:
             emit("".join(f"{printable(line)}\n" for line in _run_lines(past)))
@@ -91,15 +90,6 @@ def history_verb(arguments: Namespace) -> int:
         of = f" of {', '.join(arguments.guests)}" if arguments.guests else ""
         complain(f"no run{of} is recorded yet{_whose(local)}")
     return Exit.OK if runs or local.sees_all else Exit.NOT_PERMITTED
-
-
-def _run_json(past: PastRunInFull) -> dict[str, Any]:
-    return {
-        **asdict(past.run),
-        "under_way": past.under_way,
-        "guests": [asdict(guest) for guest in past.guests],
-        "steps": [asdict(step) for step in past.steps],
-    }
 
 
 def _run_lines(past: PastRunInFull) -> Iterator[str]:

@@ -7,8 +7,11 @@ from typing import Any
 
 from ..config import reading
 from ..config.effective import Entry
-from ..control.guest_settings import GuestSettings, policy_of
-from ..control.policy_change import ChangedPolicy, PolicyRequest, change_policy
+from ..control.guest_reading import policy_of
+from ..control.guest_settings import GuestSettings
+from ..control.policy_change import change_policy
+from ..control.replies import ChangedPolicy
+from ..control.requests import PolicyRequest
 from .exits import Exit, complain
 from .options import config_file, local_of
 from .text import emit, print_json, print_table, printable

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from ..control import queries
-from ..control.facts import gather
+from ..control.gathering import gather
 from ..control.queries import id_of
 from ..model.overview import Row
 from ..model.plan import ending

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from typing import Any
 
+from ..control.replies import result_json
 from ..model.report import count_of_guests
-from ..model.result import GuestResult, RunResult
+from ..model.result import RunResult
 from .exits import complain
 from .text import emit, print_json, printable
 
@@ -15,7 +15,7 @@ from .text import emit, print_json, printable
 def print_result(result: RunResult, arguments: Namespace) -> None:
     """The one JSON object, or a summary; what went wrong always goes to stderr as well."""
     if arguments.json:
-        print_json(as_json(result))
+        print_json(result_json(result))
     elif not arguments.quiet:
         emit(summary(result) + "\n")
     for guest in result.guests:
@@ -32,35 +32,3 @@ def summary(result: RunResult) -> str:
     counts = Counter(guest.outcome for guest in result.guests)
     ends = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
     return f"{count_of_guests(len(result.guests))}: {ends}"
-
-
-def as_json(result: RunResult) -> dict[str, Any]:
-    """The contract of `shutdown --json` and `start --json`."""
-    return {
-        "ok": result.ok,
-        "run": result.run,
-        "interrupted": result.interrupted,
-        "unreadable": result.lost,
-        "guests": [_guest(guest) for guest in result.guests],
-    }
-
-
-def _guest(guest: GuestResult) -> dict[str, Any]:
-    return {
-        "name": guest.name,
-        "uuid": guest.guest.uuid,
-        "uri": guest.guest.uri,
-        "outcome": guest.outcome,
-        "seconds": round(guest.seconds, 3),
-        "reason": guest.reason,
-        "unready": guest.unready or None,
-        "steps": [
-            {
-                "step": step.step,
-                "end": step.end,
-                "seconds": round(step.seconds, 3),
-                "reason": step.reason,
-            }
-            for step in guest.steps
-        ],
-    }

@@ -9,8 +9,9 @@ from typing import Any
 
 from ..config.toml import quoted
 from ..control import queries
-from ..control.facts import HostFacts, gather, load, matches_of_nobody, mistakes_in_order
+from ..control.facts import HostFacts, load, matches_of_nobody, mistakes_in_order
 from ..control.facts_text import to_text
+from ..control.gathering import gather
 from ..control.masking import masked
 from ..control.queries import id_of
 from ..model.guest import GuestId

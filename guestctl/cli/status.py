@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..config.toml import quoted
-from ..control.status import Status, status
+from ..control.replies import Status
+from ..control.status import status
 from ..model.finding import Finding
 from .exits import Exit
 from .options import complain_of_blindness, config_file, local_of

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from ..control.following import follow
+from ..control.happened import of_event, of_trail
 from ..control.local import Local
-from ..model.event import EventKind, GuestEvent
-from ..model.history import TrailEvent
 from .exits import Exit
 from .options import complain_of_blindness, local_of
 from .text import emit, printable, when
@@ -31,7 +28,7 @@ def watch_verb(arguments: Namespace) -> int:
 
 async def _follow(local: Local, as_line: Callable[[dict[str, Any]], str]) -> None:
     following = asyncio.ensure_future(
-        follow(local, lambda event: show(_event(event)), lambda it: show(_trail(it)))
+        follow(local, lambda event: show(of_event(event)), lambda it: show(of_trail(it)))
     )
 
     def show(line: dict[str, Any]) -> None:
@@ -39,31 +36,6 @@ async def _follow(local: Local, as_line: Callable[[dict[str, Any]], str]) -> Non
             following.cancel()
 
     await following
-
-
-def _event(event: GuestEvent) -> dict[str, Any]:
-    monitor = event.kind is EventKind.MONITOR
-    return {
-        "at": time.time_ns(),
-        "name": event.name,
-        "uuid": event.guest.uuid,
-        "uri": event.guest.uri,
-        "event": event.detail if monitor else str(event.kind),
-        "detail": event.cause if monitor else event.detail,
-        "by_guest": event.by_guest if monitor else None,
-    }
-
-
-def _trail(event: TrailEvent) -> dict[str, Any]:
-    return {
-        "at": event.entry.at,
-        "name": event.name,
-        "uuid": event.guest.uuid,
-        "uri": event.guest.uri,
-        "source": event.entry.source,
-        "reason": event.entry.reason,
-        "verdict": asdict(event.verdict) if event.verdict else None,
-    }
 
 
 def _as_json(line: dict[str, Any]) -> str:

@@ -6,69 +6,30 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..config.config import Config
 from ..decisions.profiles import own_deadline, under, why_unknown
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import Actor, Note, PastGuest
-from ..model.options import SaveDecision
 from ..model.plan import RunKind
 from ..model.ports import LockHeld
 from ..model.record import GuestRecord, Wanted, asked_for, held, released
-from ..model.report import Listener, tell_all
+from ..model.report import tell_all
 from ..model.result import RunResult, Trigger
 from ..runs.context import Context, Inventory, read_all
 from ..runs.preserve import preserve
 from ..runs.restore import restore
 from .local import Local, refuse_unreachable
 from .log_fields import of_actor, of_guest
-from .requests import Failure, Named, RequestError, find, refuse_unknown_profile
+from .requests import Down, Failure, Named, RequestError, Shown, Up, find, refuse_unknown_profile
 from .run_journal import RunJournal
 
 logger = logging.getLogger(__name__)
 
 #: Whoever looks whether there is a run has the lock for a moment.
 A_GLANCE = 1.0
-
-
-@dataclass(frozen=True)
-class Down:
-    """Take guests down: these, or all that are up where none is named.
-
-    within: seconds that it may take in all, instead of [shutdown] deadline, since `begun` on the
-    monotonic clock.  reason: what the operator says about why.  profile: whose settings are used.
-    """
-
-    kind: RunKind
-    names: Sequence[str]
-    begun: float
-    within: float | None = None
-    reason: str | None = None
-    profile: str | None = None
-
-
-@dataclass(frozen=True)
-class Up:
-    """Start or resume guests: these, or all that are wanted on where none is named.
-
-    decision: what a person decided about their saves.  reason: what they say about why.
-    run: instead of names, the guests that this run took down.
-    """
-
-    names: Sequence[str]
-    decision: SaveDecision | None = None
-    reason: str | None = None
-    run: int | None = None
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Who is told of a run, and whether progress of saves is shown."""
-
-    listener: Listener
-    follows_progress: bool = False
 
 
 def take_down(local: Local, request: Down, shown: Shown) -> RunResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,17 +11,12 @@ from ..config.config import Config
 from ..config.effective import Entry, Table, guest_table
 from ..config.problems import Notice, Place, Problem, in_metadata
 from ..config.reading import Places, Reading
-from ..config.settings import GUEST_PROFILE_SETTINGS, GUEST_SETTINGS, Order, Setting
+from ..config.settings import GUEST_PROFILE_SETTINGS, GUEST_SETTINGS, Setting
 from ..decisions.policy import matches, own_problems, own_settings, unmatched
 from ..decisions.profiles import names
 from ..decisions.sequence import mistakes_of, sequence_for
-from ..model.guest import GuestFacts, GuestId, State
-from ..runs.context import Inventory
-from .local import Local, refuse_unreachable
+from ..model.guest import GuestFacts
 from .requests import Named, find
-
-#: How long guests are asked for where it is for a remark only, in seconds.
-_A_LOOK = 5.0
 
 
 @dataclass(frozen=True)
@@ -47,13 +41,9 @@ class GuestSettings:
             yield Table(f"guest.profile.{profile}", entries, match=name)
 
 
-def with_guests(found: Reading, local: Local) -> Reading:
+def with_remarks(found: Reading, guests: Collection[GuestFacts]) -> Reading:
     """The reading with what there is to say of guests that there are: a [[guest]] that is for none
-    of them, mistakes in their metadata and in their order.  As it is where not all guests could be
-    read."""
-    guests = _guests_to_look_at(found, local)
-    if guests is None:
-        return found
+    of them, mistakes in their metadata and in their order."""
     numbers = unmatched(found.config, guests)
     unused = [_for_nobody(found.guest_origins[number].match, number + 1) for number in numbers]
     problems = (*found.problems, *_order_problems(found, guests))
@@ -65,17 +55,6 @@ def _of_metadata(config: Config, guests: Iterable[GuestFacts]) -> Iterator[Notic
     for guest in guests:
         for problem in own_problems(config, guest):
             yield Notice(in_metadata(guest.name), "", problem)
-
-
-def _guests_to_look_at(found: Reading, local: Local) -> Collection[GuestFacts] | None:
-    config = found.config
-    if not (config.guests or config.general.metadata) and config.order == Order():
-        return None
-    try:
-        inventory = asyncio.run(_read_within(_A_LOOK, local))
-    except TimeoutError:
-        return None
-    return None if inventory.lost else inventory.guests
 
 
 def _order_problems(found: Reading, guests: Collection[GuestFacts]) -> Iterator[Problem]:
@@ -97,45 +76,19 @@ def _for_nobody(place: Place, number: int) -> Notice:
     return Notice(place, f"guest[{number}].match", "matches no guest that there is")
 
 
-async def _read_within(limit: float, local: Local) -> Inventory:
-    async with asyncio.timeout(limit):
-        return await replace(local, complain=lambda _: None).read(domain_info=True)
-
-
-def settings_of(found: Reading, name: str, local: Local) -> GuestSettings:
-    """Those of the guest of this name or UUID, and where there is none, of one called so.
-
-    RequestError where several are called so.
-    """
-    inventory = asyncio.run(local.read(domain_info=True))
-    guest = _find(name, inventory.guests)
-    if guest is None:
-        local.complain(f'no guest "{name}" is to be seen: these are the settings for that name')
-        guest = GuestFacts(GuestId("", ""), name, State.UNKNOWN)
-    return with_places(found, guest)
-
-
-def policy_of(found: Reading, name: str, local: Local) -> GuestSettings:
-    """The same of a guest that there is.  RequestError for none, and where none can be read."""
-    guest, _ = read_named(name, local)
-    return with_places(found, guest)
-
-
-def read_named(name: str, local: Local) -> tuple[GuestFacts, Inventory]:
-    """The guest of this name or UUID, with what its XML says, and all others."""
-    inventory = asyncio.run(local.read(domain_info=True))
-    refuse_unreachable(inventory, local.uris)
-    known = {guest.id: guest for guest in inventory.guests}
-    (chosen,) = find([name], [Named(guest.id, guest.name) for guest in known.values()])
-    return known[chosen], inventory
-
-
 def with_places(found: Reading, guest: GuestFacts) -> GuestSettings:
     """All settings of the guest, and what set each."""
     entries = tuple(_entry(found, row, guest) for row in GUEST_SETTINGS)
     profiles = {profile: _differing(found, guest, profile) for profile in names(found.config)}
     of_guest = {profile: entries for profile, entries in profiles.items() if entries}
     return GuestSettings(guest, entries, of_guest, own_problems(found.config, guest))
+
+
+def settings_among(found: Reading, guests: Collection[GuestFacts], name: str) -> GuestSettings:
+    """Those of the guest of this name or UUID.  RequestError where none is called so."""
+    known = {guest.id: guest for guest in guests}
+    (chosen,) = find([name], [Named(guest.id, guest.name) for guest in known.values()])
+    return with_places(found, known[chosen])
 
 
 def _differing(found: Reading, guest: GuestFacts, profile: str) -> tuple[Entry, ...]:
@@ -145,15 +98,6 @@ def _differing(found: Reading, guest: GuestFacts, profile: str) -> tuple[Entry, 
         for row in GUEST_PROFILE_SETTINGS
     )
     return tuple(in_it for usual, in_it in pairs if in_it != usual)
-
-
-def _find(name: str, guests: Collection[GuestFacts]) -> GuestFacts | None:
-    called = {guest.id: guest for guest in guests if name == guest.name}
-    called = called or {guest.id: guest for guest in guests if name.lower() == guest.id.uuid}
-    if not called:
-        return None
-    (found,) = find([name], [Named(guest.id, guest.name) for guest in called.values()])
-    return called[found]
 
 
 def _entry(found: Reading, row: Setting, guest: GuestFacts, profile: str = "") -> Entry:

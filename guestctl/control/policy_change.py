@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from ..config.own import PREFIX, read_own, texts_of
 from ..config.own_change import Wishes, read_wishes
@@ -22,47 +20,14 @@ from ..model.ports import ErrorKind, HypervisorError
 from ..model.units import BadValue
 from ..runs.context import Inventory
 from .actions import note_of
-from .guest_settings import GuestSettings, read_named, with_places
+from .guest_reading import read_named
+from .guest_settings import GuestSettings, with_places
 from .local import Local
 from .log_fields import of_actor, of_guest
-from .requests import Failure, RequestError
+from .replies import ChangedPolicy, ChangedSetting
+from .requests import Failure, PolicyRequest, RequestError
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PolicyRequest:
-    """given: keys and values that the guest's own XML is to have.  dropped: keys that it is not
-    to have.  reason: what the operator says about why."""
-
-    guest: str
-    given: Sequence[tuple[str, str]]
-    dropped: Sequence[str]
-    reason: str | None = None
-
-
-class ChangedSetting(NamedTuple):
-    """What stands in the XML, and what stood there; None for nothing."""
-
-    key: str
-    value: str | None
-    before: str | None
-
-    def __str__(self) -> str:
-        value = "not set any more" if self.value is None else f'"{self.value}"'
-        before = "not set" if self.before is None else f'"{self.before}"'
-        return f"{self.key} is {value}, was {before}"
-
-
-@dataclass(frozen=True)
-class ChangedPolicy:
-    """settings: what counts now.  changes: what was written.  remarks: what its owner should know.
-    is_booked: whether the guest's trail has it."""
-
-    settings: GuestSettings
-    changes: tuple[ChangedSetting, ...] = ()
-    remarks: tuple[str, ...] = ()
-    is_booked: bool = True
 
 
 def change_policy(found: Reading, request: PolicyRequest, local: Local) -> ChangedPolicy:

@@ -1,16 +1,15 @@
-"""What only reads: guests as `list` shows them, plans, reason trails, past runs."""
+"""What follows from the facts of a host: guests as `list` shows them, plans, what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 from ..decisions.duration import Duration, duration_of
 from ..decisions.findings import is_amiss as is_amiss
+from ..decisions.findings import of_guests, of_run
 from ..decisions.host_facts import (
     HostFacts,
     boot_timeline_of,
@@ -20,15 +19,12 @@ from ..decisions.host_facts import (
     with_deadline,
     with_profile,
 )
-from ..ledger.ledger import Ledger
-from ..ledger.runs import KEPT_RUNS
+from ..model.finding import Finding
 from ..model.guest import GuestId
-from ..model.history import AT_WORK, CUT_OFF, PastGuest, PastRun, PastStep, TrailEntry
 from ..model.overview import Row
-from ..model.plan import Plan, RunKind
-from ..model.record import Wanted
+from ..model.plan import Plan
 from ..model.timeline import Timeline
-from .local import Local
+from .replies import PastRunInFull, Problems, is_about
 from .requests import (
     Failure,
     Named,
@@ -37,19 +33,6 @@ from .requests import (
     refuse_unknown_profile,
     unreachable,
 )
-
-T = TypeVar("T")
-
-Trail = list[tuple[GuestId, TrailEntry]]
-
-
-class PastRunInFull(NamedTuple):
-    """A run, what became of each guest, and every step; under_way: it goes on."""
-
-    run: PastRun
-    guests: list[PastGuest]
-    steps: list[PastStep]
-    under_way: bool = False
 
 
 def named(rows: Collection[Row], names: Sequence[str]) -> list[Row]:
@@ -136,75 +119,22 @@ def _unreachable(facts: HostFacts) -> Failure:
     return unreachable(refused=all(lost.refused for lost in facts.lost))
 
 
-def trail(
-    local: Local, name: str, uris: Collection[str] | None, listed: Collection[GuestId]
-) -> Trail:
-    """What is recorded of guests of this name or UUID, oldest first.
-
-    uris: of guests on these connections alone.  listed: those that libvirt has under that name:
-    one whose settings were changed need never have run.
-    """
-
-    def read(ledger: Ledger) -> Trail | None:
-        known = ledger.known_as(name)
-        named = [guest for guest in known if uris is None or guest.uri in uris]
-        return ledger.trail.of_all(dict.fromkeys([*named, *listed]))
-
-    return _known(local.ask_ledger(read, None), local)
+def problems(facts: HostFacts, past: Iterable[PastRunInFull]) -> Problems:
+    """What is wrong with guests; past: the newest run of each kind."""
+    rows, failure = guests(facts)
+    findings = wrong_with(facts, rows, past)
+    troubled = [row for row in rows if any(is_about(finding, row) for finding in findings)]
+    return Problems(troubled, findings, failure)
 
 
-def history(
-    local: Local, count: int, names: Sequence[str] = (), kind: RunKind | None = None
-) -> list[PastRunInFull]:
-    """The newest runs, newest first.
-
-    names: only those with such guests, by name, UUID or pattern.  kind: only those of it.
-    """
-    is_held = local.lock.is_held()
-
-    def read(ledger: Ledger) -> list[PastRunInFull] | None:
-        runs = ledger.runs.newest(KEPT_RUNS if names or kind else count)
-        of_kind = (run for run in runs if kind in (None, run.kind))
-        with_guests = ((run, ledger.runs.guests(run.id)) for run in of_kind)
-        chosen = (pair for pair in with_guests if not names or _is_about(pair[1], names))
-        return [
-            _in_full(ledger, run, guests, under_way=run is runs[0] and is_held)
-            for run, guests in islice(chosen, count)
-        ]
-
-    return _known(local.ask_ledger(read, None), local)
-
-
-def wanted_off(local: Local) -> Collection[GuestId]:
-    """Whom somebody turned off, and nobody has started since."""
-
-    def read(ledger: Ledger) -> Collection[GuestId] | None:
-        return {one for one, is_now in ledger.guests().items() if is_now.wanted is Wanted.OFF}
-
-    return _known(local.ask_ledger(read, None), local)
-
-
-def _is_about(guests: Collection[PastGuest], names: Sequence[str]) -> bool:
-    return any(
-        guest.name == name or guest.uuid == name.lower() or fnmatchcase(guest.name, name)
-        for guest in guests
-        for name in names
-    )
-
-
-def _in_full(
-    ledger: Ledger, run: PastRun, guests: list[PastGuest], *, under_way: bool
-) -> PastRunInFull:
-    """Guests of a run that goes on are at work, where those of one that does not were cut off."""
-    under_way = under_way and run.ended is None
-    if under_way:
-        guests = [replace(g, outcome=AT_WORK) if g.outcome == CUT_OFF else g for g in guests]
-    return PastRunInFull(run, guests, ledger.runs.steps(run.id), under_way)
-
-
-def _known(answer: T | None, local: Local) -> T:
-    """RequestError where there is no answer, which is not to say that nothing is recorded."""
-    if answer is None:
-        text = f"cannot tell: the ledger {local.ledger_path} could not be read"
-        raise RequestError(Failure.NOT_ALL_WELL, text)
-    return answer
+def wrong_with(
+    facts: HostFacts, rows: Collection[Row], past: Iterable[PastRunInFull]
+) -> list[Finding]:
+    """What is wrong with guests now, and what went wrong in runs that are over."""
+    of_past = [
+        finding
+        for run, guests, *_, under_way in past
+        if not under_way
+        for finding in of_run(run, guests, rows, facts.at)
+    ]
+    return of_guests(facts, rows) + of_past

@@ -1,8 +1,9 @@
-"""What is asked of guestctl: the errors that a request can end with, and guests by their names."""
+"""What is asked of guestctl: requests, the errors that they can end with, guests by their names."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -11,6 +12,9 @@ from typing import NamedTuple
 from ..config.config import Config
 from ..decisions.profiles import why_unknown
 from ..model.guest import GuestId
+from ..model.options import SaveDecision
+from ..model.plan import RunKind
+from ..model.report import Listener
 from ..model.uris import is_system, why_remote
 
 
@@ -35,6 +39,55 @@ class RequestError(Exception):
 def unreachable(*, refused: bool) -> Failure:
     """The failure when no connection could be read; refused: each for want of permission."""
     return Failure.NOT_PERMITTED if refused else Failure.NO_HYPERVISOR
+
+
+@dataclass(frozen=True)
+class Down:
+    """Take guests down: these, or all that are up where none is named.
+
+    within: seconds that it may take in all, instead of [shutdown] deadline, since `begun` on the
+    monotonic clock.  reason: what the operator says about why.  profile: whose settings are used.
+    """
+
+    kind: RunKind
+    names: Sequence[str]
+    begun: float
+    within: float | None = None
+    reason: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True)
+class Up:
+    """Start or resume guests: these, or all that are wanted on where none is named.
+
+    decision: what a person decided about their saves.  reason: what they say about why.
+    run: instead of names, the guests that this run took down.
+    """
+
+    names: Sequence[str]
+    decision: SaveDecision | None = None
+    reason: str | None = None
+    run: int | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Who is told of a run, and whether progress of saves is shown."""
+
+    listener: Listener
+    follows_progress: bool = False
+
+
+@dataclass(frozen=True)
+class PolicyRequest:
+    """given: keys and values that the guest's own XML is to have.  dropped: keys that it is not
+    to have.  reason: what the operator says about why."""
+
+    guest: str
+    given: Sequence[tuple[str, str]]
+    dropped: Sequence[str]
+    reason: str | None = None
 
 
 class Named(NamedTuple):

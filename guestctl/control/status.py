@@ -5,30 +5,28 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config import effective
-from ..decisions.findings import of_guests, of_run
 from ..decisions.host_facts import HostFacts, rows_of
 from ..host import status_file
 from ..host.hooks import daemons_without_hook
 from ..host.libvirt import auto_shutdown, autostart
 from ..ledger.ledger import Ledger
 from ..model.finding import Finding
-from ..model.guest import GuestId
 from ..model.history import PastGuest, PastRun
-from ..model.overview import Row
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
 from ..model.uris import is_system
-from .facts import gather, matches_of_nobody
+from . import queries
+from .facts import matches_of_nobody
+from .gathering import gather
 from .health import of_auto_shutdown, of_hook, of_host
 from .host_units import GUARD, SERVICE, HostWords, ask
 from .local import Local
-from .queries import guests
-from .requests import Failure
+from .replies import PastRunInFull, Problems, Status, finding_json
 
 #: How long guests are asked for, in seconds: who watches a host does not wait for ever.
 LIMIT = 10.0
@@ -47,19 +45,6 @@ class _Recorded(NamedTuple):
 _NOTHING = _Recorded([], [], {"on": 0, "off": 0, "held": 0})
 
 
-@dataclass(frozen=True)
-class Status:
-    """values: everything, as `status --json` prints it.  findings: what hurts most first.
-
-    seen: whether the ledger could be read; may_see: whether that is for this user to read.
-    """
-
-    values: dict[str, Any]
-    findings: list[Finding]
-    seen: bool
-    may_see: bool
-
-
 def status(local: Local, *, hosts_files: bool) -> Status:
     """How it is now; hosts_files: whether the configuration of local is the host's."""
     words, facts = ask(), gather(local, LIMIT)
@@ -70,12 +55,12 @@ def status(local: Local, *, hosts_files: bool) -> Status:
         *of_host(service, words, facts.lost),
         *of_auto_shutdown(auto_shutdown.switched_on()),
         *_of_ledger(local, facts),
-        *_of_guests(facts, recorded, under_way),
+        *queries.wrong_with(facts, rows_of(facts), _newest(recorded, under_way)),
         *of_hook(daemons_without_hook(), _held_for_save(facts)),
         *map(_of_damaged, local.damaged_ledgers()),
     ]
     values = {
-        "problems": [_as_json(finding) for finding in findings],
+        "problems": [finding_json(finding) for finding in findings],
         "service": service,
         "guard": words.active(GUARD),
         "inhibit_delay": words.delay,
@@ -98,33 +83,10 @@ def _of_ledger(local: Local, facts: HostFacts) -> list[Finding]:
     return [Finding(text, f"journalctl --unit={SERVICE} --boot")]
 
 
-@dataclass(frozen=True)
-class Problems:
-    """rows: of guests with which something is wrong.  failure: how incomplete that is."""
-
-    rows: list[Row]
-    findings: list[Finding]
-    failure: Failure | None
-
-    def of(self, row: Row) -> list[Finding]:
-        """What is wrong with one of them."""
-        return [finding for finding in self.findings if _is_about(finding, row)]
-
-
 def problems(local: Local) -> Problems:
     """What is wrong with guests."""
-    facts = gather(local)
-    rows, failure = guests(facts)
-    recorded = _ask(local)
-    findings = _of_guests(facts, recorded, _under_way(recorded, local))
-    troubled = [row for row in rows if any(_is_about(finding, row) for finding in findings)]
-    return Problems(troubled, findings, failure)
-
-
-def _is_about(finding: Finding, row: Row) -> bool:
-    if finding.guest is not None:
-        return finding.guest == GuestId(row.uri, row.uuid)
-    return finding.name == row.name
+    facts, recorded = gather(local), _ask(local)
+    return queries.problems(facts, _newest(recorded, _under_way(recorded, local)))
 
 
 def _service(local: Local, words: HostWords, hosts_files: bool) -> dict[str, Any]:
@@ -144,15 +106,8 @@ def _differences(local: Local, said: dict[str, Any]) -> list[str]:
     return effective.differences(effective.values(local.config), used) if used else []
 
 
-def _of_guests(facts: HostFacts, recorded: _Recorded, under_way: PastRun | None) -> list[Finding]:
-    rows = rows_of(facts)
-    past = [
-        finding
-        for run, guests in recorded.newest
-        if run != under_way
-        for finding in of_run(run, guests, rows, facts.at)
-    ]
-    return of_guests(facts, rows) + past
+def _newest(recorded: _Recorded, under_way: PastRun | None) -> list[PastRunInFull]:
+    return [PastRunInFull(run, guests, [], run == under_way) for run, guests in recorded.newest]
 
 
 def _held_for_save(facts: HostFacts) -> list[str]:
@@ -193,15 +148,4 @@ def _runs(recorded: _Recorded, under_way: PastRun | None) -> dict[str, Any]:
     return {
         "current_run": asdict(under_way) if under_way else None,
         "last_run": asdict(past[0]) if past else None,
-    }
-
-
-def _as_json(finding: Finding) -> dict[str, str | None]:
-    guest = finding.guest
-    return {
-        "name": finding.name or None,
-        "uuid": guest.uuid if guest else None,
-        "uri": guest.uri if guest else None,
-        "problem": finding.text,
-        "command": finding.command or None,
     }

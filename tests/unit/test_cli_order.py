@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from guestctl.config import reading
-from guestctl.control.guest_settings import with_guests
+from guestctl.control.guest_reading import with_guests
 from guestctl.control.local import open_local
 from tests.unit.command import Command
 

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from guestctl.cli.act import _say_where_they_went
-from guestctl.control.queries import PastRunInFull
+from guestctl.control.replies import PastRunInFull
 from guestctl.ledger.file import connect, transaction
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.guest import GuestFacts, GuestId, State

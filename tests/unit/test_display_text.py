@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 
 from guestctl.cli.display import Display, Lines
-from guestctl.cli.results import as_json, print_result, summary
+from guestctl.cli.results import print_result, summary
 from guestctl.cli.screen import choose_display
 from guestctl.cli.text import print_table, printable
+from guestctl.control.replies import result_json
 from guestctl.model.plan import Outcome, RunKind, Step
 from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult
 from tests.unit.makers import guest_id, texts
@@ -100,7 +101,7 @@ def test_the_object_for_programs() -> None:
     step = StepResult(Step.SAVE, StepEnd.DONE, 1.23456)
     guests = (GuestResult(guest_id(), "web", Outcome.SAVED, (step,), 2.34567, ""),)
     lost = {"qemu:///system": "no answer"}
-    assert as_json(RunResult(RunKind.PRESERVE, 7, guests, lost)) == {
+    assert result_json(RunResult(RunKind.PRESERVE, 7, guests, lost)) == {
         "ok": False,
         "run": 7,
         "interrupted": False,
