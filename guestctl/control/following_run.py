@@ -1,0 +1,212 @@
+"""A run of the service, followed to its end by its events, whatever becomes of the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+from ..host.bus import DRIVER, BusError, Rule, SystemBus
+from ..model.report import Listener, RunEnded, event_from_plain
+from ..model.result import RunResult
+from .bus_errors import NO_OBJECT, UNKNOWN, is_lost
+from .interface import MANAGER, NAME, ROOT, RUN
+from .requests import Failure, RequestError
+from .service_on_bus import ServiceOnBus, readable
+
+#: Seconds for a bus that went away to come back, and then for the service to come to it.
+BUS_LIMIT, SERVICE_LIMIT = 60.0, 20.0
+#: Between two tries, in seconds, and how long one of them takes at most.
+_PAUSE, _TRY = 0.5, 5.0
+#: After so many seconds without a word the service is asked: signals can be lost.
+_QUIET = 30.0
+
+_HISTORY = "what became of the run: `guestctl history`"
+
+
+class _Event(NamedTuple):
+    number: int
+    text: str
+
+
+class _News(Enum):
+    """What is heard beside events.  ASK: there may be some that were not heard."""
+
+    ASK = auto()
+    LOST = auto()
+
+
+class FollowedRun:
+    """A run, and how far it was followed; listener: who is told of its events, each once."""
+
+    def __init__(self, path: str, listener: Listener) -> None:
+        self.path = path
+        self._listener = listener
+        self._next = 0
+        self._is_over = False
+        self._result: RunResult | None = None
+        #: When it began, in nanoseconds since the epoch: a service that was started anew may have
+        #: another run at the same path.
+        self._began: int | None = None
+
+    async def to_its_end(self, service: ServiceOnBus) -> RunResult:
+        """Follow it on this connection; BusError, RequestError where it ended without a result."""
+        news: asyncio.Queue[_Event | _News] = asyncio.Queue()
+        async with _heard(service.bus, self.path, news):
+            await service.ask("Subscribe")
+            await self._identify(service)
+            await self._catch_up(service)
+            while not self._is_over:
+                await self._take(await _next(news), service)
+        return self._outcome()
+
+    async def is_there(self, service: ServiceOnBus) -> bool:
+        """Whether the service has the same run still; BusError."""
+        try:
+            return bool(await self._read_began(service) == self._began)
+        except BusError as error:
+            if error.name in UNKNOWN or error.name == NO_OBJECT:
+                return False
+            raise
+
+    async def _identify(self, service: ServiceOnBus) -> None:
+        if self._began is None:
+            self._began = await self._read_began(service)
+
+    async def _read_began(self, service: ServiceOnBus) -> int:
+        return int(await service.value("Began", self.path, RUN, limit=_TRY))
+
+    async def _take(self, heard: _Event | _News, service: ServiceOnBus) -> None:
+        if heard is _News.LOST:
+            raise BusError("", "the connection to the service has ended")
+        if isinstance(heard, _Event) and heard.number <= self._next:
+            self._tell(heard)
+        else:
+            await self._catch_up(service)
+
+    async def _catch_up(self, service: ServiceOnBus) -> None:
+        """Ask for what was not heard; an answer may have a part of it."""
+        more = True
+        while more and not self._is_over:
+            more, ended = await service.ask("Events", self._next, path=self.path, of=RUN)
+            for number, text in more:
+                self._tell(_Event(number, text))
+            self._is_over = self._is_over or ended
+
+    def _tell(self, heard: _Event) -> None:
+        if heard.number < self._next:  # it was asked for already
+            return
+        self._next = heard.number + 1
+        with readable():
+            event = event_from_plain(json.loads(heard.text))
+        if isinstance(event, RunEnded):
+            self._result, self._is_over = event.result, True
+        self._listener(event)
+
+    def _outcome(self) -> RunResult:
+        if self._result is None:
+            text = "the run ended without a result: see `journalctl --unit=guestctl`"
+            raise RequestError(Failure.NOT_ALL_WELL, text)
+        return self._result
+
+
+@contextlib.asynccontextmanager
+async def _heard(
+    bus: SystemBus, path: str, news: asyncio.Queue[_Event | _News]
+) -> AsyncIterator[None]:
+    """What concerns the run is put where news are; BusError.
+
+    Signals of its end are heard on their own: one with the event may be too large to be read.
+    """
+
+    def put(item: _Event | _News) -> Callable[[Any], None]:
+        return lambda _: news.put_nowait(item)
+
+    closing = asyncio.ensure_future(bus.wait_closed())
+    closing.add_done_callback(put(_News.LOST))
+    try:
+        rule = Rule(DRIVER, DRIVER, "NameOwnerChanged", "sss", arg0=NAME)
+        await bus.subscribe(rule, put(_News.LOST))
+        await bus.subscribe(
+            Rule(NAME, RUN.name, "Event", "ts", path), lambda body: news.put_nowait(_Event(*body))
+        )
+        await bus.subscribe(Rule(NAME, RUN.name, "Ended", "bs", path), put(_News.ASK))
+        over = Rule(NAME, MANAGER.name, "RunEnded", "ossb", ROOT)
+        await bus.subscribe(over, put(_News.ASK))
+        yield
+    finally:
+        closing.cancel()
+
+
+async def _next(news: asyncio.Queue[_Event | _News]) -> _Event | _News:
+    try:
+        async with asyncio.timeout(_QUIET):
+            return await news.get()
+    except TimeoutError:
+        return _News.ASK
+
+
+async def follow_run(
+    service: ServiceOnBus, path: str, listener: Listener, complain: Callable[[str], None]
+) -> RunResult:
+    """The run to its end; with new connections once this one is lost.
+
+    RequestError where it cannot be followed to its end; BusError.
+    """
+    run = FollowedRun(path, listener)
+    while True:
+        try:
+            return await run.to_its_end(service)
+        except BusError as error:
+            if not is_lost(error):
+                raise
+            complain(f"the run cannot be followed: {error}; looking for it for {BUS_LIMIT:g} s")
+        finally:
+            service.bus.close()
+        service = await _found_again(run)
+        complain("the run is followed again")
+
+
+async def _found_again(run: FollowedRun) -> ServiceOnBus:
+    """A new connection to the service, which still has the run; RequestError."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + BUS_LIMIT
+    came: float | None = None  # when the bus did
+    while loop.time() < deadline:
+        if bus := await _connected():
+            if came is None:
+                came = loop.time()
+                deadline = min(deadline, came + SERVICE_LIMIT)
+            if service := await _if_there(run, bus):
+                return service
+        await asyncio.sleep(_PAUSE)
+    who = "the bus" if came is None else "the service"
+    text = f"{who} did not come back in mid-run; {_HISTORY}"
+    raise RequestError(Failure.NOT_ALL_WELL, text)
+
+
+async def _connected() -> SystemBus | None:
+    try:
+        return await SystemBus.connect(timeout=_TRY)
+    except BusError:
+        return None
+
+
+async def _if_there(run: FollowedRun, bus: SystemBus) -> ServiceOnBus | None:
+    """The service on this connection; None while nobody answers.  RequestError."""
+    service, is_there = ServiceOnBus(bus), None
+    try:
+        is_there = await run.is_there(service)
+    except BusError as error:
+        if not is_lost(error):
+            raise
+    finally:
+        if not is_there:
+            bus.close()
+    if is_there is False:
+        text = f"the service has ended in mid-run; {_HISTORY}"
+        raise RequestError(Failure.NOT_ALL_WELL, text)
+    return service if is_there else None

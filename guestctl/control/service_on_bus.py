@@ -1,0 +1,111 @@
+"""The running service, asked over one connection to the system's bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, TypeVar
+
+from ..host.bus import BusError, SystemBus
+from ..host.bus_interface import Interface, signature_of
+from .bus_errors import UNKNOWN, other_version, request_error
+from .interface import MANAGER, NAME, ROOT
+
+#: Seconds for an answer: libvirt may be slow to tell the service, a person to tell polkit.
+READING, INTERACTIVE = 60.0, 150.0
+#: Bytes of an answer: the facts of a thousand guests have two million.
+_LONGEST = 64 << 20
+#: Seconds for the version, where nothing else could be understood.
+_VERSION_LIMIT = 5.0
+
+T = TypeVar("T")
+
+
+class Unreadable(Exception):
+    """An answer is not of the form that this version knows; the text says why."""
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """Unreadable where what is made of an answer here cannot be made of it."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise Unreadable(str(error) or repr(error)) from error
+
+
+class ServiceOnBus:
+    """The service as the owner of its name; what is asked is held to the tables of the interface.
+
+    Errors are BusError: whether to try again is for who asks to say.
+    """
+
+    def __init__(self, bus: SystemBus) -> None:
+        self.bus = bus
+
+    async def ask(
+        self,
+        member: str,
+        *arguments: Any,
+        path: str = ROOT,
+        of: Interface = MANAGER,
+        limit: float = READING,
+        interactive: bool = False,
+    ) -> list[Any]:
+        """What a method returns; limit: in seconds.  interactive: polkit may ask the user."""
+        method = of.methods_by_name[member]
+        return await self.bus.call(
+            *(NAME, path, of.name, member, signature_of(method.takes), arguments),
+            returns=signature_of(method.returns),
+            timeout=limit,
+            interactive=interactive,
+            longest=_LONGEST,
+        )
+
+    async def value(
+        self, name: str, path: str = ROOT, of: Interface = MANAGER, limit: float = READING
+    ) -> Any:
+        """Of a property."""
+        signature = of.properties_by_name[name].signature
+        return await self.bus.get_property(NAME, path, of.name, name, signature, timeout=limit)
+
+    async def version(self) -> str:
+        """Of the service; a word in its place where it does not say."""
+        try:
+            return str(await self.value("Version", limit=_VERSION_LIMIT))
+        except BusError:
+            return "of an unknown version"
+
+
+@contextlib.asynccontextmanager
+async def reached() -> AsyncIterator[ServiceOnBus]:
+    """A connection of one's own; BusError."""
+    bus = await SystemBus.connect()
+    try:
+        yield ServiceOnBus(bus)
+    finally:
+        bus.close()
+
+
+def ask_service(work: Callable[[ServiceOnBus], Awaitable[T]], *, acts: bool = False) -> T:
+    """Do the work in an event loop of its own; RequestError.
+
+    acts: whether a call of it that nobody answered may have been carried out.
+    """
+    try:
+        return asyncio.run(_asked(work))
+    except BusError as error:
+        raise request_error(error, acts=acts) from error
+
+
+async def _asked(work: Callable[[ServiceOnBus], Awaitable[T]]) -> T:
+    async with reached() as service:
+        try:
+            return await work(service)
+        except Unreadable as error:
+            raise other_version(await service.version(), str(error)) from error
+        except BusError as error:
+            if error.name not in UNKNOWN:
+                raise
+            raise other_version(await service.version(), str(error)) from error

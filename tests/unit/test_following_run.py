@@ -1,0 +1,198 @@
+"""A run of the service is shown whole to whoever follows it, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from guestctl.control import following_run
+from guestctl.control.following_run import follow_run
+from guestctl.control.requests import RequestError
+from guestctl.control.service_on_bus import reached
+from guestctl.host.bus_values import Variant
+from guestctl.model.report import RunEvent
+from guestctl.model.result import RunResult
+from tests.unit.fake_guestctl import PATH, RESULT, STORY, FakeGuestctl, guestctl_on
+from tests.unit.private_bus import PrivateBus, until
+from tests.unit.running import run_async
+
+
+@pytest.fixture(autouse=True)
+def address(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+
+
+class Follower:
+    """Follows the run, in a task."""
+
+    def __init__(self) -> None:
+        self.told: list[RunEvent] = []
+        self.said: list[str] = []
+        self.task = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> RunResult:
+        async with reached() as service:
+            return await follow_run(service, PATH, self.told.append, self.said.append)
+
+    async def has(self, count: int) -> None:
+        """Wait for so many events."""
+        await until(lambda: len(self.told) >= count or self.task.done())
+
+
+@asynccontextmanager
+async def followed(
+    bus: PrivateBus, *before: RunEvent
+) -> AsyncIterator[tuple[FakeGuestctl, Follower]]:
+    """A run that has told this before anybody came."""
+    async with guestctl_on(bus) as service:
+        for event in before:
+            service.tell(event, aloud=False)
+        follower = Follower()
+        try:
+            await until(lambda: "Events" in service.calls)
+            await follower.has(len(before))
+            yield service, follower
+        finally:
+            follower.task.cancel()
+
+
+def test_the_whole_state_so_far_and_then_what_follows(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with followed(bus, *STORY[:2]) as (service, follower):
+            for event in STORY[2:]:
+                service.tell(event)
+            assert await follower.task == RESULT
+            assert follower.told == STORY
+            assert follower.said == []
+
+    run_async(work())
+
+
+def test_a_run_that_is_over_is_there_from_its_events_alone(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with guestctl_on(bus) as service:
+            for event in STORY:
+                service.tell(event, aloud=False)
+            service.end()
+            follower = Follower()
+            assert await follower.task == RESULT
+            assert follower.told == STORY
+
+    run_async(work())
+
+
+def test_what_was_not_heard_is_asked_for(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with followed(bus, STORY[0]) as (service, follower):
+            service.tell(STORY[1], aloud=False)
+            service.tell(STORY[2], aloud=False)
+            service.tell(STORY[3])
+            await follower.has(4)
+            service.tell(STORY[4])
+            assert await follower.task == RESULT
+            assert follower.told == STORY
+
+    run_async(work())
+
+
+def test_an_end_that_was_not_heard_is_asked_for(bus: PrivateBus) -> None:
+    """As when its event is longer than any signal that is read."""
+
+    async def work() -> None:
+        async with followed(bus, *STORY[:4]) as (service, follower):
+            service.tell(STORY[4], aloud=False)
+            service.end()
+            assert await follower.task == RESULT
+            assert follower.told == STORY
+
+    run_async(work())
+
+
+def test_nothing_heard_for_long_has_it_asked(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_run, "_QUIET", 0.05)
+
+    async def work() -> None:
+        async with followed(bus) as (service, follower):
+            for event in STORY:
+                service.tell(event, aloud=False)
+            assert await follower.task == RESULT
+
+    run_async(work())
+
+
+def test_events_that_came_twice_are_told_once(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with followed(bus, *STORY[:2]) as (service, follower):
+            for number, text in service.log:
+                service.of_run("Event", "ts", number, text)
+            for event in STORY[2:]:
+                service.tell(event)
+            await follower.task
+            assert follower.told == STORY
+
+    run_async(work())
+
+
+def test_a_run_that_ends_without_a_result(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with followed(bus) as (service, follower):
+            service.end()
+            with pytest.raises(RequestError, match="ended without a result"):
+                await follower.task
+
+    run_async(work())
+
+
+def test_a_bus_that_starts_anew_loses_nothing(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with followed(bus, *STORY[:2]) as (service, follower):
+            bus.kill()
+            service.tell(STORY[2], aloud=False)
+            bus.start()
+            await service.connect(bus.address)
+            await until(lambda: "the run is followed again" in follower.said)
+            await follower.has(3)
+            for event in STORY[3:]:
+                service.tell(event)
+            assert await follower.task == RESULT
+            assert follower.told == STORY
+            assert "looking for it for 60 s" in follower.said[0]
+
+    run_async(work())
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_service_that_ends_in_mid_run(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
+) -> None:
+    """One that was started anew has another run there, or none."""
+    monkeypatch.setattr(following_run, "SERVICE_LIMIT", 0.7)
+    said = "the service has ended in mid-run" if comes_back else "did not come back in mid-run"
+
+    async def work() -> None:
+        async with followed(bus, STORY[0]) as (service, follower):
+            service.leave()
+            if comes_back:
+                service.properties["Began"] = Variant("t", 8)
+                await service.connect(bus.address)
+            with pytest.raises(RequestError, match=f"{said}; what became of the run: .*history"):
+                await follower.task
+
+    run_async(work())
+
+
+def test_a_bus_that_stays_away(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following_run, "BUS_LIMIT", 0.7)
+
+    async def work() -> None:
+        async with followed(bus, STORY[0]) as (_, follower):
+            bus.kill()
+            with pytest.raises(RequestError, match="the bus did not come back in mid-run"):
+                await follower.task
+
+    run_async(work())
