@@ -15,6 +15,13 @@ from tests.testbed.waiting import wait_until
 
 #: Triggers of what a service does first in a boot.
 BOOTS = ("boot", "switched-on")
+#: With this in its environment a command reaches no bus, and so no service.
+NO_BUS = "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent"
+
+
+def in_process(*arguments: str) -> list[str]:
+    """A command that does everything itself, though a service runs."""
+    return ["env", NO_BUS, "guestctl", *arguments]
 
 
 def newest_tick(host: Host, name: str) -> Tick:

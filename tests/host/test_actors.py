@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.host.stage import FEW
-from tests.host.support import trail
+from tests.host.support import NO_BUS, trail
 from tests.testbed.host import Host
 
 pytestmark = pytest.mark.hosts
@@ -25,13 +25,17 @@ def newest_run(host: Host) -> dict[str, Any]:
     return found
 
 
-def test_what_a_command_does_is_its_users(host: Host) -> None:
-    held = host.run(["guestctl", "hold", "--reason", "its disk", ONE])
+WAYS = {"by-the-service": ["guestctl"], "in-process": ["env", NO_BUS, "guestctl"]}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+def test_what_a_command_does_is_its_users(way: list[str], host: Host) -> None:
+    held = host.run([*way, "hold", "--reason", "its disk", ONE])
     assert held.stdout == f"{ONE}: held by root: its disk\n"
-    host.run(["guestctl", "release", ONE])
-    host.run(["guestctl", "shutdown", "--preserve", ONE])
+    host.run([*way, "release", ONE])
+    host.run([*way, "shutdown", "--preserve", ONE])
     down = newest_run(host)
-    host.run(["guestctl", "start", "--run", str(down["id"])])
+    host.run([*way, "start", "--run", str(down["id"])])
 
     said = trail(host, ONE)
     assert "its disk" in " ".join(said)

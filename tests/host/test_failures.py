@@ -11,6 +11,7 @@ from tests.host.conftest import NewHost
 from tests.host.support import (
     boots_of,
     image,
+    in_process,
     listed,
     lived_once,
     newest_run,
@@ -71,7 +72,8 @@ def use_up(host: Host, before: Tick) -> None:
 def cut_power_in_save_and_restore(host: Host) -> None:
     """One guest is in its save, whose run was killed before, and one is being resumed."""
     host.slow_saves(NEVER_DONE)
-    child = host.popen(["guestctl", "shutdown", "--preserve", IN_SAVE], stdout=subprocess.DEVNULL)
+    preserve = in_process("shutdown", "--preserve", IN_SAVE)
+    child = host.popen(preserve, stdout=subprocess.DEVNULL)
     wait_saving(host, [IN_SAVE])
     child.kill()
     child.wait(20)

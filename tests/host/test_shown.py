@@ -12,7 +12,7 @@ import pytest
 
 from tests.host.service import UNIT, main_pid, status
 from tests.host.stage import FEW
-from tests.host.support import look, outcomes, wait_restored
+from tests.host.support import in_process, look, outcomes, wait_restored
 from tests.testbed.commands import Result
 from tests.testbed.host import Host
 from tests.testbed.triggers import POWEROFF, pass_through
@@ -97,24 +97,24 @@ def test_a_table_for_nobody_is_said(host: Host) -> None:
         assert 'save = "none"  # /etc/guestctl/conf.d/written.toml:3' in shown
 
 
-def as_user(host: Host, *arguments: str) -> Result:
+def as_user(host: Host, *command: str) -> Result:
     """The command of somebody who is not root."""
-    return host.run(["runuser", "-u", "nobody", "--", "guestctl", *arguments], check=False)
+    return host.run(["runuser", "-u", "nobody", "--", *command], check=False)
 
 
-def test_a_user_is_told_nothing_that_is_not_so(host: Host) -> None:
-    listed = as_user(host, "list", "--json")
+def test_a_user_whom_nobody_answers_is_told_nothing_that_is_not_so(host: Host) -> None:
+    listed = as_user(host, *in_process("list", "--json"))
     rows = json.loads(listed.stdout)
     assert listed.returncode == 3
     assert {row["name"]: row["state"] for row in rows} == dict.fromkeys(CAST.names, "running")
-    boots = as_user(host, "plan", "--boot", "--json")
+    boots = as_user(host, *in_process("plan", "--boot", "--json"))
     assert boots.returncode == 3
     for row in rows + json.loads(boots.stdout):
         assert row.get("wanted") is None
         assert row["next_boot"] is None
     for told in (["history"], ["why", ONE]):
-        assert as_user(host, *told).returncode == 3
-    shown = as_user(host, "status", "--json")
+        assert as_user(host, *in_process(*told)).returncode == 3
+    shown = as_user(host, *in_process("status", "--json"))
     found = json.loads(shown.stdout)
     assert shown.returncode == 3
     assert found["problems"] == []
@@ -123,7 +123,7 @@ def test_a_user_is_told_nothing_that_is_not_so(host: Host) -> None:
     assert service["logind"]["inhibitor"] is True
     assert set(service["up"]) == set(CAST.names)
     assert [found[key] for key in ("wanted", "current_run", "last_run")] == [None] * 3
-    text = as_user(host, "status").stdout
+    text = as_user(host, *in_process("status")).stdout
     assert "not running" not in text
     assert "not held" not in text
 
@@ -131,7 +131,7 @@ def test_a_user_is_told_nothing_that_is_not_so(host: Host) -> None:
 def test_a_user_is_told_when_the_service_is_down(host: Host) -> None:
     host.run(["systemctl", "stop", UNIT])
     try:
-        shown = as_user(host, "status")
+        shown = as_user(host, "guestctl", "status")
         assert shown.returncode == 3
         assert "problem:        the service does not run" in shown.stdout
     finally:
