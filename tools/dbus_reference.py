@@ -1,4 +1,4 @@
-"""The tables of docs/reference/dbus.md, from those of guestctl.control.interface.
+"""The tables of docs/reference/dbus.md, from those of the interface and the events of runs.
 
 python -m tools.dbus_reference    writes them into the page, below its mark
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 from guestctl.control.interface import INTERFACES
 from guestctl.host.bus_interface import Argument, Interface
 
+from . import event_reference
+
 PAGE = Path("docs/reference/dbus.md")
 MARK = "<!-- written by tools/dbus_reference.py -->\n"
 
@@ -19,7 +21,8 @@ def page(before: str) -> str:
     """The whole page: what stands above the mark stays."""
     head, mark, _ = before.partition(MARK)
     assert mark, f"{PAGE} has no mark"
-    return head + MARK + "".join(f"{line}\n" for it in INTERFACES for line in _interface(it))
+    lines = [line for interface in INTERFACES for line in _interface(interface)]
+    return head + MARK + "".join(f"{line}\n" for line in (*lines, *event_reference.tables()))
 
 
 def _interface(interface: Interface) -> Iterator[str]:

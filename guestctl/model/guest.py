@@ -88,8 +88,8 @@ class GuestFacts:
     """What was observed of one guest.
 
     reason is libvirt's word for how the state came about, such as "migrated".
-    memory is in bytes.  autostart_once: libvirt is to start it at one boot, the next,
-    as far as that was asked (`with_marks`).
+    memory is in bytes.  autostart_once: libvirt is to start it at one boot, the next, as far as
+    that was asked of libvirt.
     """
 
     id: GuestId
