@@ -3,86 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
 
-from ..config.config import Config
-from ..decisions.profiles import own_deadline, under, why_unknown
 from ..ledger.ledger import Ledger
-from ..model.guest import GuestFacts, GuestId, State
-from ..model.history import Actor, Note, PastGuest
+from ..model.guest import GuestFacts, State
 from ..model.plan import RunKind
-from ..model.ports import LockHeld
 from ..model.record import GuestRecord, Wanted, asked_for, held, released
 from ..model.report import tell_all
-from ..model.result import RunResult, Trigger
-from ..runs.context import Context, Inventory, read_all
-from ..runs.preserve import preserve
-from ..runs.restore import restore
-from .local import Local, refuse_unreachable
+from ..model.result import RunResult
+from ..runs.context import Context, Inventory
+from .commanded import Asked, down, note_of, prepare, up
+from .local import Local
 from .log_fields import of_actor, of_guest
-from .requests import Down, Failure, Named, RequestError, Shown, Up, find, refuse_unknown_profile
+from .requests import Down, Failure, Named, RequestError, Shown, Up, find
 from .run_journal import RunJournal
 
 logger = logging.getLogger(__name__)
 
-#: Whoever looks whether there is a run has the lock for a moment.
-A_GLANCE = 1.0
-
 
 def take_down(local: Local, request: Down, shown: Shown) -> RunResult:
     """`shutdown`, with --preserve or without.  RequestError where it cannot begin."""
-    profile = _usable_profile(local, request)
-    within = request.within or own_deadline(local.config, profile)
-    config = _with_deadline(under(local.config, profile), within)
-    kind, trigger = request.kind, Trigger.COMMAND
-
-    async def work(context: Context) -> RunResult:
-        async with _begun(local, context, request.names) as (inventory, named):
-            begun, note = request.begun, note_of(local.actor, request.reason)
-            if kind is RunKind.PRESERVE and named is None:
-                local.keep_stop_deadline(within and begun + within)
-            return await preserve(context, config, kind, trigger, inventory, named, begun, note)
-
-    return _act(local, work, shown)
-
-
-def _usable_profile(local: Local, request: Down) -> str | None:
-    """The one that is named; RequestError where there is none of that name.
-
-    In an emergency not because of a mistake in the files, for which it may be missing.
-    """
-    if request.kind is RunKind.SHUTDOWN or not local.makeshift:
-        refuse_unknown_profile(local.config, request.profile)
-    elif request.profile and (reason := why_unknown(local.config, request.profile)):
-        local.complain(f"{reason}; the usual settings are used")
-    return request.profile
+    prepared = prepare(local.config, request, local.complain, makeshift=local.makeshift)
+    asked = _asked(local)
+    return _act(local, lambda context: down(context, prepared, request, asked), shown)
 
 
 def bring_up(local: Local, request: Up, shown: Shown) -> RunResult:
     """`start`.  RequestError where it cannot begin."""
-    config, decision = local.config, request.decision
-    note = note_of(local.actor, request.reason)
-
-    async def work(context: Context) -> RunResult:
-        named_so = _begun(local, context, request.names, patterns=True)
-        async with named_so as (inventory, named):
-            if request.run is not None:
-                named = await _taken_down_by(context, request.run, inventory)
-            local.keep_stop_deadline(None)  # who starts a guest is not in a hurry any more
-            return await restore(
-                context, config, Trigger.COMMAND, inventory, named, decision, note=note
-            )
-
-    return _act(local, work, shown)
+    config, asked = local.config, _asked(local)
+    return _act(local, lambda context: up(context, config, request, asked), shown)
 
 
-def _with_deadline(config: Config, within: float | None) -> Config:
-    """The configuration with the deadline that the request gives."""
-    deadline = within or config.shutdown.deadline
-    return replace(config, shutdown=replace(config.shutdown, deadline=deadline))
+def _asked(local: Local) -> Asked:
+    return Asked(local.actor, local.lock, local.complain, local.keep_stop_deadline)
 
 
 def _act(local: Local, work: Callable[[Context], Awaitable[RunResult]], shown: Shown) -> RunResult:
@@ -91,46 +45,6 @@ def _act(local: Local, work: Callable[[Context], Awaitable[RunResult]], shown: S
     listener = tell_all(shown.listener, RunJournal(actor))
     with local.journal():
         return local.act(work, listener, follows_progress=follows, actor=actor)
-
-
-@contextlib.asynccontextmanager
-async def _begun(
-    local: Local, context: Context, names: Sequence[str], *, patterns: bool = False
-) -> AsyncIterator[tuple[Inventory, frozenset[GuestId] | None]]:
-    """Under the run lock: all guests, and those of them that are named.
-
-    patterns: not for what takes guests down, where one too many hurts.
-    """
-    async with contextlib.AsyncExitStack() as lock:
-        try:
-            await lock.enter_async_context(local.lock.hold(str(local.actor), A_GLANCE))
-        except LockHeld as error:
-            raise RequestError(Failure.LOCKED, str(error)) from error
-        inventory = await read_all(context.hypervisors)
-        refuse_unreachable(inventory, local.uris)
-        for reason in inventory.lost_reasons.values():
-            local.complain(reason)
-        listed = [Named(guest.id, guest.name) for guest in inventory.guests]
-        yield inventory, find(names, listed, patterns=patterns) if names else None
-
-
-async def _taken_down_by(context: Context, run: int, inventory: Inventory) -> frozenset[GuestId]:
-    """The guests that are off because of that run; those that are no more are left out."""
-    nothing: list[PastGuest] = []
-    past = await context.ledger(lambda ledger: ledger.runs.guests(run), nothing)
-    if not past:
-        text = f"cannot start the guests of run {run}: no guests of such a run are recorded"
-        raise RequestError(Failure.WRONG_REQUEST, text)
-    there = {guest.id for guest in inventory.guests}
-    return frozenset(one.id for one in past if one.is_off and one.id in there)
-
-
-def note_of(actor: Actor, reason: str | None) -> Note:
-    """Who asked for it, for the reason trail of each guest that it is about."""
-    where = actor.where
-    if reason and where:
-        where = f" ({where.strip()})"  # no part of the person's own words
-    return Note(f"operator:{actor.user}", f"{reason or actor.command}{where}")
 
 
 # What only writes to the ledger

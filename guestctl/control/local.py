@@ -77,6 +77,8 @@ class Local:
     uris: connections to use; those of the configuration, unless one was named.
     complain: told of what goes wrong and ends nothing.
     makeshift: whether the configuration is used in place of one that has mistakes.
+    asked_by: on whose behalf, where that is not whoever runs this process.  logs: whether what is
+    logged goes to the journal as it is, as the service's does.
     Half of the methods are facts of this machine, of a line each: what a client over D-Bus would
     ask the service for.
     """
@@ -86,6 +88,8 @@ class Local:
     complain: Callable[[str], None]
     storage: Storage = field(default_factory=HostStorage)
     makeshift: bool = False
+    asked_by: Actor | None = None
+    logs: bool = False
 
     # Facts of this machine
 
@@ -110,8 +114,8 @@ class Local:
 
     @property
     def actor(self) -> Actor:
-        """Who is behind this process, and what was typed."""
-        return machine.actor(command_line())
+        """Who asks, and what was typed."""
+        return self.asked_by or machine.actor(command_line())
 
     @property
     def sees_all(self) -> bool:
@@ -217,7 +221,7 @@ class Local:
 
     def journal(self) -> AbstractContextManager[None]:
         """What is logged meanwhile goes to the journal, where there is one."""
-        return journal.started(or_stderr=False)
+        return contextlib.nullcontext() if self.logs else journal.started(or_stderr=False)
 
     def act(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.control.actions import note_of
+from guestctl.control.commanded import note_of
 from guestctl.control.local import command_line
 from guestctl.host import machine
 from guestctl.model.history import Actor
