@@ -340,5 +340,5 @@ def _around(host: ServedHost) -> Iterator[None]:
     def tell_to_end(_: Path) -> None:
         host.told_to_end.set()
 
-    with noting(host), patch.object(locks, "_tell_to_end", tell_to_end):
+    with noting(host), patch.object(locks, "_signal_holder", tell_to_end):
         yield
