@@ -17,6 +17,10 @@ K ?=
 TEST ?= tests/unit
 DESTDIR ?=
 PREFIX ?= /usr/local
+# Whatever PREFIX is: the bus reads no other folder that is an administrator's, and polkit 122 of
+# Debian 12 no other folder at all. Both watch them.
+BUS = /etc/dbus-1/system.d
+ACTIONS = /usr/share/polkit-1/actions
 
 .PHONY: help setup demo test check one guests host hosts soak bench sample deb install uninstall clean
 
@@ -112,6 +116,8 @@ install:
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions completions/guestctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions completions/_guestctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d completions/guestctl.fish
+	install -D -m 644 -t $(DESTDIR)$(BUS) share/dbus-1/system.d/org.guestctl1.conf
+	install -D -m 644 -t $(DESTDIR)$(ACTIONS) share/polkit-1/actions/org.guestctl1.policy
 	install -d $(DESTDIR)/etc/guestctl/conf.d $(DESTDIR)/etc/systemd/system
 	test -e $(DESTDIR)/etc/guestctl/guestctl.toml || \
 	    install -m 644 etc/guestctl/guestctl.toml $(DESTDIR)/etc/guestctl
@@ -151,6 +157,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/guestctl
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_guestctl
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/guestctl.fish
+	rm -f $(DESTDIR)$(BUS)/org.guestctl1.conf $(DESTDIR)$(ACTIONS)/org.guestctl1.policy
 	rm -f $(DESTDIR)$(PREFIX)/bin/guestctl
 	rm -rf $(DESTDIR)$(PREFIX)/lib/guestctl
 	if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi

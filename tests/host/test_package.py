@@ -86,6 +86,10 @@ def test_units_pages_configuration_and_example_are_in_it() -> None:
         "fish/vendor_completions.d/guestctl.fish",
     ):
         assert found[f"usr/share/{completion}"] == "-rw-r--r--"
+    for name in ("dbus-1/system.d/org.guestctl1.conf", "polkit-1/actions/org.guestctl1.policy"):
+        assert found[f"usr/share/{name}"] == "-rw-r--r--"
+    # The bus starts nothing for the name.
+    assert not [path for path in found if "dbus-1/system-services" in path]
     assert found["usr/bin/guestctl"] == "-rwxr-xr-x"
     hook = "/etc/libvirt/hooks/qemu.d/guestctl"
     assert found[hook.removeprefix("/")] == "-rwxr-xr-x"

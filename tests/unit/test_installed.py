@@ -21,6 +21,8 @@ def test_make_install_has_every_module_and_no_tool(tmp_path: Path) -> None:
     share = tmp_path / "usr/share"
     assert (share / "bash-completion/completions/guestctl").is_file()
     assert (share / "zsh/site-functions/_guestctl").is_file()
+    assert (tmp_path / "etc/dbus-1/system.d/org.guestctl1.conf").is_file()
+    assert (share / "polkit-1/actions/org.guestctl1.policy").is_file()
     assert (share / "fish/vendor_completions.d/guestctl.fish").is_file()
 
 
