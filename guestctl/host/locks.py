@@ -152,16 +152,16 @@ class HostRunLock:
         if not ask:
             raise LockHeld(f"another run has the lock: {holder}")
         self._trouble(f"another run is told to end: {holder}")
-        self._tell_to_end()
+        self._end_holder()
         if not await _got_it(descriptor, ASKED_LIMIT):
             self._trouble(f"another run does not end: {_holder(self._folder)}; going on beside it")
 
-    def _tell_to_end(self) -> None:
+    def _end_holder(self) -> None:
         """Such a run begins no further step, whoever's it is."""
         if self._own is not None:
             self._own.cancel()
         else:
-            _signal_holder(self._folder)
+            _tell_to_end(self._folder)
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -182,7 +182,7 @@ async def _got_it(descriptor: int, limit: float) -> bool:
     return True
 
 
-def _signal_holder(folder: Path) -> None:
+def _tell_to_end(folder: Path) -> None:
     """SIGTERM to the process that has the lock."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         pid = int(json.loads((folder / _HOLDER).read_text())["pid"])
