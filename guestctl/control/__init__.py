@@ -1,1 +1,1 @@
-"""Being asked: requests and queries, answered in this process."""
+"""Being asked: requests and queries, answered in this process or by the service over the bus."""

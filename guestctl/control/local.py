@@ -10,7 +10,7 @@ import contextlib
 import shlex
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -154,6 +154,17 @@ class Local:
     async def read(self, *, domain_info: bool = False) -> Inventory:
         """All guests; domain_info: with what their XML says."""
         hypervisors = {uri: LibvirtHypervisor(uri, read_only=True) for uri in self.uris}
+        try:
+            return await self._read(hypervisors, domain_info=domain_info)
+        finally:
+            await self.let_go(hypervisors.values())
+
+    async def let_go(self, hypervisors: Iterable[LibvirtHypervisor]) -> None:
+        """They are not needed any more; they end with the process, and no daemon is waited for."""
+
+    async def _read(
+        self, hypervisors: dict[str, LibvirtHypervisor], *, domain_info: bool
+    ) -> Inventory:
         inventory = await read_all(hypervisors)
         for error in inventory.lost.values():
             self.complain(str(error))
@@ -305,8 +316,12 @@ _MOST = 1000
 
 def command_line() -> str:
     """What was typed, as one would type it again, as far as it is kept."""
-    line = storable(shlex.join(["guestctl", *sys.argv[1:]]))
-    return line if len(line) <= _MOST else f"{line[: _MOST - 1]}…"
+    return shortened(storable(shlex.join(["guestctl", *sys.argv[1:]])))
+
+
+def shortened(command: str) -> str:
+    """As much of a command as is kept."""
+    return command if len(command) <= _MOST else f"{command[: _MOST - 1]}…"
 
 
 def open_local(config: Config, connect: str | None, complain: Callable[[str], None]) -> Local:

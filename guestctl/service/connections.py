@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ..config.config import Config
+from ..model.event import GuestEvent
 from ..model.guest import GuestId
 from ..model.ports import Hypervisor
 from .state import ServiceState
@@ -18,11 +19,17 @@ class Connections:
     """Watches of the configured connections, by URI; `use` begins and ends them."""
 
     def __init__(
-        self, state: ServiceState, connect: Callable[[str], Hypervisor], told: Told, away: float
+        self,
+        state: ServiceState,
+        connect: Callable[[str], Hypervisor],
+        told: Told,
+        away: float,
+        on_heard: Callable[[GuestEvent], None],
     ) -> None:
         """connect makes the connection of a URI.  told: what is done about what watches see.
 
-        away: for how many seconds no service had watched this host before.
+        away: for how many seconds no service had watched this host before.  on_heard: told of what
+        libvirt tells of guests.
         """
         self.watches: dict[str, Watch] = {}
         self._state = state
@@ -30,6 +37,7 @@ class Connections:
         self._told = told._replace(on_change=self._on_change)
         self._on_change_too = told.on_change
         self._away = away
+        self._on_heard = on_heard
         self._following: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -46,6 +54,7 @@ class Connections:
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
         for uri in hypervisors.keys() - before.keys():
+            hypervisors[uri].listen(self._on_heard)
             self.watches[uri] = Watch(state, hypervisors[uri], self._told, away=self._away)
             self._following[uri] = asyncio.create_task(self.watches[uri].follow())
         self._on_change()

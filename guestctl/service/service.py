@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..config.config import Config
+from ..model.event import GuestEvent
 from ..model.guest import GuestId
 from ..model.ports import (
     Daemons,
@@ -25,6 +26,7 @@ from ..model.ports import (
     within,
 )
 from ..runs.context import Context
+from .asked_runs import AskedRuns
 from .boot import Restores
 from .connections import Connections
 from .host_stop import host_stop
@@ -32,6 +34,7 @@ from .late import LateGuests
 from .mounts import KeepMounts
 from .reach import LastLook, OutOfReach
 from .restarts import Restarts
+from .run_log import RunLog
 from .settling import Settling
 from .state import NO_RIVAL, Activity, ServiceState, nothing_new
 from .stop_profile import stop_by_profile
@@ -54,6 +57,10 @@ async def pauses_nobody() -> bool:
     return False
 
 
+def keeps_nothing(_ends: float | None) -> None:
+    """Nobody else is to know by when the host's stop is to be through."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What the service is built from.
@@ -69,6 +76,9 @@ class Surroundings:
     refresh: called as a run begins; has Service.use called where there is another configuration.
     rival: who else may have taken guests down.
     pauses_guests: whether libvirt itself pauses all guests as the host goes down.
+    log: what runs have told.  problems: mistakes in the configuration's files.
+    keep_stop_deadline: told by when a person wants the host's stop to be through.
+    on_heard: told of what libvirt tells of guests.
     """
 
     context: Context
@@ -87,6 +97,10 @@ class Surroundings:
     ours: frozenset[str] | None = None
     rival: Rival = NO_RIVAL
     pauses_guests: Callable[[], Awaitable[bool]] = pauses_nobody
+    log: RunLog = field(default_factory=RunLog)
+    problems: Callable[[], Sequence[str]] = tuple
+    keep_stop_deadline: Callable[[float | None], None] = keeps_nothing
+    on_heard: Callable[[GuestEvent], None] = lambda _: None
 
 
 class Service:
@@ -104,13 +118,16 @@ class Service:
         self.state = ServiceState(
             context, config, it.lock, self._on_change, it.refresh, it.ours, it.rival
         )
+        self.asked = AskedRuns(
+            self.state, it.log, it.stop_timeout, it.problems, it.keep_stop_deadline
+        )
         self._settling = Settling(self.state)
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)
         stays, autostart = it.triggers.until_host_stays, it.autostart
         self.late = LateGuests(self.state, stays, autostart)
         self._unready = UnreadyGuests(self.state, self.late.stirred)
         told = Told(self._on_change, self._settling.begin, self._restarts.add, self.late.stirred)
-        self.connections = Connections(self.state, it.connect, told, it.away)
+        self.connections = Connections(self.state, it.connect, told, it.away, it.on_heard)
         self._last_look = LastLook(it.daemons, lambda: it.triggers.is_terminated)
         self._out_of_reach = OutOfReach(self.state, it.daemons)
         self._out_of_reach.connections = self.connections
@@ -133,6 +150,7 @@ class Service:
         finally:
             for chore in chores:
                 chore.cancel()
+            await self.asked.end()
             await self.connections.close()
             if not self._settling.host_goes_down:
                 await self.state.context.ledger(lambda ledger: ledger.watches.end(boot), None)

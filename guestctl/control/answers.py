@@ -1,0 +1,177 @@
+"""What reading is answered with, in threads: libvirt and the disk keep no run waiting.
+
+What nothing but an answer needs is imported as one is made: a service that nobody asks does
+without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import asdict
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from ..host import tasks
+from ..model.guest import GuestId
+from ..model.history import Actor, TrailEntry
+from ..model.overview import Row
+from ..model.plan import RunKind
+from .local import Local
+from .requests import Failure, RequestError
+from .served import Opening
+
+#: Seconds for an answer, and how many are made at the same time.
+LIMIT, AT_ONCE = 60.0, 2
+#: So many complaints come with an answer.
+MOST_COMPLAINTS = 100
+
+T = TypeVar("T")
+
+
+class Answer(NamedTuple, Generic[T]):
+    """What was asked for, and what went wrong on the way and ended nothing."""
+
+    value: T
+    complaints: tuple[str, ...]
+
+
+class Answers:
+    """Asked in the event loop.  Every method can raise RequestError, and takes LIMIT at most."""
+
+    def __init__(self, opening: Opening) -> None:
+        self._open = opening
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self._under_way: dict[Hashable, asyncio.Task[Answer[Any]]] = {}
+
+    def renew(self) -> None:
+        """Something was written: nobody is told what was read before."""
+        self._under_way = {}
+
+    async def facts(self) -> Answer[str]:
+        """What `facts` prints."""
+        return await self._read("facts", _facts)
+
+    async def rows(self) -> Answer[list[Row]]:
+        """Every guest that is known of."""
+        return await self._read("rows", _rows)
+
+    async def status(self) -> Answer[str]:
+        """What `status --json` prints."""
+        return await self._read("status", _status)
+
+    async def history(self, count: int, names: Sequence[str], kind: RunKind | None) -> Answer[str]:
+        """What `history --json` prints."""
+        key = ("history", count, tuple(names), kind)
+        return await self._read(key, lambda local: _history(local, count, names, kind))
+
+    async def why(self, name: str) -> Answer[str]:
+        """The reason trail of guests of this name or UUID, as JSON."""
+        return await self._read(("why", name), lambda local: _why(local, name))
+
+    async def of(self, guest: GuestId) -> Answer[str]:
+        """The reason trail of this one."""
+        return await self._read(("of", guest), lambda local: _of(local, guest))
+
+    async def act(self, asked_by: Actor, work: Callable[[Local], T]) -> Answer[T]:
+        """Do what only writes, for somebody; it may be done yet where there is no answer."""
+        self.renew()
+        doing = asyncio.ensure_future(self._in_thread(work, asked_by))
+        try:
+            return await self._in_time(doing)
+        finally:
+            self.renew()
+
+    async def _read(self, key: Hashable, work: Callable[[Local], T]) -> Answer[T]:
+        """Who asks for what is being read shares its answer, which is not kept after that."""
+        reading = self._under_way.get(key)
+        if reading is None:
+            reading = asyncio.ensure_future(self._in_thread(work))
+            self._under_way[key] = reading
+            reading.add_done_callback(lambda done: self._ended(key, done))
+        answer: Answer[T] = await self._in_time(reading)
+        return answer
+
+    def _ended(self, key: Hashable, reading: asyncio.Task[Answer[Any]]) -> None:
+        if self._under_way.get(key) is reading:
+            del self._under_way[key]
+
+    async def _in_time(self, doing: asyncio.Future[T]) -> T:
+        doing.add_done_callback(_look_at)
+        try:
+            async with asyncio.timeout(LIMIT):
+                return await asyncio.shield(doing)
+        except TimeoutError:
+            text = f"no answer within {LIMIT:g} s: libvirt, or a disk, is slow"
+            raise RequestError(Failure.NOT_ALL_WELL, text) from None
+
+    async def _in_thread(self, work: Callable[[Local], T], *asked_by: Actor) -> Answer[T]:
+        def do() -> Answer[T]:
+            complaints: list[str] = []
+            value = work(self._open(complaints.append, *asked_by))
+            return Answer(value, tuple(complaints[:MOST_COMPLAINTS]))
+
+        async with self._free:
+            return await tasks.start(do)
+
+
+def _look_at(doing: asyncio.Future[T]) -> None:
+    if not doing.cancelled():
+        doing.exception()  # nobody may wait for it any more, and asyncio would log it
+
+
+# In a thread
+
+
+def _facts(local: Local) -> str:
+    from .configured import say_unused
+    from .facts_text import to_text
+    from .gathering import gather
+
+    say_unused(local.config, local.complain)
+    return to_text(gather(local))
+
+
+def _rows(local: Local) -> list[Row]:
+    from . import queries
+    from .gathering import gather
+
+    rows, _ = queries.guests(gather(local))
+    return rows
+
+
+def _status(local: Local) -> str:
+    from .status import status
+
+    return json.dumps(status(local, hosts_files=True).values)
+
+
+def _history(local: Local, count: int, names: Sequence[str], kind: RunKind | None) -> str:
+    from .recorded import history
+    from .replies import past_json
+
+    return json.dumps([past_json(past) for past in history(local, count, names, kind)])
+
+
+def _why(local: Local, name: str) -> str:
+    from .recorded import trail
+
+    inventory = asyncio.run(local.read())
+    by_name = [guest.id for guest in inventory.guests if guest.name == name]
+    listed = by_name or [g.id for g in inventory.guests if g.id.uuid == name.lower()]
+    entries = trail(local, name, None, listed)
+    if not (listed or entries):
+        text = f'cannot say why: nothing is recorded of "{name}"'
+        raise RequestError(Failure.WRONG_REQUEST, text)
+    return _trail_json(entries)
+
+
+def _of(local: Local, guest: GuestId) -> str:
+    from .recorded import trail
+
+    return _trail_json(trail(local, guest.uuid, (), [guest]))
+
+
+def _trail_json(entries: Sequence[tuple[GuestId, TrailEntry]]) -> str:
+    found = [{"uri": guest.uri, "uuid": guest.uuid, **asdict(entry)} for guest, entry in entries]
+    return json.dumps(found)
