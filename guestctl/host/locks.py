@@ -161,7 +161,7 @@ class HostRunLock:
         if self._own is not None:
             self._own.cancel()
         else:
-            _tell_to_end(self._folder)
+            _signal_holder(self._folder)
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -182,7 +182,7 @@ async def _got_it(descriptor: int, limit: float) -> bool:
     return True
 
 
-def _tell_to_end(folder: Path) -> None:
+def _signal_holder(folder: Path) -> None:
     """SIGTERM to the process that has the lock."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         pid = int(json.loads((folder / _HOLDER).read_text())["pid"])
