@@ -24,18 +24,20 @@ class Caller(NamedTuple):
     """Who calls, by what the bus says.
 
     name: unique, and never given to another one while the bus runs.  interactive: whether polkit
-    may ask the user about this call.
+    may ask the user about this call.  groups: None where the bus does not tell.
     """
 
     name: str
     uid: int
     pid: int
     interactive: bool
+    groups: tuple[int, ...] | None = None
 
 
 class _Who(NamedTuple):
     uid: int
     pid: int
+    groups: tuple[int, ...] | None
 
 
 class Callers:
@@ -85,7 +87,7 @@ class Callers:
         self._known.move_to_end(name)
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
-        return Caller(name, who.uid, who.pid, interactive)
+        return Caller(name, who.uid, who.pid, interactive, who.groups)
 
     async def _ask(self, name: str) -> _Who | None:
         try:
@@ -97,7 +99,8 @@ class Callers:
         uid, pid = found.get("UnixUserID"), found.get("ProcessID")
         if type(uid) is not int or type(pid) is not int:
             raise CallError(Standard.ACCESS_DENIED, "the bus does not know who calls")
-        return _Who(uid, pid)
+        groups = found.get("UnixGroupIDs")
+        return _Who(uid, pid, tuple(groups) if isinstance(groups, list) else None)
 
     def _check_user(self, uid: int) -> None:
         if not uid:

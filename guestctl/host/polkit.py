@@ -83,7 +83,7 @@ async def authorization(
         return ALLOWED
     if challenge:
         return Answer(Verdict.CHALLENGE, _challenged(action, interactive=interactive))
-    return Answer(Verdict.REFUSED, _refused(action))
+    return Answer(Verdict.REFUSED, _refused(action, interactive=interactive))
 
 
 async def _ask(
@@ -109,13 +109,15 @@ async def _ask(
 _WHO = "root may, and whoever a rule of polkit lets"
 
 
-def _refused(action: str) -> str:
-    return f"not permitted: polkit refuses you {action}; {_WHO}"
+def _refused(action: str, *, interactive: bool) -> str:
+    # polkit does not say whether it asked somebody in vain.
+    how = ", or nobody gave an administrator's password" if interactive else ""
+    return f"not permitted: polkit refuses you {action}{how}; {_WHO}"
 
 
 def _challenged(action: str, *, interactive: bool) -> str:
     if interactive:
-        how = "and nobody was there to be asked for a password: call it at a terminal"
+        how = "and there is no terminal or desktop at which polkit could ask for a password"
     else:
         how = "and this call does not let polkit ask for a password"
     return f"not permitted: {action} is for administrators, {how}; {_WHO}"

@@ -56,8 +56,9 @@ def test_who_may(bus: PrivateBus) -> None:
     ("reply", "interactive", "verdict", "text"),
     [
         (says(False), False, Verdict.REFUSED, "polkit refuses you org.guestctl1.shutdown; root"),
+        (says(False), True, Verdict.REFUSED, "or nobody gave an administrator's password; root"),
         (says(False, True), False, Verdict.CHALLENGE, "does not let polkit ask for a password"),
-        (says(False, True), True, Verdict.CHALLENGE, "nobody was there to be asked"),
+        (says(False, True), True, Verdict.CHALLENGE, "no terminal or desktop"),
         (refuses, False, Verdict.UNKNOWN, "polkit cannot be asked about org.guestctl1.shutdown"),
         (lambda _: ("b", [True], []), False, Verdict.UNKNOWN, "polkit cannot be asked about"),
     ],
