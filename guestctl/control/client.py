@@ -109,6 +109,13 @@ class Client(Protocol):
         """
         ...
 
+    def cancel(self, shown: Shown) -> RunResult | None:
+        """End the service's run that goes on as Ctrl-C does, and show it; None where there is none.
+
+        RequestError where no service runs, or the caller may not.
+        """
+        ...
+
     def hold(self, names: Sequence[str], reason: str | None) -> Said:
         """Never have guests started by guestctl until they are released."""
         ...

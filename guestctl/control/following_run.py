@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from ..host.bus import DRIVER, BusError, Rule, SystemBus
+from ..host.bus import BusError, Rule, SystemBus
 from ..model.report import Listener, RunEnded, event_from_plain
 from ..model.result import RunResult
 from .bus_errors import NO_OBJECT, UNKNOWN, is_lost
@@ -55,7 +55,7 @@ class FollowedRun:
     async def to_its_end(self, service: ServiceOnBus) -> RunResult:
         """Follow it on this connection; BusError, RequestError where it ended without a result."""
         news: asyncio.Queue[_Event | _News] = asyncio.Queue()
-        async with _heard(service.bus, self.path, news):
+        async with _heard(service, self.path, news):
             await service.ask("Subscribe")
             await self._identify(service)
             await self._catch_up(service)
@@ -115,30 +115,24 @@ class FollowedRun:
 
 @contextlib.asynccontextmanager
 async def _heard(
-    bus: SystemBus, path: str, news: asyncio.Queue[_Event | _News]
+    service: ServiceOnBus, path: str, news: asyncio.Queue[_Event | _News]
 ) -> AsyncIterator[None]:
     """What concerns the run is put where news are; BusError.
 
     Signals of its end are heard on their own: one with the event may be too large to be read.
     """
 
-    def put(item: _Event | _News) -> Callable[[Any], None]:
+    def put(item: _News) -> Callable[[Any], None]:
         return lambda _: news.put_nowait(item)
 
-    closing = asyncio.ensure_future(bus.wait_closed())
-    closing.add_done_callback(put(_News.LOST))
-    try:
-        rule = Rule(DRIVER, DRIVER, "NameOwnerChanged", "sss", arg0=NAME)
-        await bus.subscribe(rule, put(_News.LOST))
-        await bus.subscribe(
-            Rule(NAME, RUN.name, "Event", "ts", path), lambda body: news.put_nowait(_Event(*body))
-        )
-        await bus.subscribe(Rule(NAME, RUN.name, "Ended", "bs", path), put(_News.ASK))
+    async with service.heard(lambda: news.put_nowait(_News.LOST)):
+        event = Rule(NAME, RUN.name, "Event", "ts", path)
+        await service.bus.subscribe(event, lambda body: news.put_nowait(_Event(*body)))
+        ended = Rule(NAME, RUN.name, "Ended", "bs", path)
+        await service.bus.subscribe(ended, put(_News.ASK))
         over = Rule(NAME, MANAGER.name, "RunEnded", "ossb", ROOT)
-        await bus.subscribe(over, put(_News.ASK))
+        await service.bus.subscribe(over, put(_News.ASK))
         yield
-    finally:
-        closing.cancel()
 
 
 async def _next(news: asyncio.Queue[_Event | _News]) -> _Event | _News:

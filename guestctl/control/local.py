@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -36,9 +34,9 @@ from ..model.instant import Instant
 from ..model.policy_change import PolicyChange
 from ..model.ports import CALL_LIMIT, ErrorKind, RunLock, Storage, within
 from ..model.report import Listener
-from ..model.text import storable
 from ..model.uris import canonical, is_system
 from ..runs.context import Context, Inventory, read_all, with_domain_info, with_marks
+from .command_line import command_line
 from .requests import (
     Failure,
     RequestError,
@@ -308,20 +306,6 @@ class Local:
             yield writer
         finally:
             writer.close()
-
-
-#: What is kept of a command line: the ledger keeps it with each run, and in trails.
-_MOST = 1000
-
-
-def command_line() -> str:
-    """What was typed, as one would type it again, as far as it is kept."""
-    return shortened(storable(shlex.join(["guestctl", *sys.argv[1:]])))
-
-
-def shortened(command: str) -> str:
-    """As much of a command as is kept."""
-    return command if len(command) <= _MOST else f"{command[: _MOST - 1]}…"
 
 
 def open_local(config: Config, connect: str | None, complain: Callable[[str], None]) -> Local:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..config.own import PREFIX, read_own, texts_of
-from ..config.own_change import Wishes, read_wishes
+from ..config.own_change import Wishes
 from ..config.reading import Reading
 from ..config.settings import LISTS_OF_GUESTS
 from ..decisions.policy import is_called
@@ -24,6 +24,7 @@ from .guest_reading import read_named
 from .guest_settings import GuestSettings, with_places
 from .local import Local
 from .log_fields import of_actor, of_guest
+from .policy_wishes import refused, wishes_of
 from .replies import ChangedPolicy, ChangedSetting
 from .requests import Failure, PolicyRequest, RequestError
 
@@ -36,7 +37,7 @@ def change_policy(found: Reading, request: PolicyRequest, local: Local) -> Chang
     What is there already is written all the same: it may be so in libvirt's memory alone, or in
     the definition and not in the running guest.
     """
-    wishes = _wishes(request)
+    wishes = wishes_of(request)
     local.refuse_to_act()
     guest, before = read_named(request.guest, local)
     change = _change(wishes, guest)
@@ -54,23 +55,11 @@ def change_policy(found: Reading, request: PolicyRequest, local: Local) -> Chang
 # Before anything is written
 
 
-def _wishes(request: PolicyRequest) -> Wishes:
-    try:
-        return read_wishes(request.given, request.dropped)
-    except BadValue as error:
-        raise _refused(request.guest, str(error)) from error
-
-
 def _change(wishes: Wishes, guest: GuestFacts) -> PolicyChange:
     try:
         return wishes.change(guest.info.policy)
     except BadValue as error:
-        raise _refused(guest.name, str(error)) from error
-
-
-def _refused(guest: str, problems: str) -> RequestError:
-    lines = [f"cannot change the settings of {guest}: {one}" for one in problems.splitlines()]
-    return RequestError(Failure.WRONG_REQUEST, "\n".join([*lines, "nothing was changed"]))
+        raise refused(guest.name, str(error)) from error
 
 
 def _not_there(wishes: Wishes, guest: GuestFacts) -> tuple[str, ...]:
@@ -89,7 +78,7 @@ def _write(local: Local, guest: GuestFacts, change: PolicyChange) -> HypervisorE
     except HypervisorError as error:
         return error
     if refusal:
-        raise _refused(guest.name, f"{refusal}; `--unset all` takes all of it away")
+        raise refused(guest.name, f"{refusal}; `--unset all` takes all of it away")
     return None
 
 

@@ -36,6 +36,11 @@ class RequestError(Exception):
         super().__init__(message)
 
 
+class Detached(Exception):
+    """Whoever showed a run of the service does so no more, and the run goes on; the text says how
+    to see it again."""
+
+
 def unreachable(*, refused: bool) -> Failure:
     """The failure when no connection could be read; refused: each for want of permission."""
     return Failure.NOT_PERMITTED if refused else Failure.NO_HYPERVISOR

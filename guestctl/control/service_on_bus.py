@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
-from ..host.bus import BusError, SystemBus
+from ..host.bus import DRIVER, BusError, Rule, SystemBus
 from ..host.bus_interface import Interface, signature_of
 from .bus_errors import UNKNOWN, other_version, request_error
 from .interface import MANAGER, NAME, ROOT
@@ -69,6 +69,21 @@ class ServiceOnBus:
         """Of a property."""
         signature = of.properties_by_name[name].signature
         return await self.bus.get_property(NAME, path, of.name, name, signature, timeout=limit)
+
+    @contextlib.asynccontextmanager
+    async def heard(self, lost: Callable[[], None]) -> AsyncIterator[None]:
+        """Meanwhile, lost is called where the connection ends, or another has the name, or nobody.
+
+        BusError.
+        """
+        closing = asyncio.ensure_future(self.bus.wait_closed())
+        closing.add_done_callback(lambda _: lost())
+        try:
+            rule = Rule(DRIVER, DRIVER, "NameOwnerChanged", "sss", arg0=NAME)
+            await self.bus.subscribe(rule, lambda _: lost())
+            yield
+        finally:
+            closing.cancel()
 
     async def version(self) -> str:
         """Of the service; a word in its place where it does not say."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from guestctl import __version__
@@ -24,7 +26,7 @@ from guestctl.model.report import (
 )
 from guestctl.model.result import GuestResult, RunResult, Trigger
 from tests.unit.makers import guest
-from tests.unit.private_bus import Answer, FakeService, PrivateBus
+from tests.unit.private_bus import Answer, FakeService, PrivateBus, Refusal
 
 PATH = f"{RUNS}/1"
 WEB = guest("web")
@@ -45,6 +47,8 @@ class FakeGuestctl(FakeService):
 
     def __init__(self) -> None:
         super().__init__(NAME, ROOT, MANAGER.name)
+        #: Whether a run tells its story, and ends, as soon as it has begun.
+        self.at_once = False
         self.log: list[tuple[int, str]] = []
         self.ended = False
         self.bodies: dict[str, list[Any]] = {}
@@ -84,12 +88,65 @@ class FakeGuestctl(FakeService):
     def _begin(self, body: list[Any]) -> Answer:
         self.begin()
         self.bodies[self.calls[-1]] = body
+        if self.at_once:
+            for event in STORY:
+                self.tell(event)
+            self.end()
         return "o", [PATH], []
+
+    def answer(self, member: str, signature: str, *values: Any) -> None:
+        """Have a method answered so."""
+
+        def method(body: list[Any]) -> Answer:
+            self.bodies[member] = body
+            return signature, list(values), []
+
+        self.methods[member] = method
+
+    def refuse(self, member: str, error: str, text: str) -> None:
+        """Have a method answered with an error."""
+
+        def method(_: list[Any]) -> Answer:
+            raise Refusal(error, text)
+
+        self.methods[member] = method
 
     def _events(self, body: list[Any]) -> Answer:
         """Two at a time: an answer has room for some."""
         found = [row for row in self.log if row[0] >= body[0]]
         return "a(ts)b", [found[:2], self.ended and len(found) <= 2], []
+
+
+class Served:
+    """The service in a thread of its own: who asks has an event loop for each call."""
+
+    def __init__(self, service: FakeGuestctl, loop: asyncio.AbstractEventLoop) -> None:
+        self.service = service
+        self._loop = loop
+
+    def do(self, work: Callable[[FakeGuestctl], None]) -> None:
+        """In its thread, before this returns."""
+
+        async def there() -> None:
+            work(self.service)
+
+        asyncio.run_coroutine_threadsafe(there(), self._loop).result(5.0)
+
+
+@contextlib.contextmanager
+def served(bus: PrivateBus) -> Iterator[Served]:
+    """The service under its name, gone in the end."""
+    loop, service = asyncio.new_event_loop(), FakeGuestctl()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(service.connect(bus.address), loop).result(5.0)
+        yield Served(service, loop)
+    finally:
+        loop.call_soon_threadsafe(service.leave)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @contextlib.asynccontextmanager

@@ -94,8 +94,9 @@ def private_bus() -> Iterator[PrivateBus]:
 class Refusal(Exception):
     """The call is answered with a D-Bus error."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, text: str = "") -> None:
         self.name = name
+        self.text = text
 
 
 Answer = tuple[str, list[Any], list[int]]
@@ -169,6 +170,8 @@ class FakeService:
             self.unanswered.append(call)
         except Refusal as refusal:
             error = Outgoing(ERROR, call.header.sender, reply_serial=call.header.serial)
+            if refusal.text:
+                error = error._replace(signature="s", body=[refusal.text])
             self.connection.send(error._replace(error_name=refusal.name))
         else:
             self.reply(call, answer)

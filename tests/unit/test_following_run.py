@@ -23,6 +23,7 @@ from tests.unit.running import run_async
 @pytest.fixture(autouse=True)
 def address(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+    monkeypatch.setattr(following_run, "_PAUSE", 0.02)
 
 
 class Follower:
@@ -171,7 +172,7 @@ def test_a_service_that_ends_in_mid_run(
     bus: PrivateBus, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
 ) -> None:
     """One that was started anew has another run there, or none."""
-    monkeypatch.setattr(following_run, "SERVICE_LIMIT", 0.7)
+    monkeypatch.setattr(following_run, "SERVICE_LIMIT", 0.2)
     said = "the service has ended in mid-run" if comes_back else "did not come back in mid-run"
 
     async def work() -> None:
@@ -187,7 +188,7 @@ def test_a_service_that_ends_in_mid_run(
 
 
 def test_a_bus_that_stays_away(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following_run, "BUS_LIMIT", 0.7)
+    monkeypatch.setattr(following_run, "BUS_LIMIT", 0.2)
 
     async def work() -> None:
         async with followed(bus, STORY[0]) as (_, follower):

@@ -1,0 +1,129 @@
+"""What acts on guests, asked of the service: polkit may ask who asked, and runs are followed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from ..host.bus_values import Variant
+from ..host.polkit_agent import agent_at_terminal
+from ..model.plan import RunKind
+from ..model.report import Listener
+from ..model.result import RunResult
+from .command_line import command_line
+from .following_run import follow_run
+from .interface import NO_RUN, RUN
+from .requests import Detached, Down, Failure, RequestError, Up
+from .service_on_bus import INTERACTIVE, READING, ServiceOnBus
+
+Options = dict[str, Variant]
+#: The numbers of runs are told in 32 bits.
+_MOST = 2**32 - 1
+#: Seconds left to a run that has used up all it was given before it was asked for.
+_LEAST = 0.001
+
+
+# What is asked
+
+
+def said(reason: str | None) -> Options:
+    """Who typed what and why, for the trails."""
+    options = {"command": Variant("s", command_line())}
+    return options if reason is None else {**options, "reason": Variant("s", reason)}
+
+
+def call_of_down(request: Down) -> tuple[str, list[str], Options]:
+    """The method that takes guests down, and what it is given."""
+    options = said(request.reason)
+    if request.within is not None:
+        left = request.within - (time.monotonic() - request.begun)
+        options["within"] = Variant("d", max(left, _LEAST))
+    if request.profile is not None:
+        options["profile"] = Variant("s", request.profile)
+    if request.kind is RunKind.PRESERVE:
+        return "Preserve", list(request.names), options
+    if not request.names:
+        options["all"] = Variant("b", True)
+    return "Shutdown", list(request.names), options
+
+
+def call_of_up(request: Up) -> tuple[str, list[str], Options]:
+    """The method that brings guests up, and what it is given.  RequestError."""
+    options = said(request.reason)
+    if request.decision is not None:
+        options["decision"] = Variant("s", str(request.decision))
+    if request.run is not None:
+        if request.run > _MOST:
+            text = f"cannot start the guests of run {request.run}: no such run is recorded"
+            raise RequestError(Failure.WRONG_REQUEST, text)
+        options["run"] = Variant("u", request.run)
+    return "Start", list(request.names), options
+
+
+# Asking
+
+
+async def ask_to_act(service: ServiceOnBus, member: str, *arguments: Any, **where: Any) -> Any:
+    """What the one value is that a method returns; at a terminal polkit may ask the user first."""
+    interactive = sys.stdin is not None and sys.stdin.isatty()
+    limit = INTERACTIVE if interactive else READING
+    agent = agent_at_terminal() if interactive else contextlib.nullcontext()
+    async with agent:
+        answer = await service.ask(
+            member, *arguments, limit=limit, interactive=interactive, **where
+        )
+    return answer[0] if answer else None
+
+
+# Runs
+
+_AGAIN = "`guestctl attach` shows it again, `guestctl cancel` ends it"
+_MAYBE = "whether the run has begun was not told: `guestctl attach` shows it if so"
+
+
+async def begin_and_follow(
+    service: ServiceOnBus,
+    call: tuple[str, list[str], Options],
+    listener: Listener,
+    complain: Callable[[str], None],
+) -> RunResult:
+    """A run to its end.  Detached where this process is told to end: the run goes on."""
+    async with _detaching(_MAYBE):
+        path = await ask_to_act(service, *call)
+    return await follow(service, path, listener, complain)
+
+
+async def follow(
+    service: ServiceOnBus, path: str, listener: Listener, complain: Callable[[str], None]
+) -> RunResult:
+    """A run that has begun, to its end.  Detached as above."""
+    async with _detaching(f"the run goes on in the service; {_AGAIN}"):
+        return await follow_run(service, path, listener, complain)
+
+
+async def current_run(service: ServiceOnBus) -> str | None:
+    """The object of the run under way; None where there is none."""
+    path = str(await service.value("CurrentRun"))
+    return None if path == NO_RUN else path
+
+
+async def cancel(service: ServiceOnBus, path: str) -> None:
+    """Have a run end as Ctrl-C does."""
+    await ask_to_act(service, "Cancel", path=path, of=RUN)
+
+
+@contextlib.asynccontextmanager
+async def _detaching(text: str) -> AsyncIterator[None]:
+    """Ctrl-C and SIGTERM are no reason for a run of the service to end."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise Detached(text) from None
