@@ -59,18 +59,23 @@ class Callers:
         if who is not None:
             self._check_user(who.uid)
 
-    @contextmanager
-    def counted(self, name: str) -> Iterator[None]:
-        """Count a call of this connection while it is under way."""
-        with _counted(self._of_connections, name):
-            yield
+    def begun(self, name: str) -> None:
+        """Count a call of this connection, until it has `ended`."""
+        self._of_connections[name] += 1
+
+    def ended(self, name: str) -> None:
+        """It is no longer under way."""
+        _count_down(self._of_connections, name)
 
     @contextmanager
-    def counted_for(self, caller: Caller) -> Iterator[None]:
-        """Count it as one of its user; CallError where that one may have no further."""
+    def counted(self, caller: Caller) -> Iterator[None]:
+        """Count it as its user's as well; CallError where that one may have no further."""
         self._check_user(caller.uid)
-        with _counted(self._of_users, caller.uid):
+        self._of_users[caller.uid] += 1
+        try:
             yield
+        finally:
+            _count_down(self._of_users, caller.uid)
 
     async def identify(self, name: str, *, interactive: bool) -> Caller | None:
         """Who that is; None where they have left the bus, CallError where the bus does not say.
@@ -111,15 +116,10 @@ class Callers:
             raise _too_many(f"{OF_USERS} of all users but root")
 
 
-@contextmanager
-def _counted(counter: Counter[K], key: K) -> Iterator[None]:
-    counter[key] += 1
-    try:
-        yield
-    finally:
-        counter[key] -= 1
-        if not counter[key]:
-            del counter[key]
+def _count_down(counter: Counter[K], key: K) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 def _too_many(which: str) -> CallError:

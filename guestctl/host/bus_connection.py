@@ -20,12 +20,15 @@ from .bus_messages import (
     Raw,
     close_all,
 )
-from .bus_writer import MessageWriter
+from .bus_writer import MessageWriter, QueueFull
 from .dbus_library import Outgoing, encode
 
 #: Bytes of the reply that tells our name, which has at most 255.
 _LONGEST_NAME = 1024
 _LAST_SERIAL = (1 << 32) - 1
+#: Bytes of a message that is sent.  Over a longer one than it takes the bus ends the connection:
+#: 32 MiB, by dbus-daemon's settings of the system's bus.
+LONGEST_MESSAGE = 16 << 20
 
 
 class Receiver(NamedTuple):
@@ -76,6 +79,8 @@ class Connection:
         serial: from `next_serial`.  A connection that has ended takes any message, for nobody.
         """
         data = encode(message, serial or self.next_serial())
+        if len(data) > LONGEST_MESSAGE:
+            raise QueueFull(f"{len(data)} bytes are too many for a message")
         if self._socket is not None:
             self._writer.add(data)
             self._write()
@@ -84,6 +89,11 @@ class Connection:
     def waiting(self) -> int:
         """Bytes that the bus has not taken yet."""
         return self._writer.waiting
+
+    @property
+    def taken(self) -> int:
+        """Bytes that it has taken so far."""
+        return self._writer.taken
 
     def close(self) -> None:
         """End it, now; nobody is told.  May be called again."""

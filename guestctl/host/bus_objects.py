@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .bus_callers import Caller
-from .bus_interface import Interface, Method
+from .bus_errors import CallError, Standard
+from .bus_interface import PEER, STANDARD, Interface, Method, signature_of
+from .bus_messages import Header
+
+#: Bytes of the body of a call that is read.
+LONGEST_CALL = 64 << 10
 
 
 class Exported(Protocol):
@@ -19,7 +24,7 @@ class Exported(Protocol):
     def interfaces(self, path: str) -> Sequence[Interface] | None:
         """Of the object there; none of a mere node on the way to objects; None: nothing is there.
 
-        The standard ones are not named.
+        The standard ones are not named.  `/` is such a node: `busctl tree` begins there.
         """
         ...
 
@@ -57,3 +62,55 @@ class Exported(Protocol):
     async def properties(self, path: str, interface: Interface) -> Mapping[str, Any]:
         """The plain value of each property in the interface's table, by name; CallError."""
         ...
+
+
+class Target(NamedTuple):
+    """What is called."""
+
+    interface: Interface
+    method: Method
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is of an interface that every object has."""
+        return self.interface in STANDARD
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether nothing is lost where it is cancelled."""
+        return self.is_standard or self.method.needs in ("", self.interface.needs)
+
+
+def find(exported: Exported, call: Header) -> Target:
+    """What a call is for; CallError where its header says that it is for nothing here."""
+    candidates = _candidates(exported, call)
+    for interface in candidates:
+        method = interface.methods_by_name.get(call.member)
+        if method is not None:
+            _check_form(method, call)
+            return Target(interface, method)
+    where = call.interface or call.path
+    raise CallError(Standard.UNKNOWN_METHOD, f"{where} has no method {call.member}")
+
+
+def _candidates(exported: Exported, call: Header) -> list[Interface]:
+    """The interfaces that it may be for; without one named it is for whichever has the method."""
+    interfaces = exported.interfaces(call.path)
+    if interfaces is None and call.interface != PEER.name:  # which is of the program
+        raise CallError(Standard.UNKNOWN_OBJECT, f"nothing is at {call.path}")
+    all_of_them = (*(interfaces or ()), *STANDARD)
+    found = [each for each in all_of_them if call.interface in ("", each.name)]
+    if not found:
+        text = f"{call.path} has no interface {call.interface}"
+        raise CallError(Standard.UNKNOWN_INTERFACE, text)
+    return found
+
+
+def _check_form(method: Method, call: Header) -> None:
+    expected = signature_of(method.takes)
+    if call.signature != expected:
+        text = f"{method.name} takes {expected!r}, and not {call.signature!r}"
+        raise CallError(Standard.INVALID_ARGS, text)
+    if call.size > LONGEST_CALL:
+        text = f"the arguments have {call.size} bytes, where {LONGEST_CALL} are taken"
+        raise CallError(Standard.LIMITS_EXCEEDED, text)

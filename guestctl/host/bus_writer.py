@@ -14,7 +14,7 @@ LONGEST_QUEUE = 4 << 20
 
 
 class QueueFull(Exception):
-    """The bus takes nothing, and so much waits for it that nothing more is taken on."""
+    """A message is not taken on: it is too long, or so much waits for a bus that takes nothing."""
 
 
 class MessageWriter:
@@ -23,8 +23,8 @@ class MessageWriter:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._queue: deque[memoryview] = deque()
-        #: Bytes that wait.
-        self.waiting = 0
+        #: Bytes that wait, and that have been written.
+        self.waiting, self.taken = 0, 0
 
     def add(self, data: bytes) -> None:
         """Have it written after what waits; QueueFull.  One that is alone may be of any size."""
@@ -45,6 +45,7 @@ class MessageWriter:
 
     def _written(self, size: int) -> None:
         self.waiting -= size
+        self.taken += size
         rest = self._queue.popleft()[size:]
         if rest:
             self._queue.appendleft(rest)

@@ -1,0 +1,126 @@
+"""Calls from the bus, from their headers to their answers; whatever comes, it is one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from .bus_callers import Caller, Callers
+from .bus_errors import CallError, Standard
+from .bus_messages import ALLOW_INTERACTIVE_AUTHORIZATION, Header, Message, close_all
+from .bus_objects import Exported, Target, find
+from .bus_outbox import Outbox
+from .bus_standard import StandardMethods
+from .bus_trouble import OnceInAWhile
+
+
+class Answering:
+    """The calls of one connection to the bus.
+
+    None of its methods raises anything: a connection would end over it.
+    """
+
+    def __init__(
+        self, exported: Exported, callers: Callers, outbox: Outbox, trouble: OnceInAWhile
+    ) -> None:
+        self._exported = exported
+        self._standard = StandardMethods(exported)
+        self._callers = callers
+        self._outbox = outbox
+        self._trouble = trouble
+        #: What is cancelled when the connection ends, and what goes on.
+        self._for_the_caller: set[asyncio.Task[None]] = set()
+        self._for_its_own_sake: set[asyncio.Task[None]] = set()
+
+    def accepts(self, call: Header) -> bool:
+        """Whether it is to be read; it is answered where not."""
+        if not call.sender.startswith(":"):
+            return False  # nobody calls who could be answered
+        try:
+            find(self._exported, call)
+            self._callers.check_room(call.sender)
+        except Exception as error:  # noqa: BLE001 - of the exporter's
+            self._refuse(call, error)
+            return False
+        return True
+
+    def unreadable(self, call: Header, why: str) -> None:
+        """What was accepted has a body that is none."""
+        self._refuse(call, CallError(Standard.INVALID_ARGS, f"the arguments cannot be read: {why}"))
+
+    def begin(self, message: Message) -> None:
+        """See to a call that was accepted."""
+        close_all(message.fds)
+        call = message.header
+        try:
+            target = find(self._exported, call)
+        except Exception as error:  # noqa: BLE001 - of the exporter's
+            self._refuse(call, error)
+            return
+        self._callers.begun(call.sender)
+        task = asyncio.get_running_loop().create_task(self._answer(message, target))
+        self._for_the_caller.add(task)
+        task.add_done_callback(lambda task: self._ended(task, call.sender))
+
+    def end(self) -> None:
+        """Nobody waits for an answer any more."""
+        for task in self._for_the_caller:
+            task.cancel()
+
+    def _ended(self, task: asyncio.Task[None], sender: str) -> None:
+        self._callers.ended(sender)
+        self._for_the_caller.discard(task)
+        self._for_its_own_sake.discard(task)
+
+    async def _answer(self, message: Message, target: Target) -> None:
+        call = message.header
+        try:
+            values = await self._values(call, target, message.body)
+            if values is not None:
+                self._outbox.reply(call, target.method, values)
+        except asyncio.CancelledError:
+            self._refuse(call, CallError(Standard.FAILED, "the call was cancelled"))
+            raise
+        except Exception as error:  # noqa: BLE001 - of the exporter's
+            self._refuse(call, error)
+
+    async def _values(
+        self, call: Header, target: Target, arguments: list[Any]
+    ) -> Sequence[Any] | None:
+        """What it returns; None where nobody is there any more who could have it."""
+        is_interactive = bool(call.flags & ALLOW_INTERACTIVE_AUTHORIZATION)
+        caller = await self._callers.identify(call.sender, interactive=is_interactive)
+        if caller is None:
+            return None
+        with self._callers.counted(caller):
+            if target.is_standard:
+                name = target.method.name
+                return await self._standard.call(caller, call.path, name, arguments)
+            return await self._result(caller, call, target, arguments)
+
+    async def _result(
+        self, caller: Caller, call: Header, target: Target, arguments: list[Any]
+    ) -> Sequence[Any]:
+        interface, method = target
+        if method.needs:
+            await self._exported.allow(caller, method.needs)
+        if not target.only_reads:
+            self._goes_on_alone()
+        return await self._exported.call(caller, call.path, interface, method, arguments)
+
+    def _goes_on_alone(self) -> None:
+        task: Any = asyncio.current_task()
+        self._for_the_caller.discard(task)
+        self._for_its_own_sake.add(task)
+
+    def _refuse(self, call: Header, error: Exception) -> None:
+        """Answer with that; where it is a fault of ours its words are for the journal."""
+        if not isinstance(error, CallError):
+            what = f"{call.interface}.{call.member}"
+            why = f"{what} called by {call.sender} was not answered: {error!r}"
+            self._trouble.tell(f"{what} {type(error).__name__}", why, error)
+            error = CallError(
+                Standard.FAILED, "an internal error: the journal of the service has it"
+            )
+        self._outbox.error(call, error)
