@@ -8,15 +8,14 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Collection
 
-from ..control import actions, recorded
-from ..control.replies import PastRunInFull
+from ..control.replies import PastRunInFull, Said
 from ..control.requests import Down, RequestError, Shown, Up
 from ..model.guest import GuestId
 from ..model.plan import Outcome, RunKind
 from ..model.report import names
 from ..model.result import RunResult
 from .exits import Exit
-from .options import local_of
+from .options import client_of
 from .results import print_result
 from .screen import choose_display
 from .text import emit, printable, when
@@ -25,11 +24,11 @@ from .text import emit, printable, when
 def shutdown_verb(arguments: Namespace) -> int:
     """`shutdown --preserve [GUEST…]`, `shutdown GUEST…`, `shutdown --all`."""
     begun = time.monotonic()
-    local = local_of(arguments)
+    client = client_of(arguments)
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
     profile = arguments.profile
     request = Down(kind, arguments.guests, begun, arguments.within, arguments.reason, profile)
-    result = _run(arguments, lambda shown: actions.take_down(local, request, shown))
+    result = _run(arguments, lambda shown: client.take_down(request, shown))
     if kind is RunKind.SHUTDOWN and not (arguments.json or arguments.quiet):
         _say_undo(result)
     return _status(result)
@@ -37,13 +36,13 @@ def shutdown_verb(arguments: Namespace) -> int:
 
 def start_verb(arguments: Namespace) -> int:
     """`start [GUEST…]`."""
-    local = local_of(arguments)
+    client = client_of(arguments)
     request = Up(arguments.guests, arguments.decision, arguments.reason, arguments.run)
-    result = _run(arguments, lambda shown: actions.bring_up(local, request, shown))
+    result = _run(arguments, lambda shown: client.bring_up(request, shown))
     if not (result.guests or arguments.json or arguments.quiet):
         with contextlib.suppress(RequestError):  # said already, and the run has ended
-            past = recorded.history(local, 1, kind=RunKind.SHUTDOWN)
-            _say_where_they_went(past, recorded.wanted_off(local))
+            past = client.history(1, kind=RunKind.SHUTDOWN)
+            _say_where_they_went(past, client.wanted_off())
     return _status(result)
 
 
@@ -90,23 +89,20 @@ def take_signals() -> None:
 
 def hold_verb(arguments: Namespace) -> int:
     """`hold GUEST…`."""
-    local = local_of(arguments)
-    for guest, reason in actions.hold(local, arguments.guests, arguments.reason):
-        emit(f"{printable(guest.name)}: {printable(reason)}\n")
-    return Exit.OK
+    return _say(client_of(arguments).hold(arguments.guests, arguments.reason))
 
 
 def forget_verb(arguments: Namespace) -> int:
     """`forget GUEST…`."""
-    local = local_of(arguments)
-    for guest, text in actions.forget(local, arguments.guests, arguments.reason):
-        emit(f"{printable(guest.name)}: {text}\n")
-    return Exit.OK
+    return _say(client_of(arguments).forget(arguments.guests, arguments.reason))
 
 
 def release_verb(arguments: Namespace) -> int:
     """`release GUEST…`."""
-    local = local_of(arguments)
-    for guest, text in actions.release(local, arguments.guests, arguments.reason):
-        emit(f"{printable(guest.name)}: {text}\n")
+    return _say(client_of(arguments).release(arguments.guests, arguments.reason))
+
+
+def _say(said: Said) -> Exit:
+    for name, text in said:
+        emit(f"{printable(name)}: {printable(text)}\n")
     return Exit.OK

@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from ..control import queries
-from ..control.gathering import gather
 from ..control.queries import id_of
 from ..model.overview import NextBoot, Row
 from ..model.plan import ending
@@ -17,7 +16,7 @@ from ..model.stop import Certainty
 from ..model.text import argument
 from .exits import exit_of
 from .metadata import complain_of_metadata
-from .options import complain_of_blindness, local_of, say_unused_of_host
+from .options import client_of, complain_of_blindness, say_unused_of_host
 from .problems import list_problems
 from .tables import told_apart
 from .text import ago, emit, print_json, print_table, printable, when
@@ -27,10 +26,10 @@ def list_verb(arguments: Namespace) -> int:
     """`list [GUEST…]`."""
     if arguments.problems:
         return list_problems(arguments)
-    local = local_of(arguments)
-    complain_of_blindness(local)
-    say_unused_of_host(local.config, arguments)
-    facts = gather(local)
+    client = client_of(arguments)
+    complain_of_blindness(client)
+    say_unused_of_host(client.config, arguments)
+    facts = client.facts()
     complain_of_metadata(facts)
     rows, failure = queries.guests(facts)
     chosen = [row for row in queries.named(rows, arguments.guests) if _is_asked_for(row, arguments)]

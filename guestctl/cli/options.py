@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 
 from ..config.config import Config
-from ..control.configured import load_config, say_unused
-from ..control.local import Local, open_local
+from ..control import choosing
+from ..control.client import Client
+from ..control.configured import HOST_STATE, load_config, say_unused
 from .exits import complain
 
 
@@ -24,13 +24,15 @@ def connect(arguments: Namespace) -> str | None:
     return uri
 
 
-def local_of(arguments: Namespace, config: Config | None = None) -> Local:
-    """guestctl in this process; config: instead of the one that the options name."""
-    if config is not None:
-        return open_local(config, connect(arguments), complain)
-    loaded = load_config(config_file(arguments), complain, strict=_is_strict(arguments))
-    local = open_local(loaded.config, connect(arguments), complain)
-    return replace(local, makeshift=bool(loaded.problems))
+def client_of(arguments: Namespace, config: Config | None = None) -> Client:
+    """Whoever answers; config: instead of the one that the options name."""
+    file, makeshift = config_file(arguments), False
+    if config is None:
+        loaded = load_config(file, complain, strict=_is_strict(arguments))
+        config, makeshift = loaded.config, bool(loaded.problems)
+    return choosing.client_of(
+        *(config, connect(arguments), complain), makeshift=makeshift, own_config=file is not None
+    )
 
 
 def _is_strict(arguments: Namespace) -> bool:
@@ -48,8 +50,7 @@ def say_unused_of_host(config: Config, arguments: Namespace) -> None:
         say_unused(config, complain)
 
 
-def complain_of_blindness(local: Local) -> None:
+def complain_of_blindness(client: Client) -> None:
     """A user sees libvirt's side of the host's guests only."""
-    if not local.sees_all:
-        folder = local.host_state
-        complain(f"what is wanted of the host's guests, in {folder}, only root can read")
+    if not client.sees_all:
+        complain(f"what is wanted of the host's guests, in {HOST_STATE}, only root can read")

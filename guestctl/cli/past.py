@@ -5,9 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 
-from ..control import queries, recorded
-from ..control.gathering import gather
-from ..control.local import Local
+from ..control import queries
+from ..control.client import Client
 from ..control.queries import id_of
 from ..control.replies import PastRunInFull, Trail, past_json
 from ..control.requests import Failure, RequestError
@@ -17,25 +16,27 @@ from ..model.plan import ending
 from ..model.units import show_seconds
 from . import present
 from .exits import Exit, complain
-from .options import complain_of_blindness, connect, local_of
+from .options import client_of, complain_of_blindness, connect
 from .tables import told_apart
 from .text import emit, print_json, printable, when
 
 
 def why_verb(arguments: Namespace) -> int:
     """`why GUEST`: how things stand, then what led to that."""
-    local = local_of(arguments)
-    complain_of_blindness(local)
-    every, _ = queries.guests(gather(local))
-    uris = local.uris if connect(arguments) else None
+    client = client_of(arguments)
+    complain_of_blindness(client)
+    every, _ = queries.guests(client.facts())
+    uris = client.uris if connect(arguments) else None
     listed = [id_of(row) for row in _called(arguments.guest, every)]
-    entries = recorded.trail(local, arguments.guest, uris, listed)
+    entries = client.trail(arguments.guest, uris, listed)
     rows = _rows(arguments.guest, every, entries)
     if not (rows or entries):
         text = f'cannot say why: nothing is recorded of "{arguments.guest}"'
-        raise RequestError(Failure.WRONG_REQUEST, f"{text}{_whose(local)}{_near(arguments, every)}")
+        raise RequestError(
+            Failure.WRONG_REQUEST, f"{text}{_whose(client)}{_near(arguments, every)}"
+        )
     # For a user, the trail of the host's guest is not empty but unknown.
-    ending = Exit.OK if entries or local.sees_all else Exit.NOT_PERMITTED
+    ending = Exit.OK if entries or client.sees_all else Exit.NOT_PERMITTED
     if arguments.json:
         print_json([[entry.source, entry.reason, entry.at] for _, entry in entries])
         return ending
@@ -43,7 +44,7 @@ def why_verb(arguments: Namespace) -> int:
     for line in _trail(entries):
         emit(line)
     if not entries:
-        emit(f"nothing is recorded of it yet{_whose(local)}\n")
+        emit(f"nothing is recorded of it yet{_whose(client)}\n")
     return ending
 
 
@@ -72,15 +73,15 @@ def _trail(entries: Trail) -> Iterator[str]:
         yield f"{when(entry.at)}  {which}{entry.source}  {printable(entry.reason)}\n"
 
 
-def _whose(local: Local) -> str:
+def _whose(client: Client) -> str:
     own = " in this user's ledger; that of the host is root's"
-    return "" if local.is_hosts else own
+    return "" if client.is_hosts else own
 
 
 def history_verb(arguments: Namespace) -> int:
     """`history [GUEST…]`."""
-    local = local_of(arguments)
-    runs = recorded.history(local, arguments.count, arguments.guests)
+    client = client_of(arguments)
+    runs = client.history(arguments.count, arguments.guests)
     if arguments.json:
         print_json([past_json(past) for past in runs])
     else:
@@ -88,8 +89,8 @@ def history_verb(arguments: Namespace) -> int:
             emit("".join(f"{printable(line)}\n" for line in _run_lines(past)))
     if not runs:
         of = f" of {', '.join(arguments.guests)}" if arguments.guests else ""
-        complain(f"no run{of} is recorded yet{_whose(local)}")
-    return Exit.OK if runs or local.sees_all else Exit.NOT_PERMITTED
+        complain(f"no run{of} is recorded yet{_whose(client)}")
+    return Exit.OK if runs or client.sees_all else Exit.NOT_PERMITTED
 
 
 def _run_lines(past: PastRunInFull) -> Iterator[str]:

@@ -7,13 +7,11 @@ from typing import Any
 
 from ..config import reading
 from ..config.effective import Entry
-from ..control.guest_reading import policy_of
 from ..control.guest_settings import GuestSettings
-from ..control.policy_change import change_policy
 from ..control.replies import ChangedPolicy
 from ..control.requests import PolicyRequest
 from .exits import Exit, complain
-from .options import config_file, local_of
+from .options import client_of, config_file
 from .text import emit, print_json, print_table, printable
 
 
@@ -22,12 +20,12 @@ def policy_verb(arguments: Namespace) -> int:
     found = reading.read(config_file(arguments))
     for problem in found.problems:
         complain(str(problem))
-    local = local_of(arguments, found.config)
+    client = client_of(arguments, found.config)
     if not (arguments.given or arguments.dropped):
-        settings = policy_of(found, arguments.guest, local)
+        settings = client.policy(found, arguments.guest)
         return _print(arguments, settings, _json(settings))
     asked = (arguments.guest, arguments.given, arguments.dropped, arguments.reason)
-    changed = change_policy(found, PolicyRequest(*asked), local)
+    changed = client.change_policy(found, PolicyRequest(*asked))
     status = _print(arguments, changed.settings, _changed_json(changed), _told(changed))
     for remark in changed.remarks:
         complain(remark)

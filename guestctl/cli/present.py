@@ -7,22 +7,21 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from ..control import queries
-from ..control.gathering import gather
 from ..control.queries import id_of
 from ..model.overview import Row
 from ..model.plan import ending
 from .exits import Exit, exit_of
 from .listing import given_up, stopped
-from .options import complain_of_blindness, local_of
+from .options import client_of, complain_of_blindness
 from .tables import told_apart
 from .text import ago, emit, print_json, printable, when
 
 
 def guests_status(arguments: Namespace) -> int:
     """`status GUEST…`; 1 where one of them is held, waited for, or not listed by libvirt."""
-    local = local_of(arguments)
-    complain_of_blindness(local)
-    every, failure = queries.guests(gather(local))
+    client = client_of(arguments)
+    complain_of_blindness(client)
+    every, failure = queries.guests(client.facts())
     rows = queries.named(every, arguments.guests)
     if arguments.json:
         print_json([queries.row_json(row) for row in rows])

@@ -6,20 +6,19 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
 
-from ..control.status import problems
 from ..model.finding import Finding
 from ..model.overview import Row
 from .exits import Exit, exit_of
-from .options import complain_of_blindness, local_of, say_unused_of_host
+from .options import client_of, complain_of_blindness, say_unused_of_host
 from .text import emit, print_json, printable
 
 
 def list_problems(arguments: Namespace) -> int:
     """1 where there are any."""
-    local = local_of(arguments)
-    complain_of_blindness(local)
-    say_unused_of_host(local.config, arguments)
-    found = problems(local)
+    client = client_of(arguments)
+    complain_of_blindness(client)
+    say_unused_of_host(client.config, arguments)
+    found = client.problems()
     if arguments.json:
         print_json([_json(row, found.of(row)) for row in found.rows])
     else:

@@ -11,7 +11,6 @@ from ..config.toml import quoted
 from ..control import queries
 from ..control.facts import HostFacts, load, matches_of_nobody, mistakes_in_order
 from ..control.facts_text import to_text
-from ..control.gathering import gather
 from ..control.masking import masked
 from ..control.queries import id_of
 from ..model.guest import GuestId
@@ -21,7 +20,7 @@ from ..model.timeline import Timeline
 from ..model.units import show_duration
 from .exits import Exit, complain, exit_of
 from .metadata import complain_of_metadata
-from .options import complain_of_blindness, local_of, say_unused_of_host
+from .options import client_of, complain_of_blindness, say_unused_of_host
 from .tables import told_apart
 from .text import emit, print_json, print_table
 from .timeline import boot_json, in_time_json, print_timeline
@@ -34,10 +33,10 @@ def _rows(facts: HostFacts) -> tuple[list[Row], Exit]:
 
 def _facts(arguments: Namespace) -> HostFacts:
     """Those of this host, now."""
-    local = local_of(arguments)
-    complain_of_blindness(local)
-    say_unused_of_host(local.config, arguments)
-    return gather(local)
+    client = client_of(arguments)
+    complain_of_blindness(client)
+    say_unused_of_host(client.config, arguments)
+    return client.facts()
 
 
 def facts_verb(arguments: Namespace) -> int:

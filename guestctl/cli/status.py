@@ -8,10 +8,9 @@ from typing import Any
 
 from ..config.toml import quoted
 from ..control.replies import Status
-from ..control.status import status
 from ..model.finding import Finding
 from .exits import Exit
-from .options import complain_of_blindness, config_file, local_of
+from .options import client_of, complain_of_blindness, config_file
 from .present import guests_status
 from .text import emit, print_json, printable, when
 
@@ -24,9 +23,9 @@ def status_verb(arguments: Namespace) -> int:
     """`status`; 0 when nothing is found to be wrong."""
     if arguments.guests:
         return guests_status(arguments)
-    local = local_of(arguments)
-    complain_of_blindness(local)
-    found = status(local, hosts_files=not config_file(arguments))
+    client = client_of(arguments)
+    complain_of_blindness(client)
+    found = client.status(hosts_files=not config_file(arguments))
     if arguments.json:
         print_json(found.values)
     else:

@@ -12,13 +12,13 @@ from __future__ import annotations
 from argparse import Namespace
 
 from ..control.configured import load_config
-from ..control.local import Local
+from ..control.local import Local, open_local
 from ..model.result import RunResult
 from ..service import probe, units
 from .act import take_signals
 from .display import Display
 from .exits import Exit, complain
-from .options import config_file, connect, local_of
+from .options import config_file, connect
 from .results import print_result
 from .screen import choose_display
 from .text import emit
@@ -38,7 +38,7 @@ def unit_verb(arguments: Namespace) -> int:
         if arguments.job == "autostart":
             units.claim_autostart(config.general.uris)
             return Exit.OK
-        local = local_of(arguments, config)
+        local = open_local(config, connect(arguments), complain)
         take_signals()
         with choose_display(arguments) as display:
             result = _JOBS[arguments.job](local, display)

@@ -10,9 +10,13 @@ from ..config.config import Config
 from ..config.last_good import Loaded
 from ..host import machine, status_file, tasks
 from ..host.libvirt import auto_shutdown
+from ..host.libvirt.aliases import resolved
+from ..model.uris import canonical
 from .health import of_auto_shutdown
 from .requests import Failure, RequestError
 
+#: The folder of the host's ledger.
+HOST_STATE = machine.SYSTEM_STATE
 #: So many values that differ are named.
 _MANY = 5
 #: Seconds for a disk to have the last good configuration.
@@ -44,6 +48,13 @@ def load_in_time(file: Path | None) -> Loaded:
         return tasks.in_time(COPY_LIMIT, lambda: last_good.load(file, machine.state_folder()))
     except TimeoutError:
         return last_good.load(file, None)
+
+
+def uris_of(config: Config, connect: str | None) -> tuple[str, ...]:
+    """The connections to use; connect: a URI, instead of the configured ones."""
+    chosen = (connect,) if connect else config.general.uris
+    root = machine.is_root()
+    return tuple(dict.fromkeys(canonical(resolved(uri), root=root) for uri in chosen))
 
 
 def unused(config: Config) -> list[str]:

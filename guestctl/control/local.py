@@ -18,7 +18,6 @@ from ..config.config import Config
 from ..host import journal, machine, stop_deadline, tasks
 from ..host.held_starts import HeldStarts
 from ..host.libvirt import autostart
-from ..host.libvirt.aliases import resolved
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.locks import HostRunLock
 from ..host.probe import HostProbe
@@ -34,9 +33,10 @@ from ..model.instant import Instant
 from ..model.policy_change import PolicyChange
 from ..model.ports import CALL_LIMIT, ErrorKind, RunLock, Storage, within
 from ..model.report import Listener
-from ..model.uris import canonical, is_system
+from ..model.uris import is_system
 from ..runs.context import Context, Inventory, read_all, with_domain_info, with_marks
 from .command_line import command_line
+from .configured import uris_of
 from .requests import (
     Failure,
     RequestError,
@@ -124,11 +124,6 @@ class Local:
     def is_hosts(self) -> bool:
         """Whether the ledger is the host's, and not a user's own."""
         return machine.is_root()
-
-    @property
-    def host_state(self) -> Path:
-        """The folder of the host's ledger."""
-        return machine.SYSTEM_STATE
 
     @property
     def run_folder(self) -> Path:
@@ -310,9 +305,7 @@ class Local:
 
 def open_local(config: Config, connect: str | None, complain: Callable[[str], None]) -> Local:
     """guestctl in this process; connect: a URI, instead of the configured ones."""
-    chosen = (connect,) if connect else config.general.uris
-    uris = dict.fromkeys(canonical(resolved(uri), root=machine.is_root()) for uri in chosen)
-    return Local(config, tuple(uris), complain)
+    return Local(config, uris_of(config, connect), complain)
 
 
 def refuse_unreachable(inventory: Inventory, uris: Collection[str]) -> None:

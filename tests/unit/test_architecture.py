@@ -285,10 +285,9 @@ def _is_protocol(node: ast.ClassDef) -> bool:
 
 
 def _promised() -> set[str]:
-    """The methods of the Protocols in ports.py, which are described there."""
-    protocols = (
-        n for n in TREES["model.ports"].body if isinstance(n, ast.ClassDef) and _is_protocol(n)
-    )
+    """The methods of the Protocols of ports.py and client.py, which are described there."""
+    written = (*TREES["model.ports"].body, *TREES["control.client"].body)
+    protocols = (n for n in written if isinstance(n, ast.ClassDef) and _is_protocol(n))
     return {method.name for protocol in protocols for method in _public(protocol.body)}
 
 

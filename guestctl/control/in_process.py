@@ -1,0 +1,129 @@
+"""The Client that answers in this process: its connections, its ledger, its runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from ..config.config import Config
+from ..config.reading import Reading
+from ..decisions.host_facts import HostFacts
+from ..model.guest import GuestId
+from ..model.plan import RunKind
+from ..model.result import RunResult
+from . import actions, following, recorded, status
+from .gathering import gather
+from .guest_reading import policy_of
+from .guest_settings import GuestSettings
+from .happened import Line, of_event, of_trail
+from .local import Local
+from .policy_change import change_policy
+from .replies import ChangedPolicy, PastRunInFull, Problems, Said, Status, Trail
+from .requests import Down, Failure, PolicyRequest, RequestError, Shown, Up
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """See Client."""
+
+    local: Local
+
+    @property
+    def config(self) -> Config:
+        return self.local.config
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        return self.local.uris
+
+    @property
+    def sees_all(self) -> bool:
+        return self.local.sees_all
+
+    @property
+    def is_hosts(self) -> bool:
+        return self.local.is_hosts
+
+    # Reading
+
+    def facts(self) -> HostFacts:
+        return gather(self.local)
+
+    def status(self, *, hosts_files: bool) -> Status:
+        return status.status(self.local, hosts_files=hosts_files)
+
+    def problems(self) -> Problems:
+        return status.problems(self.local)
+
+    def history(
+        self, count: int, names: Sequence[str] = (), kind: RunKind | None = None
+    ) -> list[PastRunInFull]:
+        return recorded.history(self.local, count, names, kind)
+
+    def wanted_off(self) -> Collection[GuestId]:
+        return recorded.wanted_off(self.local)
+
+    def trail(self, name: str, uris: Collection[str] | None, listed: Collection[GuestId]) -> Trail:
+        return recorded.trail(self.local, name, uris, listed)
+
+    def follow(self, show: Callable[[Line], bool]) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(_follow(self.local, show))
+
+    def policy(self, found: Reading, name: str) -> GuestSettings:
+        return policy_of(found, name, self.local)
+
+    # Acting
+
+    def take_down(self, request: Down, shown: Shown) -> RunResult:
+        return actions.take_down(self.local, request, shown)
+
+    def bring_up(self, request: Up, shown: Shown) -> RunResult:
+        return actions.bring_up(self.local, request, shown)
+
+    def attach(self, shown: Shown) -> RunResult | None:
+        raise _no_service("attach")
+
+    def cancel(self, shown: Shown) -> RunResult | None:
+        raise _no_service("cancel")
+
+    def hold(self, names: Sequence[str], reason: str | None) -> Said:
+        return _said(actions.hold(self.local, names, reason))
+
+    def release(self, names: Sequence[str], reason: str | None) -> Said:
+        return _said(actions.release(self.local, names, reason))
+
+    def forget(self, names: Sequence[str], reason: str | None) -> Said:
+        return _said(actions.forget(self.local, names, reason))
+
+    def change_policy(self, found: Reading, request: PolicyRequest) -> ChangedPolicy:
+        return change_policy(found, request, self.local)
+
+    def reload(self) -> list[str]:
+        raise _no_service("reload")
+
+
+async def _follow(local: Local, show: Callable[[Line], bool]) -> None:
+    def tell(line: Line) -> None:
+        if not show(line):
+            task.cancel()
+
+    work = following.follow(local, lambda it: tell(of_event(it)), lambda it: tell(of_trail(it)))
+    task = asyncio.ensure_future(work)
+    await task
+
+
+def _said(marked: actions.Marked) -> Said:
+    return [(guest.name, text) for guest, text in marked]
+
+
+def _no_service(verb: str) -> RequestError:
+    return RequestError(Failure.NOT_ALL_WELL, f"cannot {verb}: {_NOBODY}")
+
+
+_NOBODY = (
+    "this process asks no service: it does not run, or its bus does not answer, or -c or --config"
+    " was given"
+)
