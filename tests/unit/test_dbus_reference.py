@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from guestctl.control.bus_errors import error_name
+from guestctl.control.interface import OPTIONS
+from guestctl.control.requests import Failure
+from guestctl.host import bus_callers, bus_subscribers
+from guestctl.host.bus_errors import Standard
 from tests.package import PROJECT
 from tools import dbus_reference
 
@@ -16,3 +21,20 @@ def test_the_page_is_as_its_tool_writes_it() -> None:
 def test_the_program_on_it_is_the_example() -> None:
     text = (PROJECT / dbus_reference.PAGE).read_text()
     assert f"```python\n{EXAMPLE.read_text()}```" in text
+
+
+def test_every_error_and_limit_stands_in_it() -> None:
+    text = (PROJECT / dbus_reference.PAGE).read_text()
+    last = {name.rpartition(".")[2] for name in (*Standard, *map(error_name, Failure))}
+    assert [name for name in last if f".{name}`" not in text] == []
+    row = (
+        "{0.OF_A_USER} of a user but root, {0.OF_USERS} of all users but root, {0.IN_ALL} in all |"
+    )
+    assert f"{bus_callers.OF_A_CONNECTION} of a connection, {row.format(bus_callers)}" in text
+    assert f"| {row.format(bus_subscribers)}" in text
+
+
+def test_every_option_stands_in_it() -> None:
+    text = (PROJECT / dbus_reference.PAGE).read_text()
+    options = {(key, kind) for table in OPTIONS.values() for key, kind in table.items()}
+    assert [(key, kind) for key, kind in options if f"| `{key}` | `{kind}` |" not in text] == []
