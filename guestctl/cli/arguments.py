@@ -50,6 +50,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         _check_start(parser, arguments)
     if arguments.verb == "plan" and arguments.facts:
         _check_facts(parser, arguments)
+    if arguments.verb in _OF_THE_SERVICE:
+        _check_of_service(parser, arguments)
     if arguments.verb == "policy" and arguments.reason:
         _check_policy(parser, arguments)
     return arguments
@@ -70,6 +72,16 @@ def _check_start(parser: argparse.ArgumentParser, arguments: argparse.Namespace)
 def _check_facts(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     if "connect" in arguments or "config" in arguments:
         parser.error("--facts goes with neither --connect nor --config: both are in the file")
+
+
+#: Verbs that nobody but the service can answer.
+_OF_THE_SERVICE = ("attach", "cancel", "reload")
+
+
+def _check_of_service(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if "connect" in arguments or "config" in arguments:
+        verb = arguments.verb
+        parser.error(f"{verb} goes with neither --connect nor --config: it asks the service")
 
 
 def _check_shutdown(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -94,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = Verbs(parser, common)
     _add_shutdown(verbs)
     _add_start(verbs)
+    _add_run_verbs(verbs)
     _add_marking_verbs(verbs)
     _add_reading_verbs(verbs)
     _add_daemon(verbs)
@@ -105,6 +118,7 @@ _ALONE = "status"
 
 
 def _add_daemon(verbs: Verbs) -> None:
+    verbs.add("reload", "have the service read its configuration, and show what is different")
     verbs.add("daemon", "serve: what the unit guestctl.service runs")
     unit = verbs.add_hidden("unit", "what the units beside the service run")
     jobs = unit.add_subparsers(dest="job", metavar="UNIT", required=True)
@@ -173,6 +187,13 @@ def _add_start(verbs: Verbs) -> None:
     reason_option(start)
     guests_argument(start, "*", NAMES)
     display_options(start)
+
+
+def _add_run_verbs(verbs: Verbs) -> None:
+    text = "show the service's run that goes on, with all that it did so far, until it ends"
+    display_options(verbs.add("attach", text))
+    text = "end the service's run that goes on: no further step is begun, a save is aborted"
+    display_options(verbs.add("cancel", text))
 
 
 def _add_marking_verbs(verbs: Verbs) -> None:

@@ -21,6 +21,10 @@ class Exit(IntEnum):
     LOCKED = 5
 
 
+#: Of who was told to end, as shells have it: 128 and the number of SIGINT.
+INTERRUPTED = 130
+
+
 class OutputLost(Exception):
     """What was to be printed is lost; the text says why."""
 

@@ -12,9 +12,9 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import NoReturn, TextIO
 
-from ..control.requests import RequestError
+from ..control.requests import Detached, RequestError
 from .arguments import parse
-from .exits import Exit, OutputLost, complain, exit_of
+from .exits import INTERRUPTED, Exit, OutputLost, complain, exit_of
 
 #: Verbs' modules are imported when needed: `guestctl --help` must be instant.
 _VERBS = {
@@ -23,6 +23,9 @@ _VERBS = {
     "hold": "act",
     "release": "act",
     "forget": "act",
+    "attach": "attach",
+    "cancel": "attach",
+    "reload": "reload",
     "list": "listing",
     "plan": "show",
     "facts": "show",
@@ -56,6 +59,9 @@ def main(argv: list[str]) -> int:
     except RequestError as error:
         complain(str(error))
         return exit_of(error.failure)
+    except Detached as leave:
+        complain(str(leave))
+        return INTERRUPTED
     except OutputLost as error:
         complain(str(error))
         return Exit.NOT_ALL_WELL
@@ -83,12 +89,12 @@ def _run() -> int:
     except SystemExit as leave:  # argparse
         return leave.code if isinstance(leave.code, int) else 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - said, and the process ends as always
         if type(error).__name__ != "CancelledError":  # asyncio's, which is slow to import
             traceback.print_exc()
             return Exit.NOT_ALL_WELL
-        return 130
+        return INTERRUPTED
 
 
 def _leave(status: int) -> NoReturn:

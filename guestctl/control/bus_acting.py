@@ -119,10 +119,11 @@ async def cancel(service: ServiceOnBus, path: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _detaching(text: str) -> AsyncIterator[None]:
-    """Ctrl-C and SIGTERM are no reason for a run of the service to end."""
+    """Ctrl-C, SIGTERM and the end of the terminal are no reason for a run of the service to end."""
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         yield
     except asyncio.CancelledError:

@@ -20,6 +20,7 @@ from .guest_settings import GuestSettings
 from .happened import Line, of_event, of_trail
 from .local import Local
 from .policy_change import change_policy
+from .reloading import reload_by_signal
 from .replies import ChangedPolicy, PastRunInFull, Problems, Said, Status, Trail
 from .requests import Down, Failure, PolicyRequest, RequestError, Shown, Up
 
@@ -102,7 +103,7 @@ class InProcess:
         return change_policy(found, request, self.local)
 
     def reload(self) -> list[str]:
-        raise _no_service("reload")
+        return reload_by_signal()
 
 
 async def _follow(local: Local, show: Callable[[Line], bool]) -> None:
@@ -123,7 +124,4 @@ def _no_service(verb: str) -> RequestError:
     return RequestError(Failure.NOT_ALL_WELL, f"cannot {verb}: {_NOBODY}")
 
 
-_NOBODY = (
-    "this process asks no service: it does not run, or its bus does not answer, or -c or --config"
-    " was given"
-)
+_NOBODY = "the service does not run, or its bus does not answer"

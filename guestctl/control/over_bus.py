@@ -19,6 +19,7 @@ from . import bus_acting, bus_reading, bus_watching, queries
 from .guest_settings import GuestSettings, settings_among
 from .happened import Line
 from .policy_wishes import wishes_of
+from .reloading import refuse_mistakes
 from .replies import (
     ChangedPolicy,
     ChangedSetting,
@@ -28,7 +29,7 @@ from .replies import (
     Status,
     Trail,
 )
-from .requests import Down, PolicyRequest, RequestError, Shown, Up
+from .requests import Down, Failure, PolicyRequest, RequestError, Shown, Up
 from .service_on_bus import ServiceOnBus, ask_service, readable
 
 
@@ -53,18 +54,15 @@ class OverBus:
     # Reading
 
     def facts(self) -> HostFacts:
-        """See Client."""
         return ask_service(self._facts)
 
     async def _facts(self, service: ServiceOnBus) -> HostFacts:
         return await bus_reading.facts(service, self.complain)
 
     def status(self, *, hosts_files: bool) -> Status:
-        """See Client."""
         return ask_service(lambda service: bus_reading.status(service, self.complain))
 
     def problems(self) -> Problems:
-        """See Client."""
         return ask_service(self._problems)
 
     async def _problems(self, service: ServiceOnBus) -> Problems:
@@ -77,15 +75,12 @@ class OverBus:
     def history(
         self, count: int, names: Sequence[str] = (), kind: RunKind | None = None
     ) -> list[PastRunInFull]:
-        """See Client."""
-
         async def work(service: ServiceOnBus) -> list[PastRunInFull]:
             return await bus_reading.history(service, self.complain, count, names, kind)
 
         return ask_service(work)
 
     def wanted_off(self) -> Collection[GuestId]:
-        """See Client."""
         records = self.facts().records
         return {record.id for record in records if record.wanted is Wanted.OFF}
 
@@ -95,15 +90,12 @@ class OverBus:
         uris: Collection[str] | None,
         listed: Collection[GuestId],
     ) -> Trail:
-        """See Client."""
         return ask_service(lambda service: bus_reading.trail(service, self.complain, name, uris))
 
     def follow(self, show: Callable[[Line], bool]) -> None:
-        """See Client."""
         bus_watching.follow(show, self.complain)
 
     def policy(self, found: Reading, name: str) -> GuestSettings:
-        """See Client."""
         facts = self.facts()
         if facts.nothing_read and (failure := queries.incomplete(facts)):
             raise RequestError(failure, "\n".join(lost.reason for lost in facts.lost))
@@ -112,11 +104,9 @@ class OverBus:
     # Acting
 
     def take_down(self, request: Down, shown: Shown) -> RunResult:
-        """See Client."""
         return self._run(bus_acting.call_of_down(request), shown)
 
     def bring_up(self, request: Up, shown: Shown) -> RunResult:
-        """See Client."""
         return self._run(bus_acting.call_of_up(request), shown)
 
     def _run(self, call: tuple[str, list[str], bus_acting.Options], shown: Shown) -> RunResult:
@@ -127,8 +117,6 @@ class OverBus:
         return ask_service(work, acts=True)
 
     def attach(self, shown: Shown) -> RunResult | None:
-        """See Client."""
-
         async def work(service: ServiceOnBus) -> RunResult | None:
             path = await bus_acting.current_run(service)
             if path is None:
@@ -138,8 +126,6 @@ class OverBus:
         return ask_service(work)
 
     def cancel(self, shown: Shown) -> RunResult | None:
-        """See Client."""
-
         async def work(service: ServiceOnBus) -> RunResult | None:
             path = await bus_acting.current_run(service)
             if path is None:
@@ -150,15 +136,12 @@ class OverBus:
         return ask_service(work, acts=True)
 
     def hold(self, names: Sequence[str], reason: str | None) -> Said:
-        """See Client."""
         return self._mark("Hold", names, reason)
 
     def release(self, names: Sequence[str], reason: str | None) -> Said:
-        """See Client."""
         return self._mark("Release", names, reason)
 
     def forget(self, names: Sequence[str], reason: str | None) -> Said:
-        """See Client."""
         return self._mark("Forget", names, reason)
 
     def _mark(self, member: str, names: Sequence[str], reason: str | None) -> Said:
@@ -166,7 +149,6 @@ class OverBus:
         return [(name, text) for name, text in marked]
 
     def change_policy(self, found: Reading, request: PolicyRequest) -> ChangedPolicy:
-        """See Client."""
         wishes_of(request)
 
         async def work(service: ServiceOnBus) -> _Changed:
@@ -182,8 +164,12 @@ class OverBus:
         return ChangedPolicy(settings, changed.changes, changed.remarks, changed.booked)
 
     def reload(self) -> list[str]:
-        """See Client."""
-        return [str(change) for change in self._act("Reload")]
+        try:
+            return [str(change) for change in self._act("Reload")]
+        except RequestError as error:
+            if error.failure is Failure.WRONG_REQUEST:
+                refuse_mistakes()  # all of them: an error of the bus has no room for that
+            raise
 
     def _act(self, member: str, *arguments: Any) -> Any:
         async def work(service: ServiceOnBus) -> Any:
