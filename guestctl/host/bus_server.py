@@ -50,6 +50,8 @@ class BusServer:
         self._address = address
         self._session: Session | None = None
         self._is_named = False
+        #: Whether the name may still be held by a session of ours.
+        self._replaces = False
 
     async def run(self) -> None:
         """Be there until this is cancelled, whatever the bus does."""
@@ -73,7 +75,9 @@ class BusServer:
         """Why that came to an end."""
         session = self._session = Session(self._exported, self._trouble)
         try:
-            await session.open(self._address or system_address(), self._name)
+            address = self._address or system_address()
+            await session.open(address, self._name, replaces=self._replaces)
+            self._replaces = False
             self._named(True)
             return await session.wait_ended()
         except BusError as error:
@@ -81,6 +85,7 @@ class BusServer:
         finally:
             self._session = None
             session.close()
+            self._replaces |= session.was_stuck
             self._named(False)
 
     def _named(self, is_named: bool) -> None:

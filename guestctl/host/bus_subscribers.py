@@ -9,14 +9,12 @@ from .bus_callers import Caller
 from .bus_calls import BusError
 from .bus_driver import Driver
 from .bus_errors import CallError, Standard
-from .bus_messages import DRIVER, Header
+from .bus_messages import DRIVER
 from .bus_signals import Rule
 from .bus_writer import QueueFull
 
 #: How many there may be: of a user but root, of all users but root, in all.
 OF_A_USER, OF_USERS, IN_ALL = 8, 48, 64
-#: Bytes of a message that says whose a name is; a name has 255 at most.
-_LONGEST_CHANGE = 1024
 _ROOT = 0
 
 
@@ -59,14 +57,8 @@ class Subscribers:
         if subscriber is not None:
             self._forget(name, subscriber)
 
-    def wants(self, header: Header) -> bool:
-        """Whether that signal says that one may have left."""
-        what = (header.sender, header.interface, header.member, header.signature)
-        is_change = what == (DRIVER, DRIVER, "NameOwnerChanged", "sss")
-        return bool(self) and is_change and header.size <= _LONGEST_CHANGE
-
     def owner_changed(self, name: str, owner: str) -> None:
-        """What that signal says."""
+        """What the bus says of it: without an owner it has left."""
         if not owner:
             self.remove(name)
 

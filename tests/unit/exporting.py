@@ -209,3 +209,9 @@ async def raw(bus: PrivateBus) -> AsyncIterator[Raw]:
         yield client
     finally:
         client.connection.close()
+
+
+async def subscribed(client: Raw) -> None:
+    """Returns when it is one who is told of signals."""
+    serial = client.call("Subscribe")
+    await until(lambda: client.answer(serial) is not None)

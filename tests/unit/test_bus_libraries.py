@@ -15,7 +15,16 @@ from guestctl.host import dbus_library
 from tests.testbed.cache import BuildError, built, recipe_key
 
 PROJECT = Path(__file__).parent.parent.parent
-TESTS = ("test_bus", "test_bus_fds", "test_bus_hostile", "test_bus_signals", "test_bus_slow")
+TESTS = (
+    "test_bus",
+    "test_bus_fds",
+    "test_bus_hostile",
+    "test_bus_server",
+    "test_bus_server_hostile",
+    "test_bus_server_life",
+    "test_bus_signals",
+    "test_bus_slow",
+)
 #: What Debian 12, 13 and 14 have, and which module is to write with that in reach.
 VERSIONS = {
     "dbus-next==0.2.3": "dbus_next",
