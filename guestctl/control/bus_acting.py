@@ -92,7 +92,11 @@ async def begin_and_follow(
     listener: Listener,
     complain: Callable[[str], None],
 ) -> RunResult:
-    """A run to its end.  Detached where this process is told to end: the run goes on."""
+    """A run to its end.  Detached where this process is told to end: the run goes on.
+
+    Who may not look at it is refused before it begins.
+    """
+    await service.ask("Subscribe")
     async with _detaching(_MAYBE):
         path = await ask_to_act(service, *call)
     return await follow(service, path, listener, complain)

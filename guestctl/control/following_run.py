@@ -9,16 +9,18 @@ from collections.abc import AsyncIterator, Callable
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
+from ..host import machine, status_file
 from ..host.bus import BusError, Rule, SystemBus
-from ..model.report import Listener, RunEnded, event_from_plain
+from ..model.report import Listener, RunBegan, RunEnded, event_from_plain
 from ..model.result import RunResult
 from .bus_errors import NO_OBJECT, UNKNOWN, is_lost
 from .interface import MANAGER, NAME, ROOT, RUN
 from .requests import Failure, RequestError
 from .service_on_bus import ServiceOnBus, readable
 
-#: Seconds for a bus that went away to come back, and then for the service to come to it.
-BUS_LIMIT, SERVICE_LIMIT = 60.0, 20.0
+#: Seconds for a bus that went away to come back, and for the service to come to it: it tries again
+#: after 1, 2, 4, 8 and 16 seconds.
+LIMIT = 60.0
 #: Between two tries, in seconds, and how long one of them takes at most.
 _PAUSE, _TRY = 0.5, 5.0
 #: After so many seconds without a word the service is asked: signals can be lost.
@@ -47,6 +49,7 @@ class FollowedRun:
         self._listener = listener
         self._next = 0
         self._is_over = False
+        self._has_begun = False
         self._result: RunResult | None = None
         #: When it began, in nanoseconds since the epoch: a service that was started anew may have
         #: another run at the same path.
@@ -102,13 +105,15 @@ class FollowedRun:
         self._next = heard.number + 1
         with readable():
             event = event_from_plain(json.loads(heard.text))
+        self._has_begun = self._has_begun or isinstance(event, RunBegan)
         if isinstance(event, RunEnded):
             self._result, self._is_over = event.result, True
         self._listener(event)
 
     def _outcome(self) -> RunResult:
         if self._result is None:
-            text = "the run ended without a result: see `journalctl --unit=guestctl`"
+            what = "was cut off" if self._has_begun else "did not begin"
+            text = f"the run {what}: see `journalctl --unit=guestctl`"
             raise RequestError(Failure.NOT_ALL_WELL, text)
         return self._result
 
@@ -157,7 +162,7 @@ async def follow_run(
         except BusError as error:
             if not is_lost(error):
                 raise
-            complain(f"the run cannot be followed: {error}; looking for it for {BUS_LIMIT:g} s")
+            complain(f"the run cannot be followed: {error}; looking for it for {LIMIT:g} s")
         finally:
             service.bus.close()
         service = await _found_again(run)
@@ -167,31 +172,35 @@ async def follow_run(
 async def _found_again(run: FollowedRun) -> ServiceOnBus:
     """A new connection to the service, which still has the run; RequestError."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + BUS_LIMIT
-    came: float | None = None  # when the bus did
+    deadline = loop.time() + LIMIT
     while loop.time() < deadline:
-        if bus := await _connected():
-            if came is None:
-                came = loop.time()
-                deadline = min(deadline, came + SERVICE_LIMIT)
-            if service := await _if_there(run, bus):
-                return service
+        if service := await _looked_for(run):
+            return service
+        if not _runs():
+            raise _ended()
         await asyncio.sleep(_PAUSE)
-    who = "the bus" if came is None else "the service"
-    text = f"{who} did not come back in mid-run; {_HISTORY}"
+    text = f"the service did not come back to the bus for {LIMIT:g} s; {_HISTORY}"
     raise RequestError(Failure.NOT_ALL_WELL, text)
 
 
-async def _connected() -> SystemBus | None:
+def _runs() -> bool:
+    """Whether there is a service: the bus may be all that it lacks."""
+    return status_file.read(machine.SYSTEM_RUN) is not None
+
+
+def _ended() -> RequestError:
+    text = f"the service has ended in mid-run; {_HISTORY}"
+    return RequestError(Failure.NOT_ALL_WELL, text)
+
+
+async def _looked_for(run: FollowedRun) -> ServiceOnBus | None:
+    """The service on a new connection; None while nobody answers.  RequestError where it has no
+    such run any more."""
     try:
-        return await SystemBus.connect(timeout=_TRY)
+        service = ServiceOnBus(await SystemBus.connect(timeout=_TRY))
     except BusError:
         return None
-
-
-async def _if_there(run: FollowedRun, bus: SystemBus) -> ServiceOnBus | None:
-    """The service on this connection; None while nobody answers.  RequestError."""
-    service, is_there = ServiceOnBus(bus), None
+    is_there = None
     try:
         is_there = await run.is_there(service)
     except BusError as error:
@@ -199,8 +208,7 @@ async def _if_there(run: FollowedRun, bus: SystemBus) -> ServiceOnBus | None:
             raise
     finally:
         if not is_there:
-            bus.close()
+            service.bus.close()
     if is_there is False:
-        text = f"the service has ended in mid-run; {_HISTORY}"
-        raise RequestError(Failure.NOT_ALL_WELL, text)
+        raise _ended()
     return service if is_there else None

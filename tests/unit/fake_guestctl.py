@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 from guestctl import __version__
@@ -130,7 +130,15 @@ class Served:
         async def there() -> None:
             work(self.service)
 
-        asyncio.run_coroutine_threadsafe(there(), self._loop).result(5.0)
+        self.wait_for(there())
+
+    def come_back(self, bus: PrivateBus) -> None:
+        """Under its name again."""
+        self.wait_for(self.service.connect(bus.address))
+
+    def wait_for(self, work: Coroutine[Any, Any, None]) -> None:
+        """In its thread."""
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(5.0)
 
 
 @contextlib.contextmanager
@@ -140,8 +148,9 @@ def served(bus: PrivateBus) -> Iterator[Served]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(service.connect(bus.address), loop).result(5.0)
-        yield Served(service, loop)
+        there = Served(service, loop)
+        there.come_back(bus)
+        yield there
     finally:
         loop.call_soon_threadsafe(service.leave)
         loop.call_soon_threadsafe(loop.stop)

@@ -33,6 +33,7 @@ CONFIG = """<busconfig>
   <auth>EXTERNAL</auth>
   <servicedir>{folder}</servicedir>
   <policy context="default">
+    <allow user="*"/>
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
     <allow own="*"/>
@@ -84,6 +85,7 @@ class PrivateBus:
 def private_bus() -> Iterator[PrivateBus]:
     """A bus that ends with the test."""
     with tempfile.TemporaryDirectory(prefix="gcbus-") as name:
+        os.chmod(name, 0o755)  # as the system's bus is: for every user
         bus = PrivateBus(Path(name))
         try:
             yield bus

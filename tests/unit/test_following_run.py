@@ -24,6 +24,7 @@ from tests.unit.running import run_async
 def address(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
     monkeypatch.setattr(following_run, "_PAUSE", 0.02)
+    monkeypatch.setattr(following_run, "_runs", lambda: True)
 
 
 class Follower:
@@ -139,11 +140,12 @@ def test_events_that_came_twice_are_told_once(bus: PrivateBus) -> None:
     run_async(work())
 
 
-def test_a_run_that_ends_without_a_result(bus: PrivateBus) -> None:
+@pytest.mark.parametrize(("told", "said"), [(0, "did not begin"), (2, "was cut off")])
+def test_a_run_that_ends_without_a_result(bus: PrivateBus, told: int, said: str) -> None:
     async def work() -> None:
-        async with followed(bus) as (service, follower):
+        async with followed(bus, *STORY[:told]) as (service, follower):
             service.end()
-            with pytest.raises(RequestError, match="ended without a result"):
+            with pytest.raises(RequestError, match=f"the run {said}: see "):
                 await follower.task
 
     run_async(work())
@@ -172,8 +174,7 @@ def test_a_service_that_ends_in_mid_run(
     bus: PrivateBus, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
 ) -> None:
     """One that was started anew has another run there, or none."""
-    monkeypatch.setattr(following_run, "SERVICE_LIMIT", 0.2)
-    said = "the service has ended in mid-run" if comes_back else "did not come back in mid-run"
+    monkeypatch.setattr(following_run, "_runs", lambda: comes_back)
 
     async def work() -> None:
         async with followed(bus, STORY[0]) as (service, follower):
@@ -181,19 +182,20 @@ def test_a_service_that_ends_in_mid_run(
             if comes_back:
                 service.properties["Began"] = Variant("t", 8)
                 await service.connect(bus.address)
-            with pytest.raises(RequestError, match=f"{said}; what became of the run: .*history"):
+            said = "the service has ended in mid-run; what became of the run: .*history"
+            with pytest.raises(RequestError, match=said):
                 await follower.task
 
     run_async(work())
 
 
 def test_a_bus_that_stays_away(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following_run, "BUS_LIMIT", 0.2)
+    monkeypatch.setattr(following_run, "LIMIT", 0.2)
 
     async def work() -> None:
         async with followed(bus, STORY[0]) as (_, follower):
             bus.kill()
-            with pytest.raises(RequestError, match="the bus did not come back in mid-run"):
+            with pytest.raises(RequestError, match="the service did not come back to the bus for"):
                 await follower.task
 
     run_async(work())
