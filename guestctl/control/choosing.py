@@ -1,15 +1,18 @@
 """Who answers a command: the service, where it runs and can be asked, else this process.
 
-Nothing of libvirt is imported where the service answers, and nothing of the bus where none runs.
+Nothing that opens libvirt is imported where the service answers, and nothing of the bus where no
+service runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 
 from ..config.config import Config
+from ..host import machine, status_file
+from ..model.uris import is_system
 from .client import Client
+from .configured import uris_of
 
 
 def client_of(
@@ -26,8 +29,34 @@ def client_of(
     that of the host.  With either, this process answers.
     makeshift: whether the configuration is used in place of one that has mistakes.
     """
+    uris = uris_of(config, connect)
+    may_ask = not (connect or own_config) and _are_hosts(uris)
+    if may_ask and (client := _over_bus(config, uris, complain)):
+        return client
     from .in_process import InProcess
-    from .local import open_local
+    from .local import Local
 
-    local = open_local(config, connect, complain)
-    return InProcess(replace(local, makeshift=makeshift))
+    return InProcess(Local(config, uris, complain, makeshift=makeshift))
+
+
+def _are_hosts(uris: Iterable[str]) -> bool:
+    """Whether the host's service is for these connections, and not a user's own."""
+    return machine.is_root() or any(map(is_system, uris))
+
+
+def _over_bus(
+    config: Config, uris: tuple[str, ...], complain: Callable[[str], None]
+) -> Client | None:
+    """The service; None where it does not run, or does not answer.
+
+    A command takes the guests to safety all the same, with a service that hangs or a bus that is
+    gone, and where the library for the bus is just being upgraded.
+    """
+    if status_file.read(machine.SYSTEM_RUN) is None:
+        return None
+    try:
+        from .over_bus import OverBus
+        from .service_on_bus import is_there
+    except ImportError:
+        return None
+    return OverBus(config, uris, complain) if is_there() else None

@@ -1,26 +1,26 @@
-"""The Client that answers in this process: its connections, its ledger, its runs."""
+"""The Client that answers in this process: its connections, its ledger, its runs.
+
+What only some requests need is imported as they come: to start is most of what a command does.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..config.config import Config
 from ..config.reading import Reading
 from ..decisions.host_facts import HostFacts
-from ..model.guest import GuestId
+from ..model.guest import GuestFacts, GuestId
 from ..model.plan import RunKind
 from ..model.result import RunResult
-from . import actions, following, recorded, status
+from . import recorded
 from .gathering import gather
-from .guest_reading import policy_of
 from .guest_settings import GuestSettings
 from .happened import Line, of_event, of_trail
 from .local import Local
-from .policy_change import change_policy
-from .reloading import reload_by_signal
 from .replies import ChangedPolicy, PastRunInFull, Problems, Said, Status, Trail
 from .requests import Down, Failure, PolicyRequest, RequestError, Shown, Up
 
@@ -53,10 +53,14 @@ class InProcess:
         return gather(self.local)
 
     def status(self, *, hosts_files: bool) -> Status:
-        return status.status(self.local, hosts_files=hosts_files)
+        from .status import status
+
+        return status(self.local, hosts_files=hosts_files)
 
     def problems(self) -> Problems:
-        return status.problems(self.local)
+        from .status import problems
+
+        return problems(self.local)
 
     def history(
         self, count: int, names: Sequence[str] = (), kind: RunKind | None = None
@@ -74,15 +78,21 @@ class InProcess:
             asyncio.run(_follow(self.local, show))
 
     def policy(self, found: Reading, name: str) -> GuestSettings:
+        from .guest_reading import policy_of
+
         return policy_of(found, name, self.local)
 
     # Acting
 
     def take_down(self, request: Down, shown: Shown) -> RunResult:
-        return actions.take_down(self.local, request, shown)
+        from .actions import take_down
+
+        return take_down(self.local, request, shown)
 
     def bring_up(self, request: Up, shown: Shown) -> RunResult:
-        return actions.bring_up(self.local, request, shown)
+        from .actions import bring_up
+
+        return bring_up(self.local, request, shown)
 
     def attach(self, shown: Shown) -> RunResult | None:
         raise _no_service("attach")
@@ -91,32 +101,44 @@ class InProcess:
         raise _no_service("cancel")
 
     def hold(self, names: Sequence[str], reason: str | None) -> Said:
-        return _said(actions.hold(self.local, names, reason))
+        from .actions import hold
+
+        return _said(hold(self.local, names, reason))
 
     def release(self, names: Sequence[str], reason: str | None) -> Said:
-        return _said(actions.release(self.local, names, reason))
+        from .actions import release
+
+        return _said(release(self.local, names, reason))
 
     def forget(self, names: Sequence[str], reason: str | None) -> Said:
-        return _said(actions.forget(self.local, names, reason))
+        from .actions import forget
+
+        return _said(forget(self.local, names, reason))
 
     def change_policy(self, found: Reading, request: PolicyRequest) -> ChangedPolicy:
+        from .policy_change import change_policy
+
         return change_policy(found, request, self.local)
 
     def reload(self) -> list[str]:
+        from .reloading import reload_by_signal
+
         return reload_by_signal()
 
 
 async def _follow(local: Local, show: Callable[[Line], bool]) -> None:
+    from .following import follow
+
     def tell(line: Line) -> None:
         if not show(line):
             task.cancel()
 
-    work = following.follow(local, lambda it: tell(of_event(it)), lambda it: tell(of_trail(it)))
+    work = follow(local, lambda it: tell(of_event(it)), lambda it: tell(of_trail(it)))
     task = asyncio.ensure_future(work)
     await task
 
 
-def _said(marked: actions.Marked) -> Said:
+def _said(marked: Iterable[tuple[GuestFacts, str]]) -> Said:
     return [(guest.name, text) for guest, text in marked]
 
 

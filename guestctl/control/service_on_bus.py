@@ -18,6 +18,8 @@ READING, INTERACTIVE = 60.0, 150.0
 _LONGEST = 64 << 20
 #: Seconds for the version, where nothing else could be understood.
 _VERSION_LIMIT = 5.0
+#: Seconds for it to say that it is there, which takes it no time; who waits may be in a hurry.
+_THERE_LIMIT = 3.0
 
 T = TypeVar("T")
 
@@ -101,6 +103,20 @@ async def reached() -> AsyncIterator[ServiceOnBus]:
         yield ServiceOnBus(bus)
     finally:
         bus.close()
+
+
+def is_there() -> bool:
+    """Whether the service has its name on the bus, and answers."""
+    try:
+        asyncio.run(_ping())
+    except (BusError, TimeoutError):
+        return False
+    return True
+
+
+async def _ping() -> None:
+    async with asyncio.timeout(_THERE_LIMIT), reached() as service:
+        await service.bus.call(NAME, ROOT, "org.freedesktop.DBus.Peer", "Ping", returns="")
 
 
 def ask_service(work: Callable[[ServiceOnBus], Awaitable[T]], *, acts: bool = False) -> T:

@@ -58,6 +58,7 @@ class FakeGuestctl(FakeService):
             "Began": Variant("t", 7),
         }
         self.methods = {
+            "Ping": lambda _: ("", [], []),
             "Subscribe": lambda _: ("", [], []),
             "Cancel": lambda _: ("", [], []),
             "Events": self._events,
