@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from xml.etree.ElementTree import parse
 
 import pytest
 
+from guestctl.control.interface import NAME, Needs
 from guestctl.host import polkit
 from guestctl.host.polkit import Answer, Verdict, authorization, may
+from tests.package import PROJECT
 from tests.unit.private_bus import FakeService, PrivateBus, Refusal, until
 from tests.unit.running import run_async
 
@@ -137,3 +140,24 @@ def test_polkit_is_started_only_if_it_may_be(bus: PrivateBus) -> None:
             return await asking
 
     assert run_async(started()).allowed
+
+
+# -- the files that polkit and the bus read
+
+
+def test_polkit_is_told_of_each_action_that_is_asked_about() -> None:
+    file = PROJECT / f"share/polkit-1/actions/{NAME}.policy"
+    actions = {action.attrib["id"]: action for action in parse(file).iter("action")}
+    assert actions.keys() == {need.action for need in Needs if need is not Needs.READ}
+    for action in actions.values():
+        assert [each.text for each in action.findall("defaults/*")] == ["auth_admin_keep"] * 3
+        assert (action.findtext("message") or "").startswith("Authentication is required to ")
+
+
+def test_the_bus_lets_root_alone_have_the_name_and_everybody_call() -> None:
+    policies = parse(PROJECT / f"share/dbus-1/system.d/{NAME}.conf").getroot()
+    found = [(rules.attrib, [(rule.tag, rule.attrib) for rule in rules]) for rules in policies]
+    assert found == [
+        ({"user": "root"}, [("allow", {"own": NAME})]),
+        ({"context": "default"}, [("allow", {"send_destination": NAME})]),
+    ]
