@@ -6,7 +6,7 @@ import contextlib
 import sys
 from enum import IntEnum
 
-from ..control.requests import Failure
+from ..control.failure import Failure
 from ..model.text import printable as printable
 
 

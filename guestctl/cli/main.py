@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import NoReturn, TextIO
 
-from ..control.requests import Detached, RequestError
+from ..control.failure import Detached, RequestError
 from .arguments import parse
 from .exits import INTERRUPTED, Exit, OutputLost, complain, exit_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .. import __version__
 from ..host.bus_calls import BusError
+from .failure import Failure, RequestError, ServiceLost
 from .interface import ERRORS
-from .requests import Failure, RequestError
 
 _DBUS = "org.freedesktop.DBus.Error"
 #: Nobody has the name: the service is not there, or not there yet.
@@ -44,12 +44,11 @@ def request_error(error: BusError, *, acts: bool = False) -> RequestError:
     if failure := _FAILURES.get(error.name):
         return RequestError(failure, str(error))
     if error.name in _NOBODY:
-        text = f"the service is not on the bus; {_LOOK}"
-    elif error.name in _FULL:
-        text = f"the service takes no more calls just now: {error}; try again"
-    else:
-        text = f"cannot ask the service: {error}; {_DONE_OR_NOT if acts else _LOOK}"
-    return RequestError(Failure.NOT_ALL_WELL, text)
+        return ServiceLost(f"the service is not on the bus; {_LOOK}")
+    if error.name in _FULL:
+        return ServiceLost(f"the service takes no more calls just now: {error}; try again")
+    text = f"cannot ask the service: {error}; {_DONE_OR_NOT if acts else _LOOK}"
+    return ServiceLost(text) if is_lost(error) else RequestError(Failure.NOT_ALL_WELL, text)
 
 
 def other_version(theirs: str, why: str) -> RequestError:

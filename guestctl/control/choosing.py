@@ -31,7 +31,7 @@ def client_of(
     """
     uris = uris_of(config, connect)
     may_ask = not (connect or own_config) and _are_hosts(uris)
-    if may_ask and (client := _over_bus(config, uris, complain)):
+    if may_ask and (client := _over_bus(config, uris, complain, makeshift)):
         return client
     from .in_process import InProcess
     from .local import Local
@@ -45,7 +45,7 @@ def _are_hosts(uris: Iterable[str]) -> bool:
 
 
 def _over_bus(
-    config: Config, uris: tuple[str, ...], complain: Callable[[str], None]
+    config: Config, uris: tuple[str, ...], complain: Callable[[str], None], makeshift: bool
 ) -> Client | None:
     """The service; None where it does not run, or does not answer.
 
@@ -55,8 +55,8 @@ def _over_bus(
     if status_file.read(machine.SYSTEM_RUN) is None:
         return None
     try:
-        from .over_bus import OverBus
         from .service_on_bus import is_there
+        from .steadfast import Steadfast
     except ImportError:
         return None
-    return OverBus(config, uris, complain) if is_there() else None
+    return Steadfast(config, uris, complain, makeshift=makeshift) if is_there() else None

@@ -14,8 +14,8 @@ from ..host.bus import BusError, Rule, SystemBus
 from ..model.report import Listener, RunBegan, RunEnded, event_from_plain
 from ..model.result import RunResult
 from .bus_errors import NO_OBJECT, UNKNOWN, is_lost
+from .failure import Failure, RequestError, ServiceLost
 from .interface import MANAGER, NAME, ROOT, RUN
-from .requests import Failure, RequestError
 from .service_on_bus import ServiceOnBus, readable
 
 #: Seconds for a bus that went away to come back, and for the service to come to it: it tries again
@@ -179,8 +179,7 @@ async def _found_again(run: FollowedRun) -> ServiceOnBus:
         if not _runs():
             raise _ended()
         await asyncio.sleep(_PAUSE)
-    text = f"the service did not come back to the bus for {LIMIT:g} s; {_HISTORY}"
-    raise RequestError(Failure.NOT_ALL_WELL, text)
+    raise ServiceLost(f"the service did not come back to the bus for {LIMIT:g} s; {_HISTORY}")
 
 
 def _runs() -> bool:
@@ -189,8 +188,7 @@ def _runs() -> bool:
 
 
 def _ended() -> RequestError:
-    text = f"the service has ended in mid-run; {_HISTORY}"
-    return RequestError(Failure.NOT_ALL_WELL, text)
+    return ServiceLost(f"the service has ended in mid-run; {_HISTORY}")
 
 
 async def _looked_for(run: FollowedRun) -> ServiceOnBus | None:

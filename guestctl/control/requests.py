@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -16,34 +15,10 @@ from ..model.options import SaveDecision
 from ..model.plan import RunKind
 from ..model.report import Listener
 from ..model.uris import is_system, why_remote
-
-
-class Failure(StrEnum):
-    """Why a request could not be answered as asked; the command line's exit statuses."""
-
-    NOT_ALL_WELL = "not all well"
-    WRONG_REQUEST = "wrong request"
-    NOT_PERMITTED = "not permitted"
-    NO_HYPERVISOR = "no hypervisor"
-    LOCKED = "locked"
-
-
-class RequestError(Exception):
-    """The request ends with this failure; the text reads "cannot …: cause"."""
-
-    def __init__(self, failure: Failure, message: str) -> None:
-        self.failure = failure
-        super().__init__(message)
-
-
-class Detached(Exception):
-    """Whoever showed a run of the service does so no more, and the run goes on; the text says how
-    to see it again."""
-
-
-def unreachable(*, refused: bool) -> Failure:
-    """The failure when no connection could be read; refused: each for want of permission."""
-    return Failure.NOT_PERMITTED if refused else Failure.NO_HYPERVISOR
+from .failure import Detached as Detached
+from .failure import Failure as Failure
+from .failure import RequestError as RequestError
+from .failure import unreachable as unreachable
 
 
 @dataclass(frozen=True)

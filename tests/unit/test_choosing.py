@@ -15,8 +15,8 @@ from guestctl.config.settings import General
 from guestctl.control import choosing, service_on_bus
 from guestctl.control.facts_text import to_text
 from guestctl.control.in_process import InProcess
-from guestctl.control.over_bus import OverBus
 from guestctl.control.requests import Failure, RequestError, Shown
+from guestctl.control.steadfast import Steadfast
 from guestctl.host import machine, status_file
 from guestctl.host.locks import take_service_lock
 from tests.unit.fake_guestctl import Served, served
@@ -64,7 +64,7 @@ def test_this_process_answers_where_no_service_runs() -> None:
 
 
 def test_the_service_answers_where_it_runs(service: Served) -> None:
-    assert answers(Config()) is OverBus
+    assert answers(Config()) is Steadfast
 
 
 def test_options_that_name_something_else_mean_this_process(service: Served) -> None:
@@ -79,7 +79,7 @@ def test_a_users_own_guests_are_none_of_the_hosts_service(
 ) -> None:
     assert answers(SESSION) is InProcess
     monkeypatch.setattr(machine, "is_root", lambda: True)  # whose session is the system
-    assert answers(SESSION) is OverBus
+    assert answers(SESSION) is Steadfast
 
 
 def test_a_bus_that_is_gone_is_no_reason_to_do_nothing(running: None) -> None:
@@ -102,7 +102,7 @@ def test_a_service_that_hangs(service: Served, monkeypatch: pytest.MonkeyPatch) 
 def test_a_library_for_the_bus_that_is_missing(
     service: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "guestctl.control.over_bus", None)
+    monkeypatch.setitem(sys.modules, "guestctl.control.steadfast", None)
     assert answers(Config()) is InProcess
 
 
