@@ -109,6 +109,8 @@ class Shop:
         return (text,)
 
     async def _much(self, _: Caller, size: int) -> Sequence[Any]:
+        if size > 32 << 20:
+            raise CallError(Standard.INVALID_ARGS, "so much is not there")
         return ("x" * size,)
 
     async def _everything(self, _: Caller, *values: Any) -> Sequence[Any]:
