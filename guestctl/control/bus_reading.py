@@ -15,6 +15,7 @@ from ..model.plan import RunKind
 from .facts_text import from_text
 from .replies import PastRunInFull, Status, Trail, finding_of, past_of
 from .service_on_bus import ServiceOnBus, readable
+from .shapes import check_status
 
 Complain = Callable[[str], None]
 
@@ -33,6 +34,7 @@ async def status(service: ServiceOnBus, complain: Complain) -> Status:
     _pass_on(complaints, complain)
     with readable():
         values = _values(text, dict)
+        check_status(values)
         findings = [finding_of(problem) for problem in values["problems"]]
         return Status(values, findings, seen=values["wanted"] is not None, may_see=True)
 

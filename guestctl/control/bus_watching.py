@@ -12,6 +12,7 @@ from .bus_errors import is_lost
 from .happened import Line
 from .interface import MANAGER, NAME, ROOT
 from .service_on_bus import ServiceOnBus, ask_service, reached, readable
+from .shapes import check_line
 
 #: Seconds between two tries of coming to the service again.
 PAUSE = 2.0
@@ -62,6 +63,7 @@ class _Watcher:
             while (text := await lines.get()) is not None:
                 with readable():
                     line = dict(json.loads(text))
+                    check_line(line)
                 if not self._show(line):
                     return False
         self._said = ""

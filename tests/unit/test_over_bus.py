@@ -51,6 +51,27 @@ FACTS = HostFacts(
     records=RECORDS,
     may_see=True,
 )
+STATUS: dict[str, Any] = {
+    "problems": [],
+    "service": {
+        "running": True,
+        "enabled": "enabled",
+        "pid": 7,
+        "since": 10**18,
+        "activity": "watching",
+        "configuration": {"source": "as in its files", "differs": []},
+        "logind": {"connected": True, "inhibitor": True, "problem": None},
+        "connections": {URI: "connected"},
+        "waiting": [{"name": "web", "uri": URI, "for": "its disk", "given_up": False}],
+    },
+    "guard": "active",
+    "inhibit_delay": 30.0,
+    "owns_autostart": [URI],
+    "unmatched": [],
+    "wanted": {"on": 1, "off": 0, "held": 0},
+    "current_run": None,
+    "last_run": None,
+}
 RUN = PastRun(3, RunKind.PRESERVE, Trigger.COMMAND, BOOT, 7, 10**18, 10**18 + 5, True, "mary")
 PAST = PastRunInFull(RUN, [PastGuest("web", "saved", "")], [])
 FOUND = Reading(Config(), (), (), {}, ())
@@ -96,7 +117,7 @@ def test_settings_where_no_connection_can_be_read(service: Served, client: Clien
 
 def test_status_and_problems(service: Served, client: Client) -> None:
     found = [Finding("broken", "mend it", "web", guest_id()), Finding("amiss")]
-    values = {"problems": [finding_json(one) for one in found], "wanted": None}
+    values = STATUS | {"problems": [finding_json(one) for one in found], "wanted": None}
     service.service.answer("GetStatus", "sas", json.dumps(values), [])
     status = client.status(hosts_files=True)
     assert (status.values, status.findings) == (values, found)
@@ -231,25 +252,6 @@ def test_reload(service: Served, client: Client) -> None:
     assert client.reload() == ["[shutdown] deadline = 5min"]
 
 
-def test_what_happens_to_guests(service: Served, client: Client, said: list[str]) -> None:
-    lines: list[dict[str, Any]] = []
-
-    def subscribed(_: list[Any]) -> tuple[str, list[Any], list[int]]:
-        for name in ("web", "db"):
-            service.service.emit("Happened", "s", json.dumps({"name": name}))
-        return "", [], []
-
-    service.service.methods["Subscribe"] = subscribed
-
-    def show(line: dict[str, Any]) -> bool:
-        lines.append(line)
-        return len(lines) < 2
-
-    client.follow(show)
-    assert lines == [{"name": "web"}, {"name": "db"}]
-    assert said == ["connected to the service"]
-
-
 ANSWERS: list[tuple[str, Any]] = [("GetFacts", "no facts"), ("GetStatus", "[]"), ("Why", '["x"]')]
 
 
@@ -270,6 +272,19 @@ def test_what_cannot_be_read_is_another_versions(
     assert caught.value.failure is Failure.NOT_ALL_WELL
     text = str(caught.value)
     assert ("guestctl 0.9" in text and "systemctl restart guestctl" in text) == (version == "0.9")
+
+
+@pytest.mark.parametrize("key", [*STATUS, "service.since", "service.logind.connected"])
+def test_a_status_that_could_not_be_shown(service: Served, client: Client, key: str) -> None:
+    values = json.loads(json.dumps(STATUS))
+    *tables, last = key.split(".")
+    table = values
+    for name in tables:
+        table = table[name]
+    del table[last]
+    service.service.answer("GetStatus", "sas", json.dumps(values), [])
+    with pytest.raises(RequestError, match="cannot be read"):
+        client.status(hosts_files=True)
 
 
 def replace_value(service: Served, version: str) -> Any:

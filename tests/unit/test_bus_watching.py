@@ -1,0 +1,91 @@
+"""What happens to guests, as the service tells it, whatever becomes of the service meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from guestctl.control import bus_watching
+from guestctl.control.requests import RequestError
+from tests.unit.fake_guestctl import Served, served
+from tests.unit.private_bus import PrivateBus
+
+
+@pytest.fixture
+def service(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+    with served(bus) as there:
+        yield there
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+STARTED = {"at": 1, "name": "web", "event": "started", "detail": "booted", "by_guest": None}
+JUDGED = {"at": 2, "name": "web", "source": "guestctl", "reason": "r", "verdict": None}
+
+
+def test_what_happens_to_guests(service: Served, said: list[str]) -> None:
+    lines: list[dict[str, Any]] = []
+
+    def subscribed(_: list[Any]) -> tuple[str, list[Any], list[int]]:
+        for line in (STARTED, JUDGED):
+            service.service.emit("Happened", "s", json.dumps(line))
+        return "", [], []
+
+    service.service.methods["Subscribe"] = subscribed
+
+    def show(line: dict[str, Any]) -> bool:
+        lines.append(line)
+        return len(lines) < 2
+
+    bus_watching.follow(show, said.append)
+    assert lines == [STARTED, JUDGED]
+    assert said == ["connected to the service"]
+
+
+def test_watching_goes_on_with_another_service(
+    service: Served, bus: PrivateBus, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First nobody has the name, then it comes back."""
+    monkeypatch.setattr(bus_watching, "PAUSE", 0.02)
+    back = threading.Timer(0.2, lambda: service.come_back(bus))
+
+    def subscribed(_: list[Any]) -> tuple[str, list[Any], list[int]]:
+        if back.ident is None:
+            asyncio.get_running_loop().call_later(0.05, service.service.leave)
+            back.start()
+        else:
+            service.service.emit("Happened", "s", json.dumps(STARTED))
+        return "", [], []
+
+    service.service.methods["Subscribe"] = subscribed
+    bus_watching.follow(lambda _line: False, said.append)
+    back.join()
+    gone = "org.guestctl1 is not on the bus; trying again"
+    assert [text for text in said if text != gone] == [
+        "connected to the service",
+        "the connection to the service broke; trying again",
+        "connected to the service",
+    ]
+    assert said.count(gone) == 1
+
+
+@pytest.mark.parametrize("missing", STARTED)
+def test_a_line_that_could_not_be_shown(service: Served, said: list[str], missing: str) -> None:
+    line = {key: value for key, value in STARTED.items() if key not in (missing, "uuid", "uri")}
+
+    def subscribed(_: list[Any]) -> tuple[str, list[Any], list[int]]:
+        service.service.emit("Happened", "s", json.dumps(line))
+        return "", [], []
+
+    service.service.methods["Subscribe"] = subscribed
+    with pytest.raises(RequestError, match="cannot be read"):
+        bus_watching.follow(lambda _line: False, said.append)
