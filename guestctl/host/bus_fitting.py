@@ -19,7 +19,7 @@ _LONGEST_NAME = 255
 #: What no text on the bus may hold: a zero byte, and halves of characters, which names of files
 #: that are no UTF-8 are read as.
 _NOT_IN_TEXT = re.compile("[\0\ud800-\udfff]")
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_REPLACEMENT = "\ufffd"
 _PATH = re.compile(r"/|(/[A-Za-z0-9_]+)+", re.ASCII)
 _ERROR_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+", re.ASCII)
 _WIDTHS = {"y": 8, "n": -16, "q": 16, "i": -32, "u": 32, "x": -64, "t": 64}

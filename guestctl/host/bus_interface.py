@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
-from xml.sax.saxutils import quoteattr
 
 
 class Argument(NamedTuple):
@@ -128,34 +127,40 @@ def introspection(interfaces: Iterable[Interface], children: Iterable[str]) -> s
     lines = ["<node>"]
     for interface in (*STANDARD, *interfaces):
         lines += _interface(interface)
-    lines += [f" <node name={quoteattr(child)}/>" for child in children]
+    lines += [f" <node name={_quoted(child)}/>" for child in children]
     return _DOCTYPE + "\n".join([*lines, "</node>", ""])
 
 
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 _EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 
 
 def _interface(interface: Interface) -> list[str]:
-    lines = [f" <interface name={quoteattr(interface.name)}>"]
+    lines = [f" <interface name={_quoted(interface.name)}>"]
     for method in interface.methods:
-        lines.append(f"  <method name={quoteattr(method.name)}>")
+        lines.append(f"  <method name={_quoted(method.name)}>")
         lines += [_argument(it, ' direction="in"') for it in method.takes]
         lines += [_argument(it, ' direction="out"') for it in method.returns]
         lines.append("  </method>")
     for row in interface.properties:
-        name, kind = quoteattr(row.name), quoteattr(row.signature)
+        name, kind = _quoted(row.name), _quoted(row.signature)
         lines += [
             f'  <property name={name} type={kind} access="read">',
-            f'   <annotation name="{_EMITS}" value={quoteattr(row.emits)}/>',
+            f'   <annotation name="{_EMITS}" value={_quoted(row.emits)}/>',
             "  </property>",
         ]
     for signal in interface.signals:
-        lines.append(f"  <signal name={quoteattr(signal.name)}>")
+        lines.append(f"  <signal name={_quoted(signal.name)}>")
         lines += [_argument(it, "") for it in signal.arguments]
         lines.append("  </signal>")
     return [*lines, " </interface>"]
 
 
 def _argument(argument: Argument, direction: str) -> str:
-    name, signature = quoteattr(argument.name), quoteattr(argument.signature)
+    name, signature = _quoted(argument.name), _quoted(argument.signature)
     return f"   <arg name={name} type={signature}{direction}/>"
+
+
+def _quoted(text: str) -> str:
+    """As an attribute's value; xml.sax.saxutils has that too, and brings 0.8 MiB along."""
+    return f'"{text.translate(_ESCAPES)}"'

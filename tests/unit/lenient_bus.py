@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from guestctl.host.bus import SystemBus
 from guestctl.host.bus_messages import DRIVER, METHOD_RETURN, Message, Raw, _header
+from guestctl.host.bus_values import Variant
 from tests.unit.marshalled import encode
 
 OURS = ":1.1"
@@ -68,11 +69,16 @@ class LenientBus:
         if header.interface != DRIVER:
             self.calls.put_nowait(message)
             return
-        signature, body = "", []
+        signature, body = "", list[Any]()
         if header.member == "Hello":
             signature, body = "s", [OURS]
         elif header.member == "GetNameOwner":
             signature, body = "s", [self.owners[message.body[0]]]
+        elif header.member == "RequestName":
+            signature, body = "u", [1]
+        elif header.member == "GetConnectionCredentials":
+            who = {"UnixUserID": Variant("u", 0), "ProcessID": Variant("u", 1)}
+            signature, body = "a{sv}", [who]
         fields = {"sender": DRIVER, "reply_serial": header.serial, "signature": signature}
         self.send(METHOD_RETURN, body, **fields)
 

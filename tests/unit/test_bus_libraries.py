@@ -22,6 +22,7 @@ TESTS = (
     "test_bus_server",
     "test_bus_server_hostile",
     "test_bus_server_life",
+    "test_bus_server_unchecked",
     "test_bus_signals",
     "test_bus_slow",
 )

@@ -14,7 +14,7 @@ import pytest
 
 from guestctl.host.bus import BusError, SystemBus
 from guestctl.host.bus_errors import Standard
-from guestctl.host.bus_interface import INTROSPECTABLE, PEER, PROPERTIES
+from guestctl.host.bus_interface import INTROSPECTABLE, PEER, PROPERTIES, introspection
 from guestctl.host.bus_messages import NO_REPLY_EXPECTED
 from guestctl.host.bus_values import Variant
 from tests.unit.echo import connected
@@ -178,6 +178,12 @@ def test_introspection_is_what_parsers_take(bus: PrivateBus) -> None:
             assert machine == MACHINE.read_text().strip()  # noqa: ASYNC240 - it is short
 
     run_async(work())
+
+
+def test_names_of_any_kind_are_read_as_they_are() -> None:
+    names = ['a"b', "<c>", "d&amp;"]
+    node = ET.fromstring(introspection((), names))
+    assert [each.get("name") for each in node.findall("node")] == names
 
 
 @pytest.mark.skipif(not shutil.which("busctl"), reason="systemd's busctl is not there")
