@@ -27,7 +27,10 @@ _PLAIN = {
 def tables() -> Iterator[str]:
     """The lines of the tables."""
     yield from ("", "## Events of a run", "")
-    yield "`event` has the event's name; beside it stand:"
+    yield (
+        "`event` has the event's name, `monotonic` when it was, in nanoseconds of CLOCK_MONOTONIC;"
+        " beside them stand:"
+    )
     yield from ("", "| event | keys | |", "|---|---|---|", *map(_row, EVENTS))
     yield from ("", "Objects in them:", "", "| object | keys | |", "|---|---|---|")
     yield from map(_row, within())

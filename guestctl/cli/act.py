@@ -50,7 +50,7 @@ def _run(arguments: Namespace, act: Callable[[Shown], RunResult]) -> RunResult:
     """One run, shown as asked for."""
     take_signals()
     with choose_display(arguments) as display:
-        result = act(Shown(display, display.follows_progress))
+        result = act(Shown(display, display.follows_progress, display.as_of))
     print_result(result, arguments)
     return result
 

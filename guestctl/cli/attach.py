@@ -21,7 +21,7 @@ def attach_verb(arguments: Namespace) -> int:
     client = client_of(arguments)
     take_signals()
     with choose_display(arguments) as display:
-        result = client.attach(Shown(display, display.follows_progress))
+        result = client.attach(Shown(display, display.follows_progress, display.as_of))
     if result is None:
         raise _no_run(client)
     print_result(result, arguments)

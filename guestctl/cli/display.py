@@ -28,6 +28,9 @@ class Display:
 
     follows_progress = False
 
+    def as_of(self, moment: float) -> None:
+        """The next event was then, in seconds on the monotonic clock, and not just now."""
+
     def __call__(self, event: RunEvent) -> None:
         """Show it."""
         if isinstance(event, Trouble):

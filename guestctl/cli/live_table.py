@@ -97,6 +97,8 @@ class LiveTable(Display):
         self._rows: dict[GuestId, _Row] = {}
         self._kind = RunKind.PRESERVE
         self._begun = time.monotonic()
+        #: When the next event was, where that was told.
+        self._moment: float | None = None
         self._limit: float | None = None
         self._expected: float | None = None
         self._console = console or Console(highlight=False)
@@ -118,6 +120,11 @@ class LiveTable(Display):
             if self._rows:
                 self._console.print(self._whole(), no_wrap=True, overflow="crop")
 
+    def as_of(self, moment: float) -> None:
+        """The next event was then; the run began no later."""
+        self._moment = moment
+        self._begun = min(self._begun, moment)
+
     def __call__(self, event: RunEvent) -> None:
         super().__call__(event)
         match event:
@@ -129,7 +136,7 @@ class LiveTable(Display):
                 self._add(plan)
             case StepBegan(guest, step, timeout):
                 self._update(guest, None, "", step)
-                row, now = self._row(guest.id, guest.name), time.monotonic()
+                row, now = self._row(guest.id, guest.name), self._now()
                 row.step_begun, row.ends = now, now + timeout
             case Progress(guest, fraction, note):
                 self._update(guest, fraction, note)
@@ -139,7 +146,11 @@ class LiveTable(Display):
                 self._row(result.guest, result.name).result = result
 
     def _add(self, plan: GuestPlan) -> None:
-        self._rows[plan.guest.id] = _Row(plan.guest.id, plan.guest.name, self._kind)
+        self._rows[plan.guest.id] = _Row(plan.guest.id, plan.guest.name, self._kind, self._now())
+
+    def _now(self) -> float:
+        """When the event is that is just told."""
+        return time.monotonic() if self._moment is None else self._moment
 
     def _update(
         self, guest: GuestFacts, fraction: float | None, note: str, step: str | None = None
@@ -148,7 +159,7 @@ class LiveTable(Display):
         row.step, row.fraction, row.note = step or row.step, fraction, note
 
     def _row(self, guest: GuestId, name: str) -> _Row:
-        return self._rows.setdefault(guest, _Row(guest, name, self._kind))
+        return self._rows.setdefault(guest, _Row(guest, name, self._kind, self._now()))
 
     # What it looks like
 

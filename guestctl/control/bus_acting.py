@@ -13,12 +13,11 @@ from typing import Any
 from ..host.bus_values import Variant
 from ..host.polkit_agent import agent_at_terminal
 from ..model.plan import RunKind
-from ..model.report import Listener
 from ..model.result import RunResult
 from .command_line import command_line
 from .following_run import follow_run
 from .interface import NO_RUN, RUN
-from .requests import Detached, Down, Failure, RequestError, Up
+from .requests import Detached, Down, Failure, RequestError, Shown, Up
 from .service_on_bus import INTERACTIVE, READING, ServiceOnBus
 
 Options = dict[str, Variant]
@@ -89,7 +88,7 @@ _MAYBE = "whether the run has begun was not told: `guestctl attach` shows it if 
 async def begin_and_follow(
     service: ServiceOnBus,
     call: tuple[str, list[str], Options],
-    listener: Listener,
+    shown: Shown,
     complain: Callable[[str], None],
 ) -> RunResult:
     """A run to its end.  Detached where this process is told to end: the run goes on.
@@ -99,15 +98,15 @@ async def begin_and_follow(
     await service.ask("Subscribe")
     async with _detaching(_MAYBE):
         path = await ask_to_act(service, *call)
-    return await follow(service, path, listener, complain)
+    return await follow(service, path, shown, complain)
 
 
 async def follow(
-    service: ServiceOnBus, path: str, listener: Listener, complain: Callable[[str], None]
+    service: ServiceOnBus, path: str, shown: Shown, complain: Callable[[str], None]
 ) -> RunResult:
     """A run that has begun, to its end.  Detached as above."""
     async with _detaching(f"the run goes on in the service; {_AGAIN}"):
-        return await follow_run(service, path, listener, complain)
+        return await follow_run(service, path, shown, complain)
 
 
 async def current_run(service: ServiceOnBus) -> str | None:

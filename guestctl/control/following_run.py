@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 from ..host import machine, status_file
 from ..host.bus import BusError, Rule, SystemBus
-from ..model.report import Listener, RunBegan, RunEnded, event_from_plain
+from ..model.plain import from_plain
+from ..model.report import RunBegan, RunEnded, event_from_plain
 from ..model.result import RunResult
 from .bus_errors import NO_OBJECT, UNKNOWN, is_lost
 from .failure import Failure, RequestError, ServiceLost
 from .interface import MANAGER, NAME, ROOT, RUN
+from .requests import Shown
 from .service_on_bus import ServiceOnBus, readable
 
 #: Seconds for a bus that went away to come back, and for the service to come to it: it tries again
@@ -34,6 +36,12 @@ class _Event(NamedTuple):
     text: str
 
 
+class _At(NamedTuple):
+    """When an event was, in nanoseconds of CLOCK_MONOTONIC."""
+
+    monotonic: int | None = None
+
+
 class _News(Enum):
     """What is heard beside events.  ASK: there may be some that were not heard."""
 
@@ -42,11 +50,11 @@ class _News(Enum):
 
 
 class FollowedRun:
-    """A run, and how far it was followed; listener: who is told of its events, each once."""
+    """A run, and how far it was followed; shown: who is told of its events, each once."""
 
-    def __init__(self, path: str, listener: Listener) -> None:
+    def __init__(self, path: str, shown: Shown) -> None:
         self.path = path
-        self._listener = listener
+        self._shown = shown
         self._next = 0
         self._is_over = False
         self._has_begun = False
@@ -104,11 +112,15 @@ class FollowedRun:
             return
         self._next = heard.number + 1
         with readable():
-            event = event_from_plain(json.loads(heard.text))
+            values = json.loads(heard.text)
+            event = event_from_plain(values)
+            at = from_plain(_At, values).monotonic
         self._has_begun = self._has_begun or isinstance(event, RunBegan)
         if isinstance(event, RunEnded):
             self._result, self._is_over = event.result, True
-        self._listener(event)
+        if at is not None:
+            self._shown.as_of(at / 1e9)
+        self._shown.listener(event)
 
     def _outcome(self) -> RunResult:
         if self._result is None:
@@ -149,13 +161,13 @@ async def _next(news: asyncio.Queue[_Event | _News]) -> _Event | _News:
 
 
 async def follow_run(
-    service: ServiceOnBus, path: str, listener: Listener, complain: Callable[[str], None]
+    service: ServiceOnBus, path: str, shown: Shown, complain: Callable[[str], None]
 ) -> RunResult:
     """The run to its end; with new connections once this one is lost.
 
     RequestError where it cannot be followed to its end; BusError.
     """
-    run = FollowedRun(path, listener)
+    run = FollowedRun(path, shown)
     while True:
         try:
             return await run.to_its_end(service)

@@ -111,8 +111,7 @@ class OverBus:
 
     def _run(self, call: tuple[str, list[str], bus_acting.Options], shown: Shown) -> RunResult:
         async def work(service: ServiceOnBus) -> RunResult:
-            listener = shown.listener
-            return await bus_acting.begin_and_follow(service, call, listener, self.complain)
+            return await bus_acting.begin_and_follow(service, call, shown, self.complain)
 
         return ask_service(work, acts=True)
 
@@ -121,7 +120,7 @@ class OverBus:
             path = await bus_acting.current_run(service)
             if path is None:
                 return None
-            return await bus_acting.follow(service, path, shown.listener, self.complain)
+            return await bus_acting.follow(service, path, shown, self.complain)
 
         return ask_service(work)
 
@@ -131,7 +130,7 @@ class OverBus:
             if path is None:
                 return None
             await bus_acting.cancel(service, path)
-            return await bus_acting.follow(service, path, shown.listener, self.complain)
+            return await bus_acting.follow(service, path, shown, self.complain)
 
         return ask_service(work, acts=True)
 

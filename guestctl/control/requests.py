@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -53,10 +53,15 @@ class Up:
 
 @dataclass(frozen=True)
 class Shown:
-    """Who is told of a run, and whether progress of saves is shown."""
+    """Who is told of a run, and whether progress of saves is shown.
+
+    as_of: told, before each event of a run of the service, when that was, in seconds on the
+    monotonic clock.
+    """
 
     listener: Listener
     follows_progress: bool = False
+    as_of: Callable[[float], None] = lambda _: None
 
 
 @dataclass(frozen=True)

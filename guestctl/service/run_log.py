@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -58,14 +58,16 @@ class GuestLine(NamedTuple):
 
 @dataclass
 class _Logged:
-    """An event, then in its place its JSON."""
+    """An event, then in its place its JSON; at: when it was, in nanoseconds of CLOCK_MONOTONIC."""
 
     event: RunEvent | None
     text: str = ""
+    at: int = field(default_factory=time.monotonic_ns)
 
     def json(self) -> str:
         if self.event is not None:
-            self.text, self.event = json.dumps(event_to_plain(self.event)), None
+            values = {"monotonic": self.at, **event_to_plain(self.event)}
+            self.text, self.event = json.dumps(values), None
         return self.text
 
 

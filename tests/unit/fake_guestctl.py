@@ -71,7 +71,8 @@ class FakeGuestctl(FakeService):
 
     def tell(self, event: RunEvent, *, aloud: bool = True) -> None:
         """Have the run tell it; not aloud: whoever follows does not hear the signal."""
-        number, text = len(self.log) + 1, json.dumps(event_to_plain(event))
+        number = len(self.log) + 1
+        text = json.dumps({"monotonic": number * 10**9, **event_to_plain(event)})
         self.log.append((number, text))
         if aloud:
             self.of_run("Event", "ts", number, text)

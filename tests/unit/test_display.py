@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -108,6 +109,20 @@ def test_the_live_table_shows_guest_step_elapsed_and_reason() -> None:
 def test_before_a_run_begins_nothing_is_said_of_its_guests() -> None:
     table, drawn = recorded()
     assert drawn_lines(table, drawn) == ["looking at the guests, 0.0s"]
+
+
+def test_a_run_that_is_shown_late_has_its_own_times() -> None:
+    """As by `attach`: all that it did so far comes at once."""
+    table, drawn = recorded()
+    now, one = time.monotonic(), guest("web")
+    plan = Plan(RunKind.PRESERVE, (plan_guest_down(RunKind.PRESERVE, one, policy()),))
+    table.as_of(now - 200)
+    table(RunBegan(plan, Trigger.COMMAND, limit=300))
+    table.as_of(now - 80)
+    table(StepBegan(one, Step.SAVE, 100))
+    title, _, web = drawn_lines(table, drawn)
+    assert re.search(r"3min 2\ds of at most 5min", title)
+    assert re.fullmatch(r"web +save +(20|1\d)s +3min 2\ds", web)
 
 
 @pytest.mark.parametrize("name", NASTY)

@@ -10,7 +10,7 @@ import pytest
 
 from guestctl.control import following_run
 from guestctl.control.following_run import follow_run
-from guestctl.control.requests import RequestError
+from guestctl.control.requests import RequestError, Shown
 from guestctl.control.service_on_bus import reached
 from guestctl.host.bus_values import Variant
 from guestctl.model.report import RunEvent
@@ -33,11 +33,14 @@ class Follower:
     def __init__(self) -> None:
         self.told: list[RunEvent] = []
         self.said: list[str] = []
+        #: When each event was.
+        self.at: list[float] = []
+        self._shown = Shown(self.told.append, as_of=self.at.append)
         self.task = asyncio.create_task(self._follow())
 
     async def _follow(self) -> RunResult:
         async with reached() as service:
-            return await follow_run(service, PATH, self.told.append, self.said.append)
+            return await follow_run(service, PATH, self._shown, self.said.append)
 
     async def has(self, count: int) -> None:
         """Wait for so many events."""
@@ -69,6 +72,7 @@ def test_the_whole_state_so_far_and_then_what_follows(bus: PrivateBus) -> None:
             assert await follower.task == RESULT
             assert follower.told == STORY
             assert follower.said == []
+            assert follower.at == [1.0, 2.0, 3.0, 4.0, 5.0]
 
     run_async(work())
 
