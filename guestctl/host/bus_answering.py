@@ -118,7 +118,7 @@ class Answering:
         """Answer with that; where it is a fault of ours its words are for the journal."""
         if not isinstance(error, CallError):
             what = f"{call.interface}.{call.member}"
-            why = f"{what} called by {call.sender} was not answered: {error!r}"
+            why = f"{what} called by {call.sender} was not answered: {error!r:.500}"
             self._trouble.tell(f"{what} {type(error).__name__}", why, error)
             error = CallError(
                 Standard.FAILED, "an internal error: the journal of the service has it"

@@ -82,6 +82,10 @@ class BusServer:
             return await session.wait_ended()
         except BusError as error:
             return str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is: the next try may do
+            why = f"cannot be on the bus: {error!r:.500}"
+            self._trouble.tell(why, f"{self._name}: {why}", error)
+            return why
         finally:
             self._session = None
             session.close()
@@ -127,7 +131,7 @@ class BusServer:
             self._session.emit(path, interface, row, arguments)
         except Exception as error:  # noqa: BLE001 - a run does not end over what it tells
             what = f"{interface.name}.{signal}"
-            self._trouble.tell(f"{what} {error!r}", f"{what} was not told: {error!r}", error)
+            self._trouble.tell(f"{what} {error!r}", f"{what} was not told: {error!r:.500}", error)
 
     def changed(self, path: str, interface: Interface, values: Mapping[str, Any]) -> None:
         """Tell the subscribers that properties have these plain values now, as `emit` does."""
@@ -138,6 +142,6 @@ class BusServer:
             found = variants(rows, values)
         except Exception as error:  # noqa: BLE001 - as above
             what = f"changes of {interface.name}"
-            self._trouble.tell(f"{what} {error!r}", f"{what} were not told: {error!r}", error)
+            self._trouble.tell(f"{what} {error!r}", f"{what} were not told: {error!r:.500}", error)
         else:
             self.emit(path, PROPERTIES, "PropertiesChanged", interface.name, found, [])

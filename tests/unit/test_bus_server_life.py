@@ -235,6 +235,25 @@ def test_a_bus_that_never_answers_is_given_up(
     run_async(work())
 
 
+def test_a_fault_of_ours_is_no_end(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = [RuntimeError("first"), RuntimeError("second")]
+    original = bus_session.Session.open
+
+    async def faulty(self: bus_session.Session, *where: str, **options: bool) -> None:
+        if faults:
+            raise faults.pop(0)
+        await original(self, *where, **options)
+
+    monkeypatch.setattr(bus_session.Session, "open", faulty)
+
+    async def work() -> None:
+        async with shop(bus.address) as exported:
+            assert ["first" in exported.troubles[0], "second" in exported.troubles[1]] == [True] * 2
+            assert len(exported.troubles) == 2
+
+    run_async(work())
+
+
 # -- the name
 
 
