@@ -239,10 +239,10 @@ def test_a_fault_of_ours_is_no_end(bus: PrivateBus, monkeypatch: pytest.MonkeyPa
     faults = [RuntimeError("first"), RuntimeError("second")]
     original = bus_session.Session.open
 
-    async def faulty(self: bus_session.Session, *where: str, **options: bool) -> None:
+    async def faulty(self: bus_session.Session, address: str, name: str, *, replaces: bool) -> None:
         if faults:
             raise faults.pop(0)
-        await original(self, *where, **options)
+        await original(self, address, name, replaces=replaces)
 
     monkeypatch.setattr(bus_session.Session, "open", faulty)
 
