@@ -40,7 +40,7 @@ def cancel_verb(arguments: Namespace) -> int:
 
 
 def _no_run(client: Client) -> RequestError:
-    return RequestError(Failure.NOT_ALL_WELL, f"no run is under way{_last(client)}")
+    return RequestError(Failure.NOT_ALL_WELL, f"no run is under way in the service{_last(client)}")
 
 
 def _last(client: Client) -> str:

@@ -81,7 +81,10 @@ async def ask_to_act(service: ServiceOnBus, member: str, *arguments: Any, **wher
 
 # Runs
 
-_AGAIN = "`guestctl attach` shows it again, `guestctl cancel` ends it"
+_GOES_ON = (
+    "the run goes on in the service; `guestctl attach` shows it again, `guestctl cancel` ends it"
+)
+_ENDS = "the run ends in the service, as it was told; `guestctl attach` shows that"
 _MAYBE = "whether the run has begun was not told: `guestctl attach` shows it if so"
 
 
@@ -105,7 +108,7 @@ async def follow(
     service: ServiceOnBus, path: str, shown: Shown, complain: Callable[[str], None]
 ) -> RunResult:
     """A run that has begun, to its end.  Detached as above."""
-    async with _detaching(f"the run goes on in the service; {_AGAIN}"):
+    async with _detaching(_GOES_ON):
         return await follow_run(service, path, shown, complain)
 
 
@@ -115,9 +118,13 @@ async def current_run(service: ServiceOnBus) -> str | None:
     return None if path == NO_RUN else path
 
 
-async def cancel(service: ServiceOnBus, path: str) -> None:
-    """Have a run end as Ctrl-C does."""
+async def cancel(
+    service: ServiceOnBus, path: str, shown: Shown, complain: Callable[[str], None]
+) -> RunResult:
+    """Have a run end as Ctrl-C does, and follow it to its end.  Detached as above."""
     await ask_to_act(service, "Cancel", path=path, of=RUN)
+    async with _detaching(_ENDS):
+        return await follow_run(service, path, shown, complain)
 
 
 @contextlib.asynccontextmanager

@@ -129,8 +129,7 @@ class OverBus:
             path = await bus_acting.current_run(service)
             if path is None:
                 return None
-            await bus_acting.cancel(service, path)
-            return await bus_acting.follow(service, path, shown, self.complain)
+            return await bus_acting.cancel(service, path, shown, self.complain)
 
         return ask_service(work, acts=True)
 

@@ -89,7 +89,10 @@ def test_no_run_is_under_way(there: Asking) -> None:
     there.service.service.answer("GetHistory", "sas", json.dumps([past_json(PAST)]), [])
     for verb in ("attach", "cancel"):
         said = there.run(verb, status=1).stderr
-        assert "guestctl: no run is under way; the last was run 3, preserve of 2001-09" in said
+        assert (
+            "guestctl: no run is under way in the service; the last was run 3, preserve of 2001-09"
+            in said
+        )
 
 
 def test_cancelling(there: Asking) -> None:
