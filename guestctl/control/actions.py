@@ -16,7 +16,7 @@ from ..runs.context import Context, Inventory
 from .commanded import Asked, down, note_of, prepare, up
 from .local import Local
 from .log_fields import of_actor, of_guest
-from .requests import Down, Failure, Named, RequestError, Shown, Up, find
+from .requests import Down, Failure, Named, RequestError, Shown, Up, Who, find
 from .run_journal import RunJournal
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def _act(local: Local, work: Callable[[Context], Awaitable[RunResult]], shown: S
 Marked = list[tuple[GuestFacts, str]]
 
 
-def hold(local: Local, names: Sequence[str], reason: str | None) -> Marked:
+def hold(local: Local, names: Sequence[Who], reason: str | None) -> Marked:
     """Never have guests started by guestctl until they are released."""
     actor = local.actor
     why = f"held by {actor.user}{': ' if reason else ''}{reason or ''}"
@@ -67,7 +67,7 @@ def hold(local: Local, names: Sequence[str], reason: str | None) -> Marked:
     return _mark(local, names, mark)
 
 
-def release(local: Local, names: Sequence[str], reason: str | None) -> Marked:
+def release(local: Local, names: Sequence[Who], reason: str | None) -> Marked:
     """End holds.  Whatever kept a guest down, by a person's word or by its user's, does so no
     more."""
     actor = local.actor
@@ -96,7 +96,7 @@ def _refuse_in_hand(local: Local, ledger: Ledger, guest: GuestFacts) -> None:
         raise RequestError(Failure.LOCKED, text)
 
 
-def forget(local: Local, names: Sequence[str], reason: str | None) -> Marked:
+def forget(local: Local, names: Sequence[Who], reason: str | None) -> Marked:
     """Nothing is wanted any more of guests that libvirt does not list; only their trails stay.
 
     RequestError for one that it lists, or that it cannot be asked of.
@@ -116,7 +116,7 @@ def forget(local: Local, names: Sequence[str], reason: str | None) -> Marked:
     return _say(local, local.write_ledger(write))
 
 
-def _not_listed(names: Sequence[str], inventory: Inventory, ledger: Ledger) -> list[GuestFacts]:
+def _not_listed(names: Sequence[Who], inventory: Inventory, ledger: Ledger) -> list[GuestFacts]:
     listed = {guest.id for guest in inventory.guests}
     facts = {it.id: GuestFacts(it.id, it.name, State.UNKNOWN) for it in ledger.guests().values()}
     found = find(names, [Named(guest.id, guest.name) for guest in facts.values()])
@@ -138,7 +138,7 @@ def _what_release_did(before: GuestRecord | None) -> str:
     return f"was not held; {'it is wanted on already' if already else 'wanted on from now on'}"
 
 
-def _mark(local: Local, names: Sequence[str], mark: Callable[[Ledger, GuestFacts], str]) -> Marked:
+def _mark(local: Local, names: Sequence[Who], mark: Callable[[Ledger, GuestFacts], str]) -> Marked:
     """Write the same to the ledger for every guest named, or for none of them."""
     local.refuse_to_act()
     inventory = asyncio.run(local.read())
@@ -159,7 +159,7 @@ def _say(local: Local, marked: Marked) -> Marked:
     return marked
 
 
-def _find(names: Sequence[str], inventory: Inventory, ledger: Ledger) -> list[GuestFacts]:
+def _find(names: Sequence[Who], inventory: Inventory, ledger: Ledger) -> list[GuestFacts]:
     """The guests named: of libvirt's, or of those known to be behind a lost connection."""
     facts = {guest.id: guest for guest in inventory.guests}
     for record in ledger.guests().values():

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..host import tasks
@@ -18,7 +19,7 @@ from ..model.history import Actor, TrailEntry
 from ..model.overview import Row
 from ..model.plan import RunKind
 from .local import Local
-from .requests import Failure, RequestError
+from .requests import Failure, PolicyRequest, RequestError, Who
 from .served import Opening
 
 #: Seconds for an answer, and how many are made at the same time.
@@ -73,9 +74,20 @@ class Answers:
         """The reason trail of this one."""
         return await self._read(("of", guest), lambda local: _of(local, guest))
 
-    async def act(self, asked_by: Actor, work: Callable[[Local], T]) -> Answer[T]:
-        """Do what only writes, for somebody; it may be done yet where there is no answer."""
-        self.renew()
+    # What only writes, for somebody: it may be done yet where there is no answer
+
+    async def mark(
+        self, asked_by: Actor, how: str, names: Sequence[Who], reason: str | None
+    ) -> Answer[list[tuple[str, str]]]:
+        """`hold`, `release` or `forget`: of each guest its name, and what is said of it."""
+        return await self._act(asked_by, lambda local: _mark(local, how, names, reason))
+
+    async def change_policy(self, asked_by: Actor, request: PolicyRequest) -> Answer[str]:
+        """`policy --set` and `--unset`: what was changed, as JSON."""
+        file = self._open.file
+        return await self._act(asked_by, lambda local: _change_policy(local, file, request))
+
+    async def _act(self, asked_by: Actor, work: Callable[[Local], T]) -> Answer[T]:
         doing = asyncio.ensure_future(self._in_thread(work, asked_by))
         try:
             return await self._in_time(doing)
@@ -159,17 +171,32 @@ def _why(local: Local, name: str) -> str:
     inventory = asyncio.run(local.read())
     by_name = [guest.id for guest in inventory.guests if guest.name == name]
     listed = by_name or [g.id for g in inventory.guests if g.id.uuid == name.lower()]
-    entries = trail(local, name, None, listed)
-    if not (listed or entries):
-        text = f'cannot say why: nothing is recorded of "{name}"'
-        raise RequestError(Failure.WRONG_REQUEST, text)
-    return _trail_json(entries)
+    return _trail_json(trail(local, name, None, listed))
 
 
 def _of(local: Local, guest: GuestId) -> str:
     from .recorded import trail
 
     return _trail_json(trail(local, guest.uuid, (), [guest]))
+
+
+def _mark(
+    local: Local, how: str, names: Sequence[Who], reason: str | None
+) -> list[tuple[str, str]]:
+    from . import actions
+
+    act = {"hold": actions.hold, "release": actions.release, "forget": actions.forget}[how]
+    return [(guest.name, text) for guest, text in act(local, names, reason)]
+
+
+def _change_policy(local: Local, file: Path | None, request: PolicyRequest) -> str:
+    from ..config import reading
+    from .policy_change import change_policy
+
+    changed = change_policy(reading.read(file), request, local)
+    changes = [change._asdict() for change in changed.changes]
+    remarks, booked = list(changed.remarks), changed.is_booked
+    return json.dumps({"changes": changes, "remarks": remarks, "booked": booked})
 
 
 def _trail_json(entries: Sequence[tuple[GuestId, TrailEntry]]) -> str:

@@ -17,7 +17,7 @@ from ..model.result import RunResult
 from .command_line import command_line
 from .following_run import follow_run
 from .interface import NO_RUN, RUN
-from .requests import Detached, Down, Failure, RequestError, Shown, Up
+from .requests import Detached, Down, Failure, RequestError, Shown, Up, word
 from .service_on_bus import INTERACTIVE, READING, ServiceOnBus
 
 Options = dict[str, Variant]
@@ -45,10 +45,10 @@ def call_of_down(request: Down) -> tuple[str, list[str], Options]:
     if request.profile is not None:
         options["profile"] = Variant("s", request.profile)
     if request.kind is RunKind.PRESERVE:
-        return "Preserve", list(request.names), options
+        return "Preserve", list(map(word, request.names)), options
     if not request.names:
         options["all"] = Variant("b", True)
-    return "Shutdown", list(request.names), options
+    return "Shutdown", list(map(word, request.names)), options
 
 
 def call_of_up(request: Up) -> tuple[str, list[str], Options]:
@@ -61,7 +61,7 @@ def call_of_up(request: Up) -> tuple[str, list[str], Options]:
             text = f"cannot start the guests of run {request.run}: no such run is recorded"
             raise RequestError(Failure.WRONG_REQUEST, text)
         options["run"] = Variant("u", request.run)
-    return "Start", list(request.names), options
+    return "Start", list(map(word, request.names)), options
 
 
 # Asking

@@ -24,6 +24,7 @@ from .requests import (
     Named,
     RequestError,
     Up,
+    Who,
     find,
     refuse_unknown_profile,
 )
@@ -102,7 +103,7 @@ async def up(context: Context, config: Config, request: Up, asked: Asked) -> Run
 
 @contextlib.asynccontextmanager
 async def _begun(
-    context: Context, asked: Asked, names: Sequence[str], *, patterns: bool = False
+    context: Context, asked: Asked, names: Sequence[Who], *, patterns: bool = False
 ) -> AsyncIterator[tuple[Inventory, frozenset[GuestId] | None]]:
     """Under the run lock: all guests, and those of them that are named.
 

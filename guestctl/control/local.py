@@ -285,10 +285,7 @@ class Local:
         """
         folder = machine.run_folder()
         try:
-            if ends is None:
-                stop_deadline.forget(folder)
-            else:
-                stop_deadline.keep(folder, ends)
+            stop_deadline.say(folder, ends)
         except OSError as error:
             self.complain(f"the host's stop will not know of this deadline: {error}")
 

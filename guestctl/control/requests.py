@@ -20,6 +20,14 @@ from .failure import Failure as Failure
 from .failure import RequestError as RequestError
 from .failure import unreachable as unreachable
 
+#: Who is meant: a name or a UUID that was typed, or a guest that is known already.
+Who = str | GuestId
+
+
+def word(name: Who) -> str:
+    """What a guest is called."""
+    return name if isinstance(name, str) else name.uuid
+
 
 @dataclass(frozen=True)
 class Down:
@@ -30,7 +38,7 @@ class Down:
     """
 
     kind: RunKind
-    names: Sequence[str]
+    names: Sequence[Who]
     begun: float
     within: float | None = None
     reason: str | None = None
@@ -45,7 +53,7 @@ class Up:
     run: instead of names, the guests that this run took down.
     """
 
-    names: Sequence[str]
+    names: Sequence[Who]
     decision: SaveDecision | None = None
     reason: str | None = None
     run: int | None = None
@@ -83,7 +91,7 @@ class Named(NamedTuple):
 
 
 def find(
-    names: Sequence[str], guests: Collection[Named], *, patterns: bool = False
+    names: Sequence[Who], guests: Collection[Named], *, patterns: bool = False
 ) -> frozenset[GuestId]:
     """Guests by name or UUID; RequestError for each that is not found or not clear.
 
@@ -102,25 +110,29 @@ def find(
     return frozenset(found)
 
 
-def _matching(name: str, guests: Collection[Named]) -> set[GuestId]:
+def _matching(name: Who, guests: Collection[Named]) -> set[GuestId]:
+    if isinstance(name, GuestId):
+        return {guest.id for guest in guests if guest.id == name}
     by_name = {guest.id for guest in guests if guest.name == name}
     return by_name or {guest.id for guest in guests if guest.id.uuid == name.lower()}
 
 
-def is_pattern(name: str) -> bool:
+def is_pattern(name: Who) -> bool:
     """Whether it can stand for names other than itself."""
-    return any(character in name for character in "*?[")
+    return isinstance(name, str) and any(character in name for character in "*?[")
 
 
-def _matched(pattern: str, guests: Collection[Named]) -> set[GuestId]:
-    if not is_pattern(pattern):
+def _matched(pattern: Who, guests: Collection[Named]) -> set[GuestId]:
+    if isinstance(pattern, GuestId) or not is_pattern(pattern):
         return set()
     return {guest.id for guest in guests if fnmatchcase(guest.name, pattern)}
 
 
 def _why_not_found(
-    name: str, ids: set[GuestId], guests: Collection[Named], *, patterns: bool
+    name: Who, ids: set[GuestId], guests: Collection[Named], *, patterns: bool
 ) -> str:
+    if isinstance(name, GuestId):
+        return f"cannot find {name.uuid} on {name.uri}: there is no such guest"
     if not ids and not patterns and is_pattern(name):
         return f'cannot find "{name}": no guest has this name, and patterns are not taken here'
     if not ids:

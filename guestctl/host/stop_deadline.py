@@ -16,6 +16,14 @@ from .own_files import replace
 _FILE = "stop-by.json"
 
 
+def say(folder: Path, ends: float | None) -> None:
+    """Until when, or that this holds no longer where None.  OSError where it cannot be written."""
+    if ends is None:
+        forget(folder)
+    else:
+        keep(folder, ends)
+
+
 def keep(folder: Path, ends: float) -> None:
     """Until when, in seconds on the monotonic clock.  OSError where it cannot be written."""
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)

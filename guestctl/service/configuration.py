@@ -50,6 +50,11 @@ class Configuration:
         self.loaded = replace(loaded, config=self._with_local_uris(loaded.config))
 
     @property
+    def file(self) -> Path | None:
+        """That one alone, instead of the host's files."""
+        return self._file
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """Where its files are."""
         return files.folders(self._file)

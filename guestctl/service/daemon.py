@@ -6,17 +6,21 @@ Where guestctl's parts come together for the service; control/local.py is the ot
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ..config.config import Config
+from ..control.answers import Answers
 from ..control.configured import say_of_libvirt
 from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
 from ..control.run_journal import RunJournal
+from ..control.served import Opening
 from ..host import journal, locks, machine, since_boot, status_file, stop_deadline, tasks
 from ..host.daemons import SystemdDaemons
 from ..host.libvirt import auto_shutdown, autostart
@@ -29,12 +33,18 @@ from ..host.notify import Notifier
 from ..host.probe import HostProbe
 from ..host.storage import HostStorage
 from ..host.systemd import is_booting_now, is_stopping_retrying, kind_of_stop
+from ..ledger.file import TROUBLE
+from ..ledger.ledger import Ledger
 from ..ledger.second_copy import SecondCopy
 from ..ledger.writer import LedgerWriter
+from ..model.event import GuestEvent
 from ..model.report import tell_all
 from ..runs.context import Context
+from .bus_export import BusExport
+from .bus_parts import Parts
 from .configuration import Configuration
 from .followed_files import FollowedFiles
+from .run_log import RunLog
 from .service import Service, Surroundings
 from .state import Activity
 from .status import line, status
@@ -44,6 +54,8 @@ from .waiting import first, keep_at
 
 logger = logging.getLogger(__name__)
 
+#: Why others' services are not there for programs to call.
+NOT_ROOTS = "it is not root's service"
 WHY = "Guests are taken to safety"
 #: How long READY=1 waits for logind: a host without it is served all the same.
 LOGIND_LIMIT = 5.0
@@ -105,16 +117,33 @@ class _Daemon:
         self._reloads: set[asyncio.Task[None]] = set()
         self._notifier = Notifier()
         ledger = machine.state_folder() / LEDGER_NAME
-        shows = shows_held(lambda: self._configuration.config.boot.refuse_starts)
+        self._shows = shows_held(lambda: self._configuration.config.boot.refuse_starts)
         copy = SecondCopy(machine.copy_folder())
-        self._ledger = LedgerWriter(ledger, machine.now, logger.warning, shows, copy)
+        self._ledger = LedgerWriter(ledger, machine.now, logger.warning, self._written, copy)
+        self._log = RunLog()
+        self._export: BusExport | None = None
         self._logind = Logind(WHY, lambda kind: self._triggers.announce(kind), self._on_change)
         self._triggers = Triggers(self._logind, is_stopping_retrying, kind_of_stop)
         self._service = Service(self._surroundings(away, ours), configuration.config)
+        if machine.is_root():
+            self._export = BusExport(self._service.state, self._parts(), self._on_change)
+
+    def _parts(self) -> Parts:
+        configuration, triggers = self._configuration, self._triggers
+        opening = Opening(configuration.file, lambda: configuration.config.general.uris)
+        state = self._service.state
+
+        def host_stays() -> bool:
+            ends = state.goes_down or triggers.is_terminated
+            return not (ends or self._logind.shutting_down)
+
+        reload = self._files.reload_and_tell
+        answers, asked = Answers(opening), self._service.asked
+        return Parts(answers, asked, self._log, self._status, reload, host_stays)
 
     def _surroundings(self, away: float, ours: frozenset[str] | None) -> Surroundings:
         stop_timeout = StopTimeout(self._notifier.extend, self._notifier.status)
-        listener = tell_all(RunJournal(), stop_timeout)
+        listener = tell_all(RunJournal(), stop_timeout, self._log)
         clock, boot = machine.now, machine.boot_id()
         return Surroundings(
             context=Context(
@@ -142,7 +171,29 @@ class _Daemon:
             ours=ours,
             rival=LibvirtGuests(),
             pauses_guests=auto_shutdown.may_be_on,
+            log=self._log,
+            problems=lambda: [str(it) for it in self._configuration.loaded.problems],
+            keep_stop_deadline=self._keep_stop_deadline,
+            on_heard=self._heard,
         )
+
+    def _keep_stop_deadline(self, ends: float | None) -> None:
+        """Not worth failing for."""
+        try:
+            stop_deadline.say(self._folder, ends)
+        except OSError as error:
+            logger.warning(f"the host's stop will not know of this deadline: {error}")
+
+    def _heard(self, event: GuestEvent) -> None:
+        if self._export is not None:
+            self._export.heard(event)
+
+    def _written(self, ledger: Ledger) -> None:
+        """At the end of each transaction, in the ledger's thread."""
+        self._shows(ledger)
+        if self._export is not None:
+            with contextlib.suppress(*TROUBLE):  # whoever reads the same next will say so
+                self._export.news.written(ledger)
 
     def _on_change(self) -> None:
         self._changed.set()
@@ -162,6 +213,7 @@ class _Daemon:
             self._be_watched,
             self._mend_ledger,
             self._follow_files,
+            *([self._export.run] if self._export else []),
         )
         background = [asyncio.create_task(keep_at(chore)) for chore in chores]
         serving = asyncio.create_task(self._service.serve())
@@ -242,12 +294,17 @@ class _Daemon:
             self._changed.clear()
             if self._delay is None and logind.connected:
                 self._delay = await logind.delay()
-            configuration, connections = self._configuration, service.connections
-            state, since = service.state, self._since
-            said = status(state, connections, configuration, logind, self._delay, since)
-            status_file.write(self._folder, said)
+            status_file.write(self._folder, self._status())
             if not service.state.activity.is_run:
-                loaded = configuration.loaded
-                self._notifier.status(line(state, connections, loaded, logind))
+                loaded = self._configuration.loaded
+                self._notifier.status(line(service.state, service.connections, loaded, logind))
+            if self._export is not None:
+                self._export.say_changes()
             await asyncio.sleep(AT_ONCE)
             await self._changed.wait()
+
+    def _status(self) -> dict[str, Any]:
+        service = self._service
+        about = (service.state, service.connections, self._configuration, self._logind)
+        not_on_bus = self._export.problem if self._export else NOT_ROOTS
+        return status(*about, self._delay, self._since, not_on_bus)

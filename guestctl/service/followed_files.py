@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from ..config import effective
 from ..config.config import Config
+from ..control.requests import Failure, RequestError
 from ..host import tasks
 from ..host.file_changes import FolderChanges
 from .configuration import Configuration
@@ -49,6 +51,21 @@ class FollowedFiles:
     async def reload(self) -> None:
         """As somebody asks for it."""
         await self._read(self._configuration.reload)
+
+    async def reload_and_tell(self) -> list[str]:
+        """The same, for who wants to know what is different now; RequestError where the files have
+        mistakes, or cannot be read in time."""
+        configuration = self._configuration
+        before, read_at = effective.values(configuration.written), configuration.read_at
+        await self.reload()
+        if problems := configuration.loaded.problems:
+            mistakes = "\n".join(map(str, problems))
+            text = f"cannot use the configuration:\n{mistakes}"
+            raise RequestError(Failure.WRONG_REQUEST, text)
+        if configuration.read_at == read_at:
+            text = "the configuration cannot be read in time: what was read before is used"
+            raise RequestError(Failure.NOT_ALL_WELL, text)
+        return effective.changes(before, effective.values(configuration.written))
 
     async def follow(self, is_busy: Callable[[], bool]) -> None:
         """What is written is taken up; during a run, after it.  Never returns."""

@@ -118,6 +118,7 @@ class Service:
         self.state = ServiceState(
             context, config, it.lock, self._on_change, it.refresh, it.ours, it.rival
         )
+        self.log = it.log
         self.asked = AskedRuns(
             self.state, it.log, it.stop_timeout, it.problems, it.keep_stop_deadline
         )

@@ -22,10 +22,12 @@ def status(
     logind: Logind,
     delay: float | None,
     since: int,
+    not_on_bus: str,
 ) -> dict[str, Any]:
     """Everything; delay: how long logind waits for inhibitors, in seconds.
 
-    since: when the service was started, in nanoseconds since the epoch.
+    since: when the service was started, in nanoseconds since the epoch.  not_on_bus: why nobody can
+    call it there; empty while they can.
     """
     loaded = configuration.loaded
     return {
@@ -45,6 +47,7 @@ def status(
             "problem": logind.problem,
             "announced": logind.shutting_down,
         },
+        "interface": {"on_bus": not not_on_bus, "problem": not_on_bus},
         "connections": {
             uri: watch.trouble or "connected" for uri, watch in connections.watches.items()
         },
