@@ -45,7 +45,7 @@ def story() -> Iterator[RunEvent]:
 def test_a_run_is_there_from_its_beginning() -> None:
     log, told = RunLog(), list[int]()
     log.on_event = lambda run, number: told.append(number)
-    states, lines = [], []
+    states, lines = list[RunState](), list[GuestLine]()
     for event in story():
         log(event)
         states.append(log.runs[1].state)
