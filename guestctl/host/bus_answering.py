@@ -103,9 +103,10 @@ class Answering:
         self, caller: Caller, call: Header, target: Target, arguments: list[Any]
     ) -> Sequence[Any]:
         interface, method = target
-        if method.needs:
-            await self._exported.allow(caller, method.needs)
-        if not target.only_reads:
+        needs = self._exported.needs(call.path, interface, method)
+        if needs:
+            await self._exported.allow(caller, needs)
+        if needs not in ("", interface.needs):  # it does more than read
             self._goes_on_alone()
         return await self._exported.call(caller, call.path, interface, method, arguments)
 

@@ -32,6 +32,10 @@ class Exported(Protocol):
         """Names of what is right below, as far as that caller may know; CallError: none of it."""
         ...
 
+    def needs(self, path: str, interface: Interface, method: Method) -> str:
+        """What calling that takes; `method.needs`, unless it depends on the object.  Quick too."""
+        ...
+
     async def allow(self, caller: Caller, needs: str) -> None:
         """Return where the caller may do what needs that; CallError, such as ACCESS_DENIED.
 
@@ -74,11 +78,6 @@ class Target(NamedTuple):
     def is_standard(self) -> bool:
         """Whether it is of an interface that every object has."""
         return self.interface in STANDARD
-
-    @property
-    def only_reads(self) -> bool:
-        """Whether nothing is lost where it is cancelled."""
-        return self.is_standard or self.method.needs in ("", self.interface.needs)
 
 
 def find(exported: Exported, call: Header) -> Target:

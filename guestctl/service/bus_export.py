@@ -104,6 +104,11 @@ class BusExport:
         uri = connection_of(path)
         return await _answered(self._guests.of_connection(uri)) if uri is not None else []
 
+    def needs(self, path: str, interface: Interface, method: Method) -> str:
+        """See Exported."""
+        number = run_of(path)
+        return method.needs if number is None else self._runs.needs(number, method)
+
     async def allow(self, caller: Caller, needs: str) -> None:
         """See Exported; polkit is not started while the host goes down."""
         interactive, starts = caller.interactive, self._parts.host_stays()
@@ -137,8 +142,6 @@ class BusExport:
             return await self._guests.call(caller, guest, method, arguments)
         if (number := run_of(path)) is None:
             return await self._manager.call(caller, method, arguments)
-        if more := self._runs.needs_too(number, method):
-            await self.allow(caller, more)
         return await self._runs.call(caller, number, method, arguments)
 
     async def properties(self, path: str, interface: Interface) -> Mapping[str, Any]:

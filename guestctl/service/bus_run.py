@@ -10,6 +10,7 @@ from typing import Any
 from ..control.interface import MANAGER, NO_RUN, ROOT, RUN, Needs
 from ..host.bus_callers import Caller
 from ..host.bus_errors import CallError, Standard
+from ..host.bus_interface import Method
 from ..model.plan import RunKind
 from .bus_parts import Parts, Signals
 from .bus_paths import run_path
@@ -38,11 +39,11 @@ class Runs:
         """Names of the objects."""
         return [str(number) for number in self._parts.log.runs]
 
-    def needs_too(self, number: int, method: str) -> str:
-        """What a caller must be allowed to beside what the table says; empty for nothing."""
+    def needs(self, number: int, method: Method) -> str:
+        """What a caller must be allowed to: who may start guests may end the starting of them."""
         run = self._parts.log.runs.get(number)
         brings_up = run is not None and run.kind is RunKind.RESTORE
-        return Needs.START if method == "Cancel" and brings_up else ""
+        return Needs.START if method.name == "Cancel" and brings_up else method.needs
 
     async def call(
         self, _caller: Caller, number: int, method: str, arguments: Sequence[Any]

@@ -75,6 +75,10 @@ class Shop:
         await self.allow(caller, "read")
         return [BELOW[path]] if path in BELOW else []
 
+    def needs(self, path: str, interface: Interface, method: Method) -> str:
+        """Of the leaf `Look` is to sell."""
+        return "sell" if (path, method.name) == (LEAF, "Look") else method.needs
+
     async def allow(self, caller: Caller, needs: str) -> None:
         """Refuse what is forbidden."""
         if needs in self.forbidden:

@@ -73,6 +73,11 @@ def test_properties_are_read_and_nobody_sets_any(bus: PrivateBus) -> None:
 def test_what_is_not_allowed_is_not_done(bus: PrivateBus) -> None:
     async def work() -> None:
         async with shop(bus.address) as exported, connected(bus) as client:
+            exported.forbidden = {"sell"}
+            assert await refused(client, "Look", path=LEAF) == Standard.ACCESS_DENIED
+            await ask(client, "Look")
+            assert exported.begun == ["Look"]
+            exported.begun.clear()
             exported.forbidden = {"sell", "read"}
             assert await refused(client, "Sell") == Standard.ACCESS_DENIED
             assert await refused(client, "Look") == Standard.ACCESS_DENIED
