@@ -46,6 +46,7 @@ def _lines(found: Status) -> Iterator[tuple[str, str]]:
         yield "configuration", f"no guest is matched by [[guest]] match = {quoted(match)}"
     yield from _triggers(service, values["guard"])
     yield "inhibitor", _inhibitor(service, values["inhibit_delay"])
+    yield from _interface(service)
     yield from service.get("connections", {}).items()
     for uri in service.get("as_found", ()):
         yield _MORE, f"{uri}: {_AS_FOUND}"
@@ -116,6 +117,15 @@ def _inhibitor(service: dict[str, Any], delay: float | None) -> str:
     if logind["inhibitor"]:
         return f"held{waits}"
     return f"not held{'' if service.get('up') else ': no guest is up'}{waits}"
+
+
+def _interface(service: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if said := service.get("interface"):
+        problem = said["problem"]
+        yield (
+            "interface",
+            f"not on the bus: {problem}" if problem else "on the bus, as org.guestctl1",
+        )
 
 
 def _run(run: dict[str, Any] | None) -> str:
