@@ -6,8 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ..control.interface import ERRORS, GUEST, GUESTS, MANAGER, NAME, ROOT, RUN, RUNS, Needs
-from ..control.requests import Failure, RequestError
+from ..control.bus_errors import error_name
+from ..control.interface import GUEST, GUESTS, MANAGER, NAME, ROOT, RUN, RUNS, Needs
+from ..control.requests import RequestError
 from ..host.bus_callers import Caller
 from ..host.bus_errors import CallError
 from ..host.bus_interface import Interface, Method
@@ -158,8 +159,3 @@ async def _answered(call: Awaitable[T]) -> T:
         return await call
     except RequestError as error:
         raise CallError(error_name(error.failure), str(error)) from error
-
-
-def error_name(failure: Failure) -> str:
-    """The D-Bus error of a failure."""
-    return f"{ERRORS}.{''.join(word.capitalize() for word in failure.split())}"

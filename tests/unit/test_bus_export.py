@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from guestctl.control.bus_errors import error_name
 from guestctl.control.interface import NO_RUN
 from guestctl.control.requests import Failure
 from guestctl.host.bus import BusError
@@ -18,7 +19,6 @@ from guestctl.model.guest import State
 from guestctl.model.plan import RunKind
 from guestctl.model.result import Trigger
 from guestctl.service import bus_export
-from guestctl.service.bus_export import error_name
 from guestctl.service.bus_paths import guest_path
 from guestctl.service.run_log import LoggedRun
 from tests.served import guest, off
