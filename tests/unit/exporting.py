@@ -196,6 +196,12 @@ class Raw:
         found = (each for each in self.heard if each.header.reply_serial == serial)
         return next(found, None)
 
+    async def wait(self, serial: int) -> Message:
+        """The answer to a call."""
+        while (answer := self.answer(serial)) is None:  # noqa: ASYNC110 - of another connection
+            await asyncio.sleep(0.001)
+        return answer
+
     def reads(self, does: bool) -> None:
         """Whether it takes what comes."""
         loop, sock = asyncio.get_running_loop(), self.connection._socket

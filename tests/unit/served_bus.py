@@ -109,8 +109,12 @@ class OnBus:
     @property
     def a(self) -> GuestId:
         """The guest a."""
+        return self.guest("a")
+
+    def guest(self, name: str) -> GuestId:
+        """The guest of that name."""
         daemon = self.host.sim.daemon("qemu:///system")
-        return GuestId(daemon.uri, daemon.named("a").uuid)
+        return GuestId(daemon.uri, daemon.named(name).uuid)
 
 
 @contextlib.asynccontextmanager
