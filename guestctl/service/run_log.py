@@ -6,6 +6,7 @@ Of each guest only the newest progress is kept.  Events are made JSON when someb
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,8 @@ from ..model.report import (
     event_to_plain,
 )
 from ..model.result import GuestResult, RunResult, Trigger
+
+logger = logging.getLogger(__name__)
 
 #: So many runs are kept that are over, the newest.
 KEPT = 4
@@ -243,7 +246,7 @@ class RunLog:
         over = [one.number for one in self.runs.values() if one.state is RunState.ENDED]
         for number in over[:-KEPT]:
             del self.runs[number]
-        self.on_event(run, 0)
+        self._say(run)
 
     def tell(self, run: LoggedRun, event: RunEvent) -> None:
         """The run tells this."""
@@ -251,14 +254,21 @@ class RunLog:
         if isinstance(event, RunBegan):
             self.show(run)
         if run.number:
+            self._say(run, number)
+
+    def _say(self, run: LoggedRun, number: int = 0) -> None:
+        """A fault in telling others must not end a run that takes guests to safety."""
+        try:
             self.on_event(run, number)
+        except Exception as error:  # noqa: BLE001 - said; the run goes on
+            logger.error(f"internal error, nobody was told of a run's event: {error!r}")
 
     def close(self, run: LoggedRun) -> None:
         """It is over, with a result or without."""
         if run.state is not RunState.ENDED:
             run.state = RunState.ENDED
             if run.number:
-                self.on_event(run, 0)
+                self._say(run)
 
     def __call__(self, event: RunEvent) -> None:
         """An event of a run that the service does of itself."""

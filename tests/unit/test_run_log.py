@@ -122,3 +122,15 @@ def test_one_that_was_cut_off_ends_with_the_next() -> None:
     log(RunBegan(PLAN, Trigger.HOST_STOP))
     assert [run.state for run in log.runs.values()] == [RunState.ENDED, RunState.RUNNING]
     assert log.current is log.runs[2]
+
+
+def test_a_fault_in_telling_others_does_not_end_a_run() -> None:
+    log = RunLog()
+
+    def fault(_run: LoggedRun, _number: int) -> None:
+        raise RuntimeError("of whoever tells them")
+
+    log.on_event = fault
+    log(next(story()))
+    log(next(story()))
+    assert [run.state for run in log.runs.values()] == [RunState.ENDED, RunState.RUNNING]
