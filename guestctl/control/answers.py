@@ -136,11 +136,9 @@ def _look_at(doing: asyncio.Future[T]) -> None:
 
 
 def _facts(local: Local) -> str:
-    from .configured import say_unused
     from .facts_text import to_text
     from .gathering import gather
 
-    say_unused(local.config, local.complain)
     return to_text(gather(local))
 
 

@@ -34,8 +34,12 @@ class Opening:
     uris: Callable[[], tuple[str, ...]]
 
     def __call__(self, complain: Callable[[str], None], asked_by: Actor | None = None) -> Served:
-        """complain: see Local.  asked_by: None where the service asks for itself."""
-        loaded = load_config(self.file, complain, strict=False)
+        """complain: see Local.  asked_by: None where the service asks for itself.
+
+        Mistakes in the files are in the answer of `status`: a command that asks has read the files
+        as well, and would tell of each twice.
+        """
+        loaded = load_config(self.file, lambda _: None, strict=False)
         makeshift = bool(loaded.problems)
         return Served(
             loaded.config,
