@@ -27,8 +27,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds between two looks at the guests, at least; and so many times as long as a look takes.
-PAUSE, TIMES = 1.0, 10.0
+#: Seconds between two looks at trails, or at the guests, at least; between those at the guests also
+#: so many times as long as one takes, but no more than the last: libvirt can be gone for minutes.
+PAUSE, TIMES, LONGEST_PAUSE = 1.0, 10.0, 60.0
 #: So many lines of trails are told at most after a look: what is older is in `why`.
 MOST_LINES = 1000
 
@@ -41,6 +42,7 @@ class News:
         self._signals = signals
         self._guests = guests
         self._stirred = asyncio.Event()
+        self._guests_stirred = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         #: The loop that `stir` is to be called in, and the newest line that was told; None while
         #: nobody follows.
@@ -78,19 +80,31 @@ class News:
         loop = asyncio.get_running_loop()
         newest = await self._ask(lambda ledger: ledger.trail.newest(), 0)
         self._told = loop, newest
+        guests = asyncio.create_task(self._follow_guests())
         try:
             while self._signals.has_subscribers:
                 self._stirred.clear()
+                self._guests_stirred.set()
                 await self._carefully(self._tell_trails)
-                began = loop.time()
-                if not self._state.goes_down:  # libvirt has enough to do then
-                    await self._carefully(self._guests.say_changes)
-                took = loop.time() - began
-                await asyncio.sleep(max(PAUSE, TIMES * took))
+                await asyncio.sleep(PAUSE)
                 await self._stirred.wait()
         finally:
+            guests.cancel()
+            await asyncio.wait([guests])
             self._told = None
             self._guests.forget()
+
+    async def _follow_guests(self) -> None:
+        """Until cancelled; trails do not wait for libvirt."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._guests_stirred.wait()
+            self._guests_stirred.clear()
+            began = loop.time()
+            if not self._state.goes_down:  # libvirt has enough to do then
+                await self._carefully(self._guests.say_changes)
+            took = loop.time() - began
+            await asyncio.sleep(min(max(PAUSE, TIMES * took), LONGEST_PAUSE))
 
     async def _carefully(self, work: Callable[[], Awaitable[None]]) -> None:
         """What cannot be read now may be the next time."""

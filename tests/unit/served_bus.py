@@ -36,9 +36,14 @@ class StubAnswers(Answers):
         super().__init__(Opening(None, tuple))
         self._host = host
         self.marked: list[tuple[Actor, str, tuple[Any, ...], str | None]] = []
+        self.hangs = False
+        self.asked = 0
 
     async def rows(self) -> Answer[list[Row]]:
         """Of each guest what `list` would have."""
+        self.asked += 1
+        if self.hangs:
+            await asyncio.Event().wait()
         daemon = self._host.sim.daemon("qemu:///system")
         return Answer([_row(daemon.uri, guest) for guest in daemon.guests.values()], ())
 

@@ -153,6 +153,21 @@ def test_guests_can_be_asked_and_tell_what_changed(bus: PrivateBus, polkit: Polk
     run_async(work())
 
 
+@pytest.mark.thorough
+def test_trails_are_told_while_libvirt_does_not_answer(bus: PrivateBus, polkit: Polkit) -> None:
+    """They waited for ten times as long as it had not."""
+
+    async def work() -> None:
+        async with on_bus(bus, AB) as it, caller(bus) as client:
+            it.answers.hangs = True
+            await client.hear("Manager", "Happened")
+            await until(lambda: it.answers.asked > 0)
+            await client.ask("Shutdown", {}, path=guest_path(it.a), of="Guest")
+            await until(lambda: any("source" in json.loads(it) for (it,) in client.of("Happened")))
+
+    run_async(work())
+
+
 def test_who_may_not_is_told_who_may(bus: PrivateBus, polkit: Polkit) -> None:
     async def work() -> None:
         async with on_bus(bus, AB) as it, caller(bus) as client:
