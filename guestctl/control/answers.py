@@ -24,6 +24,13 @@ from .served import Opening
 
 #: Seconds for an answer, and how many are made at the same time.
 LIMIT, AT_ONCE = 60.0, 2
+#: After an answer its thread rests for so many times as long as that took, at most so many seconds:
+#: whoever asks without end has half of a processor at most.
+REST, LONGEST_REST = 1.0, 2.0
+#: The same while the host goes down.
+REST_AT_THE_END, LONGEST_AT_THE_END = 20.0, 30.0
+#: Guests and steps of past runs that one answer has at most: 10 runs of 1000 guests have 40,000.
+MOST_ROWS = 100_000
 #: So many complaints come with an answer.
 MOST_COMPLAINTS = 100
 
@@ -40,9 +47,12 @@ class Answer(NamedTuple, Generic[T]):
 class Answers:
     """Asked in the event loop.  Every method can raise RequestError, and takes LIMIT at most."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, host_stays: Callable[[], bool]) -> None:
+        """host_stays: whether nobody says that the host goes down."""
         self._open = opening
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._host_stays = host_stays
+        # Who may act does not wait for those who may only read.
+        self._reading, self._acting = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(1)
         self._under_way: dict[Hashable, asyncio.Task[Answer[Any]]] = {}
 
     def renew(self) -> None:
@@ -88,7 +98,7 @@ class Answers:
         return await self._act(asked_by, lambda local: _change_policy(local, file, request))
 
     async def _act(self, asked_by: Actor, work: Callable[[Local], T]) -> Answer[T]:
-        doing = asyncio.ensure_future(self._in_thread(work, asked_by))
+        doing = asyncio.ensure_future(self._in_thread(self._acting, work, asked_by))
         try:
             return await self._in_time(doing)
         finally:
@@ -98,7 +108,7 @@ class Answers:
         """Who asks for what is being read shares its answer, which is not kept after that."""
         reading = self._under_way.get(key)
         if reading is None:
-            reading = asyncio.ensure_future(self._in_thread(work))
+            reading = asyncio.ensure_future(self._in_thread(self._reading, work))
             self._under_way[key] = reading
             reading.add_done_callback(lambda done: self._ended(key, done))
         answer: Answer[T] = await self._in_time(reading)
@@ -117,14 +127,26 @@ class Answers:
             text = f"no answer within {LIMIT:g} s: libvirt, or a disk, is slow"
             raise RequestError(Failure.NOT_ALL_WELL, text) from None
 
-    async def _in_thread(self, work: Callable[[Local], T], *asked_by: Actor) -> Answer[T]:
+    async def _in_thread(
+        self, free: asyncio.Semaphore, work: Callable[[Local], T], *asked_by: Actor
+    ) -> Answer[T]:
         def do() -> Answer[T]:
             complaints: list[str] = []
             value = work(self._open(complaints.append, *asked_by))
             return Answer(value, tuple(complaints[:MOST_COMPLAINTS]))
 
-        async with self._free:
+        await free.acquire()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
             return await tasks.start(do)
+        finally:
+            loop.call_later(self._rest(loop.time() - began), free.release)
+
+    def _rest(self, took: float) -> float:
+        if self._host_stays():
+            return min(REST * took, LONGEST_REST)
+        return min(REST_AT_THE_END * took, LONGEST_AT_THE_END)
 
 
 def _look_at(doing: asyncio.Future[T]) -> None:
@@ -160,7 +182,7 @@ def _history(local: Local, count: int, names: Sequence[str], kind: RunKind | Non
     from .recorded import history
     from .replies import past_json
 
-    return json.dumps([past_json(past) for past in history(local, count, names, kind)])
+    return json.dumps([past_json(past) for past in history(local, count, names, kind, MOST_ROWS)])
 
 
 def _why(local: Local, name: str) -> str:

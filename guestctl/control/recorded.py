@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import islice
+from math import inf
 from typing import TypeVar
 
 from ..ledger.ledger import Ledger
@@ -39,11 +40,16 @@ def trail(
 
 
 def history(
-    local: Local, count: int, names: Sequence[str] = (), kind: RunKind | None = None
+    local: Local,
+    count: int,
+    names: Sequence[str] = (),
+    kind: RunKind | None = None,
+    most: float = inf,
 ) -> list[PastRunInFull]:
     """The newest runs, newest first.
 
     names: only those with such guests, by name, UUID or pattern.  kind: only those of it.
+    most: so many guests and steps of them at most; RequestError where there are more.
     """
     is_held = local.lock.is_held()
 
@@ -52,10 +58,14 @@ def history(
         of_kind = (run for run in runs if kind in (None, run.kind))
         with_guests = ((run, ledger.runs.guests(run.id)) for run in of_kind)
         chosen = (pair for pair in with_guests if not names or _is_about(pair[1], names))
-        return [
-            _in_full(ledger, run, guests, under_way=run is runs[0] and is_held)
-            for run, guests in islice(chosen, count)
-        ]
+        found, left = list[PastRunInFull](), most
+        for run, guests in islice(chosen, count):
+            found.append(_in_full(ledger, run, guests, under_way=run is runs[0] and is_held))
+            left -= len(found[-1].guests) + len(found[-1].steps)
+            if left < 0 and len(found) > 1:
+                text = f"cannot tell of {count} runs at once: ask for {len(found) - 1} at most"
+                raise RequestError(Failure.WRONG_REQUEST, text)
+        return found
 
     return _known(local.ask_ledger(read, None), local)
 

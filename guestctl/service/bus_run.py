@@ -76,6 +76,8 @@ class Runs:
     # Signals
 
     def _on_event(self, run: LoggedRun, number: int) -> None:
+        if run.state is RunState.ENDED:
+            self._parts.answers.renew()  # what was read before the end is old
         if not self._signals.has_subscribers:
             self._known = 0, {}
             return

@@ -138,7 +138,7 @@ class _Daemon:
             return not (ends or self._logind.shutting_down)
 
         reload = self._files.reload_and_tell
-        answers, asked = Answers(opening), self._service.asked
+        answers, asked = Answers(opening, host_stays), self._service.asked
         return Parts(answers, asked, self._log, self._status, reload, host_stays)
 
     def _surroundings(self, away: float, ours: frozenset[str] | None) -> Surroundings:

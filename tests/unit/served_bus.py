@@ -33,7 +33,7 @@ class StubAnswers(Answers):
     """What is read of guests, from the simulated libvirtd, without threads."""
 
     def __init__(self, host: ServedHost) -> None:
-        super().__init__(Opening(None, tuple))
+        super().__init__(Opening(None, tuple), lambda: True)
         self._host = host
         self.marked: list[tuple[Actor, str, tuple[Any, ...], str | None]] = []
         self.hangs = False
