@@ -105,7 +105,7 @@ async def _exported(file: Path) -> AsyncIterator[None]:
     async def reload() -> list[str]:
         return []
 
-    answers = Answers(Opening(file, lambda: (TEST,)))
+    answers = Answers(Opening(file, lambda: (TEST,)), lambda: True)
     parts = Parts(answers, asked, log, lambda: _SAID, reload, lambda: True)
     export = BusExport(state, parts, lambda: None)
     running = asyncio.create_task(export.run())
