@@ -26,12 +26,12 @@ def connect(arguments: Namespace) -> str | None:
 
 def client_of(arguments: Namespace, config: Config | None = None) -> Client:
     """Whoever answers; config: instead of the one that the options name."""
-    file, makeshift = config_file(arguments), False
+    file, in_place = config_file(arguments), ""
     if config is None:
         loaded = load_config(file, complain, strict=_is_strict(arguments))
-        config, makeshift = loaded.config, bool(loaded.problems)
+        config, in_place = loaded.config, loaded.source
     return choosing.client_of(
-        *(config, connect(arguments), complain), makeshift=makeshift, own_config=file is not None
+        *(config, connect(arguments), complain), in_place=in_place, own_config=file is not None
     )
 
 

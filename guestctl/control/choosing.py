@@ -20,23 +20,39 @@ def client_of(
     connect: str | None,
     complain: Callable[[str], None],
     *,
-    makeshift: bool = False,
+    in_place: str = "",
     own_config: bool = False,
 ) -> Client:
     """Whoever answers.
 
     connect: a URI, instead of the configured ones.  own_config: whether the configuration is not
     that of the host.  With either, this process answers.
-    makeshift: whether the configuration is used in place of one that has mistakes.
+    in_place: what the configuration is, where it is used in place of one with mistakes.  What
+    whoever answers uses then is told.
     """
     uris = uris_of(config, connect)
     may_ask = not (connect or own_config) and _are_hosts(uris)
-    if may_ask and (client := _over_bus(config, uris, complain, makeshift)):
+    if may_ask and (client := _over_bus(config, uris, complain, bool(in_place))):
+        if in_place:
+            complain(f"the service uses {_of_the_service()} {_UNTIL}")
         return client
     from .in_process import InProcess
     from .local import Local
 
-    return InProcess(Local(config, uris, complain, makeshift=makeshift))
+    if in_place:
+        complain(f"{in_place} is used {_UNTIL}")
+    return InProcess(Local(config, uris, complain, makeshift=bool(in_place)))
+
+
+_UNTIL = "until the mistakes are mended; with --strict, none is"
+
+
+def _of_the_service() -> str:
+    """What it uses in place of files with mistakes, which it may not have seen yet."""
+    said = status_file.read(machine.SYSTEM_RUN) or {}
+    configuration = said.get("configuration", {})
+    has_seen = configuration.get("problems")
+    return configuration["source"] if has_seen else "the configuration of before"
 
 
 def _are_hosts(uris: Iterable[str]) -> bool:

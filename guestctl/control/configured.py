@@ -26,7 +26,8 @@ COPY_LIMIT = 2.0
 def load_config(file: Path | None, complain: Callable[[str], None], *, strict: bool) -> Loaded:
     """The configuration that is used, its notices told.
 
-    With mistakes, which are told as well, the last good one; strict: RequestError instead.
+    With mistakes, which are told as well, what its `source` says, for who asks to tell; strict:
+    RequestError instead.
     """
     loaded = load_in_time(file)
     for notice in loaded.notices:
@@ -38,7 +39,6 @@ def load_config(file: Path | None, complain: Callable[[str], None], *, strict: b
         text = f"cannot use the configuration:\n{mistakes}"
         raise RequestError(Failure.WRONG_REQUEST, text)
     complain(mistakes)
-    complain(f"{loaded.source} is used until the mistakes are mended; with --strict, none is")
     return loaded
 
 
@@ -75,7 +75,7 @@ def say_unused(config: Config, complain: Callable[[str], None]) -> None:
     complain(f"the service does not use this configuration yet: {'; '.join(lines[:_MANY] + more)}")
     complain(
         "it reads the files within seconds, and before it acts;"
-        " `systemctl reload guestctl` has it read them now"
+        " `guestctl reload` has it read them now"
     )
 
 

@@ -71,7 +71,7 @@ def _of_configuration(said: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(text, "guestctl check")
     for difference in said.get("differs", ()):
         text = f"the service does not use its files as they are: {difference}"
-        yield Finding(text, f"systemctl reload {SERVICE}")
+        yield Finding(text, "guestctl reload")
 
 
 def _of_connections(service: dict[str, Any], unread: Mapping[str, str]) -> Iterator[Finding]:

@@ -67,6 +67,26 @@ def test_the_service_answers_where_it_runs(service: Served) -> None:
     assert answers(Config()) is Steadfast
 
 
+def test_what_is_used_in_place_of_mistakes_is_said_by_who_uses_it(
+    service: Served, tmp_path: Path
+) -> None:
+    """A user was told of what they can read themselves, which the service does not use."""
+    assert said_of_mistakes(None) == "the service uses the configuration of before"
+    seen = {"problems": ["a mistake"], "source": "the last good configuration"}
+    status_file.write(tmp_path, {"pid": os.getpid(), "configuration": seen})
+    assert said_of_mistakes(None) == "the service uses the last good configuration"
+    assert said_of_mistakes("qemu:///system") == "what is right in the configuration is used"
+
+
+def said_of_mistakes(connect: str | None) -> str:
+    """What is used, as it is told."""
+    said: list[str] = []
+    in_place = "what is right in the configuration"
+    choosing.client_of(Config(), connect, said.append, in_place=in_place)
+    (text,) = said
+    return text.removesuffix(" until the mistakes are mended; with --strict, none is")
+
+
 def test_options_that_name_something_else_mean_this_process(service: Served) -> None:
     assert answers(Config(), "test:///default") is InProcess
     assert answers(Config(), "qemu:///system") is InProcess

@@ -219,7 +219,7 @@ HOSTS: list[tuple[dict[str, Any], dict[str, Unit], list[str], str]] = [
         {**WELL, "configuration": {"source": "", "problems": [], "differs": ["x is 1, 2 in use"]}},
         UNITS,
         ["the service does not use its files as they are: x is 1, 2 in use"],
-        f"systemctl reload {SERVICE}",
+        "guestctl reload",
     ),
 ]
 
