@@ -9,7 +9,7 @@ from argparse import Namespace
 
 from ..service.daemon import serve
 from .exits import Exit
-from .options import config_file, connect
+from .sources import config_file, connect
 
 
 def daemon_verb(arguments: Namespace) -> int:

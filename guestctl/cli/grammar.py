@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from difflib import get_close_matches
 from pathlib import Path
 
+from ..model.near import nearest
 from ..model.text import storable
 from ..model.units import BadValue, parse_duration
 
@@ -43,7 +43,7 @@ class Grammar(argparse.ArgumentParser):
             super()._check_value(action, value)
             return
         shown = [name for name in action.choices if name != "unit"]
-        near = get_close_matches(str(value), shown, 1)
+        near = nearest(str(value), shown)
         meant = _ELSEWHERE.get(str(value)) or (near[0] if near else "")
         hint = f'did you mean "{meant}"?' if meant else f"there are: {', '.join(shown)}"
         raise argparse.ArgumentError(None, f'there is no verb "{value}"; {hint}')

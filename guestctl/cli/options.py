@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
 
 from ..config.config import Config
 from ..control import choosing
 from ..control.client import Client
 from ..control.configured import HOST_STATE, load_config, say_unused
 from .exits import complain
-
-
-def config_file(arguments: Namespace) -> Path | None:
-    """--config."""
-    file: Path | None = getattr(arguments, "config", None)
-    return file
-
-
-def connect(arguments: Namespace) -> str | None:
-    """--connect."""
-    uri: str | None = getattr(arguments, "connect", None)
-    return uri
+from .sources import config_file as config_file
+from .sources import connect as connect
 
 
 def client_of(arguments: Namespace, config: Config | None = None) -> Client:

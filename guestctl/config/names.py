@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..model.near import nearest
 from .settings import Setting
 
 
@@ -59,7 +59,7 @@ class Vocabulary:
         if inside:
             return f"unknown section; there is none inside [{inside}]"
         there = [*filter(None, self.sections), "profile"]
-        if near := difflib.get_close_matches(key, [*there, "guest"], 1):
+        if near := nearest(key, [*there, "guest"]):
             return f"unknown section; did you mean {_header(near[0])}?"
         return f"unknown section; there are {', '.join(map(_header, there))} and [[guest]]"
 
@@ -147,7 +147,7 @@ def _nearest(key: str, names: Names, others: Collection[str]) -> list[str]:
     """The one that is spelt nearly so; where the key is a word of several names, all of these."""
     word = [name for name in names.settings if key in name.split("-")]
     known = [*names.settings, *names.old, *others]
-    return word if len(word) > 1 else difflib.get_close_matches(key, known, 1)
+    return word if len(word) > 1 else nearest(key, known)
 
 
 def _once(name: str, names: Names) -> str:

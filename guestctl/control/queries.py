@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
-from difflib import get_close_matches
 from typing import Any
 
 from ..decisions.duration import Duration, duration_of
@@ -21,6 +20,7 @@ from ..decisions.host_facts import (
 )
 from ..model.finding import Finding
 from ..model.guest import GuestId
+from ..model.near import nearest
 from ..model.overview import Row
 from ..model.plan import Plan
 from ..model.timeline import Timeline
@@ -46,7 +46,7 @@ def named(rows: Collection[Row], names: Sequence[str]) -> list[Row]:
 
 def near(name: str, rows: Collection[Row]) -> str | None:
     """The guest that may have been meant."""
-    return next(iter(get_close_matches(name, sorted({row.name for row in rows}), 1)), None)
+    return next(iter(nearest(name, sorted({row.name for row in rows}))), None)
 
 
 def row_json(row: Row) -> dict[str, Any]:

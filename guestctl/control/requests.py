@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from ..config.config import Config
 from ..decisions.profiles import why_unknown
 from ..model.guest import GuestId
+from ..model.near import nearest
 from ..model.options import SaveDecision
 from ..model.plan import RunKind
 from ..model.report import Listener
@@ -136,7 +136,7 @@ def _why_not_found(
     if not ids and not patterns and is_pattern(name):
         return f'cannot find "{name}": no guest has this name, and patterns are not taken here'
     if not ids:
-        near = get_close_matches(name, sorted({guest.name for guest in guests}), 1)
+        near = nearest(name, sorted({guest.name for guest in guests}))
         hint = f'; did you mean "{near[0]}"?' if near else ""
         return f'cannot find "{name}": no guest has this name or UUID{hint}'
     where = ", ".join(f"{guest.uuid} on {guest.uri}" for guest in sorted(ids))

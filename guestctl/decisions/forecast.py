@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from statistics import median
 
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import PastShutdown, PastStart
 from ..model.plan import Basis, Estimate, GuestPlan, Outcome, Step, StepPlan
 from ..model.save import SaveRecord
 from ..model.units import show_size
+from .median import median
 from .save_speed import SaveSpeeds
 
 #: How many of the newest an estimate goes by: of the guest itself, or of the host.

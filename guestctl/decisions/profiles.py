@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 
 from ..config.config import Config, GuestOverride
+from ..model.near import nearest
 from ..model.options import PROFILES_OF_HOST, PROFILES_OF_STOPS
 
 
@@ -71,5 +71,5 @@ def why_unknown(config: Config, profile: str) -> str:
     text = f'there is no profile "{profile}" in the configuration, which has: {there}'
     if counts := PROFILES_OF_STOPS.get(profile):
         return f'{text}; {profile} counts as "{counts}"'
-    near = get_close_matches(profile, [*known, *PROFILES_OF_HOST], 1)
+    near = nearest(profile, [*known, *PROFILES_OF_HOST])
     return f'{text}; did you mean "{near[0]}"?' if near else text

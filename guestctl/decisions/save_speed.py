@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median
 
 from ..model.save import SaveRecord, SaveState
+from .median import median
 
 #: How many of the newest the usual speed goes by.
 HOST_SAVES = 20

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TypeAlias
 
+from .near import nearest
 from .units import BadValue, parse_duration, show_duration
 
 
@@ -86,5 +86,5 @@ def _seconds(text: str) -> float:
 
 
 def _unknown(text: str, word: str) -> str:
-    near = get_close_matches(word, _WORDS, 1)
+    near = nearest(word, list(_WORDS))
     return f'"{text[:40]}" is no rule' + (f'; did you mean "{near[0]}"?' if near else "")

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from ..control.replies import result_json
 from ..model.guest import DomainInfo, GuestFacts, GuestId
 from ..model.history import Actor
 from ..model.plan import GuestPlan, Plan, RunKind
@@ -285,6 +284,9 @@ class RunLog:
 
 def ended_json(run: LoggedRun) -> dict[str, Any]:
     """How it ended, as `shutdown --json` has it."""
+    # Imported for who asks: the service that nobody asks has no memory to spare.
+    from ..control.replies import result_json
+
     if run.result is not None:
         return result_json(run.result)
     nothing = RunResult(run.kind, run.run, (), interrupted=True)

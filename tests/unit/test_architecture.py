@@ -179,7 +179,7 @@ ONLY = {
     "systemd": {"host.journal"},
     "subprocess": set(),
     "sqlite3": {name for name in MODULES if name.startswith("ledger.")},
-    "threading": {"host.tasks", "ledger.writer", "host.libvirt.connections"},
+    "threading": {"host.tasks", "host.journal", "ledger.writer", "host.libvirt.connections"},
     "fcntl": {"host.file_changes", "host.locks"},
 }
 
