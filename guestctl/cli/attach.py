@@ -44,9 +44,11 @@ def _no_run(client: Client) -> RequestError:
 
 
 def _last(client: Client) -> str:
-    """Which run has just ended, for who came too late."""
+    """Which run has just ended, for who came too late, or goes on elsewhere."""
     with contextlib.suppress(RequestError):
-        for run, *_ in client.history(1):
+        for run, *_, under_way in client.history(1):
             what = f"run {run.id}, {run.kind} of {when(run.begun)}"
+            if under_way:
+                return f"; {what}, goes on in a process of its own: `guestctl history -n 1`"
             return f"; the last was {what}: `guestctl history -n 1`"
     return ""

@@ -95,6 +95,16 @@ def test_no_run_is_under_way(there: Asking) -> None:
         )
 
 
+@pytest.mark.thorough
+def test_a_run_of_another_process_is_named(there: Asking) -> None:
+    """It was called the last one, as if it had ended."""
+    past = past_json(PAST._replace(under_way=True))
+    there.service.service.answer("GetHistory", "sas", json.dumps([past]), [])
+    said = there.run("attach", status=1).stderr
+    assert "no run is under way in the service; run 3, preserve of 2001-09" in said
+    assert "goes on in a process of its own: `guestctl history -n 1`" in said
+
+
 def test_cancelling(there: Asking) -> None:
     there.service.do(lambda it: it.begin())
     for event in STORY:
