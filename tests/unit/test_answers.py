@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,14 @@ from guestctl.config.config import Config
 from guestctl.control import answers
 from guestctl.control.answers import Answer, Answers
 from guestctl.control.local import Local
+from guestctl.control.recorded import history
 from guestctl.control.requests import Failure, RequestError
 from guestctl.control.served import Opening, Served
+from guestctl.host.locks import HostRunLock
+from guestctl.ledger.ledger import Ledger
 from guestctl.model.history import Actor
+from tests.ledgers import a_run
+from tests.unit.makers import guest
 from tests.unit.private_bus import until
 from tests.unit.running import run_async
 
@@ -109,3 +115,20 @@ def test_what_takes_too_long_is_an_error_and_keeps_its_thread(
         await until(lambda: readers.begun == 5)
 
     run_async(work())
+
+
+def test_a_history_without_end_is_not_made(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It would be the service's memory: two hundred runs of a thousand guests, and their steps."""
+    monkeypatch.setattr(Local, "ask_ledger", lambda _, question, __: question(ledger))
+    monkeypatch.setattr(Local, "lock", HostRunLock(tmp_path, print))
+    for _ in range(3):
+        run = a_run(ledger)
+        for number in range(4):
+            ledger.runs.begin_guest(run, guest(f"g{number}", number))
+    local = Served(Config(), ("test:///default",), print)
+    assert len(history(local, 2, most=8)) == 2
+    with pytest.raises(RequestError, match="3 runs at once: ask for 2 at most"):
+        history(local, 3, most=8)
+    assert len(history(local, 1, most=1)) == 1
