@@ -115,7 +115,7 @@ class BusExport:
         interactive, starts = caller.interactive, self._parts.host_stays()
         if needs == Needs.READ:
             answer = await may_read(
-                caller.uid, caller.groups, caller.name, interactive=interactive, starts=starts
+                caller.uid, None, caller.name, interactive=interactive, starts=starts
             )
         else:
             action = Needs(needs).action

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 from guestctl.host.bus import SystemBus
 from guestctl.host.bus_messages import DRIVER, METHOD_RETURN, Message, Raw, _header
-from guestctl.host.bus_values import Variant
 from tests.unit.marshalled import encode
 
 OURS = ":1.1"
@@ -76,9 +75,8 @@ class LenientBus:
             signature, body = "s", [self.owners[message.body[0]]]
         elif header.member == "RequestName":
             signature, body = "u", [1]
-        elif header.member == "GetConnectionCredentials":
-            who = {"UnixUserID": Variant("u", 0), "ProcessID": Variant("u", 1)}
-            signature, body = "a{sv}", [who]
+        elif header.member in ("GetConnectionUnixUser", "GetConnectionUnixProcessID"):
+            signature, body = "u", [0]
         fields = {"sender": DRIVER, "reply_serial": header.serial, "signature": signature}
         self.send(METHOD_RETURN, body, **fields)
 
