@@ -30,7 +30,7 @@ REST, LONGEST_REST = 1.0, 2.0
 #: The same while the host goes down.
 REST_AT_THE_END, LONGEST_AT_THE_END = 20.0, 30.0
 #: Guests and steps of past runs that one answer has at most: 10 runs of 1000 guests have 40,000.
-MOST_ROWS = 100_000
+MOST_ROWS = 75_000
 #: So many complaints come with an answer.
 MOST_COMPLAINTS = 100
 

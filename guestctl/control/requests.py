@@ -90,31 +90,52 @@ class Named(NamedTuple):
     name: str
 
 
+#: Of so many names that are not found it is looked what may have been meant: that takes long.
+MOST_HINTS = 3
+
+
 def find(
-    names: Sequence[Who], guests: Collection[Named], *, patterns: bool = False
+    names: Sequence[Who],
+    guests: Collection[Named],
+    *,
+    patterns: bool = False,
+    hints: int = MOST_HINTS,
 ) -> frozenset[GuestId]:
     """Guests by name or UUID; RequestError for each that is not found or not clear.
 
     patterns: also by patterns as the shell has them, each of which must match some guest.
+    hints: for how many names it is said what may have been meant.
     """
-    found, problems = set(), []
+    known = _Known(guests)
+    found, problems = set[GuestId](), list[str]()
     for name in names:
-        ids = _matching(name, guests)
+        ids = known.matching(name)
         matched = _matched(name, guests) if patterns and not ids else set()
         if len(ids) == 1 or matched:
             found.update(ids or matched)
         else:
-            problems.append(_why_not_found(name, ids, guests, patterns=patterns))
+            asked = guests if len(problems) < hints else ()
+            problems.append(_why_not_found(name, ids, asked, patterns=patterns))
     if problems:
         raise RequestError(Failure.WRONG_REQUEST, "\n".join(problems))
     return frozenset(found)
 
 
-def _matching(name: Who, guests: Collection[Named]) -> set[GuestId]:
-    if isinstance(name, GuestId):
-        return {guest.id for guest in guests if guest.id == name}
-    by_name = {guest.id for guest in guests if guest.name == name}
-    return by_name or {guest.id for guest in guests if guest.id.uuid == name.lower()}
+class _Known:
+    """Guests by what they are called: there may be thousands, and as many names."""
+
+    def __init__(self, guests: Collection[Named]) -> None:
+        self._by_name: dict[str, set[GuestId]] = {}
+        self._by_uuid: dict[str, set[GuestId]] = {}
+        for guest in guests:
+            self._by_name.setdefault(guest.name, set()).add(guest.id)
+            self._by_uuid.setdefault(guest.id.uuid, set()).add(guest.id)
+
+    def matching(self, name: Who) -> set[GuestId]:
+        """Those of this name, else of this UUID."""
+        if isinstance(name, GuestId):
+            return {name} & self._by_uuid.get(name.uuid, set())
+        return self._by_name.get(name) or self._by_uuid.get(name.lower(), set())
 
 
 def is_pattern(name: Who) -> bool:

@@ -20,6 +20,8 @@ from ..model.text import printable
 
 #: Characters of a name or another text, and how many names there may be.
 LONGEST, MOST = 4096, 4096
+#: Names where each is held against every guest of hundreds of runs.
+FEW = 100
 #: What a run may be given, in seconds: a day.
 LONGEST_WITHIN = 86400.0
 
@@ -58,11 +60,16 @@ def name(what: str, value: str) -> str:
     return text(what, value)
 
 
-def names(values: Sequence[str]) -> tuple[str, ...]:
+def names(values: Sequence[str], most: int = MOST) -> tuple[str, ...]:
     """Names of guests, each once; CallError."""
-    if len(values) > MOST:
-        raise invalid(f"guests: {len(values)} names, {MOST} at most")
+    if len(values) > most:
+        raise invalid(f"guests: {len(values)} names, {most} at most")
     return tuple(dict.fromkeys(name("guests", value) for value in values))
+
+
+def few_names(values: Sequence[str]) -> tuple[str, ...]:
+    """The same, of not so many."""
+    return names(values, FEW)
 
 
 def named(values: Sequence[str]) -> tuple[str, ...]:

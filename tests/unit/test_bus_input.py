@@ -85,4 +85,5 @@ def test_a_name_that_is_none(name: str) -> None:
 def test_names_are_taken_once_and_not_without_end() -> None:
     assert bus_input.names(["b", "a", "b"]) == ("b", "a")
     assert "4097 names" in refused("names", [str(n) for n in range(4097)])
+    assert "101 names, 100 at most" in refused("few_names", [str(n) for n in range(101)])
     assert "none is named" in refused("named", [])
