@@ -17,7 +17,7 @@ from ..model.result import RunResult
 from .exits import Exit
 from .options import client_of
 from .results import print_result
-from .screen import choose_display
+from .screen import choose_display, shown_on
 from .text import emit, printable, when
 
 
@@ -50,7 +50,7 @@ def _run(arguments: Namespace, act: Callable[[Shown], RunResult]) -> RunResult:
     """One run, shown as asked for."""
     take_signals()
     with choose_display(arguments) as display:
-        result = act(Shown(display, display.follows_progress, display.as_of))
+        result = act(shown_on(display))
     print_result(result, arguments)
     return result
 

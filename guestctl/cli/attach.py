@@ -12,7 +12,7 @@ from .display import Display
 from .exits import Exit
 from .options import client_of
 from .results import print_result
-from .screen import choose_display
+from .screen import choose_display, shown_on
 from .text import when
 
 
@@ -21,7 +21,7 @@ def attach_verb(arguments: Namespace) -> int:
     client = client_of(arguments)
     take_signals()
     with choose_display(arguments) as display:
-        result = client.attach(Shown(display, display.follows_progress, display.as_of))
+        result = client.attach(shown_on(display))
     if result is None:
         raise _no_run(client)
     print_result(result, arguments)

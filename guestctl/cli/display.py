@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from contextlib import AbstractContextManager
 
 from ..model.report import (
     GuestAdded,
@@ -30,6 +31,10 @@ class Display:
 
     def as_of(self, moment: float) -> None:
         """The next event was then, in seconds on the monotonic clock, and not just now."""
+
+    def away(self) -> AbstractContextManager[None]:
+        """Keep off the terminal meanwhile: somebody else asks there."""
+        return contextlib.nullcontext()
 
     def __call__(self, event: RunEvent) -> None:
         """Show it."""

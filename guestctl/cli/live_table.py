@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -119,6 +120,16 @@ class LiveTable(Display):
         with contextlib.suppress(OSError):
             if self._rows:
                 self._console.print(self._whole(), no_wrap=True, overflow="crop")
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """See Display."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._begun = time.monotonic()
+            self._live.start()
 
     def as_of(self, moment: float) -> None:
         """The next event was then; the run began no later."""

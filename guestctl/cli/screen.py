@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import TextIO
 
+from ..control.requests import Shown
 from .display import Display, Lines
 
 
@@ -24,6 +25,11 @@ def choose_display(arguments: Namespace) -> Iterator[Display]:
             yield table
     else:
         yield Lines()
+
+
+def shown_on(display: Display) -> Shown:
+    """A run that this display shows."""
+    return Shown(display, display.follows_progress, display.as_of, display.away)
 
 
 def is_screen(stream: TextIO) -> bool:

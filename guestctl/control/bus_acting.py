@@ -100,7 +100,8 @@ async def begin_and_follow(
     """
     await service.ask("Subscribe")
     async with _detaching(_MAYBE):
-        path = await ask_to_act(service, *call)
+        with shown.away():
+            path = await ask_to_act(service, *call)
     return await follow(service, path, shown, complain)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -64,12 +65,13 @@ class Shown:
     """Who is told of a run, and whether progress of saves is shown.
 
     as_of: told, before each event of a run of the service, when that was, in seconds on the
-    monotonic clock.
+    monotonic clock.  away: the terminal is polkit's meanwhile, which may ask for a password.
     """
 
     listener: Listener
     follows_progress: bool = False
     as_of: Callable[[float], None] = lambda _: None
+    away: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True)

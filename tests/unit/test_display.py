@@ -111,6 +111,17 @@ def test_before_a_run_begins_nothing_is_said_of_its_guests() -> None:
     assert drawn_lines(table, drawn) == ["looking at the guests, 0.0s"]
 
 
+def test_it_keeps_off_the_terminal_while_somebody_asks_there() -> None:
+    table, drawn = recorded()
+    with table:
+        with table.away():
+            before = drawn.getvalue()
+            time.sleep(0.3)
+            assert drawn.getvalue() == before
+        go_through(table, "web")
+    assert "why web failed" in drawn.getvalue()
+
+
 def test_a_run_that_is_shown_late_has_its_own_times() -> None:
     """As by `attach`: all that it did so far comes at once."""
     table, drawn = recorded()

@@ -3,6 +3,7 @@ that verbs render."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -174,6 +175,22 @@ def test_a_run_from_its_beginning_to_its_result(service: Served, client: Client)
     assert 50 < given.pop("within") <= 55
     assert given == {"command": "guestctl start", "reason": "ups", "profile": "reboot"}
     assert bodies(service)["Preserve"][0] == ["web"]
+
+
+def test_the_terminal_is_polkits_while_it_may_ask(service: Served, client: Client) -> None:
+    """The table that was being drawn went over the word "Password:"."""
+    service.service.at_once = True
+    calls = service.service.calls
+    away: list[bool] = []
+
+    @contextlib.contextmanager
+    def go_away() -> Iterator[None]:
+        away.append("Preserve" in calls)
+        yield
+        away.append("Preserve" in calls)
+
+    client.take_down(Down(RunKind.PRESERVE, [], 0.0), Shown(lambda _: None, away=go_away))
+    assert away == [False, True]
 
 
 def test_all_guests_are_shut_down_by_a_word_of_its_own(service: Served, client: Client) -> None:
