@@ -36,7 +36,7 @@ _FAILURES = {error_name(failure): failure for failure in Failure} | _STANDARD
 
 def is_lost(error: BusError) -> bool:
     """Whether nobody answered, or nobody well; another try may fare better."""
-    return not error.name or error.name in _NOBODY or error.name.startswith(f"{_DBUS}.NoReply")
+    return not error.name or error.name in _NOBODY | _FULL | {f"{_DBUS}.NoReply"}
 
 
 def request_error(error: BusError, *, acts: bool = False) -> RequestError:

@@ -63,13 +63,17 @@ class FollowedRun:
         #: another run at the same path.
         self._began: int | None = None
 
-    async def to_its_end(self, service: ServiceOnBus) -> RunResult:
-        """Follow it on this connection; BusError, RequestError where it ended without a result."""
+    async def to_its_end(self, service: ServiceOnBus, on_followed: Callable[[], None]) -> RunResult:
+        """Follow it on this connection; BusError, RequestError where it ended without a result.
+
+        on_followed: called once all that it has told so far is known.
+        """
         news: asyncio.Queue[_Event | _News] = asyncio.Queue()
         async with _heard(service, self.path, news):
             await service.ask("Subscribe")
             await self._identify(service)
             await self._catch_up(service)
+            on_followed()
             while not self._is_over:
                 await self._take(await _next(news), service)
         return self._outcome()
@@ -77,7 +81,7 @@ class FollowedRun:
     async def is_there(self, service: ServiceOnBus) -> bool:
         """Whether the service has the same run still; BusError."""
         try:
-            return bool(await self._read_began(service) == self._began)
+            return self._began in (None, await self._read_began(service))
         except BusError as error:
             if error.name in UNKNOWN or error.name == NO_OBJECT:
                 return False
@@ -167,31 +171,49 @@ async def follow_run(
 
     RequestError where it cannot be followed to its end; BusError.
     """
-    run = FollowedRun(path, shown)
+    run, search = FollowedRun(path, shown), _Search(complain)
     while True:
         try:
-            return await run.to_its_end(service)
+            return await run.to_its_end(service, search.ends)
         except BusError as error:
             if not is_lost(error):
                 raise
-            complain(f"the run cannot be followed: {error}; looking for it for {LIMIT:g} s")
+            search.begins(error)
         finally:
             service.bus.close()
-        service = await _found_again(run)
-        complain("the run is followed again")
+        service = await search.service_with(run)
 
 
-async def _found_again(run: FollowedRun) -> ServiceOnBus:
-    """A new connection to the service, which still has the run; RequestError."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + LIMIT
-    while loop.time() < deadline:
-        if service := await _looked_for(run):
-            return service
-        if not _runs():
-            raise _ended()
-        await asyncio.sleep(_PAUSE)
-    raise ServiceLost(f"the service did not come back to the bus for {LIMIT:g} s; {_HISTORY}")
+class _Search:
+    """For a run that was lost: until it is followed again, or the time for that is over."""
+
+    def __init__(self, complain: Callable[[str], None]) -> None:
+        self._complain = complain
+        self._deadline: float | None = None
+
+    def begins(self, error: BusError) -> None:
+        """Or goes on: a connection that does not last long enough is none."""
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + LIMIT
+            text = f"the run cannot be followed: {error}; looking for it for {LIMIT:g} s"
+            self._complain(text)
+
+    def ends(self) -> None:
+        """The run is followed."""
+        if self._deadline is not None:
+            self._deadline = None
+            self._complain("the run is followed again")
+
+    async def service_with(self, run: FollowedRun) -> ServiceOnBus:
+        """A new connection to the service, which still has the run; RequestError."""
+        assert self._deadline is not None
+        while asyncio.get_running_loop().time() < self._deadline:
+            if not _runs():
+                raise _ended()
+            await asyncio.sleep(_PAUSE)
+            if service := await _looked_for(run):
+                return service
+        raise ServiceLost(f"the service did not come back to the bus for {LIMIT:g} s; {_HISTORY}")
 
 
 def _runs() -> bool:

@@ -50,6 +50,7 @@ def test_what_nobody_answered_may_have_been_done() -> None:
         ("", True),
         (f"{DBUS}.NoReply", True),
         (f"{DBUS}.NameHasNoOwner", True),
+        (f"{DBUS}.LimitsExceeded", True),
         (f"{DBUS}.UnknownObject", False),
         ("org.guestctl1.Error.Locked", False),
     ],

@@ -193,6 +193,24 @@ def test_a_service_that_ends_in_mid_run(
     run_async(work())
 
 
+def test_a_service_that_cannot_be_understood_is_not_asked_for_ever(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there at each try, and the run cannot be followed for all that."""
+    monkeypatch.setattr(following_run, "LIMIT", 0.2)
+
+    async def work() -> None:
+        async with followed(bus, STORY[0]) as (service, follower):
+            service.answer("Events", "s", "something else")
+            service.emit("RunEnded", "ossb", PATH, "preserve", "command", True)
+            with pytest.raises(RequestError, match="the service did not come back"):
+                await follower.task
+            assert len(follower.said) == 1
+            assert service.calls.count("Events") < 20
+
+    run_async(work())
+
+
 def test_a_bus_that_stays_away(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following_run, "LIMIT", 0.2)
 
