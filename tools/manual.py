@@ -29,7 +29,7 @@ checks it all,
 .B guestctl plan
 shows what it means.
 The service reads what was written before its next run and, unasked, within seconds;
-.B systemctl reload guestctl.service
+.B guestctl reload
 has it read at once, and fails where there is a mistake.
 With a mistake the last good configuration is used.
 .PP
