@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 
 import pytest
@@ -103,6 +104,19 @@ def test_it_goes_on_when_whoever_asked_leaves() -> None:
         asking.cancel()
         await asyncio.sleep(60)
         assert host.up == ""
+
+    tell(story, AB)
+
+
+def test_nobody_need_be_there_for_what_keeps_it_from_beginning() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        asking = asyncio.create_task(host.service.asked.begin(down("c"), ALICE))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.sleep(60)
+        gc.collect()  # asyncio says then what nobody looked at, which fails the test
+        assert host.service.log.current is None
 
     tell(story, AB)
 

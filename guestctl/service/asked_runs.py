@@ -66,6 +66,7 @@ class AskedRuns:
         work = self._carry_out(request, run, begun)
         self._run, self._task = run, asyncio.create_task(work, name=f"asked for by {actor.user}")
         task = self._task
+        task.add_done_callback(_look_at)
         await first(begun.wait(), asyncio.wait([task]), asyncio.sleep(AT_ONCE))
         if task.done() and not run.number:
             task.result()  # what kept it from beginning
@@ -114,7 +115,8 @@ class AskedRuns:
         except RequestError as error:
             self._not_begun(run, error, tell)
         except asyncio.CancelledError:
-            text = "the run was ended before it began"
+            how = "before it began" if run.state is RunState.PREPARING else "once more, as it ended"
+            text = f"the run was ended {how}"
             self._not_begun(run, RequestError(Failure.NOT_ALL_WELL, text), tell)
         except Exception as error:  # noqa: BLE001 - said, as of any run
             logger.error(f"internal error, a run that {run.actor} asked for ended: {error!r}")
@@ -161,6 +163,12 @@ class AskedRuns:
             text = f"cannot use the configuration:\n{mistakes}"
             raise RequestError(Failure.WRONG_REQUEST, text)
         tell(Trouble(f"the configuration has mistakes: {mistakes}"))
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    """Whoever asked may be gone, and asyncio would log what nobody looked at."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _kind(request: Request) -> RunKind:
