@@ -80,7 +80,8 @@ class AskedRuns:
             text = "cannot start guests: the host is going down"
             raise RequestError(Failure.LOCKED, text)
         if self._run is not None:
-            raise RequestError(Failure.LOCKED, f"another run has the lock: {self._run.actor}")
+            text = f"another run has the lock: {self._run.actor}; `guestctl attach` shows it"
+            raise RequestError(Failure.LOCKED, text)
 
     def cancel(self, run: LoggedRun) -> None:
         """End it as Ctrl-C does; RequestError where it is none that somebody asked for."""
