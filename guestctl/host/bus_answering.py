@@ -13,6 +13,7 @@ from .bus_objects import Exported, Target, find
 from .bus_outbox import Outbox
 from .bus_standard import StandardMethods
 from .bus_trouble import OnceInAWhile
+from .bus_unread import Unread
 
 
 class Answering:
@@ -22,11 +23,17 @@ class Answering:
     """
 
     def __init__(
-        self, exported: Exported, callers: Callers, outbox: Outbox, trouble: OnceInAWhile
+        self,
+        exported: Exported,
+        callers: Callers,
+        unread: Unread,
+        outbox: Outbox,
+        trouble: OnceInAWhile,
     ) -> None:
         self._exported = exported
         self._standard = StandardMethods(exported)
         self._callers = callers
+        self._unread = unread
         self._outbox = outbox
         self._trouble = trouble
         #: What is cancelled when the connection ends, and what goes on.
@@ -94,6 +101,9 @@ class Answering:
         if caller is None:
             return None
         with self._callers.counted(caller):
+            if not await self._unread.has_room(caller.name):
+                text = "answers are not read: too many wait for this connection, or this user"
+                raise CallError(Standard.LIMITS_EXCEEDED, text)
             if target.is_standard:
                 name = target.method.name
                 return await self._standard.call(caller, call.path, name, arguments)

@@ -57,6 +57,11 @@ class Callers:
         if who is not None:
             self._check_user(who.uid)
 
+    def uid_of(self, name: str) -> int | None:
+        """Whose that connection is, if that was asked for lately."""
+        who = self._known.get(name)
+        return None if who is None else who.uid
+
     def begun(self, name: str) -> None:
         """Count a call of this connection, until it has `ended`."""
         self._of_connections[name] += 1

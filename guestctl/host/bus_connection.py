@@ -78,7 +78,10 @@ class Connection:
 
         serial: from `next_serial`.  A connection that has ended takes any message, for nobody.
         """
-        data = encode(message, serial or self.next_serial())
+        self.send_encoded(encode(message, serial or self.next_serial()))
+
+    def send_encoded(self, data: bytes) -> None:
+        """The same of what is a message already."""
         if len(data) > LONGEST_MESSAGE:
             raise QueueFull(f"{len(data)} bytes are too many for a message")
         if self._socket is not None:

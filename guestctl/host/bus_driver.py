@@ -33,7 +33,13 @@ class Driver:
         self._calls = calls
 
     async def ask(
-        self, member: str, signature: str, body: Sequence[Any], returns: str
+        self,
+        member: str,
+        signature: str,
+        body: Sequence[Any],
+        returns: str,
+        *,
+        interface: str = DRIVER,
     ) -> list[Any]:
         """What it returns, variants unwrapped; BusError."""
         serial = self._connection.next_serial()
@@ -41,7 +47,8 @@ class Driver:
         try:
             async with asyncio.timeout(LIMIT):
                 with self._calls.under_way(serial, call) as answer:
-                    self._connection.send(_message(member, signature, body), serial)
+                    message = _message(member, signature, body)._replace(interface=interface)
+                    self._connection.send(message, serial)
                     reply = await answer
         except (TimeoutError, QueueFull) as error:
             why = str(error) or f"no answer within {LIMIT:g} s"

@@ -11,14 +11,17 @@ from .bus_errors import CallError, Standard
 from .bus_fitting import clean, fitted, fitted_body, is_error_name
 from .bus_interface import Interface, Method, Signal, signature_of
 from .bus_messages import ERROR, METHOD_RETURN, NO_REPLY_EXPECTED, SIGNAL, Header
+from .bus_unread import FOR_ERRORS, Unread
 from .bus_writer import QueueFull
-from .dbus_library import Outgoing
+from .dbus_library import Outgoing, encode
 
 #: Bytes that wait for the bus while signals are still sent.
 MOST_FOR_SIGNALS = 1 << 20
 #: Seconds for which a bus that takes nothing is waited for.  dbus-daemon reads nothing from who has
 #: 127 MiB of messages with clients that do not read; a new connection begins at none.
 PATIENCE = 30.0
+#: Bytes of an answer that is sent to who has not read many as well.
+_SHORT = 16 << 10
 
 
 class Outbox:
@@ -27,9 +30,12 @@ class Outbox:
     Once the connection has ended all of it is for nobody.
     """
 
-    def __init__(self, connection: Connection, on_stuck: Callable[[str], None]) -> None:
+    def __init__(
+        self, connection: Connection, unread: Unread, on_stuck: Callable[[str], None]
+    ) -> None:
         """on_stuck: told when the bus has taken nothing for long."""
         self._connection = connection
+        self._unread = unread
         self._on_stuck = on_stuck
         self._timer: asyncio.TimerHandle | None = None
 
@@ -58,7 +64,7 @@ class Outbox:
     ) -> None:
         """Tell each of these; ValueError where the values are not those of the signal's table.
 
-        Dropped where much waits already.
+        Dropped where much waits already, and for who has not read many.
         """
         body = fitted_body(signal.arguments, values)
         what = (
@@ -68,13 +74,14 @@ class Outbox:
             signature_of(signal.arguments),
             body,
         )
-        for name in to:
+        for name in filter(self._unread.may_have_signal, to):
             if self._connection.waiting > MOST_FOR_SIGNALS:
                 return
             self._send(Outgoing(SIGNAL, name, *what))
 
     def close(self) -> None:
         """Nothing more is sent."""
+        self._unread.close()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -87,8 +94,14 @@ class Outbox:
 
     def _send(self, message: Outgoing) -> bool:
         """Whether there was room for it."""
+        data = encode(message, self._connection.next_serial())
+        if message.kind != SIGNAL:
+            extra = FOR_ERRORS if len(data) <= _SHORT else 0
+            if not self._unread.may_have(message.destination, extra):
+                return False
         try:
-            self._connection.send(message)
+            self._connection.send_encoded(data)
+            self._unread.sent(message.destination, len(data))
         except QueueFull:
             return False
         finally:

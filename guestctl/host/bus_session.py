@@ -26,6 +26,7 @@ from .bus_objects import Exported
 from .bus_outbox import Outbox
 from .bus_subscribers import Subscribers
 from .bus_trouble import OnceInAWhile
+from .bus_unread import Unread
 
 #: Seconds for a connection to be made.
 CONNECT_LIMIT = 5.0
@@ -47,8 +48,10 @@ class Session:
         receiver = Receiver(self._wants, self._take, self._unreadable, self._lost)
         self._connection = Connection(receiver)
         driver = self._driver = Driver(self._connection, self._calls)
-        self._outbox = Outbox(self._connection, self._stuck)
-        self._answering = Answering(exported, Callers(driver), self._outbox, trouble)
+        callers = Callers(driver)
+        unread = Unread(driver, callers.uid_of)
+        self._outbox = Outbox(self._connection, unread, self._stuck)
+        self._answering = Answering(exported, callers, unread, self._outbox, trouble)
         self.subscribers = Subscribers(driver)
         #: Whether it was ended because the bus took nothing.
         self.was_stuck = False

@@ -227,3 +227,8 @@ async def subscribed(client: Raw) -> None:
     """Returns when it is one who is told of signals."""
     serial = client.call("Subscribe")
     await until(lambda: client.answer(serial) is not None)
+
+
+def rung(client: Raw) -> list[int]:
+    """The numbers of the signals that it was sent."""
+    return [each.body[0] for each in client.heard if each.header.member == "Rang"]

@@ -25,6 +25,7 @@ TESTS = (
     "test_bus_server_unchecked",
     "test_bus_signals",
     "test_bus_slow",
+    "test_bus_unread",
 )
 #: What Debian 12, 13 and 14 have, and which module is to write with that in reach.
 VERSIONS = {

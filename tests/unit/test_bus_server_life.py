@@ -19,7 +19,7 @@ from guestctl.host.bus_errors import CallError
 from guestctl.host.bus_messages import DRIVER, DRIVER_PATH
 from guestctl.host.bus_subscribers import Subscribers
 from tests.unit.echo import connected
-from tests.unit.exporting import NAME, ROOT, SHOP, Raw, Shop, ask, raw, shop, subscribed
+from tests.unit.exporting import NAME, ROOT, SHOP, Shop, ask, raw, rung, shop, subscribed
 from tests.unit.private_bus import FakeService, PrivateBus, until
 from tests.unit.running import run_async
 
@@ -27,10 +27,6 @@ from tests.unit.running import run_async
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus_server, "FIRST_WAIT", 0.05)
-
-
-def rung(client: Raw) -> list[Any]:
-    return [each.body[0] for each in client.heard if each.header.member == "Rang"]
 
 
 # -- subscribers

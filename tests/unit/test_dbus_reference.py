@@ -5,7 +5,7 @@ from __future__ import annotations
 from guestctl.control.bus_errors import error_name
 from guestctl.control.interface import OPTIONS
 from guestctl.control.requests import Failure
-from guestctl.host import bus_callers, bus_connection, bus_objects, bus_subscribers
+from guestctl.host import bus_callers, bus_connection, bus_objects, bus_subscribers, bus_unread
 from guestctl.host.bus_errors import Standard
 from tests.package import PROJECT
 from tools import dbus_reference
@@ -32,6 +32,13 @@ def test_every_error_and_limit_stands_in_it() -> None:
     )
     assert f"{bus_callers.OF_A_CONNECTION} of a connection, {row.format(bus_callers)}" in text
     assert f"| {row.format(bus_subscribers)}" in text
+    unread = [
+        size // bus_unread.MIB
+        for size in (bus_unread.OF_ONE, bus_unread.OF_A_USER, bus_unread.OF_USERS)
+    ]
+    row = "{} MiB of a connection, {} MiB of a user but root, {} MiB of all users but root |"
+    assert f"| answers that are not read | {row.format(*unread)}" in text
+    assert f"a subscriber has {bus_unread.FOR_SIGNALS // bus_unread.MIB} MiB unread" in text
     kib, mib = bus_objects.LONGEST_CALL >> 10, bus_connection.LONGEST_MESSAGE >> 20
     assert f"| body of a call, of an answer | {kib} KiB, {mib} MiB |" in text
 
