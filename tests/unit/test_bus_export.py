@@ -237,6 +237,23 @@ def test_cancel_is_for_runs_that_somebody_asked_for(bus: PrivateBus, polkit: Pol
     run_async(work())
 
 
+@pytest.mark.thorough
+def test_who_stopped_a_guest_is_told(bus: PrivateBus, polkit: Polkit) -> None:
+    async def work() -> None:
+        async with on_bus(bus, AB) as it, caller(bus) as client:
+            await client.hear("Manager", "Verdict", "Happened")
+            it.host.happen("a crashes")
+            await until(lambda: bool(client.of("Verdict")))
+            ((path, name, who, how, certainty, evidence),) = client.of("Verdict")
+            assert (path, name) == (guest_path(it.a), "a")
+            assert (who, how, certainty) == ("crash", "crashed", "observed")
+            assert evidence
+            lines = [json.loads(text) for (text,) in client.of("Happened")]
+            assert any(line.get("verdict", {}) for line in lines)
+
+    run_async(work())
+
+
 def test_what_reading_fails_with_has_a_name() -> None:
     assert {error_name(failure) for failure in Failure} == {
         f"org.guestctl1.Error.{name}"
