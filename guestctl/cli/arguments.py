@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import __version__
 from ..model.guest import State
 from ..model.options import SaveDecision
+from ..model.text import storable
 from .grammar import (
     NAMES,
     Grammar,
@@ -241,7 +242,7 @@ def _add_reading_verbs(verbs: Verbs) -> None:
     json_option(status)
     _add_planning_verbs(verbs)
     why = verbs.add("why", "show how things stand with a guest, and how that came about")
-    why.add_argument("guest", metavar="GUEST", help="name or UUID")
+    why.add_argument("guest", metavar="GUEST", type=storable, help="name or UUID")
     json_option(why)
     json_option(
         verbs.add("watch", "follow what happens to guests, and who stopped them, until Ctrl-C")
@@ -269,7 +270,7 @@ def _add_reading_verbs(verbs: Verbs) -> None:
 def _add_policy(verbs: Verbs) -> None:
     text = "show the settings of a guest, and where each comes from; or change its own"
     policy = verbs.add("policy", text)
-    policy.add_argument("guest", metavar="GUEST", help="name or UUID")
+    policy.add_argument("guest", metavar="GUEST", type=storable, help="name or UUID")
     policy.add_argument(
         "--set",
         dest="given",
@@ -287,6 +288,7 @@ def _add_policy(verbs: Verbs) -> None:
         metavar="KEY",
         nargs="+",
         action="extend",
+        type=storable,
         default=[],
         help='take this out of it; "all" for all of guestctl\'s that is there',
     )

@@ -118,7 +118,7 @@ def number(text: str) -> int:
 
 def assignment(text: str) -> tuple[str, str]:
     """A key and its value."""
-    key, equals, value = text.partition("=")
+    key, equals, value = storable(text).partition("=")
     if not (key.strip() and equals):
         wanted = 'expected KEY=VALUE such as "save=none" (the guest stands before --set)'
         raise argparse.ArgumentTypeError(f'{wanted}, not "{text}"')
@@ -149,12 +149,12 @@ def guests_argument(
     parser: argparse.ArgumentParser, count: str, names: str = "name or UUID"
 ) -> None:
     """Which guests are meant."""
-    parser.add_argument("guests", metavar="GUEST", nargs=count, help=names)
+    parser.add_argument("guests", metavar="GUEST", nargs=count, type=storable, help=names)
 
 
 def chosen_guests(parser: argparse.ArgumentParser) -> None:
     """Which guests are shown."""
-    parser.add_argument("guests", metavar="GUEST", nargs="*", help=NAMES)
+    parser.add_argument("guests", metavar="GUEST", nargs="*", type=storable, help=NAMES)
 
 
 NAMES = 'name, UUID or pattern such as "db-*"'
@@ -167,7 +167,7 @@ def reason_option(parser: argparse.ArgumentParser, text: str = "why, for the rea
 
 def profile_option(parser: argparse.ArgumentParser, text: str) -> None:
     """--profile."""
-    parser.add_argument("--profile", metavar="NAME", help=text)
+    parser.add_argument("--profile", metavar="NAME", type=storable, help=text)
 
 
 def display_options(parser: argparse.ArgumentParser) -> None:

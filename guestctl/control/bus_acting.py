@@ -14,6 +14,7 @@ from ..host.bus_values import Variant
 from ..host.polkit_agent import agent_at_terminal
 from ..model.plan import RunKind
 from ..model.result import RunResult
+from ..model.text import printable
 from .command_line import command_line
 from .following_run import follow_run
 from .interface import NO_RUN, RUN
@@ -23,6 +24,8 @@ from .service_on_bus import INTERACTIVE, READING, ServiceOnBus
 Options = dict[str, Variant]
 #: The numbers of runs are told in 32 bits.
 _MOST = 2**32 - 1
+#: Characters of a reason.
+_LONGEST = 4096
 #: Seconds left to a run that has used up all it was given before it was asked for.
 _LEAST = 0.001
 
@@ -33,7 +36,13 @@ _LEAST = 0.001
 def said(reason: str | None) -> Options:
     """Who typed what and why, for the trails."""
     options = {"command": Variant("s", command_line())}
-    return options if reason is None else {**options, "reason": Variant("s", reason)}
+    return options if reason is None else {**options, "reason": Variant("s", _one_line(reason))}
+
+
+def _one_line(reason: str) -> str:
+    """As the interface takes it: no run is refused for the sake of what is said about it."""
+    text = printable(reason)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def call_of_down(request: Down) -> tuple[str, list[str], Options]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ..host.bus import DRIVER, BusError, Rule, SystemBus
 from ..host.bus_interface import Interface, signature_of
 from .bus_errors import UNKNOWN, other_version, request_error
+from .failure import Failure, RequestError
 from .interface import MANAGER, NAME, ROOT
 
 #: Seconds for an answer: libvirt may be slow to tell the service, a person to tell polkit.
@@ -55,15 +56,22 @@ class ServiceOnBus:
         limit: float = READING,
         interactive: bool = False,
     ) -> list[Any]:
-        """What a method returns; limit: in seconds.  interactive: polkit may ask the user."""
+        """What a method returns; limit: in seconds.  interactive: polkit may ask the user.
+
+        RequestError for what no message can have: more than it may hold, or no UTF-8.
+        """
         method = of.methods_by_name[member]
-        return await self.bus.call(
-            *(NAME, path, of.name, member, signature_of(method.takes), arguments),
-            returns=signature_of(method.returns),
-            timeout=limit,
-            interactive=interactive,
-            longest=_LONGEST,
-        )
+        call = (NAME, path, of.name, member, signature_of(method.takes), arguments)
+        try:
+            return await self.bus.call(
+                *call,
+                returns=signature_of(method.returns),
+                timeout=limit,
+                interactive=interactive,
+                longest=_LONGEST,
+            )
+        except ValueError as error:
+            raise RequestError(Failure.WRONG_REQUEST, f"cannot ask the service: {error}") from error
 
     async def value(
         self, name: str, path: str = ROOT, of: Interface = MANAGER, limit: float = READING

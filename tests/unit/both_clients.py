@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ from guestctl.service.stop_timeout import StopTimeout
 from tests.unit.command import TEST
 from tests.unit.private_bus import PrivateBus, until
 
-LIMIT = 10.0
+LIMIT = 30.0
 
 
 class Both(NamedTuple):
@@ -70,22 +70,23 @@ def both_of(file: Path) -> Both:
 @contextlib.contextmanager
 def served(bus: PrivateBus, file: Path) -> Iterator[None]:
     """What the service has on the bus, in a thread of its own as it is a process of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    exported = _exported(file)
+    ready: Future[Callable[[], object]] = Future()
 
-    def there(work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, loop).result(LIMIT)
+    async def serve() -> None:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        async with _exported(file):
+            ready.set_result(lambda: loop.call_soon_threadsafe(over.set))
+            await over.wait()
 
-    try:
-        there(exported.__aenter__())
-        yield
-        there(exported.__aexit__(None, None, None))
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    with ThreadPoolExecutor(1) as threads:
+        serving = threads.submit(asyncio.run, serve())
+        serving.add_done_callback(lambda _: ready.cancel())  # it failed before it was ready
+        end = ready.result(LIMIT)
+        try:
+            yield
+        finally:
+            end()
+            serving.result(LIMIT)
 
 
 @contextlib.asynccontextmanager
@@ -119,6 +120,8 @@ async def _exported(file: Path) -> AsyncIterator[None]:
         for hypervisor in state.context.hypervisors.values():
             await hypervisor.close()
         writer.close()
+        # Calls that were just answered, and what the end of the service has cancelled.
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
 
 #: What it says of itself is in its status, which is not read from it here.

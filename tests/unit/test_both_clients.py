@@ -14,7 +14,7 @@ import pytest
 from guestctl.config import reading
 from guestctl.config.config import Config
 from guestctl.control.client import Client
-from guestctl.control.failure import Failure
+from guestctl.control.failure import Failure, RequestError
 from guestctl.control.replies import Said
 from guestctl.control.requests import Down, PolicyRequest, Shown, Up
 from guestctl.decisions.host_facts import HostFacts
@@ -60,6 +60,19 @@ def both(file: Path, bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
     with served(bus, file):
         yield both_of(file)
+
+
+def test_whatever_is_typed(both: Both) -> None:
+    """Nobody goes without a preserve because of a line's end in what is said about it."""
+    for reason in ("two\nlines \x1b[2J", "x" * 5000):
+        assert both.there.hold(["test"], reason)
+        ((_, entry), *_) = both.there.trail("test", None, [])[-2:]
+        assert entry.reason.startswith(("two\\nlines \\x1b[2J", "x" * 4000))
+    for name in ("\udcff", "a\nb", "x" * 5000, "", " "):
+        for client in (both.here, both.there):
+            with pytest.raises(RequestError) as caught:
+                client.hold([name], None)
+            assert caught.value.failure is Failure.WRONG_REQUEST
 
 
 def _timeless(facts: HostFacts) -> HostFacts:
