@@ -35,7 +35,7 @@ help:
 	@echo "make hosts   all of them on all three Debian generations, an hour"
 	@echo "make soak    ten minutes of random hosts in the simulation, and input by the ten thousand"
 	@echo "make bench   the benchmarks"
-	@echo "make sample  write the sample configuration, its manual page and completions from tables and grammar"
+	@echo "make sample  write the sample configuration, its manual page, completions and references from tables and grammar"
 	@echo "make deb     the Debian package, alone in dist/"
 	@echo "make install DESTDIR= PREFIX=/usr/local"
 	@echo "make uninstall, with the same: all of that but the configuration"
