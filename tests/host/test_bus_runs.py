@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.host.on_bus import AFTER_THE_BUS, NO_RUN, current_run, wait_owned
+from tests.host.on_bus import AFTER_THE_BUS, MANAGER, NO_RUN, ROOT, call, current_run, wait_owned
 from tests.host.service import kill, main_pid, wait_watching
 from tests.host.stage import FEW
 from tests.host.support import (
@@ -23,6 +23,7 @@ from tests.host.support import (
     look,
     newest_run,
     runs,
+    trail,
     wait_restored,
     wait_saving,
     went_on,
@@ -203,3 +204,22 @@ def test_the_host_goes_down(host: Host) -> None:
     wait_restored(host)
     assert came_out(host, "preserve", before.at) == CAST.safe
     assert_back(host, before, CAST.back)
+
+
+def test_whom_it_was_shutting_down_stays_down(host: Host) -> None:
+    """The host's end is not the reason why they are off, as with any operator's command."""
+    before = look(host, CAST.names)
+    names = ["slow", "ignores"]
+    call(host, ROOT, MANAGER, "Shutdown", "asa{sv}", "2", *names, "0")
+    host.popen(POWEROFF.command)
+    host.wait_off()
+    host.boot()
+    wait_restored(host)
+    ended = next(run for run in runs(host) if run["kind"] == "shutdown")
+    assert {name: ended["guests"][name]["outcome"] for name in names} == {
+        "slow": "shut-down",
+        "ignores": "powered-off",
+    }
+    assert_back(host, before, dict.fromkeys(CAST.saved, "resumed"))
+    for name in names:
+        assert any("operator" in reason for reason in trail(host, name))
