@@ -89,10 +89,12 @@ _PROC, _SELF = Path("/proc"), Path("/proc/self")
 
 
 def _user_of(process: Path) -> int | None:
-    try:
-        return process.stat().st_uid
-    except OSError:
-        return None
+    """As whom it acts.  Not whose the folder is: of a program that changed its user that is root."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in (process / "status").read_text().splitlines():
+            if line.startswith("Uid:"):
+                return int(line.split()[2])
+    return None
 
 
 def _login(process: Path) -> str:
@@ -118,15 +120,30 @@ def _own_terminal() -> str | None:
     return None
 
 
-_TERMINAL = re.compile(r"/dev/(pts/\d+|tty\w+|console|hvc\d+)")
+#: Majors of pseudo-terminals, each with 256 of them (Documentation/admin-guide/devices.txt).
+_PTS = range(136, 144)
+_DEVICES = Path("/sys/dev/char")
 
 
 def _terminal(process: Path) -> str | None:
-    """The same of another process."""
-    for stream in range(3):
-        with contextlib.suppress(OSError):
-            if found := _TERMINAL.fullmatch(os.readlink(process / "fd" / str(stream))):
-                return found[1]
+    """The same of another process, by its controlling terminal: what it has open only who may trace
+    it can see, which the service may not."""
+    try:
+        number = int((process / "stat").read_text().rpartition(")")[2].split()[4])
+    except (OSError, ValueError, IndexError):
+        return None
+    major, minor = os.major(number), os.minor(number)
+    if major in _PTS:
+        return f"pts/{(major - _PTS.start) * 256 + minor}"
+    return _device(major, minor) if number else None
+
+
+def _device(major: int, minor: int) -> str | None:
+    """Its name in /dev."""
+    with contextlib.suppress(OSError):
+        for line in (_DEVICES / f"{major}:{minor}" / "uevent").read_text().splitlines():
+            if line.startswith("DEVNAME="):
+                return line.removeprefix("DEVNAME=")
     return None
 
 

@@ -80,30 +80,47 @@ def test_without_proc_the_user_is_known_all_the_same(process: Path) -> None:
 
 # Of another process
 
+#: proc(5), of a program that is called "a) b".
+USER = 4343434
+STAT = "42 (a) b) S 1 42 42 {tty} 42 4194304 100 0"
+
 
 @pytest.fixture
 def caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of process 42, which acts as whoever runs the tests."""
     monkeypatch.setattr(machine, "_PROC", tmp_path)
     folder = tmp_path / "42"
-    (folder / "fd").mkdir(parents=True)
+    folder.mkdir(parents=True)
     (folder / "loginuid").write_text("65534")
-    (folder / "fd/0").symlink_to("/dev/null")
-    (folder / "fd/1").symlink_to("/dev/pts/3")
+    (folder / "status").write_text(f"Name:\ta\nUid:\t0\t{USER}\t0\t0\nGid:\t0\t0\t0\t0\n")
+    (folder / "stat").write_text(STAT.format(tty=os.makedev(136, 3)))
     return folder
 
 
 def test_of_a_caller_its_login_and_its_terminal_are_known(caller: Path) -> None:
-    found = machine.actor_of(42, caller.stat().st_uid, "guestctl start")
+    found = machine.actor_of(42, USER, "guestctl start")
     assert found == Actor(pwd.getpwuid(65534).pw_name, "pts/3", "guestctl start")
-    (caller / "fd/1").unlink()
+    (caller / "stat").write_text(STAT.format(tty=0))
     (caller / "cgroup").write_text("0::/system.slice/cockpit.service\n")
-    assert machine.actor_of(42, caller.stat().st_uid, "").origin == "cockpit.service"
+    assert machine.actor_of(42, USER, "").origin == "cockpit.service"
+
+
+def test_a_terminal_of_any_kind_has_its_name(
+    caller: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(machine, "_DEVICES", tmp_path)
+    (tmp_path / "4:64").mkdir()
+    (tmp_path / "4:64/uevent").write_text("MAJOR=4\nMINOR=64\nDEVNAME=ttyS0\n")
+    for device, name in ((4, 64), "ttyS0"), ((137, 1), "pts/257"), ((4, 1), None):
+        (caller / "stat").write_text(STAT.format(tty=os.makedev(*device)))
+        assert machine.actor_of(42, USER, "").origin == name
+    (caller / "stat").write_text("garbage")
+    assert machine.actor_of(42, USER, "").origin is None
 
 
 @pytest.mark.parametrize("pid", [42, 43, None])
 def test_a_number_that_is_another_users_process_by_now_says_nothing(
     caller: Path, pid: int | None
 ) -> None:
-    other = caller.stat().st_uid + 4242424
+    other = USER + 4242424
     assert machine.actor_of(pid, other, "x") == Actor(str(other), None, "x")
