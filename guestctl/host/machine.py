@@ -89,7 +89,7 @@ _PROC, _SELF = Path("/proc"), Path("/proc/self")
 
 
 def _user_of(process: Path) -> int | None:
-    """As whom it acts.  Not whose the folder is: of a program that changed its user that is root."""
+    """As whom it acts; whose its folder is says root of a program that changed its user."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in (process / "status").read_text().splitlines():
             if line.startswith("Uid:"):
