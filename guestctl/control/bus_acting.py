@@ -28,6 +28,8 @@ _MOST = 2**32 - 1
 _LONGEST = 4096
 #: Seconds left to a run that has used up all it was given before it was asked for.
 _LEAST = 0.001
+#: The most that the interface takes, a day.
+_DAY = 86400.0
 
 
 # What is asked
@@ -50,7 +52,7 @@ def call_of_down(request: Down) -> tuple[str, list[str], Options]:
     options = said(request.reason)
     if request.within is not None:
         left = request.within - (time.monotonic() - request.begun)
-        options["within"] = Variant("d", max(left, _LEAST))
+        options["within"] = Variant("d", min(max(left, _LEAST), _DAY))
     if request.profile is not None:
         options["profile"] = Variant("s", request.profile)
     if request.kind is RunKind.PRESERVE:

@@ -16,6 +16,7 @@ import pytest
 from guestctl import __version__
 from guestctl.config.config import Config
 from guestctl.config.reading import Reading
+from guestctl.control.bus_acting import call_of_down
 from guestctl.control.client import Client
 from guestctl.control.facts_text import to_text
 from guestctl.control.over_bus import OverBus
@@ -323,3 +324,9 @@ def test_nobody_under_the_name(bus: PrivateBus, client: Client, service: Served)
     bus.kill()
     with pytest.raises(RequestError, match="cannot connect to the bus"):
         client.facts()
+
+
+def test_more_than_a_day_is_a_day() -> None:
+    """The interface takes no more, and nobody goes without a preserve for that."""
+    _, _, options = call_of_down(Down(RunKind.PRESERVE, [], time.monotonic(), within=1e6))
+    assert options["within"].value == 86400
