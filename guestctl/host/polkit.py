@@ -78,7 +78,7 @@ async def authorization(
             caller, action, interactive=interactive, starts=starts, address=address
         )
     except BusError as error:
-        return Answer(Verdict.UNKNOWN, _nobody_says(action, str(error)))
+        return Answer(Verdict.UNKNOWN, _nobody_says(action, str(error).rstrip(".")))
     if allowed:
         return ALLOWED
     if challenge:
