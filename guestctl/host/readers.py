@@ -32,7 +32,6 @@ _look_ups = tasks.OneAtATime()
 
 async def may_read(
     uid: int,
-    groups: Iterable[int] | None,
     caller: str,
     *,
     interactive: bool,
@@ -40,17 +39,17 @@ async def may_read(
     sockets: Iterable[Path] = SOCKETS,
     address: str = "",
 ) -> Answer:
-    """Whether a user in these groups may, who is on the bus under this unique name.
+    """Whether a user may, who is on the bus under this unique name; the others are as of
+    `polkit.authorization`.
 
-    groups: None where the bus does not tell; then the user database is asked, if it matters.  The
-    others are as of `polkit.authorization`.  No socket: libvirt is not installed, or was never
-    started, and polkit alone decides.  A user database that does not know the user, or says
-    nothing within 5 s: refused.
+    No socket: libvirt is not installed, or was never started, and polkit alone decides.  Groups,
+    where the modes make them matter, are those of the user database (libvirt goes by those of the
+    process); one that does not know the user, or says nothing within 5 s: refused.
     """
     if uid == ROOT:
         return ALLOWED
     doors = [door for socket in sockets if (door := _Door.at(socket))]
-    if doors and not await _let_in(doors, uid, groups):
+    if doors and not await _let_in(doors, uid):
         return Answer(Verdict.REFUSED, _shut_out(doors[0]))
     return await authorization(
         caller, ACTION, interactive=interactive, starts=starts, address=address
@@ -99,11 +98,11 @@ def _bits_for(uid: int, groups: Iterable[int], file: os.stat_result) -> int:
     return _GROUP if file.st_gid in groups else _OTHERS
 
 
-async def _let_in(doors: list[_Door], uid: int, groups: Iterable[int] | None) -> bool:
+async def _let_in(doors: list[_Door], uid: int) -> bool:
     if any(door.is_for_all() for door in doors):
         return True
-    known = await _groups_of(uid) if groups is None else frozenset(groups)
-    return known is not None and any(door.lets_in(uid, known) for door in doors)
+    groups = await _groups_of(uid)
+    return groups is not None and any(door.lets_in(uid, groups) for door in doors)
 
 
 async def _groups_of(uid: int) -> frozenset[int] | None:

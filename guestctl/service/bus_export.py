@@ -114,9 +114,7 @@ class BusExport:
         """See Exported; polkit is not started while the host goes down."""
         interactive, starts = caller.interactive, self._parts.host_stays()
         if needs == Needs.READ:
-            answer = await may_read(
-                caller.uid, None, caller.name, interactive=interactive, starts=starts
-            )
+            answer = await may_read(caller.uid, caller.name, interactive=interactive, starts=starts)
         else:
             action = Needs(needs).action
             answer = await may(

@@ -43,7 +43,7 @@ class Polkit:
         self.asked.append(action.removeprefix("org.guestctl1."))
         return REFUSED if self.asked[-1] in self.refused else ALLOWED
 
-    async def may_read(self, _uid: int, _groups: None, _caller: str, **_: bool) -> Answer:
+    async def may_read(self, _uid: int, _caller: str, **_: bool) -> Answer:
         """The same for reading."""
         return REFUSED if "read" in self.refused else ALLOWED
 

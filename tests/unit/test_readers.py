@@ -14,7 +14,7 @@ from guestctl.host.polkit import ALLOWED, Answer, Verdict
 from guestctl.host.readers import ACTION, may_read
 from tests.unit.running import run_async
 
-USER, GROUP, OTHER = 70001, 70002, 70003
+USER, GROUP, OTHERS, OTHER = 70001, 70002, 70003, 70004
 
 
 @pytest.fixture
@@ -32,10 +32,30 @@ def socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def ask(*sockets: Path, uid: int = USER, groups: tuple[int, ...] | None = ()) -> Answer:
-    return run_async(
-        may_read(uid, groups, ":1.7", interactive=False, starts=False, sockets=sockets)
-    )
+def ask(*sockets: Path, uid: int = USER) -> Answer:
+    return run_async(may_read(uid, ":1.7", interactive=False, starts=False, sockets=sockets))
+
+
+class _User:
+    pw_name, pw_gid = "user", OTHERS
+
+
+@pytest.fixture(autouse=True)
+def in_group(socket: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Who was looked up in the user database, which has everybody in GROUP as well.
+
+    Once the socket is there: pytest looks itself up for its folder.
+    """
+    assert socket.exists()
+    asked: list[str] = []
+
+    def groups(name: str, first: int) -> list[int]:
+        asked.append(name)
+        return [first, GROUP]
+
+    monkeypatch.setattr("os.getgrouplist", groups)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: _User)
+    return asked
 
 
 def owned(path: Path, mode: int, user: int = 0, group: int = 0) -> None:
@@ -74,7 +94,7 @@ def _stats(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_by_the_mode(socket: Path, mode: int, owner: int, group: int, lets_in: bool) -> None:
     owned(socket, mode, owner, group)
-    assert ask(socket, groups=(GROUP,)).allowed is lets_in
+    assert ask(socket).allowed is lets_in
 
 
 def test_who_is_shut_out_is_told_by_what(socket: Path) -> None:
@@ -86,9 +106,10 @@ def test_who_is_shut_out_is_told_by_what(socket: Path) -> None:
 
 def test_the_folder_counts_as_well(socket: Path) -> None:
     owned(socket, 0o666)
-    owned(socket.parent, 0o750, 0, GROUP)
+    owned(socket.parent, 0o750, 0, OTHER)
     assert not ask(socket).allowed
-    assert ask(socket, groups=(GROUP,)).allowed
+    owned(socket.parent, 0o750, 0, GROUP)
+    assert ask(socket).allowed
 
 
 def test_any_socket_that_lets_in_is_enough(socket: Path) -> None:
@@ -116,31 +137,23 @@ def test_polkit_is_asked_as_well(socket: Path, monkeypatch: pytest.MonkeyPatch) 
     assert ask(socket, uid=0).allowed
 
 
-def test_groups_of_the_user_database(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def groups(name: str, first: int) -> list[int]:
-        asked.append(name)
-        return [first, GROUP]
-
-    monkeypatch.setattr("os.getgrouplist", groups)
-    monkeypatch.setattr("pwd.getpwuid", lambda uid: _User(str(uid), OTHER))
+def test_groups_are_looked_up_where_they_matter(socket: Path, in_group: list[str]) -> None:
     owned(socket, 0o666)
-    assert ask(socket, groups=None).allowed
-    assert asked == []  # everybody is let in
-    owned(socket, 0o660, 0, GROUP)
-    assert ask(socket, groups=None).allowed
-    assert asked == [str(USER)]
-
-
-class _User:
-    def __init__(self, name: str, group: int) -> None:
-        self.pw_name, self.pw_gid = name, group
+    assert ask(socket).allowed
+    assert in_group == []
+    owned(socket, 0o660, 0, OTHERS)
+    assert ask(socket).allowed
+    assert in_group == ["user"]
 
 
 def test_a_user_database_that_does_not_say(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     owned(socket, 0o660, USER)
-    assert not ask(socket, groups=None, uid=2**31 - 7).allowed  # whom it does not know
+
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert not ask(socket).allowed
     monkeypatch.setattr(readers, "GROUPS_LIMIT", 0.02)
     monkeypatch.setattr("pwd.getpwuid", lambda _: time.sleep(0.1))
-    assert not ask(socket, groups=None).allowed
+    assert not ask(socket).allowed
