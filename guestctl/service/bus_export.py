@@ -132,7 +132,11 @@ class BusExport:
         arguments: Sequence[Any],
     ) -> Sequence[Any]:
         """See Exported."""
-        return await _answered(self._call(caller, path, method.name, arguments))
+        try:
+            return await _answered(self._call(caller, path, method.name, arguments))
+        finally:
+            if self.needs(path, interface, method) != Needs.READ:
+                self.news.stir()  # it may have written beside the service's own ledger
 
     async def _call(
         self, caller: Caller, path: str, method: str, arguments: Sequence[Any]
