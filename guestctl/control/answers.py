@@ -29,6 +29,9 @@ LIMIT, AT_ONCE = 60.0, 2
 REST, LONGEST_REST = 1.0, 2.0
 #: The same while the host goes down.
 REST_AT_THE_END, LONGEST_AT_THE_END = 20.0, 30.0
+#: With so many calls that have not returned for LIMIT nothing more is asked: each has a thread, and
+#: mostly a connection to libvirt, whose end nobody knows.
+MOST_HANGING = 8
 #: Guests and steps of past runs that one answer has at most: 10 runs of 1000 guests have 40,000.
 MOST_ROWS = 75_000
 #: So many complaints come with an answer.
@@ -54,6 +57,7 @@ class Answers:
         # Who may act does not wait for those who may only read.
         self._reading, self._acting = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(1)
         self._under_way: dict[Hashable, asyncio.Task[Answer[Any]]] = {}
+        self._account = tasks.Account()
 
     def renew(self) -> None:
         """Something was written: nobody is told what was read before."""
@@ -132,16 +136,26 @@ class Answers:
     ) -> Answer[T]:
         def do() -> Answer[T]:
             complaints: list[str] = []
-            value = work(self._open(complaints.append, *asked_by))
+            with self._account.open():
+                value = work(self._open(complaints.append, *asked_by))
             return Answer(value, tuple(complaints[:MOST_COMPLAINTS]))
 
-        await free.acquire()
+        # Nobody waits any longer; questions of callers who have gone would wait for each other.
+        async with asyncio.timeout(LIMIT):
+            await free.acquire()
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
+            self._refuse_in_vain()
             return await tasks.start(do)
         finally:
             loop.call_later(self._rest(loop.time() - began), free.release)
+
+    def _refuse_in_vain(self) -> None:
+        """The service has threads and files for its own work to spare, whatever libvirt does."""
+        if (hanging := self._account.older_than(LIMIT)) >= MOST_HANGING:
+            text = f"{hanging} calls of before have not returned: libvirt, or a disk, hangs"
+            raise RequestError(Failure.NOT_ALL_WELL, text)
 
     def _rest(self, took: float) -> float:
         if self._host_stays():

@@ -11,8 +11,10 @@ import concurrent.futures
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextvars import ContextVar
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -40,6 +42,48 @@ class _Worker:
 _idle: deque[_Worker] = deque()
 
 
+class Account:
+    """Work that is done for one purpose, in whichever loops and threads, until it has returned.
+
+    Whoever gave up waiting for work that hangs can still see that it does: each costs a thread, and
+    what it has open.
+    """
+
+    def __init__(self) -> None:
+        #: When each piece began, in seconds on the monotonic clock.
+        self._begun: dict[object, float] = {}
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """What is begun meanwhile in this thread, and in event loops that are run here, counts."""
+        token = _account.set(self)
+        try:
+            yield
+        finally:
+            _account.reset(token)
+
+    def older_than(self, seconds: float) -> int:
+        """How many pieces have not returned for so long."""
+        now = time.monotonic()
+        return sum(now - begun > seconds for begun in tuple(self._begun.values()))
+
+    def counted(self, work: Callable[[], None]) -> Callable[[], None]:
+        """The work, which counts from now on until it has returned."""
+        piece = object()
+        self._begun[piece] = time.monotonic()
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                del self._begun[piece]
+
+        return run
+
+
+_account: ContextVar[Account | None] = ContextVar("account", default=None)
+
+
 def start(work: Callable[[], T]) -> asyncio.Future[T]:
     """Do the work in a thread; cancelling the future does not stop the work.
 
@@ -58,7 +102,7 @@ def start(work: Callable[[], T]) -> asyncio.Future[T]:
         else:
             hand_over(loop, future, result)
 
-    _free_worker().inbox.put(run)
+    _give(run)
     return future
 
 
@@ -72,7 +116,7 @@ def in_time(limit: float, work: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits
             result.set_exception(error)
 
-    _free_worker().inbox.put(run)
+    _give(run)
     return result.result(limit)
 
 
@@ -102,6 +146,11 @@ class OneAtATime:
         del self._under_way[key]
         if not future.cancelled():
             future.exception()  # the caller may have given up, and asyncio would log it
+
+
+def _give(work: Callable[[], None]) -> None:
+    worker, account = _free_worker(), _account.get()
+    worker.inbox.put(work if account is None else account.counted(work))
 
 
 def _free_worker() -> _Worker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from guestctl.control.local import Local
 from guestctl.control.recorded import history
 from guestctl.control.requests import Failure, RequestError
 from guestctl.control.served import Opening, Served
+from guestctl.host import tasks
 from guestctl.host.locks import HostRunLock
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.history import Actor
@@ -103,6 +105,7 @@ def test_what_takes_too_long_is_an_error_and_keeps_its_thread(
     readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answers, "LIMIT", 0.05)
+    monkeypatch.setattr(answers, "REST", 0.0)
 
     async def work() -> None:
         asked: list[Any] = await asyncio.gather(
@@ -111,10 +114,41 @@ def test_what_takes_too_long_is_an_error_and_keeps_its_thread(
         assert {error.failure for error in asked} == {Failure.NOT_ALL_WELL}
         assert all(isinstance(error, RequestError) for error in asked)
         assert readers.begun == answers.AT_ONCE
+        await until(lambda: len(readers.answers._under_way) == answers.AT_ONCE)
         readers.gate.set()
-        await until(lambda: readers.begun == 5)
+        found = (await readers.ask("another")).value
+        assert found == answers.AT_ONCE + 1  # nothing is asked for who has given up
 
     run_async(work())
+
+
+def test_calls_that_never_return_are_few(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A libvirt that hangs would have a thread and a file of the service with each question."""
+    monkeypatch.setattr(answers, "LIMIT", 0.05)
+    monkeypatch.setattr(answers, "REST", 0.0)
+
+    def call_in_vain(_: Local) -> None:
+        with contextlib.suppress(TimeoutError):
+            tasks.in_time(0.01, lambda: readers.gate.wait(5))
+        asyncio.run(_call_in_vain(readers.gate))
+
+    async def work() -> None:
+        said = ""
+        while "calls of before have not returned" not in said:
+            asked = readers.answers._read("facts", call_in_vain)
+            said = str(await asyncio.gather(asked, return_exceptions=True))
+        readers.gate.set()
+        await until(lambda: readers.answers._account.older_than(0.0) == 0)
+        monkeypatch.setattr(answers, "LIMIT", 5.0)
+        assert (await readers.ask("facts")).value == 1
+
+    run_async(work())
+
+
+async def _call_in_vain(gate: threading.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await tasks.start(lambda: gate.wait(5))
 
 
 def test_a_history_without_end_is_not_made(
