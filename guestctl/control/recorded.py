@@ -57,7 +57,8 @@ def history(
         runs = ledger.runs.newest(KEPT_RUNS if names or kind else count)
         of_kind = (run for run in runs if kind in (None, run.kind))
         with_guests = ((run, ledger.runs.guests(run.id)) for run in of_kind)
-        chosen = (pair for pair in with_guests if not names or _is_about(pair[1], names))
+        is_named = _Named(names)
+        chosen = (pair for pair in with_guests if not names or any(map(is_named, pair[1])))
         found, left = list[PastRunInFull](), most
         for run, guests in islice(chosen, count):
             found.append(_in_full(ledger, run, guests, under_way=run is runs[0] and is_held))
@@ -79,12 +80,22 @@ def wanted_off(local: Local) -> Collection[GuestId]:
     return _known(local.ask_ledger(read, None), local)
 
 
-def _is_about(guests: Collection[PastGuest], names: Sequence[str]) -> bool:
-    return any(
-        guest.name == name or guest.uuid == name.lower() or fnmatchcase(guest.name, name)
-        for guest in guests
-        for name in names
-    )
+class _Named:
+    """Whether a guest is meant: each is looked at once, however many runs it was in."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def __call__(self, guest: PastGuest) -> bool:
+        about = guest.name, guest.uuid
+        if about not in self._known:
+            self._known[about] = any(_is_meant(guest, name) for name in self._names)
+        return self._known[about]
+
+
+def _is_meant(guest: PastGuest, name: str) -> bool:
+    return guest.name == name or guest.uuid == name.lower() or fnmatchcase(guest.name, name)
 
 
 def _in_full(
