@@ -274,7 +274,10 @@ class Local:
         hypervisor = LibvirtHypervisor(guest.uri)
 
         async def work() -> str:
-            return await within(CALL_LIMIT, hypervisor.change_policy(guest.uuid, change))
+            try:
+                return await within(CALL_LIMIT, hypervisor.change_policy(guest.uuid, change))
+            finally:
+                await self.let_go([hypervisor])
 
         return asyncio.run(work())
 
