@@ -221,6 +221,21 @@ def test_a_start_makes_room_and_none_is_begun_any_more() -> None:
     tell(story, [*AB, replace(off("c"), behaviour=replace(off("c").behaviour, start=Start(90.0)))])
 
 
+def test_nobody_waits_for_a_start_once_the_host_goes_down() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        await host.service.asked.begin(Up(("c",)), ALICE)
+        host.announce()
+        await asyncio.sleep(15)
+        assert not {"a", "b"} & set(host.up.split())
+        await host.until_idle()
+        assert not host.said("told to end")
+        assert host.up == ""
+        await host.stop_units()
+
+    tell(story, [*AB, replace(off("c"), behaviour=replace(off("c").behaviour, start=Start(40.0)))])
+
+
 def test_a_stop_of_the_service_ends_it() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

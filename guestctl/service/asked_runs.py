@@ -92,6 +92,11 @@ class AskedRuns:
             raise RequestError(Failure.WRONG_REQUEST, text)
         self._task.cancel()
 
+    def host_goes_down(self) -> None:
+        """What starts guests ends at once: they would be taken down again, and late."""
+        if self._task is not None and self._run is not None and self._run.kind is RunKind.RESTORE:
+            self._task.cancel()
+
     async def end(self) -> None:
         """None is begun any more, and the one under way ends as by Ctrl-C."""
         self._is_over = True

@@ -192,6 +192,7 @@ class Service:
     async def _go_down(self) -> bool:
         """Take everybody to safety; True when the shutdown was cancelled after all."""
         self._host_goes_down(True)
+        self.asked.host_goes_down()
         self._ran = self.connections.ran(asyncio.get_running_loop().time() - SOONER)
         self.state.becomes(Activity.PRESERVING)
         cancelled = asyncio.create_task(self._triggers.until_cancelled())
