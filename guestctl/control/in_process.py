@@ -146,4 +146,4 @@ def _no_service(verb: str) -> RequestError:
     return RequestError(Failure.NOT_ALL_WELL, f"cannot {verb}: {_NOBODY}")
 
 
-_NOBODY = "the service does not run, or its bus does not answer"
+_NOBODY = "the service does not run, or is not on the bus: see `guestctl status`"
