@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from ..host import machine
 from ..host.libvirt.hypervisor import LibvirtHypervisor
+from ..ledger.file import TROUBLE, connect, connect_to_read
+from ..ledger.ledger import Ledger
 from ..model.history import Actor
 from .configured import load_config
 from .local import Local
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,20 @@ class Served(Local):
         """Close them: there would be more of them with each question."""
         for hypervisor in hypervisors:
             await hypervisor.close()
+
+    def _ask_ledger(self, question: Callable[[Ledger], T], default: T) -> T:
+        """By SQLite alone, and never by a copy of the file, as commands do in need: a process that
+        closes a file of which it has locks loses all of them (sqlite.org/howtocorrupt.html, 2.2),
+        and the next command to end would take the WAL from under the service."""
+        path = self.ledger_path
+        try:
+            with contextlib.closing(
+                connect_to_read(path) if path.exists() else connect(None)
+            ) as db:
+                return question(Ledger(db, machine.now))
+        except TROUBLE as error:
+            self.complain(f"cannot read the ledger {path}: {error}")
+            return default
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from guestctl.control.requests import Failure, RequestError
 from guestctl.control.served import Opening, Served
 from guestctl.host import tasks
 from guestctl.host.locks import HostRunLock
+from guestctl.ledger import opening
+from guestctl.ledger.file import connect
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.history import Actor
-from tests.ledgers import a_run
+from tests.ledgers import a_run, clock
 from tests.unit.makers import guest
 from tests.unit.private_bus import until
 from tests.unit.running import run_async
@@ -166,3 +169,20 @@ def test_a_history_without_end_is_not_made(
     with pytest.raises(RequestError, match="3 runs at once: ask for 2 at most"):
         history(local, 3, most=8)
     assert len(history(local, 1, most=1)) == 1
+
+
+def test_the_services_own_ledger_is_never_copied_to_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """To close the copied file would end the locks that the service has on it."""
+    path, complaints = tmp_path / "ledger.db", list[str]()
+    monkeypatch.setattr(Local, "ledger_path", path)
+    monkeypatch.setattr(opening, "copy_of", lambda _: pytest.fail("it was copied"))
+    local = Served(Config(), ("test:///default",), complaints.append)
+    assert local.ask_ledger(lambda it: it.trail.newest(), None) == 0
+    with closing(connect(path)) as db:
+        a_run(Ledger(db, clock()))
+        assert local.ask_ledger(lambda it: len(it.runs.newest(9)), None) == 1
+    path.write_bytes(b"garbage" * 1000)
+    assert local.ask_ledger(lambda it: it.trail.newest(), None) is None
+    assert complaints[-1].startswith(f"cannot read the ledger {path}: ")
