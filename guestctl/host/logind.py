@@ -48,7 +48,7 @@ class Logind:
         address: str = "",
     ) -> None:
         """why: what `systemd-inhibit --list` shows; address: of a bus, if not the system's."""
-        self._inhibitor = _Inhibitor(why)
+        self._inhibitor = _Inhibitor(why, address)
         self._state = _State(self._inhibitor, on_shutdown, on_change)
         self._address = address
         self._session: _Session | None = None
@@ -124,7 +124,7 @@ class Logind:
 
     async def _follow(self) -> None:
         """From a connection to its end; BusError when there is none to be had."""
-        bus = await SystemBus.connect(self._address, negotiate_unix_fd=True)
+        bus = await SystemBus.connect(self._address)
         session = _Session(bus, self._state, self._inhibitor)
         closed = asyncio.ensure_future(bus.wait_closed())
         closed.add_done_callback(lambda _: session.wake())
@@ -141,8 +141,8 @@ class Logind:
 class _Inhibitor:
     """The delay inhibitor: a descriptor, for whose end logind waits."""
 
-    def __init__(self, why: str) -> None:
-        self._why = why
+    def __init__(self, why: str, address: str) -> None:
+        self._why, self._address = why, address
         self._wanted = False
         self._lock: int | None = None
         self._is_old = False
@@ -163,7 +163,7 @@ class _Inhibitor:
         """It is from before the bus or logind was restarted: another is to replace it."""
         self._is_old = True
 
-    async def take(self, bus: SystemBus) -> None:
+    async def take(self) -> None:
         """Have an inhibitor if one is wanted; BusError, such as IN_PROGRESS.
 
         A new one is taken before an old one is let go, so that there is always one.
@@ -171,12 +171,20 @@ class _Inhibitor:
         if not self._wanted or (self._lock is not None and not self._is_old):
             return
         arguments = ("shutdown", "guestctl", self._why, "delay")
-        lock = await bus.call_for_fd(
-            NAME, PATH, MANAGER, "Inhibit", "ssss", arguments, timeout=CALL_LIMIT
-        )
-        self._replace(lock)
+        self._replace(await self._asked_for(arguments))
         if not self._wanted:  # that changed while logind answered
             self.release()
+
+    async def _asked_for(self, arguments: tuple[str, ...]) -> int:
+        """Over a connection that lasts no longer: any local user may send descriptors to one that
+        takes some, and to close theirs may block for as long as they like (SO_LINGER, FUSE).
+        """
+        bus = await SystemBus.connect(self._address, negotiate_unix_fd=True)
+        try:
+            call = (NAME, PATH, MANAGER, "Inhibit", "ssss", arguments)
+            return await bus.call_for_fd(*call, timeout=CALL_LIMIT)
+        finally:
+            bus.close()
 
     def _replace(self, lock: int | None) -> None:
         old, self._lock, self._is_old = self._lock, lock, False
@@ -289,7 +297,7 @@ class _Session:
         """Bring everything up to date; seconds until that is to be done again, if at all."""
         try:
             await self._read_announced()
-            await self._inhibitor.take(self._bus)
+            await self._inhibitor.take()
         except BusError as error:
             self._state.problem = ABSENT if error.name == NO_OWNER else str(error)
             self._state.tell()
