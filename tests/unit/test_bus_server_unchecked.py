@@ -71,11 +71,11 @@ def test_a_body_that_is_none_is_an_error_of_its_call(
     run_async(work())
 
 
-def test_a_body_of_64_mib_is_passed_over(tmp_path: Path) -> None:
+def test_a_body_of_8_mib_is_passed_over(tmp_path: Path) -> None:
     async def work() -> None:
         async with lenient_shop(tmp_path) as (bus, _):
             fields = {**CALL, "member": "Echo", "signature": "s"}
-            bus.send_bytes(encode_raw(METHOD_CALL, bytes(64 << 20), **fields))
+            bus.send_bytes(encode_raw(METHOD_CALL, bytes(8 << 20), **fields))
             assert (await answer(bus)).header.error_name == Standard.LIMITS_EXCEEDED
             await still_answers(bus)
 

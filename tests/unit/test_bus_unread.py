@@ -146,7 +146,7 @@ def test_who_reads_nothing_gets_its_share_and_reading_has_more(
     async def work() -> None:
         async with shop(bus.address) as exported, raw(bus) as idle, connected(bus) as reading:
             idle.reads(False)
-            for _ in range(8):
+            for _ in range(4):
                 for _ in range(8):
                     idle.call("Much", "u", KB200)
                 assert await ask(reading, "Echo", "s", "on") == ["on"]
