@@ -116,7 +116,7 @@ def listed(host: Host) -> dict[str, Any]:
 
 def runs(host: Host) -> list[dict[str, Any]]:
     """The runs of which the ledger knows, newest first; the guests of each by name."""
-    found = json.loads(host.run(["guestctl", "history", "--json"]).stdout)
+    found = json.loads(host.run(["guestctl", "history", "--json", "-n", "100"]).stdout)
     return [{**run, "guests": {guest["name"]: guest for guest in run["guests"]}} for run in found]
 
 
