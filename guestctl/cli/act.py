@@ -82,8 +82,10 @@ def _undo(run: int) -> str:
 
 def take_signals() -> None:
     """Before a run: SIGTERM ends it as Ctrl-C does, also before it has a handler of its own."""
-    # The end of a terminal is not the end of the run that takes its host down.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # The end of a terminal is not the end of the run that takes its host down.  Not SIG_IGN: that
+    # says that whoever started us wants us to be there until the end (nohup(1)).
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

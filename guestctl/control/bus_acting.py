@@ -141,11 +141,16 @@ async def cancel(
 
 @contextlib.asynccontextmanager
 async def _detaching(text: str) -> AsyncIterator[None]:
-    """Ctrl-C, SIGTERM and the end of the terminal are no reason for a run of the service to end."""
+    """Ctrl-C, SIGTERM and the end of the terminal are no reason for a run of the service to end.
+
+    Under nohup(1) the end of the terminal is no reason to leave it either: what comes next in a
+    script goes by the run's end.
+    """
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         yield
     except asyncio.CancelledError:

@@ -73,6 +73,20 @@ def test_ctrl_c_leaves_the_run_alone_and_says_so(there: Asking, number: signal.S
 
 
 @pytest.mark.thorough
+def test_under_nohup_the_end_of_the_terminal_leaves_the_command_alone(there: Asking) -> None:
+    """`nohup sh -c "guestctl shutdown --preserve && poweroff"` goes by its exit status."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = begun(there, "shutdown", "--preserve")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.send_signal(signal.SIGHUP)
+    for event in STORY[2:]:
+        there.service.do(partial(FakeGuestctl.tell, event=event))
+    assert there.end(process, status=0).stderr == ""
+
+
+@pytest.mark.thorough
 def test_a_service_that_ends_in_mid_run(there: Asking, bus: PrivateBus) -> None:
     process = begun(there, "shutdown", "--preserve")
     there.service.service.properties["Began"] = Variant("t", 8)
