@@ -236,6 +236,22 @@ def test_nobody_waits_for_a_start_once_the_host_goes_down() -> None:
     tell(story, [*AB, replace(off("c"), behaviour=replace(off("c").behaviour, start=Start(40.0)))])
 
 
+@pytest.mark.parametrize("kind", [RunKind.PRESERVE, RunKind.SHUTDOWN])
+def test_a_stop_of_the_service_calls_no_preserve_off(kind: RunKind) -> None:
+    """Root's command goes on by itself, once it sees that the service has gone."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        told: list[RunState] = []
+        host.service.log.on_event = lambda run, _: told.append(run.state)
+        await host.service.asked.begin(down("b", kind=kind), ALICE)
+        await asyncio.sleep(2)
+        await host.terminate()
+        assert (RunState.ENDED in told) is (kind is RunKind.SHUTDOWN)
+
+    tell(story, [guest("a"), guest("b", save=Save(20.0), button=Button(20.0))])
+
+
 def test_a_stop_of_the_service_ends_it() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

@@ -100,8 +100,12 @@ class AskedRuns:
     async def end(self) -> None:
         """None is begun any more, and the one under way ends as by Ctrl-C."""
         self._is_over = True
-        if (task := self._task) is None:
+        task, run = self._task, self._run
+        if task is None or run is None:
             return
+        if run.kind is RunKind.PRESERVE:
+            # Nobody has called it off: who follows it sees the service go, and root's goes on.
+            self._log.fall_silent()
         task.cancel()
         async with self._stop_timeout.asking():
             self._stop_timeout.allow(END_LIMIT)

@@ -262,6 +262,10 @@ class RunLog:
         except Exception as error:  # noqa: BLE001 - said; the run goes on
             logger.error(f"internal error, nobody was told of a run's event: {error!r}")
 
+    def fall_silent(self) -> None:
+        """Nobody is told of anything any more."""
+        self.on_event = lambda _run, _number: None
+
     def close(self, run: LoggedRun) -> None:
         """It is over, with a result or without."""
         if run.state is not RunState.ENDED:
