@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from ..host import machine
 from ..host.bus_values import Variant
 from ..host.polkit_agent import agent_at_terminal
 from ..model.plan import RunKind
@@ -22,6 +23,9 @@ from .requests import Detached, Down, Failure, RequestError, Shown, Up, word
 from .service_on_bus import INTERACTIVE, READING, ServiceOnBus
 
 Options = dict[str, Variant]
+#: Seconds for the service to begin a run for root: it asks neither polkit nor libvirt before it
+#: answers, and takes 10 s at most.  Whoever is in a hurry goes on without it then.
+ROOTS_RUN = 20.0
 #: The numbers of runs are told in 32 bits.
 _MOST = 2**32 - 1
 #: Characters of a reason.
@@ -78,10 +82,13 @@ def call_of_up(request: Up) -> tuple[str, list[str], Options]:
 # Asking
 
 
-async def ask_to_act(service: ServiceOnBus, member: str, *arguments: Any, **where: Any) -> Any:
-    """What the one value is that a method returns; at a terminal polkit may ask the user first."""
-    interactive = sys.stdin is not None and sys.stdin.isatty()
-    limit = INTERACTIVE if interactive else READING
+async def ask_to_act(
+    service: ServiceOnBus, member: str, *arguments: Any, limit: float = READING, **where: Any
+) -> Any:
+    """What the one value is that a method returns; at a terminal polkit may ask the user first,
+    and the limit is for those who are not asked."""
+    interactive = sys.stdin is not None and sys.stdin.isatty() and not machine.is_root()
+    limit = INTERACTIVE if interactive else limit
     agent = agent_at_terminal() if interactive else contextlib.nullcontext()
     async with agent:
         answer = await service.ask(
@@ -109,10 +116,11 @@ async def begin_and_follow(
 
     Who may not look at it is refused before it begins.
     """
-    await service.ask("Subscribe")
+    limit = ROOTS_RUN if machine.is_root() else READING
+    await service.ask("Subscribe", limit=limit)
     async with _detaching(_MAYBE):
         with shown.away():
-            path = await ask_to_act(service, *call)
+            path = await ask_to_act(service, *call, limit=limit)
     return await follow(service, path, shown, complain)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from threading import Timer
+from typing import Any
 
 import pytest
 
 from guestctl.config.config import Config
-from guestctl.control import actions, following_run
+from guestctl.control import actions, bus_acting, following_run
 from guestctl.control.failure import RequestError, ServiceLost
 from guestctl.control.local import Local
 from guestctl.control.requests import Down, Shown
@@ -18,9 +19,9 @@ from guestctl.host import machine
 from guestctl.model.plan import RunKind
 from guestctl.model.report import RunEvent
 from guestctl.model.result import RunResult
-from tests.unit.fake_guestctl import STORY, FakeGuestctl, Served, served
+from tests.unit.fake_guestctl import PATH, STORY, FakeGuestctl, Served, served
 from tests.unit.makers import URI
-from tests.unit.private_bus import PrivateBus
+from tests.unit.private_bus import Answer, PrivateBus
 
 HERE = RunResult(RunKind.PRESERVE, 2, ())
 PRESERVE = Down(RunKind.PRESERVE, [], time.monotonic(), within=300.0)
@@ -31,6 +32,7 @@ IN_USE = "org.freedesktop.DBus.Error.LimitsExceeded"
 def service(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A service that begins a run, and tells of it what it is told to."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+    monkeypatch.setattr(bus_acting, "ROOTS_RUN", 0.3)
     monkeypatch.setattr(following_run, "_PAUSE", 0.02)
     monkeypatch.setattr(following_run, "_runs", lambda: False)
     with served(bus) as there:
@@ -78,7 +80,17 @@ def is_full(service: Served) -> None:
     service.service.refuse("Preserve", IN_USE, "128 calls are under way")
 
 
-@pytest.mark.parametrize("lose", [ends_in_mid_run, is_full])
+def hangs(service: Served) -> None:
+    """It has taken the call, and its loop does nothing more for a while."""
+
+    def hang(_: list[Any]) -> Answer:
+        time.sleep(1)
+        return "o", [PATH], []
+
+    service.service.methods["Preserve"] = hang
+
+
+@pytest.mark.parametrize("lose", [ends_in_mid_run, is_full, hangs])
 def test_this_process_takes_guests_to_safety_where_the_service_does_not(
     service: Served, begun_here: list[tuple[Local, Down]], lose: Callable[[Served], None]
 ) -> None:
