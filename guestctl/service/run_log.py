@@ -36,9 +36,9 @@ logger = logging.getLogger(__name__)
 KEPT = 4
 #: So many events of a run; of more, the oldest but the first are forgotten.
 MOST_EVENTS = 50_000
-#: Of events so many characters go into one answer, and at least one event: 4 MiB may wait for the
-#: bus.
-PORTION = 1 << 20
+#: Of events so many characters go into one answer, and at least one event.  It is made in the event
+#: loop: a million take 70 ms, and a user may ask for 32 answers at a time.
+PORTION = 1 << 17
 
 
 class RunState(StrEnum):
