@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from guestctl.config.config import Config
+from guestctl.control.requests import Failure, RequestError
 from guestctl.host import machine
 from guestctl.service import followed_files
 from guestctl.service.configuration import Configuration
@@ -203,3 +204,36 @@ def test_a_fault_of_ours_in_reading_ends_no_run(
     asyncio.run(story())
     (message,) = caplog.messages
     assert message.startswith("internal error, what was read before is used: ZeroDivisionError")
+
+
+def test_whoever_asks_for_it_is_told_what_is_different(file: Path) -> None:
+    async def story() -> None:
+        service = Service(Configuration(file, None))
+        assert await service.files.reload_and_tell() == []
+        write(file, '[shutdown]\ndeadline = "5min"\n')
+        (change,) = await service.files.reload_and_tell()
+        assert change.startswith('shutdown.deadline is "5min", was ')
+        write(file, "[shutdown]\ndeadline = soon\nparalel = 3\n")
+        with pytest.raises(RequestError, match=f"cannot use the configuration:\n{file}:") as caught:
+            await service.files.reload_and_tell()
+        assert caught.value.failure is Failure.WRONG_REQUEST
+        assert [config.shutdown.deadline for config in service.used][-1] == 300
+
+    asyncio.run(story())
+
+
+def test_whoever_asks_for_it_is_told_of_a_disk_that_stalls(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_files, "LIMIT", 0.05)
+    stalls = threading.Event()
+
+    async def story() -> None:
+        configuration = Configuration(file, None)
+        service = Service(configuration)
+        monkeypatch.setattr(configuration, "reload", lambda: stalls.wait(5))
+        with pytest.raises(RequestError, match="cannot be read in time"):
+            await service.files.reload_and_tell()
+        stalls.set()
+
+    asyncio.run(story())
