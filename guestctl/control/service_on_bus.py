@@ -82,15 +82,21 @@ class ServiceOnBus:
 
     @contextlib.asynccontextmanager
     async def heard(self, lost: Callable[[], None]) -> AsyncIterator[None]:
-        """Meanwhile, lost is called where the connection ends, or another has the name, or nobody.
+        """Meanwhile, lost is called where the connection ends, or who had the name has it no more.
 
         BusError.
         """
+
+        def changed(body: list[Any]) -> None:
+            _, before, _ = body
+            if before:  # else the service has just come
+                lost()
+
         closing = asyncio.ensure_future(self.bus.wait_closed())
         closing.add_done_callback(lambda _: lost())
         try:
             rule = Rule(DRIVER, DRIVER, "NameOwnerChanged", "sss", arg0=NAME)
-            await self.bus.subscribe(rule, lambda _: lost())
+            await self.bus.subscribe(rule, changed)
             yield
         finally:
             closing.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from guestctl.control import bus_watching
 from guestctl.control.requests import RequestError
+from guestctl.control.service_on_bus import reached
 from tests.unit.fake_guestctl import Served, served
-from tests.unit.private_bus import PrivateBus
+from tests.unit.private_bus import PrivateBus, until
+from tests.unit.running import run_async
 
 
 @pytest.fixture
@@ -56,11 +59,18 @@ def test_watching_goes_on_with_another_service(
 ) -> None:
     """First nobody has the name, then it comes back."""
     monkeypatch.setattr(bus_watching, "PAUSE", 0.02)
-    back = threading.Timer(0.2, lambda: service.come_back(bus))
+    gone = "org.guestctl1 is not on the bus; trying again"
+
+    def leave_and_come_back() -> None:
+        service.do(lambda it: it.leave())
+        while gone not in said:
+            time.sleep(0.01)
+        service.come_back(bus)
+
+    back = threading.Thread(target=leave_and_come_back)
 
     def subscribed(_: list[Any]) -> tuple[str, list[Any], list[int]]:
         if back.ident is None:
-            asyncio.get_running_loop().call_later(0.05, service.service.leave)
             back.start()
         else:
             service.service.emit("Happened", "s", json.dumps(STARTED))
@@ -69,13 +79,28 @@ def test_watching_goes_on_with_another_service(
     service.service.methods["Subscribe"] = subscribed
     bus_watching.follow(lambda _line: False, said.append)
     back.join()
-    gone = "org.guestctl1 is not on the bus; trying again"
     assert [text for text in said if text != gone] == [
         "connected to the service",
         "the connection to the service broke; trying again",
         "connected to the service",
     ]
     assert said.count(gone) == 1
+
+
+def test_a_service_that_just_comes_is_not_lost(bus: PrivateBus, service: Served) -> None:
+    """Its name may be news on a connection that is made at that moment."""
+    service.do(lambda it: it.leave())
+    heard: list[str] = []
+
+    async def work() -> None:
+        async with reached() as there, there.heard(lambda: heard.append("lost")):
+            await asyncio.to_thread(service.come_back, bus)
+            assert await there.value("Version")
+            assert heard == []
+            await asyncio.to_thread(service.do, lambda it: it.leave())
+            await until(lambda: heard == ["lost"])
+
+    run_async(work())
 
 
 @pytest.mark.parametrize("missing", STARTED)
