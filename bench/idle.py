@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import subprocess
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -38,10 +39,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.idle", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--guests", type=int, default=12)
+    parser.add_argument("--subscribed", action="store_true", help="measure with a subscriber, too")
     chosen = parser.parse_args()
+    what = f"{chosen.guests} guests on {SUITE}"
     with Host(SUITE, "idle") as host:
         process = bring_up(host, [GuestSpec(f"guest-{n}") for n in range(chosen.guests)])
-        measure(process, chosen.minutes, f"{chosen.guests} guests on {SUITE}")
+        measure(process, chosen.minutes, what)
+        if chosen.subscribed:
+            host.popen(["guestctl", "watch", "--json"], stdout=subprocess.DEVNULL)
+            time.sleep(CALM_SECONDS)
+            measure(process, chosen.minutes, f"{what}, one subscriber")
 
 
 def bring_up(host: Host, specs: list[GuestSpec]) -> Path:

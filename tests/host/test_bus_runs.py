@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -163,24 +164,16 @@ def test_the_bus_is_gone_for_a_moment(how: str, host: Host) -> None:
     assert_saved(host, before)
 
 
-def test_the_service_is_restarted(host: Host) -> None:
-    """It ends the run as Ctrl-C would, and says so; the next one knows of it."""
-    before = look(host, CAST.names)
-    client = begin(host)
+def restart(host: Host) -> None:
     host.run(["systemctl", "restart", "guestctl"])
-    assert client.ends() == 1
-    print(client.said)
-    assert wait_ended(host, before)["ok"] is None  # interrupted
-    wait_watching(host)
-    assert not image(host, ONE).exists()
-    assert all_lived_on(host, before.ticks)
 
 
-def test_the_service_is_killed(host: Host) -> None:
+@pytest.mark.parametrize("end", [restart, kill], ids=["restarted", "killed"])
+def test_the_service_ends(end: Callable[[Host], None], host: Host) -> None:
     """The command takes the guest to safety itself: there may be no time to ask again."""
     before = look(host, CAST.names)
     client = begin(host)
-    kill(host)
+    end(host)
     host.slow_saves(0)
     status = client.ends()
     print(client.said)

@@ -88,6 +88,20 @@ def test_a_reload_with_mistakes_fails_and_what_looks_goes_on(host: Host) -> None
     assert main_pid(host) == before
 
 
+def test_status_says_what_differs_in_files_that_are_being_written(host: Host) -> None:
+    """Value by value, until they are loaded."""
+    differs = 'shutdown.deadline is "20min" in the files, "25min" in use'
+    with written(host, '[shutdown]\ndeadline = "20m"\n') as file:
+        # What is being written is not read by itself yet.
+        writes = f"while touch {file.relative_to(host.root)}; do sleep 0.5; done"
+        said = host.run(f"cd /; ({writes}) & guestctl status; kill $!", check=False)
+        assert differs in said.stdout + said.stderr
+        host.run(["guestctl", "reload"])
+        assert configuration(host)["differs"] == []
+    host.run(["guestctl", "reload"])
+    assert configuration(host)["values"]["shutdown.deadline"] == '"25min"'
+
+
 def test_a_table_for_nobody_is_said(host: Host) -> None:
     with written(host, NO_SAVE + '[[guest]]\nmatch = "wbe"\nsave = "none"\n'):
         checked = host.run(["guestctl", "check"])
