@@ -15,7 +15,6 @@ from tests.host.stage import FEW, Stage
 from tests.host.support import (
     assert_back,
     journal_since,
-    listed,
     look,
     newest_ticks,
     outcomes,
@@ -23,7 +22,7 @@ from tests.host.support import (
     wait_restored,
     went_on,
 )
-from tests.host.users import let_loose
+from tests.host.users import honest_call, let_loose
 from tests.testbed.host import Host
 from tests.testbed.triggers import POWEROFF, TARGET, Trigger
 
@@ -92,11 +91,9 @@ def test_a_flood_of_calls_harms_no_guest(host: Host) -> None:
     living = newest_ticks(host, FEW.names)
     let_loose(host, flood_bus)
     time.sleep(BEFORE)
-    begun = time.monotonic()
-    assert set(listed(host)) == set(FEW.names)
-    took = time.monotonic() - begun
+    found, took = honest_call(host, 20)
+    assert found == set(FEW.names)
     print(f"honest call: {took:.1f} s; memory: {most_memory(host, service) / MIB:.1f} MiB")
-    assert took < 10
     assert main_pid(host) == service
     assert most_memory(host, service) < 256 * MIB
     assert runs(host)[0] == run, "somebody had a run begun"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -81,3 +82,17 @@ def unit(number: int) -> str:
 def rounds(count: Path) -> int:
     """How many that user has been through."""
     return len(count.read_text().split()) if count.exists() else 0
+
+
+def honest_call(host: Host, timeout: float) -> tuple[set[str], float]:
+    """Names that `guestctl list` tells, and the seconds until it did: it may have to try again."""
+    begun = time.monotonic()
+    told: list[Result] = []
+
+    def is_answered() -> bool:
+        told.append(host.run(["guestctl", "list", "-o", "name"], check=False))
+        assert not told[-1].returncode or "takes no more calls just now" in told[-1].stderr
+        return not told[-1].returncode
+
+    wait_until(is_answered, timeout, "answer to an honest call")
+    return set(told[-1].stdout.splitlines()), time.monotonic() - begun
