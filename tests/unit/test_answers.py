@@ -118,9 +118,11 @@ def test_what_takes_too_long_is_an_error_and_keeps_its_thread(
         assert all(isinstance(error, RequestError) for error in asked)
         assert readers.begun == answers.AT_ONCE
         await until(lambda: len(readers.answers._under_way) == answers.AT_ONCE)
+        monkeypatch.setattr(answers, "LIMIT", 5.0)
         readers.gate.set()
         found = (await readers.ask("another")).value
         assert found == answers.AT_ONCE + 1  # nothing is asked for who has given up
+        await until(lambda: not readers.answers._under_way)
 
     run_async(work())
 
