@@ -39,13 +39,18 @@ def is_lost(error: BusError) -> bool:
     return not error.name or error.name in _NOBODY | _FULL | {f"{_DBUS}.NoReply"}
 
 
+def is_full(error: BusError) -> bool:
+    """Whether there were too many calls, or nothing to answer them with."""
+    return error.name in _FULL
+
+
 def request_error(error: BusError, *, acts: bool = False) -> RequestError:
     """How the request ends.  acts: whether the service may have done it all the same."""
     if failure := _FAILURES.get(error.name):
         return RequestError(failure, str(error))
     if error.name in _NOBODY:
         return ServiceLost(f"the service is not on the bus; {_LOOK}")
-    if error.name in _FULL:
+    if is_full(error):
         return ServiceLost(f"the service takes no more calls just now: {error}; try again")
     text = f"cannot ask the service: {error}; {_DONE_OR_NOT if acts else _LOOK}"
     return ServiceLost(text) if is_lost(error) else RequestError(Failure.NOT_ALL_WELL, text)

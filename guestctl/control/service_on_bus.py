@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from ..host.bus import DRIVER, BusError, Rule, SystemBus
 from ..host.bus_interface import Interface, signature_of
-from .bus_errors import UNKNOWN, other_version, request_error
+from .bus_errors import UNKNOWN, is_full, other_version, request_error
 from .failure import Failure, RequestError
-from .interface import MANAGER, NAME, ROOT
+from .interface import MANAGER, NAME, ROOT, Needs
 
 #: Seconds for an answer: libvirt may be slow to tell the service, a person to tell polkit.
 READING, INTERACTIVE = 60.0, 150.0
@@ -21,6 +21,8 @@ _LONGEST = 64 << 20
 _VERSION_LIMIT = 5.0
 #: Seconds for it to say that it is there, which takes it no time; who waits may be in a hurry.
 _THERE_LIMIT = 3.0
+#: Seconds in which a service that has too many calls is asked again, and between two tries.
+FULL_LIMIT, _FULL_PAUSE = 5.0, 0.2
 
 T = TypeVar("T")
 
@@ -62,13 +64,17 @@ class ServiceOnBus:
         """
         method = of.methods_by_name[member]
         call = (NAME, path, of.name, member, signature_of(method.takes), arguments)
+        patience = FULL_LIMIT if method.needs == Needs.READ else 0.0
         try:
-            return await self.bus.call(
-                *call,
-                returns=signature_of(method.returns),
-                timeout=limit,
-                interactive=interactive,
-                longest=_LONGEST,
+            return await _once_there_is_room(
+                patience,
+                lambda: self.bus.call(
+                    *call,
+                    returns=signature_of(method.returns),
+                    timeout=limit,
+                    interactive=interactive,
+                    longest=_LONGEST,
+                ),
             )
         except ValueError as error:
             raise RequestError(Failure.WRONG_REQUEST, f"cannot ask the service: {error}") from error
@@ -107,6 +113,21 @@ class ServiceOnBus:
             return str(await self.value("Version", limit=_VERSION_LIMIT))
         except BusError:
             return "of an unknown version"
+
+
+async def _once_there_is_room(patience: float, call: Callable[[], Awaitable[T]]) -> T:
+    """The call, again while the service has too many; for what only reads: no harm is done twice.
+
+    patience: for so many seconds.
+    """
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            return await call()
+        except BusError as error:
+            if not is_full(error) or asyncio.get_running_loop().time() >= deadline:
+                raise
+        await asyncio.sleep(_FULL_PAUSE)
 
 
 @contextlib.asynccontextmanager
