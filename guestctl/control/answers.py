@@ -29,9 +29,9 @@ LIMIT, AT_ONCE = 60.0, 2
 REST, LONGEST_REST = 1.0, 2.0
 #: The same while the host goes down.
 REST_AT_THE_END, LONGEST_AT_THE_END = 20.0, 30.0
-#: With so many calls that have not returned for LIMIT nothing more is asked: each has a thread, and
-#: mostly a connection to libvirt, whose end nobody knows.
-MOST_HANGING = 8
+#: With so many threads that have not returned for LIMIT nothing more is read: where it is libvirt
+#: that hangs it is not asked by then (see Served), so that a disk does.
+MOST_HANGING = 64
 #: Guests and steps of past runs that one answer has at most: 10 runs of 1000 guests have 40,000.
 MOST_ROWS = 75_000
 #: So many complaints come with an answer.
@@ -110,6 +110,7 @@ class Answers:
 
     async def _read(self, key: Hashable, work: Callable[[Local], T]) -> Answer[T]:
         """Who asks for what is being read shares its answer, which is not kept after that."""
+        self._refuse_in_vain()
         reading = self._under_way.get(key)
         if reading is None:
             reading = asyncio.ensure_future(self._in_thread(self._reading, work))
@@ -146,7 +147,6 @@ class Answers:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            self._refuse_in_vain()
             return await tasks.start(do)
         finally:
             loop.call_later(self._rest(loop.time() - began), free.release)
@@ -154,7 +154,7 @@ class Answers:
     def _refuse_in_vain(self) -> None:
         """The service has threads and files for its own work to spare, whatever libvirt does."""
         if (hanging := self._account.older_than(LIMIT)) >= MOST_HANGING:
-            text = f"{hanging} calls of before have not returned: libvirt, or a disk, hangs"
+            text = f"{hanging} questions of before have no answer: a disk hangs"
             raise RequestError(Failure.NOT_ALL_WELL, text)
 
     def _rest(self, took: float) -> float:

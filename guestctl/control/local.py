@@ -31,7 +31,14 @@ from ..model.guest import GuestId
 from ..model.history import Actor
 from ..model.instant import Instant
 from ..model.policy_change import PolicyChange
-from ..model.ports import CALL_LIMIT, ErrorKind, RunLock, Storage, within
+from ..model.ports import (
+    CALL_LIMIT,
+    ErrorKind,
+    HypervisorError,
+    RunLock,
+    Storage,
+    within,
+)
 from ..model.report import Listener
 from ..model.uris import is_system
 from ..runs.context import Context, Inventory, read_all, with_domain_info, with_marks
@@ -146,11 +153,25 @@ class Local:
 
     async def read(self, *, domain_info: bool = False) -> Inventory:
         """All guests; domain_info: with what their XML says."""
+        if why := self.in_vain:
+            return self._not_asked(why)
         hypervisors = {uri: LibvirtHypervisor(uri, read_only=True) for uri in self.uris}
         try:
             return await self._read(hypervisors, domain_info=domain_info)
         finally:
             await self.let_go(hypervisors.values())
+
+    @property
+    def in_vain(self) -> str:
+        """Why libvirt is not asked now; empty where it is."""
+        return ""
+
+    def _not_asked(self, why: str) -> Inventory:
+        kind = ErrorKind.NO_ANSWER
+        lost = {uri: HypervisorError(kind, f"cannot ask {uri}: {why}") for uri in self.uris}
+        for error in lost.values():
+            self.complain(str(error))
+        return Inventory((), lost)
 
     async def let_go(self, hypervisors: Iterable[LibvirtHypervisor]) -> None:
         """They are not needed any more; they end with the process, and no daemon is waited for."""

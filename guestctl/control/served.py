@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ..host import machine
+from ..host import machine, tasks
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..ledger.file import TROUBLE, connect, connect_to_read
 from ..ledger.ledger import Ledger
@@ -18,10 +18,22 @@ from .local import Local
 
 T = TypeVar("T")
 
+#: With so many calls that have not returned for so many seconds libvirt is not asked any more until
+#: some have: each has a thread of the service, and a file.
+MOST_HANGING, HANGS = 8, 60.0
+
 
 @dataclass(frozen=True)
 class Served(Local):
     """A Local of a process that lives on."""
+
+    @property
+    def in_vain(self) -> str:
+        """See Local."""
+        count = tasks.hanging(HANGS)
+        if count < MOST_HANGING:
+            return ""
+        return f"it hangs: {count} calls of before have not returned"
 
     async def let_go(self, hypervisors: Iterable[LibvirtHypervisor]) -> None:
         """Close them: there would be more of them with each question."""

@@ -84,6 +84,12 @@ class Account:
 _account: ContextVar[Account | None] = ContextVar("account", default=None)
 
 
+def hanging(seconds: float) -> int:
+    """The same of the account that is open here; 0 without one."""
+    account = _account.get()
+    return 0 if account is None else account.older_than(seconds)
+
+
 def start(work: Callable[[], T]) -> asyncio.Future[T]:
     """Do the work in a thread; cancelling the future does not stop the work.
 

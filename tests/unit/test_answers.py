@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from guestctl.config.config import Config
-from guestctl.control import answers
+from guestctl.control import answers, served
 from guestctl.control.answers import Answer, Answers
 from guestctl.control.local import Local
 from guestctl.control.recorded import history
@@ -25,6 +25,7 @@ from guestctl.ledger import opening
 from guestctl.ledger.file import connect
 from guestctl.ledger.ledger import Ledger
 from guestctl.model.history import Actor
+from guestctl.runs.context import Inventory
 from tests.ledgers import a_run, clock
 from tests.unit.makers import guest
 from tests.unit.private_bus import until
@@ -129,31 +130,57 @@ def test_what_takes_too_long_is_an_error_and_keeps_its_thread(
 
 def test_calls_that_never_return_are_few(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
     """A libvirt that hangs would have a thread and a file of the service with each question."""
-    monkeypatch.setattr(answers, "LIMIT", 0.05)
     monkeypatch.setattr(answers, "REST", 0.0)
+    monkeypatch.setattr(served, "HANGS", 0.0)
 
-    def call_in_vain(_: Local) -> None:
+    async def call_in_vain(*_: object, **__: object) -> Inventory:
         with contextlib.suppress(TimeoutError):
-            tasks.in_time(0.01, lambda: readers.gate.wait(5))
-        asyncio.run(_call_in_vain(readers.gate))
+            async with asyncio.timeout(0.01):
+                await tasks.start(lambda: readers.gate.wait(5))
+        return Inventory((), {})
+
+    monkeypatch.setattr(Local, "_read", call_in_vain)
 
     async def work() -> None:
-        said = ""
-        while "calls of before have not returned" not in said:
-            asked = readers.answers._read("facts", call_in_vain)
-            said = str(await asyncio.gather(asked, return_exceptions=True))
+        for _ in range(served.MOST_HANGING):
+            assert not (await readers.answers._read("facts", _lost)).value
+        said = (await readers.answers._read("facts", _lost)).complaints
+        assert said == (
+            "cannot ask test:///default: it hangs: 8 calls of before have not returned",
+        )
         readers.gate.set()
         await until(lambda: readers.answers._account.older_than(0.0) == 0)
-        monkeypatch.setattr(answers, "LIMIT", 5.0)
-        assert (await readers.ask("facts")).value == 1
+        assert not (await readers.answers._read("facts", _lost)).value
 
     run_async(work())
 
 
-async def _call_in_vain(gate: threading.Event) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(0.01):
-            await tasks.start(lambda: gate.wait(5))
+def _lost(local: Local) -> object:
+    return asyncio.run(local.read()).lost
+
+
+def test_where_a_disk_hangs_little_is_read_and_who_acts_may(
+    readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "LIMIT", 0.05)
+    monkeypatch.setattr(answers, "REST", 0.0)
+    monkeypatch.setattr(answers, "MOST_HANGING", 2)
+
+    def look_in_vain(_: Local) -> None:
+        with contextlib.suppress(TimeoutError):
+            tasks.in_time(0.01, lambda: readers.gate.wait(5))
+
+    async def work() -> None:
+        said = ""
+        while "2 questions of before have no answer" not in said:
+            asked = readers.answers._read("facts", look_in_vain)
+            said = str(await asyncio.gather(asked, return_exceptions=True))
+            await asyncio.sleep(0.02)
+        monkeypatch.setattr(answers, "LIMIT", 5.0)
+        assert (await readers.answers._act(ALICE, lambda local: local.actor)).value == ALICE
+        readers.gate.set()
+
+    run_async(work())
 
 
 def test_a_history_without_end_is_not_made(
