@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from guestctl.control.failure import ServiceLost
 from guestctl.control.requests import Down, Failure, RequestError, Up
 from guestctl.model.history import Actor
 from guestctl.model.plan import RunKind
@@ -262,7 +263,7 @@ def test_a_stop_of_the_service_ends_it() -> None:
         assert run.result
         assert run.result.interrupted
         assert host.up == "b"
-        with pytest.raises(RequestError, match="the service is ending"):
+        with pytest.raises(ServiceLost, match="the service is ending"):
             await service.asked.begin(down(), ALICE)
         await host.serve(60)
         assert host.up == "b"

@@ -13,6 +13,8 @@ _NOBODY = frozenset({f"{_DBUS}.NameHasNoOwner", f"{_DBUS}.ServiceUnknown"})
 #: The service has no such method, object or property: it is of another version, or the run is gone.
 UNKNOWN = frozenset(f"{_DBUS}.Unknown{what}" for what in ("Method", "Interface", "Property"))
 NO_OBJECT = f"{_DBUS}.UnknownObject"
+#: The service is being stopped, and begins nothing any more.
+ENDING = f"{ERRORS}.ServiceEnding"
 _FULL = frozenset(f"{_DBUS}.{what}" for what in ("LimitsExceeded", "NoMemory"))
 _STANDARD = {
     f"{_DBUS}.AccessDenied": Failure.NOT_PERMITTED,
@@ -26,6 +28,11 @@ _LOOK = "see `systemctl status guestctl` and `journalctl --unit=guestctl`"
 _RESTART = "`systemctl restart guestctl` has the service run this version"
 
 
+def name_of(error: RequestError) -> str:
+    """Of the D-Bus error that stands for one of the service's."""
+    return ENDING if isinstance(error, ServiceLost) else error_name(error.failure)
+
+
 def error_name(failure: Failure) -> str:
     """Of the D-Bus error that stands for a failure, such as org.guestctl1.Error.NotAllWell."""
     return f"{ERRORS}.{''.join(word.capitalize() for word in failure.split())}"
@@ -36,7 +43,7 @@ _FAILURES = {error_name(failure): failure for failure in Failure} | _STANDARD
 
 def is_lost(error: BusError) -> bool:
     """Whether nobody answered, or nobody well; another try may fare better."""
-    return not error.name or error.name in _NOBODY | _FULL | {f"{_DBUS}.NoReply"}
+    return not error.name or error.name in _NOBODY | _FULL | {f"{_DBUS}.NoReply", ENDING}
 
 
 def is_full(error: BusError) -> bool:
@@ -48,6 +55,8 @@ def request_error(error: BusError, *, acts: bool = False) -> RequestError:
     """How the request ends.  acts: whether the service may have done it all the same."""
     if failure := _FAILURES.get(error.name):
         return RequestError(failure, str(error))
+    if error.name == ENDING:
+        return ServiceLost(str(error))
     if error.name in _NOBODY:
         return ServiceLost(f"the service is not on the bus; {_LOOK}")
     if is_full(error):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..host import machine, status_file
 from ..host.bus import BusError, Rule, SystemBus
 from ..model.plain import from_plain
-from ..model.report import RunBegan, RunEnded, event_from_plain
+from ..model.report import RunBegan, RunEnded, event_from_plain, is_of_a_later_version
 from ..model.result import RunResult
 from .bus_errors import NO_OBJECT, UNKNOWN, is_lost
 from .failure import Failure, RequestError, ServiceLost
@@ -117,6 +117,8 @@ class FollowedRun:
         self._next = heard.number + 1
         with readable():
             values = json.loads(heard.text)
+            if is_of_a_later_version(values):
+                return
             event = event_from_plain(values)
             at = from_plain(_At, values).monotonic
         self._has_begun = self._has_begun or isinstance(event, RunBegan)

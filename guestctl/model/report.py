@@ -112,6 +112,12 @@ def event_to_plain(event: RunEvent) -> dict[str, Any]:
     return {"event": type(event).__name__, **to_plain(event)}
 
 
+def is_of_a_later_version(value: Any) -> bool:
+    """Whether it is an event that this version does not know: there may be more of them later."""
+    name = value.get("event") if isinstance(value, dict) else None
+    return isinstance(name, str) and name not in _EVENTS
+
+
 def event_from_plain(value: Any) -> RunEvent:
     """The event that event_to_plain was given.  Raises PlainError for anything else."""
     name = value.get("event") if isinstance(value, dict) else None

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 from ..control.commanded import Asked, down, prepare, up
+from ..control.failure import ServiceLost
 from ..control.requests import Down, Failure, RequestError, Up
 from ..control.run_journal import RunJournal
 from ..model.history import Actor
@@ -75,7 +76,7 @@ class AskedRuns:
 
     def _refuse(self, request: Request) -> None:
         if self._is_over:
-            raise RequestError(Failure.LOCKED, f"cannot {_word(request)}: the service is ending")
+            raise ServiceLost(f"cannot {_word(request)}: the service is ending")
         if isinstance(request, Up) and self._state.goes_down:
             text = "cannot start guests: the host is going down"
             raise RequestError(Failure.LOCKED, text)

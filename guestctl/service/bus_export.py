@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ..control.bus_errors import error_name
+from ..control.bus_errors import name_of
 from ..control.interface import GUEST, GUESTS, MANAGER, NAME, ROOT, RUN, RUNS, Needs
 from ..control.requests import RequestError
 from ..host.bus_callers import Caller
@@ -160,4 +160,4 @@ async def _answered(call: Awaitable[T]) -> T:
     try:
         return await call
     except RequestError as error:
-        raise CallError(error_name(error.failure), str(error)) from error
+        raise CallError(name_of(error), str(error)) from error

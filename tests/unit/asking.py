@@ -39,7 +39,16 @@ class Asking:
     def start(self, *arguments: str, program: str = _ENTRY) -> subprocess.Popen[str]:
         """To be waited for."""
         options = self._command.options(self._env)
-        argv = [*PYTHON, "-c", program, str(self._folder), *arguments]
+        # Whoever runs the tests may have them under nohup, which the command heeds.
+        argv = [
+            "env",
+            "--default-signal=HUP",
+            *PYTHON,
+            "-c",
+            program,
+            str(self._folder),
+            *arguments,
+        ]
         pipe = subprocess.PIPE
         null = subprocess.DEVNULL
         return subprocess.Popen(argv, stdin=null, stdout=pipe, stderr=pipe, text=True, **options)

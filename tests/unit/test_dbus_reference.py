@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guestctl.control.bus_errors import error_name
+from guestctl.control.bus_errors import ENDING, error_name
 from guestctl.control.interface import OPTIONS
 from guestctl.control.requests import Failure
 from guestctl.host import bus_callers, bus_connection, bus_objects, bus_subscribers, bus_unread
@@ -25,7 +25,7 @@ def test_the_program_on_it_is_the_example() -> None:
 
 def test_every_error_and_limit_stands_in_it() -> None:
     text = (PROJECT / dbus_reference.PAGE).read_text()
-    last = {name.rpartition(".")[2] for name in (*Standard, *map(error_name, Failure))}
+    last = {name.rpartition(".")[2] for name in (*Standard, *map(error_name, Failure), ENDING)}
     assert [name for name in last if f".{name}`" not in text] == []
     row = (
         "{0.OF_A_USER} of a user but root, {0.OF_USERS} of all users but root, {0.IN_ALL} in all |"

@@ -131,6 +131,20 @@ def test_nothing_heard_for_long_has_it_asked(
     run_async(work())
 
 
+def test_events_of_a_later_version_are_passed_over(bus: PrivateBus) -> None:
+    async def work() -> None:
+        async with followed(bus, *STORY[:2]) as (service, follower):
+            text = '{"event": "GuestBlessed", "monotonic": 3}'
+            service.log.append((3, text))
+            service.of_run("Event", "ts", 3, text)
+            for event in STORY[2:]:
+                service.tell(event)
+            await follower.task
+            assert follower.told == STORY
+
+    run_async(work())
+
+
 def test_events_that_came_twice_are_told_once(bus: PrivateBus) -> None:
     async def work() -> None:
         async with followed(bus, *STORY[:2]) as (service, follower):
