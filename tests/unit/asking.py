@@ -39,16 +39,7 @@ class Asking:
     def start(self, *arguments: str, program: str = _ENTRY) -> subprocess.Popen[str]:
         """To be waited for."""
         options = self._command.options(self._env)
-        # Whoever runs the tests may have them under nohup, which the command heeds.
-        argv = [
-            "env",
-            "--default-signal=HUP",
-            *PYTHON,
-            "-c",
-            program,
-            str(self._folder),
-            *arguments,
-        ]
+        argv = [*PYTHON, "-c", program, str(self._folder), *arguments]
         pipe = subprocess.PIPE
         null = subprocess.DEVNULL
         return subprocess.Popen(argv, stdin=null, stdout=pipe, stderr=pipe, text=True, **options)

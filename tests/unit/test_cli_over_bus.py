@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -60,9 +61,20 @@ def begun(there: Asking, *arguments: str) -> subprocess.Popen[str]:
 OTHERS = [pytest.param(it, marks=pytest.mark.thorough) for it in (signal.SIGTERM, signal.SIGHUP)]
 
 
+@contextmanager
+def beginning_with(hangup: signal.Handlers) -> Iterator[None]:
+    """What a command that is started has for SIGHUP."""
+    before = signal.signal(signal.SIGHUP, hangup)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, *OTHERS])
 def test_ctrl_c_leaves_the_run_alone_and_says_so(there: Asking, number: signal.Signals) -> None:
-    process = begun(there, "shutdown", "--preserve")
+    with beginning_with(signal.SIG_DFL):  # the tests may run under nohup
+        process = begun(there, "shutdown", "--preserve")
     process.send_signal(number)
     result = there.end(process, status=130)
     assert result.stderr == (
@@ -75,11 +87,8 @@ def test_ctrl_c_leaves_the_run_alone_and_says_so(there: Asking, number: signal.S
 @pytest.mark.thorough
 def test_under_nohup_the_end_of_the_terminal_leaves_the_command_alone(there: Asking) -> None:
     """`nohup sh -c "guestctl shutdown --preserve && poweroff"` goes by its exit status."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with beginning_with(signal.SIG_IGN):
         process = begun(there, "shutdown", "--preserve")
-    finally:
-        signal.signal(signal.SIGHUP, before)
     process.send_signal(signal.SIGHUP)
     for event in STORY[2:]:
         there.service.do(partial(FakeGuestctl.tell, event=event))
