@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from .. import __version__
+from ..host.bus import NO_OWNER
 from ..host.bus_calls import BusError
+from ..host.bus_errors import Standard
 from .failure import Failure, RequestError, ServiceLost
 from .interface import ERRORS
 
 _DBUS = "org.freedesktop.DBus.Error"
 #: Nobody has the name: the service is not there, or not there yet.
-_NOBODY = frozenset({f"{_DBUS}.NameHasNoOwner", f"{_DBUS}.ServiceUnknown"})
+_NOBODY = frozenset({NO_OWNER, f"{_DBUS}.ServiceUnknown"})
 #: The service has no such method, object or property: it is of another version, or the run is gone.
-UNKNOWN = frozenset(f"{_DBUS}.Unknown{what}" for what in ("Method", "Interface", "Property"))
-NO_OBJECT = f"{_DBUS}.UnknownObject"
+UNKNOWN = frozenset(
+    {Standard.UNKNOWN_METHOD, Standard.UNKNOWN_INTERFACE, Standard.UNKNOWN_PROPERTY}
+)
+NO_OBJECT = Standard.UNKNOWN_OBJECT
 #: The service is being stopped, and begins nothing any more.
 ENDING = f"{ERRORS}.ServiceEnding"
-_FULL = frozenset(f"{_DBUS}.{what}" for what in ("LimitsExceeded", "NoMemory"))
+_FULL = frozenset({Standard.LIMITS_EXCEEDED, f"{_DBUS}.NoMemory"})
 _STANDARD = {
-    f"{_DBUS}.AccessDenied": Failure.NOT_PERMITTED,
+    Standard.ACCESS_DENIED: Failure.NOT_PERMITTED,
     f"{_DBUS}.AuthFailed": Failure.NOT_PERMITTED,
-    f"{_DBUS}.InteractiveAuthorizationRequired": Failure.NOT_PERMITTED,
-    f"{_DBUS}.InvalidArgs": Failure.WRONG_REQUEST,
+    Standard.INTERACTIVE_REQUIRED: Failure.NOT_PERMITTED,
+    Standard.INVALID_ARGS: Failure.WRONG_REQUEST,
 }
 #: Below an error of a call that may have been carried out.
 _DONE_OR_NOT = "what became of it: `guestctl status`, `journalctl --unit=guestctl`"

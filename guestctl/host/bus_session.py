@@ -11,6 +11,7 @@ from .bus_callers import Callers
 from .bus_calls import BusError, Calls
 from .bus_connection import Connection, Receiver
 from .bus_driver import Driver
+from .bus_errors import Standard
 from .bus_interface import Interface, Signal
 from .bus_messages import (
     DRIVER,
@@ -36,7 +37,6 @@ _ALLOW_REPLACEMENT, _REPLACE_EXISTING, _DO_NOT_QUEUE = 1, 2, 4
 _IS_OURS = (1, 4)
 #: Bytes of a message that says whose a name is; a name has 255 at most.
 _LONGEST_CHANGE = 1024
-_REFUSED = "org.freedesktop.DBus.Error.AccessDenied"
 
 
 class Session:
@@ -149,7 +149,7 @@ def _is_of_names(header: Header) -> bool:
 
 
 def _refusal(name: str, error: BusError) -> BusError:
-    if error.name != _REFUSED:
+    if error.name != Standard.ACCESS_DENIED:
         return error
     text = f"the bus does not let this user have the name {name}: is its policy installed"
     return BusError(error.name, f"{text} (dbus-1/system.d/{name}.conf), and has the bus read it?")

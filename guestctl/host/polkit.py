@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from .bus import BusError, SystemBus
+from .bus_errors import Standard
 from .bus_values import Variant
 
 NAME = "org.freedesktop.PolicyKit1"
@@ -20,8 +21,6 @@ ROOT = 0
 #: Seconds for an answer, and where the user may be asked for a password.
 LIMIT, INTERACTIVE_LIMIT = 5.0, 120.0
 _ALLOW_USER_INTERACTION = 1
-_DENIED = "org.freedesktop.DBus.Error.AccessDenied"
-_MAY_ASK = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 
 
 class Verdict(StrEnum):
@@ -48,7 +47,8 @@ class Answer(NamedTuple):
     @property
     def error(self) -> str:
         """The D-Bus error of a call that is not allowed."""
-        return _MAY_ASK if self.verdict is Verdict.CHALLENGE else _DENIED
+        is_challenge = self.verdict is Verdict.CHALLENGE
+        return Standard.INTERACTIVE_REQUIRED if is_challenge else Standard.ACCESS_DENIED
 
 
 ALLOWED = Answer(Verdict.ALLOWED)
