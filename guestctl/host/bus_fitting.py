@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .bus_interface import Argument
+from .bus_interface import Argument, Property
 from .bus_values import Variant, types_in
 
 #: Variants in one another, and what is in them.
@@ -32,14 +32,20 @@ def fitted_body(arguments: Sequence[Argument], values: Sequence[Any]) -> list[An
     """
     if len(values) != len(arguments):
         raise ValueError(f"{len(values)} values, where {len(arguments)} are in the table")
-    return [
-        _named(row.name, row.signature, value) for row, value in zip(arguments, values, strict=True)
-    ]
+    return [fitted_as(row, value) for row, value in zip(arguments, values, strict=True)]
 
 
 def fitted(signature: str, value: Any) -> Any:
     """The same of one value of one complete type."""
     return _fitted(signature, value, 0)
+
+
+def fitted_as(row: Argument | Property, value: Any) -> Any:
+    """The same of one row of a table, which the ValueError names."""
+    try:
+        return fitted(row.signature, value)
+    except ValueError as error:
+        raise ValueError(f"{row.name}: {error}") from error
 
 
 def is_error_name(name: str) -> bool:
@@ -50,13 +56,6 @@ def is_error_name(name: str) -> bool:
 def clean(text: str) -> str:
     """The text without what cannot be sent."""
     return _NOT_IN_TEXT.sub(_REPLACEMENT, str.__str__(text))
-
-
-def _named(name: str, signature: str, value: Any) -> Any:
-    try:
-        return fitted(signature, value)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
 
 
 def _fitted(kind: str, value: Any, depth: int) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Argument(NamedTuple):
@@ -84,6 +84,15 @@ class Interface:
     def signals_by_name(self) -> dict[str, Signal]:
         """The signals."""
         return {signal.name: signal for signal in self.signals}
+
+    def changes(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+        """The properties that are different now, but for those that never change."""
+        rows = self.properties_by_name
+        return {
+            name: value
+            for name, value in now.items()
+            if rows[name].emits is not Emits.CONST and before.get(name) != value
+        }
 
 
 PEER = Interface(

@@ -8,7 +8,7 @@ from typing import Any
 
 from .bus_callers import Caller
 from .bus_errors import CallError, Standard
-from .bus_fitting import fitted
+from .bus_fitting import fitted_as
 from .bus_interface import STANDARD, Interface, Property, introspection
 from .bus_objects import Exported
 from .bus_values import Variant
@@ -98,15 +98,8 @@ def variants(rows: Sequence[Property], values: Mapping[str, Any]) -> dict[str, V
     for row in rows:
         if row.name not in values:
             raise ValueError(f"{row.name} has no value")
-        found[row.name] = Variant(row.signature, _fitted(row, values[row.name]))
+        found[row.name] = Variant(row.signature, fitted_as(row, values[row.name]))
     return found
-
-
-def _fitted(row: Property, value: Any) -> Any:
-    try:
-        return fitted(row.signature, value)
-    except ValueError as error:
-        raise ValueError(f"{row.name}: {error}") from error
 
 
 def _unknown_property(path: str, name: str) -> CallError:

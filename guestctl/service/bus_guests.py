@@ -14,8 +14,6 @@ from .bus_manager import Manager
 from .bus_parts import Parts, Signals
 from .bus_paths import element, guest_path
 
-_CONSTANT = ("UUID", "URI")
-
 
 class Guests:
     """The objects of guests."""
@@ -75,14 +73,10 @@ class Guests:
         """Subscribers are told what is different from what they could read before."""
         rows = {GuestId(row.uri, row.uuid): _values(row) for row in await self._rows()}
         before, self._known = self._known, rows
-        for guest, values in rows.items() if before is not None else ():
-            known = (before or {}).get(guest, {})
-            changed = {
-                name: value
-                for name, value in values.items()
-                if name not in _CONSTANT and known.get(name) != value
-            }
-            if changed:
+        if before is None:
+            return
+        for guest, values in rows.items():
+            if changed := GUEST.changes(before.get(guest, {}), values):
                 self._signals.changed(guest_path(guest), GUEST, changed)
 
 

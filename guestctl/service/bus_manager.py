@@ -20,7 +20,6 @@ from .bus_paths import guest_path, run_path
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Method = Callable[..., Awaitable[Sequence[Any]]]
 
 
 class Manager:
@@ -40,7 +39,7 @@ class Manager:
         self._on_subscriber = on_subscriber
         #: What subscribers know.
         self._known: dict[str, Any] = {}
-        self._methods: dict[str, Method] = {
+        self._methods: dict[str, Callable[..., Awaitable[Sequence[Any]]]] = {
             "Subscribe": self._subscribe,
             "Unsubscribe": self._unsubscribe,
             "ListGuests": self._list_guests,
@@ -85,7 +84,7 @@ class Manager:
         if not self._signals.has_subscribers:
             return
         values = self.properties()
-        changed = {name: it for name, it in values.items() if self._known.get(name) != it}
+        changed = MANAGER.changes(self._known, values)
         self._known = values
         if changed:
             self._signals.changed(ROOT, MANAGER, changed)

@@ -18,7 +18,6 @@ from .run_log import LoggedRun, RunState, ended_json
 
 #: Seconds between two PropertiesChanged of a run, at least.
 PAUSE = 1.0
-_CONSTANT = ("Kind", "Trigger", "User", "Origin", "Command", "Began")
 
 
 class Runs:
@@ -110,13 +109,8 @@ class Runs:
         number, before = self._known
         known = before if number == run.number else {}
         values = _values(run)
-        changed = {
-            name: value
-            for name, value in values.items()
-            if name not in _CONSTANT and known.get(name) != value
-        }
         self._known = run.number, values
-        if changed:
+        if changed := RUN.changes(known, values):
             self._signals.changed(run_path(run.number), RUN, changed)
 
 
