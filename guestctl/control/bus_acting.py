@@ -18,7 +18,7 @@ from ..model.result import RunResult
 from ..model.text import printable
 from .command_line import command_line
 from .following_run import follow_run
-from .interface import NO_RUN, RUN
+from .interface import LONGEST_TEXT, LONGEST_WITHIN, NO_RUN, RUN
 from .requests import Detached, Down, Failure, RequestError, Shown, Up, word
 from .service_on_bus import INTERACTIVE, READING, ServiceOnBus
 
@@ -28,12 +28,8 @@ Options = dict[str, Variant]
 ROOTS_RUN = 20.0
 #: The numbers of runs are told in 32 bits.
 _MOST = 2**32 - 1
-#: Characters of a reason.
-_LONGEST = 4096
 #: Seconds left to a run that has used up all it was given before it was asked for.
 _LEAST = 0.001
-#: The most that the interface takes, a day.
-_DAY = 86400.0
 
 
 # What is asked
@@ -48,7 +44,7 @@ def said(reason: str | None) -> Options:
 def _one_line(reason: str) -> str:
     """As the interface takes it: no run is refused for the sake of what is said about it."""
     text = printable(reason)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
 def call_of_down(request: Down) -> tuple[str, list[str], Options]:
@@ -56,7 +52,7 @@ def call_of_down(request: Down) -> tuple[str, list[str], Options]:
     options = said(request.reason)
     if request.within is not None:
         left = request.within - (time.monotonic() - request.begun)
-        options["within"] = Variant("d", min(max(left, _LEAST), _DAY))
+        options["within"] = Variant("d", min(max(left, _LEAST), LONGEST_WITHIN))
     if request.profile is not None:
         options["profile"] = Variant("s", request.profile)
     if request.kind is RunKind.PRESERVE:

@@ -17,6 +17,8 @@ GUESTS, RUNS = f"{ROOT}/guest", f"{ROOT}/run"
 NO_RUN = "/"
 #: Before the words of control.requests.Failure, in CamelCase: NotAllWell, WrongRequest, …
 ERRORS = f"{NAME}.Error"
+#: Characters of a name or another text in a call, and what a run may be given, in seconds: a day.
+LONGEST_TEXT, LONGEST_WITHIN = 4096, 86400.0
 
 
 class Needs(StrEnum):

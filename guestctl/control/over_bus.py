@@ -97,8 +97,7 @@ class OverBus:
 
     def policy(self, found: Reading, name: str) -> GuestSettings:
         facts = self.facts()
-        if facts.nothing_read and (failure := queries.incomplete(facts)):
-            raise RequestError(failure, "\n".join(lost.reason for lost in facts.lost))
+        queries.refuse_unread(facts)
         return settings_among(found, facts.guests, name)
 
     # Acting

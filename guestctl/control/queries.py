@@ -73,10 +73,15 @@ def unseen(facts: HostFacts) -> Failure | None:
 
 def plan(facts: HostFacts) -> tuple[Plan, Failure | None]:
     """What a preserve would do.  RequestError when no connection could be read."""
+    refuse_unread(facts)
+    return plan_of(facts), incomplete(facts)
+
+
+def refuse_unread(facts: HostFacts) -> None:
+    """RequestError where no connection could be read."""
     if facts.nothing_read:
         reasons = "\n".join(lost.reason for lost in facts.lost)
         raise RequestError(_unreachable(facts), reasons)
-    return plan_of(facts), incomplete(facts)
 
 
 def under_profile(facts: HostFacts, profile: str | None) -> HostFacts:

@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..control.command_line import shortened
-from ..control.interface import OPTIONS
+from ..control.interface import LONGEST_TEXT, LONGEST_WITHIN, OPTIONS
 from ..host.bus_errors import CallError, Standard
 from ..host.bus_values import Variant, unwrap
 from ..model.options import SaveDecision
 from ..model.plan import RunKind
 from ..model.text import printable
 
-#: Characters of a name or another text, and how many names there may be.
-LONGEST, MOST = 4096, 4096
+#: How many names there may be.
+MOST = 4096
 #: Names where each is held against every guest of hundreds of runs.
 FEW = 100
-#: What a run may be given, in seconds: a day.
-LONGEST_WITHIN = 86400.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,8 @@ def invalid(text: str) -> CallError:
 
 def text(what: str, value: str) -> str:
     """A text of one line; CallError."""
-    if len(value) > LONGEST:
-        raise invalid(f"{what}: has {len(value)} characters, {LONGEST} at most")
+    if len(value) > LONGEST_TEXT:
+        raise invalid(f"{what}: has {len(value)} characters, {LONGEST_TEXT} at most")
     if any(ord(c) < 32 or 127 <= ord(c) < 160 for c in value):
         raise invalid(f"{what}: has a control character")
     return value
