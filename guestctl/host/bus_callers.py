@@ -13,6 +13,8 @@ from .bus_driver import Driver
 from .bus_errors import CallError, Standard
 
 K = TypeVar("K")
+#: The user that limits for users do not hold.
+ROOT = 0
 #: Calls that may be under way: of one connection, of a user but root, of all users but root, in
 #: all.
 OF_A_CONNECTION, OF_A_USER, OF_USERS, IN_ALL = 8, 32, 112, 128
@@ -111,11 +113,11 @@ class Callers:
         return _Who(uid, pid)
 
     def _check_user(self, uid: int) -> None:
-        if not uid:
+        if uid == ROOT:
             return
         if self._of_users[uid] >= OF_A_USER:
             raise _too_many(f"{OF_A_USER} of this user")
-        if self._of_users.total() - self._of_users[0] >= OF_USERS:
+        if self._of_users.total() - self._of_users[ROOT] >= OF_USERS:
             raise _too_many(f"{OF_USERS} of all users but root")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from .bus_callers import Caller
+from .bus_callers import ROOT, Caller
 from .bus_calls import BusError
 from .bus_driver import Driver
 from .bus_errors import CallError, Standard
@@ -15,7 +15,6 @@ from .bus_writer import QueueFull
 
 #: How many there may be: of a user but root, of all users but root, in all.
 OF_A_USER, OF_USERS, IN_ALL = 8, 48, 64
-_ROOT = 0
 
 
 class _Subscriber:
@@ -80,10 +79,10 @@ class Subscribers:
 
     def _check_room(self, uid: int) -> None:
         users = [each.uid for each in self._by_name.values()]
-        others = len(users) - users.count(_ROOT)
-        if len(users) >= IN_ALL or (uid != _ROOT and others >= OF_USERS):
+        others = len(users) - users.count(ROOT)
+        if len(users) >= IN_ALL or (uid != ROOT and others >= OF_USERS):
             raise CallError(Standard.LIMITS_EXCEEDED, f"{len(users)} have subscribed already")
-        if uid != _ROOT and users.count(uid) >= OF_A_USER:
+        if uid != ROOT and users.count(uid) >= OF_A_USER:
             text = f"this user has subscribed {OF_A_USER} times already"
             raise CallError(Standard.LIMITS_EXCEEDED, text)
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from .bus import NO_OWNER
+from .bus_callers import ROOT
 from .bus_calls import BusError
 from .bus_driver import Driver
 
@@ -29,7 +30,6 @@ PAUSE = 0.5
 #: Connections of which something is remembered before it is looked who is still there.
 _MOST = 256
 _STATS = "org.freedesktop.DBus.Debug.Stats"
-_ROOT = 0
 
 
 class _Account:
@@ -88,11 +88,11 @@ class Unread:
         account, uid = self._accounts.get(name), self._uid_of(name)
         if account is not None and account.size > OF_ONE + extra:
             return [name]
-        if uid == _ROOT:
+        if uid == ROOT:
             return []
         users = {each: self._uid_of(each) for each in self._accounts}
         of_user = [each for each, owner in users.items() if owner == uid and uid is not None]
-        of_users = [each for each, owner in users.items() if owner != _ROOT]
+        of_users = [each for each, owner in users.items() if owner != ROOT]
         if self._sum(of_user) > OF_A_USER + extra:
             return of_user
         return of_users if self._sum(of_users) > OF_USERS + extra else []
