@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..config import effective, last_good
 from ..config.config import Config
@@ -62,9 +63,19 @@ def unused(config: Config) -> list[str]:
 
     Nothing where there is no service, or it does not say what it uses.
     """
-    said = status_file.read(machine.SYSTEM_RUN) or {}
-    used = said.get("configuration", {}).get("values")
+    return differing(config, status_file.read(machine.SYSTEM_RUN) or {})
+
+
+def differing(config: Config, said: Mapping[str, Any]) -> list[str]:
+    """The same; said: what the service says of itself."""
+    used = in_use(said)
     return effective.differences(effective.values(config), used) if used else []
+
+
+def in_use(said: Mapping[str, Any]) -> dict[str, str] | None:
+    """The values that it uses, as TOML, by key; None where it does not say."""
+    used: dict[str, str] | None = said.get("configuration", {}).get("values")
+    return used
 
 
 def say_unused(config: Config, complain: Callable[[str], None]) -> None:

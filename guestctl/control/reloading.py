@@ -8,6 +8,7 @@ from typing import Any
 
 from ..config import effective, reading
 from ..host import machine, status_file
+from .configured import in_use
 from .requests import Failure, RequestError
 
 _BY_SYSTEMD = "`systemctl reload guestctl` does the same"
@@ -39,7 +40,7 @@ def reload_by_signal() -> list[str]:
         raise RequestError(Failure.NOT_PERMITTED, text)
     found = refuse_mistakes()
     _signal(said)
-    used = said.get("configuration", {}).get("values")
+    used = in_use(said)
     if not used:
         return ["the service reads its configuration; what it had before is not known"]
     return effective.changes(used, effective.values(found.config))

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..config import effective
 from ..decisions.host_facts import HostFacts, rows_of
 from ..host import status_file
 from ..host.hooks import daemons_without_hook
@@ -21,6 +20,7 @@ from ..model.plan import RunKind
 from ..model.record import GuestRecord
 from ..model.uris import is_system
 from . import queries
+from .configured import differing
 from .facts import matches_of_nobody
 from .gathering import gather
 from .health import of_auto_shutdown, of_hook, of_host
@@ -96,14 +96,9 @@ def _service(local: Local, words: HostWords, hosts_files: bool) -> dict[str, Any
         active = words.active(SERVICE)
         running = None if active == "unknown" else active in ("active", "reloading")
     if said:
-        differs = _differences(local, said) if hosts_files else []
+        differs = differing(local.config, said) if hosts_files else []
         said.setdefault("configuration", {})["differs"] = differs
     return {"running": running, "enabled": words.enabled(SERVICE), **(said or {})}
-
-
-def _differences(local: Local, said: dict[str, Any]) -> list[str]:
-    used = said.get("configuration", {}).get("values")
-    return effective.differences(effective.values(local.config), used) if used else []
 
 
 def _newest(recorded: _Recorded, under_way: PastRun | None) -> list[PastRunInFull]:
