@@ -16,6 +16,8 @@ from functools import cache
 from math import inf, isinf, isnan
 from typing import Any, TypeVar
 
+from .kinds import hints, is_compound
+
 T = TypeVar("T")
 
 INFINITY = "infinity"
@@ -32,8 +34,8 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, float) and isinf(value):
         return INFINITY if value > 0 else f"-{INFINITY}"
     kind: Any = type(value)
-    if _is_compound(kind):
-        return {name: to_plain(getattr(value, name)) for name in _hints(kind)}
+    if is_compound(kind):
+        return {name: to_plain(getattr(value, name)) for name in hints(kind)}
     if isinstance(value, Mapping):
         return {str(key): to_plain(one) for key, one in value.items()}
     if isinstance(value, Collection) and not isinstance(value, str):
@@ -59,7 +61,7 @@ def _read(hint: Any, value: Any, path: str) -> Any:
         return origin(_several(hint, value, path))
     if origin in (dict, Mapping):
         return _by_key(typing.get_args(hint)[1], value, path)
-    if _is_compound(hint):
+    if is_compound(hint):
         return _compound(hint, value, path)
     return _scalar(hint, value, path)
 
@@ -92,9 +94,9 @@ def _by_key(kind: Any, value: Any, path: str) -> dict[str, Any]:
 
 def _compound(kind: Any, value: Any, path: str) -> Any:
     given = _object(value, path)
-    for name in _hints(kind).keys() - _defaults(kind) - given.keys():
+    for name in hints(kind).keys() - _defaults(kind) - given.keys():
         raise PlainError(f"{_below(path, name)}: is missing")
-    known = ((name, hint) for name, hint in _hints(kind).items() if name in given)
+    known = ((name, hint) for name, hint in hints(kind).items() if name in given)
     return kind(**{name: _read(hint, given[name], _below(path, name)) for name, hint in known})
 
 
@@ -157,15 +159,6 @@ def _below(path: str, key: str) -> str:
 
 
 # What kinds are made of
-
-
-def _is_compound(kind: Any) -> bool:
-    return is_dataclass(kind) or hasattr(kind, "_fields")
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
 
 
 @cache

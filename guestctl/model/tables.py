@@ -16,6 +16,7 @@ from functools import cache
 from math import inf
 from typing import Any, TypeVar
 
+from .kinds import hints, is_compound
 from .units import BadValue, parse_size
 
 T = TypeVar("T")
@@ -40,9 +41,9 @@ def to_table(thing: Any) -> dict[str, Any]:
     """The value of a dataclass or named tuple as a table."""
     table: dict[str, Any] = {}
     kind: Any = type(thing)
-    for name, hint in _hints(kind).items():
+    for name, hint in hints(kind).items():
         value = getattr(thing, name)
-        if _is_compound(hint):
+        if is_compound(hint):
             table |= to_table(value)
         elif value is not None:
             table[_key(name)] = _plain(value)
@@ -56,7 +57,7 @@ def _plain(value: Any) -> Any:
         return value.value
     if not isinstance(value, tuple):
         return value
-    return [to_table(part) if _is_compound(type(part)) else _plain(part) for part in value]
+    return [to_table(part) if is_compound(type(part)) else _plain(part) for part in value]
 
 
 def from_table(kind: type[T], table: Mapping[str, Any], path: Path = ()) -> T:
@@ -78,9 +79,9 @@ def _checked(kind: Any, table: Mapping[str, Any], path: Path) -> Any:
 
 def _make(kind: Any, table: Mapping[str, Any], path: Path) -> Any:
     values = {}
-    for name, hint in _hints(kind).items():
+    for name, hint in hints(kind).items():
         key = _key(name)
-        if _is_compound(hint):
+        if is_compound(hint):
             values[name] = _make(hint, table, path)
         elif key in table:
             values[name] = _value(hint, table[key], (*path, key))
@@ -97,7 +98,7 @@ def _value(hint: Any, value: Any, path: Path) -> Any:
         if value == UNKNOWN and _is_optional(hint):
             return None
         return _list(typing.get_args(kind)[0], value, path)
-    if _is_compound(kind):
+    if is_compound(kind):
         if not isinstance(value, dict):
             raise TableError(path, "expected a table")
         return _checked(kind, value, path)
@@ -156,16 +157,11 @@ def _key(name: str) -> str:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-@cache
 def _keys(kind: type) -> frozenset[str]:
     """All keys of a table of this kind."""
     found: set[str] = set()
-    for name, hint in _hints(kind).items():
-        found |= _keys(hint) if _is_compound(hint) else {_key(name)}
+    for name, hint in hints(kind).items():
+        found |= _keys(hint) if is_compound(hint) else {_key(name)}
     return frozenset(found)
 
 
@@ -176,10 +172,6 @@ def _defaults(kind: type) -> frozenset[str]:
         return frozenset()
     given = ((row.name, row.default, row.default_factory) for row in fields(kind))
     return frozenset(name for name, *defaults in given if defaults != [MISSING, MISSING])
-
-
-def _is_compound(kind: Any) -> bool:
-    return is_dataclass(kind) or hasattr(kind, "_fields")
 
 
 def _is_list(kind: Any) -> bool:
