@@ -14,7 +14,7 @@ from ..control.guest_settings import GuestSettings
 from ..control.local import Local, open_local
 from ..control.requests import Failure, RequestError
 from .exits import Exit, complain
-from .options import config_file, connect
+from .sources import config_file, connect
 from .text import emit, print_json
 
 

@@ -9,8 +9,7 @@ from ..control import choosing
 from ..control.client import Client
 from ..control.configured import HOST_STATE, load_config, say_unused
 from .exits import complain
-from .sources import config_file as config_file
-from .sources import connect as connect
+from .sources import config_file, connect
 
 
 def client_of(arguments: Namespace, config: Config | None = None) -> Client:

@@ -16,7 +16,8 @@ from ..model.plan import ending
 from ..model.units import show_seconds
 from . import present
 from .exits import Exit, complain
-from .options import client_of, complain_of_blindness, connect
+from .options import client_of, complain_of_blindness
+from .sources import connect
 from .tables import told_apart
 from .text import emit, print_json, printable, when
 

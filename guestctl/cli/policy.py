@@ -11,7 +11,8 @@ from ..control.guest_settings import GuestSettings
 from ..control.replies import ChangedPolicy
 from ..control.requests import PolicyRequest
 from .exits import Exit, complain
-from .options import client_of, config_file
+from .options import client_of
+from .sources import config_file
 from .text import emit, print_json, print_table, printable
 
 

@@ -10,8 +10,9 @@ from ..config.toml import quoted
 from ..control.replies import Status
 from ..model.finding import Finding
 from .exits import Exit
-from .options import client_of, complain_of_blindness, config_file
+from .options import client_of, complain_of_blindness
 from .present import guests_status
+from .sources import config_file
 from .text import emit, print_json, printable, when
 
 #: What stands before a line that goes on with the one above.

@@ -18,9 +18,9 @@ from ..service import probe, units
 from .act import take_signals
 from .display import Display
 from .exits import Exit, complain
-from .options import config_file, connect
 from .results import print_result
 from .screen import choose_display
+from .sources import config_file, connect
 from .text import emit
 
 
