@@ -84,8 +84,7 @@ class Local:
     makeshift: whether the configuration is used in place of one that has mistakes.
     asked_by: on whose behalf, where that is not whoever runs this process.  logs: whether what is
     logged goes to the journal as it is, as the service's does.
-    Half of the methods are facts of this machine, of a line each: what a client over D-Bus would
-    ask the service for.
+    Half of the methods are facts of this machine, of a line each.
     """
 
     config: Config
