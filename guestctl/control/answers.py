@@ -31,7 +31,7 @@ REST, LONGEST_REST = 1.0, 2.0
 REST_AT_THE_END, LONGEST_AT_THE_END = 20.0, 30.0
 #: With so many threads that have not returned for LIMIT nothing more is read: where it is libvirt
 #: that hangs it is not asked by then (see Served), so that a disk does.
-MOST_HANGING = 64
+MOST_THREADS = 64
 #: Guests and steps of past runs that one answer has at most: 10 runs of 1000 guests have 40,000.
 MOST_ROWS = 75_000
 #: So many complaints come with an answer.
@@ -153,7 +153,7 @@ class Answers:
 
     def _refuse_in_vain(self) -> None:
         """The service has threads and files for its own work to spare, whatever libvirt does."""
-        if (hanging := self._account.older_than(LIMIT)) >= MOST_HANGING:
+        if (hanging := self._account.older_than(LIMIT)) >= MOST_THREADS:
             text = f"{hanging} questions of before have no answer: a disk hangs"
             raise RequestError(Failure.NOT_ALL_WELL, text)
 

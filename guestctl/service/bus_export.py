@@ -15,7 +15,6 @@ from ..host.bus_interface import Interface, Method
 from ..host.bus_server import BusServer
 from ..host.polkit import may
 from ..host.readers import may_read
-from ..model.event import GuestEvent
 from .bus_guests import Guests
 from .bus_manager import Manager
 from .bus_news import News
@@ -46,6 +45,7 @@ class BusExport:
         self._runs = Runs(parts, self._server, self.say_changes)
         self._manager = Manager(parts, self._server, self._runs.current, self._begin_news)
         self._guests = Guests(parts, self._server, self._manager)
+        #: What libvirt, and the ledger, tell of guests goes there.
         self.news = News(state, self._server, self._guests)
 
     async def run(self) -> None:
@@ -54,10 +54,6 @@ class BusExport:
             await self._server.run()
         finally:
             await self.news.end()
-
-    def heard(self, event: GuestEvent) -> None:
-        """libvirt tells of a guest."""
-        self.news.heard(event)
 
     def say_changes(self) -> None:
         """The service's state may be another."""

@@ -186,7 +186,7 @@ class _Daemon:
 
     def _heard(self, event: GuestEvent) -> None:
         if self._export is not None:
-            self._export.heard(event)
+            self._export.news.heard(event)
 
     def _written(self, ledger: Ledger) -> None:
         """At the end of each transaction, in the ledger's thread."""

@@ -144,7 +144,7 @@ async def on_bus(bus: PrivateBus, guests: Sequence[GuestSpec]) -> AsyncIterator[
 
         parts = Parts(answers, service.asked, service.log, said, reload, lambda: True)
         export = BusExport(service.state, parts, lambda: None)
-        service.connections._on_heard = export.heard
+        service.connections._on_heard = export.news.heard
         running = asyncio.create_task(export.run())
         try:
             await until(lambda: export.problem == "" and bool(service.connections.up))

@@ -164,7 +164,7 @@ def test_where_a_disk_hangs_little_is_read_and_who_acts_may(
 ) -> None:
     monkeypatch.setattr(answers, "LIMIT", 0.05)
     monkeypatch.setattr(answers, "REST", 0.0)
-    monkeypatch.setattr(answers, "MOST_HANGING", 2)
+    monkeypatch.setattr(answers, "MOST_THREADS", 2)
 
     def look_in_vain(_: Local) -> None:
         with contextlib.suppress(TimeoutError):
