@@ -48,12 +48,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return Groups(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
+#: Modules of tests/host that have hosts of their own: whoever is free takes those.
+_OWN_HOSTS = frozenset(
+    ("failures", "gates", "held_starts", "interrupted", "lxc", "order", "probe", "who_stopped")
+)
+
+
 class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Hands each group out as a whole: real guests, and the hosts of each generation."""
 
     def _split_scope(self, nodeid: str) -> str:
-        found = re.match(r"tests/host/.*?\[(bookworm|trixie|forky)\b", nodeid)
-        return f"hosts of {found[1]}" if found else "guests"
+        found = re.match(r"tests/host/test_(\w+)\.py.*?\[(bookworm|trixie|forky)\b", nodeid)
+        if not found:
+            return "guests"
+        return f"{'own ' if found[1] in _OWN_HOSTS else ''}hosts of {found[2]}"
 
 
 def pytest_collection_finish() -> None:
