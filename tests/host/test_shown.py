@@ -79,7 +79,7 @@ def test_a_reload_with_mistakes_fails_and_what_looks_goes_on(host: Host) -> None
         assert 'durations stand in quotes: "20m"' in problem
         assert host.run(["guestctl", "status"], check=False).returncode == 1
         shown = host.run(["guestctl", "plan"])
-        assert "the last good configuration is used" in shown.stderr
+        assert "the service uses the configuration of before until" in shown.stderr
         assert ONE in shown.stdout
         assert host.run(["guestctl", "plan", "--strict"], check=False).returncode == 2
         assert problem in host.journal("--boot", f"--unit={UNIT}")
