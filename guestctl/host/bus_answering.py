@@ -97,7 +97,9 @@ class Answering:
     ) -> Sequence[Any] | None:
         """What it returns; None where nobody is there any more who could have it."""
         is_interactive = bool(call.flags & ALLOW_INTERACTIVE_AUTHORIZATION)
-        caller = await self._callers.identify(call.sender, interactive=is_interactive)
+        # Whoever waited in vain for a service that hung may have done it in another way.
+        acts = not target.is_standard and self._acts(call, target)
+        caller = await self._callers.identify(call.sender, interactive=is_interactive, anew=acts)
         if caller is None:
             return None
         with self._callers.counted(caller):
@@ -116,9 +118,14 @@ class Answering:
         needs = self._exported.needs(call.path, interface, method)
         if needs:
             await self._exported.allow(caller, needs)
-        if needs not in ("", interface.needs):  # it does more than read
+        if self._acts(call, target):
             self._goes_on_alone()
         return await self._exported.call(caller, call.path, interface, method, arguments)
+
+    def _acts(self, call: Header, target: Target) -> bool:
+        """Whether it does more than read."""
+        needs = self._exported.needs(call.path, target.interface, target.method)
+        return needs not in ("", target.interface.needs)
 
     def _goes_on_alone(self) -> None:
         task: Any = asyncio.current_task()

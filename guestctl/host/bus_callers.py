@@ -82,13 +82,13 @@ class Callers:
         finally:
             _count_down(self._of_users, caller.uid)
 
-    async def identify(self, name: str, *, interactive: bool) -> Caller | None:
+    async def identify(self, name: str, *, interactive: bool, anew: bool = False) -> Caller | None:
         """Who that is; None where they have left the bus, CallError where the bus does not say.
 
-        What a connection is never changes: who is known is not asked for again, so that a user's
-        flood is refused without a word to the bus.
+        What a connection is never changes: who is known is asked for again only where it matters
+        whether they are still there (anew).
         """
-        who = self._known.get(name)
+        who = None if anew else self._known.get(name)
         if who is None:
             who = await self._ask(name)
         if who is None:
