@@ -21,6 +21,12 @@ def whole_run() -> list[str]:
     return [f"{row.section}.{row.key}".removeprefix(".") for row in SETTINGS if not row.per_guest]
 
 
+def called_otherwise() -> str:
+    """What of a section has another name in a [[guest]]."""
+    rows = (row for row in SETTINGS if row.per_guest and row.guest_key != row.key)
+    return ", ".join(f"[{row.section}] {row.key} is {row.guest_key}" for row in rows)
+
+
 def not_in_profiles() -> list[str]:
     """What of [shutdown] no [profile.NAME] may have, by key."""
     rows = (row for row in SETTINGS if row.section == "shutdown")

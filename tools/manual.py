@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from guestctl.config.settings import Setting
 
-from .documents import body, not_in_profiles, whole_run
+from .documents import body, called_otherwise, not_in_profiles, whole_run
 
 _HEAD = r"""
 .\" Made by `make sample` from guestctl/config/settings.py.
@@ -44,11 +44,8 @@ _TAIL = r"""
 .SS [[guest]]
 What differs for some guests.
 .B match
-is a name, a pattern or a UUID; any setting above may stand beside it (the
-.B action
-of [user\-shutdown] is called
-.B user\-shutdown
-here), but for those of the whole run (@whole_run@).
+is a name, a pattern or a UUID; any setting above may stand beside it
+(here @called_otherwise@), but for those of the whole run (@whole_run@).
 Where several tables match, the later one wins, setting by setting.
 .SS [profile.NAME], [guest.profile.NAME]
 Settings of [shutdown], but for @not_in_profiles@, that are in force instead of the usual ones
@@ -96,6 +93,7 @@ shutdown\-timeout = "20s"
 def manual() -> str:
     """The whole page, in the man macros."""
     tail = _TAIL.lstrip().replace("@whole_run@", _roff(", ".join(whole_run())))
+    tail = tail.replace("@called_otherwise@", _roff(called_otherwise()))
     tail = tail.replace("@not_in_profiles@", _roff(", ".join(not_in_profiles())))
     return _HEAD.lstrip() + body(_heading, _entry) + tail
 

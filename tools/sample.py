@@ -9,7 +9,7 @@ import textwrap
 
 from guestctl.config.settings import Setting
 
-from .documents import body, not_in_profiles, whole_run
+from .documents import body, called_otherwise, not_in_profiles, whole_run
 
 _HEAD = """\
 # guestctl: what becomes of this host's guests when it goes down, and when it is back.
@@ -25,8 +25,8 @@ _HEAD = """\
 _GUESTS = """\
 
 # What differs for some guests.  match is a name, a pattern or a UUID; any setting above may
-# stand beside it ([user-shutdown] action is called user-shutdown here), but for those of the
-# whole run ({whole_run}).
+# stand beside it (here {called_otherwise}),
+# but for those of the whole run ({whole_run}).
 # Where several tables match, the later one wins, setting by setting.
 #
 #[[guest]]
@@ -53,7 +53,9 @@ def sample() -> str:
         _HEAD
         + body(_heading, _entry)
         + _GUESTS.format(
-            whole_run=", ".join(whole_run()), not_in_profiles=", ".join(not_in_profiles())
+            whole_run=", ".join(whole_run()),
+            called_otherwise=called_otherwise(),
+            not_in_profiles=", ".join(not_in_profiles()),
         )
     )
 

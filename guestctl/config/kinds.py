@@ -11,8 +11,16 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from ..model.readiness import Rule, parse_rule
-from ..model.units import BadValue, bounded, parse_duration, parse_size, show_duration, show_size
-from ..model.uris import canonical, why_remote
+from ..model.units import (
+    INFINITY,
+    BadValue,
+    bounded,
+    parse_duration,
+    parse_size,
+    show_duration,
+    show_size,
+)
+from ..model.uris import DEFAULT, canonical, why_remote
 from .toml import quoted, shortly
 
 T = TypeVar("T")
@@ -80,6 +88,16 @@ def duration(least: float = 0.0, most: float = math.inf) -> Kind[float]:
         return seconds
 
     return Kind('a duration such as "90s" or "10min"', parse, lambda s: quoted(show_duration(s)))
+
+
+def duration_or_infinity(least: float = 0.0) -> Kind[float]:
+    """A duration of at least so many seconds, or one without an end."""
+    limited = duration(least)
+
+    def parse(value: object) -> float:
+        return math.inf if value == INFINITY else limited.parse(value)
+
+    return Kind(f"{limited.expected}, or {quoted(INFINITY)}", parse, limited.show)
 
 
 def _seconds(value: object) -> float:
@@ -178,12 +196,12 @@ def several_of(words: type[E]) -> Kind[tuple[E, ...]]:
 
 
 def uri_list() -> Kind[tuple[str, ...]]:
-    """libvirt connection URIs, at least one, none twice."""
+    """libvirt connection URIs, or the word for the default one; at least one, none twice."""
 
     def parse(value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or not value:
             raise BadValue("")
-        if not all(isinstance(item, str) and ":" in item for item in value):
+        if not all(isinstance(item, str) and (":" in item or item == DEFAULT) for item in value):
             raise BadValue("")
         if len({canonical(item, root=True) for item in value}) < len(value):
             raise BadValue("the same connection twice")
@@ -191,7 +209,7 @@ def uri_list() -> Kind[tuple[str, ...]]:
             raise BadValue(f"another host: {remote}")
         return tuple(value)
 
-    expected = 'a list of local libvirt URIs such as ["qemu:///system"]'
+    expected = f'a list of local libvirt URIs such as ["qemu:///system"], or of {quoted(DEFAULT)}'
     return Kind(expected, parse, _show_list, several=True)
 
 

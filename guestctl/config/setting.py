@@ -15,6 +15,7 @@ T = TypeVar("T")
 class Setting:
     """One row of the table.
 
+    key: as it is written in TOML.  name: that of the field, which no other setting of guests has.
     per_guest: whether a [[guest]] may override it; guest_key: what it is called there.
     per_profile: whether a profile may.
     old_names, old_guest_keys: keys of before, which are still read.
@@ -22,6 +23,7 @@ class Setting:
 
     section: str
     name: str
+    key: str
     kind: Kind[Any]
     default: Any
     meaning: str
@@ -30,11 +32,6 @@ class Setting:
     old_names: tuple[str, ...] = ()
     old_guest_keys: tuple[str, ...] = ()
     per_profile: bool = False
-
-    @property
-    def key(self) -> str:
-        """The key as it is written in TOML."""
-        return _key(self.name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,6 +54,7 @@ def setting(
     default: T,
     meaning: str,
     *,
+    key: str = "",
     per_guest: bool = True,
     guest_key: str = "",
     old_names: tuple[str, ...] = (),
@@ -67,6 +65,7 @@ def setting(
     metadata = {
         "kind": kind,
         "meaning": meaning,
+        "key": key,
         "per_guest": per_guest,
         "guest_key": guest_key,
         "old_names": old_names,
@@ -82,5 +81,6 @@ def rows(section: str, table: type) -> Iterator[Setting]:
     """The settings of one class of this module."""
     for row in fields(table):
         meta: Mapping[str, Any] = row.metadata
-        columns = {**meta, "guest_key": meta["guest_key"] or _key(row.name)}
+        key = meta["key"] or _key(row.name)
+        columns = {**meta, "key": key, "guest_key": meta["guest_key"] or key}
         yield Setting(section, row.name, default=row.default, **columns)

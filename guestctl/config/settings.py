@@ -1,6 +1,7 @@
 """The one table of settings: key, kind, default, meaning, old names.
 
-Each field of the classes below is a setting: its key is the field's name with "-" for "_".
+Each field of the classes below is a setting: its key is the field's name with "-" for "_", unless
+told otherwise.
 Reading, checking, the shipped sample and the manual page are made from it.
 """
 
@@ -14,6 +15,7 @@ from ..model.readiness import Rule
 from .kinds import (
     boolean,
     duration,
+    duration_or_infinity,
     guest_list,
     one_of,
     rule_list,
@@ -41,7 +43,8 @@ class General:
         uri_list(),
         ("qemu:///system",),
         "The libvirt connections whose guests are looked after. Local ones only: the checks"
-        " before a resume need the host's own files.",
+        " before a resume need the host's own files. \"default\" is the one that root's virsh takes"
+        " where none is named: uri_default of /etc/libvirt/libvirt.conf, or what libvirt finds.",
         per_guest=False,
     )
     metadata: bool = setting(
@@ -77,10 +80,16 @@ class Shutdown:
         " such a guest is left running, and the end of the host ends it.",
     )
     save_timeout: float = setting(
-        duration(1), 600.0, "How long a managed save may take; then it is aborted."
+        duration_or_infinity(1),
+        600.0,
+        'How long a managed save may take; then it is aborted. "infinity": as long as the deadline'
+        " allows, less what the steps after it need.",
     )
     shutdown_timeout: float = setting(
-        duration(1), 90.0, "How long a guest may take to shut down once it was asked."
+        duration_or_infinity(1),
+        90.0,
+        'How long a guest may take to shut down once it was asked. "infinity": as long as the'
+        " deadline allows, less what the steps after it need.",
     )
     job_timeout: float = setting(
         duration(),
@@ -99,8 +108,15 @@ class Shutdown:
         whole_number(1, 16),
         16,
         "How many guests are saved at the same time. libvirtd has 20 workers for all its"
-        " clients, hence the upper bound. Shutdowns are not limited: all guests are asked at"
-        " once.",
+        " clients, hence the upper bound.",
+        per_guest=False,
+    )
+    parallel_shutdowns: int | None = setting(
+        whole_number_or_none(1, 999_999),
+        None,
+        "How many guests are shutting down at the same time: the next is asked once one of them"
+        " is down, or its time is over. A guest for which no time would be left is asked at once,"
+        ' beside the others. "none": all guests are asked at once.',
         per_guest=False,
     )
     bypass_cache: bool = setting(
@@ -163,6 +179,14 @@ class Boot:
     )
     retries: int = setting(
         whole_number(0, 100), 3, "How often a start that failed is tried again, 5 s apart."
+    )
+    start_bypass_cache: bool = setting(
+        boolean(),
+        False,
+        "Whether starts and resumes bypass the host's page cache (O_DIRECT) when they read a save,"
+        " where the file system can do that.",
+        key="bypass-cache",
+        guest_key="start-bypass-cache",
     )
     start_timeout: float = setting(
         duration(1),

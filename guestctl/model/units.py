@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 
+#: systemd's word for a duration without an end.
+INFINITY = "infinity"
 #: In milliseconds: whole numbers add up exactly.
 _UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -45,7 +48,7 @@ def parse_duration(text: str) -> float:
         parts.append((found[1], found[2] or ""))
         at = found.end()
     if not parts or at < len(text) or not all(unit in _MILLISECONDS for _, unit in parts):
-        raise BadValue("it must have an end" if text.strip() == "infinity" else "")
+        raise BadValue("it must have an end" if text.strip() == INFINITY else "")
     return bounded(sum(float(n) * _MILLISECONDS[unit] for n, unit in parts) / 1000)
 
 
@@ -63,7 +66,10 @@ _MOST_OF_ONE_UNIT = 120
 
 
 def show_duration(seconds: float) -> str:
-    """The duration in the form that parse_duration reads, to the millisecond."""
+    """The duration in the form that parse_duration reads, to the millisecond; INFINITY for one
+    without an end."""
+    if seconds == math.inf:
+        return INFINITY
     whole = round(seconds * 1000)
     for unit, size in reversed(_UNITS.items()):
         count, rest = divmod(whole, size)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+#: The word for the connection that libvirt makes where none is named.
+DEFAULT = "default"
 #: Parameters of a local URI that decide which daemon is reached.
 _LEADS = ("socket", "name")
 _REMOTE_TRANSPORTS = frozenset({"tcp", "tls", "ssh", "ssh2", "libssh", "libssh2", "ext"})

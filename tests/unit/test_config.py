@@ -43,6 +43,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         job-timeout = "3min"
         methods = ["acpi"]
         parallel = 5
+        parallel-shutdowns = 2
         bypass-cache = false
         save-reserve = "3MiB"
         settle = "3min"
@@ -52,6 +53,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         start-delay = "5s"
         parallel = 6
         retries = 7
+        bypass-cache = true
         start-timeout = "8s"
         unverifiable = "hold"
         storage-timeout = "9s"
@@ -80,12 +82,13 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
             180.0,
             (Method.ACPI,),
             5,
+            2,
             False,
             3 * 2**20,
             180.0,
             240.0,
         ),
-        Boot(False, 5.0, 6, 7, 8.0, Unverifiable.HOLD, 9.0, 660.0, True, False, False),
+        Boot(False, 5.0, 6, 7, True, 8.0, Unverifiable.HOLD, 9.0, 660.0, True, False, False),
         user_shutdown=UserShutdown(UserAction.RESTART, 10.0),
         order=Order(
             ("fw", "db-*"),
@@ -225,6 +228,10 @@ ONE_PROBLEM = [
     ('[shutdown]\nsave = "All"', 2, "shutdown.save", 'not "All"'),
     ("[shutdown]\nmethods = []", 2, "shutdown.methods", "one or more of"),
     ('[shutdown]\nmethods = ["acpi", "acpi"]', 2, "shutdown.methods", "the same word twice"),
+    ('[shutdown]\ndeadline = "infinity"', 2, "shutdown.deadline", "(it must have an end)"),
+    ("[shutdown]\nsave-timeout = inf", 2, "shutdown.save-timeout", 'or "infinity"'),
+    ('[shutdown]\njob-timeout = "infinity"', 2, "shutdown.job-timeout", "it must have an end"),
+    ("[shutdown]\nparallel-shutdowns = 0", 2, "shutdown.parallel-shutdowns", 'or "none", not 0'),
     ("[shutdown]\nparallel = 17", 2, "shutdown.parallel", "from 1 to 16"),
     ('[order]\nready = "agent"', 2, "order.ready", 'a list, also of one: ["agent"]'),
     ('[order]\nready = ["agnet"]', 2, "order.ready", 'no rule; did you mean "agent"?'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ def test_the_example_of_the_reference() -> None:
     assert info.policy_faults == ()
 
 
+#: Of saves and of starts: one key in two sections, and two in a guest's own XML.
+CACHES = {"bypass_cache": False, "start_bypass_cache": True}
 GIVEN = [
     ("save='none'>", {"save": Scope.NONE}),
     (">\n <save>\n none </save>\n", {"save": Scope.NONE}),
@@ -67,6 +70,8 @@ GIVEN = [
     ("g:save='none'>", {"save": Scope.NONE}),
     ("save-timeout='90'>", {"save_timeout": 90.0}),
     ("save-timeout='1.5min'>", {"save_timeout": 90.0}),
+    ("shutdown-timeout='infinity'>", {"shutdown_timeout": inf}),
+    ("bypass-cache='false' start-bypass-cache='true'>", CACHES),
     ("restore='false' sync-time='true'>", {"restore": False, "sync_time": True}),
     ("order='20'>", {"order": 20}),
     ("order='none'>", {"order": None}),
