@@ -45,10 +45,11 @@ def open_for_us(path: Path) -> int:
     return descriptor
 
 
-def replace(path: Path, text: str, mode: int = 0o600) -> None:
+def replace(path: Path, text: str, mode: int = 0o600, *, synced: bool = False) -> None:
     """Have the file hold the text, all of it or what was there before; OSError.
 
-    A link in its place is replaced, and not followed.
+    A link in its place is replaced, and not followed.  synced: also where the power goes, and on
+    disk as this returns.
     """
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
@@ -56,4 +57,18 @@ def replace(path: Path, text: str, mode: int = 0o600) -> None:
     with open(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(descriptor, mode)
         file.write(text)
+        if synced:
+            file.flush()
+            os.fsync(descriptor)
     new.rename(path)
+    if synced:
+        sync(path.parent)
+
+
+def sync(folder: Path) -> None:
+    """Have on disk which files are in it; OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,141 @@
+"""The steps of a takeover one after the other, and back; what each had before is kept."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from .failure import Failure, RequestError
+from .interrupts import Interrupted, Interrupts
+from .takeover_record import Entry, Progress, Record, Store
+from .takeover_step import Before, Say, Step, StepFailed
+
+
+class Runner:
+    """steps: in the order in which they are done.  say: shows what is done.
+
+    interrupts: who holds SIGINT and SIGTERM off while something is undone.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], store: Store, say: Say, interrupts: Interrupts
+    ) -> None:
+        self._steps = steps
+        self._store = store
+        self._say = say
+        self._interrupts = interrupts
+
+    def take_over(self) -> bool:
+        """Whether there was something to do.
+
+        RequestError, Interrupted: all was undone, or it is said what was not.  But a takeover that
+        was complete once is only mended: what failed then has guestctl in charge all the same.
+        """
+        found = self._store.read()
+        if found is None and all(step.is_done() for step in self._steps):
+            self._say_already(self._steps)
+            return False
+        record = self._looked(found or Record())
+        try:
+            return self._do_all(record)
+        except (StepFailed, RequestError, OSError, Interrupted) as error:
+            self._interrupts.hold_off()
+            undone = "" if record.complete else self._undo_all(str(error))
+            if isinstance(error, Interrupted):
+                raise
+            raise RequestError(Failure.NOT_ALL_WELL, f"{error}{undone}") from error
+
+    def _looked(self, record: Record) -> Record:
+        """With what there is now, for each step that has changed nothing yet; on disk."""
+        for step in self._steps:
+            entry = record.entries.get(step.name)
+            if entry is None or not entry.is_touched:
+                record = record.having(step.name, Entry(step.look()))
+        self._store.write(record)
+        return record
+
+    def _do_all(self, record: Record) -> bool:
+        some = False
+        for step in self._steps:
+            if step.is_done():
+                self._say_already([step])
+            else:
+                record, some = self._do(step, record), True
+            if record.entries[step.name].progress is Progress.BEGUN:
+                record = self._mark(record, step.name, Progress.DONE)
+        if not record.complete:
+            self._store.write(replace(record, complete=True))
+        return some
+
+    def _do(self, step: Step, record: Record) -> Record:
+        record = self._mark(record, step.name, Progress.BEGUN)
+        self._say(f"{step.words} …")
+        step.do(self._say)
+        if not step.is_done():
+            raise StepFailed(f"cannot {step.words}: it did not come about")
+        return self._mark(record, step.name, Progress.DONE)
+
+    def _mark(self, record: Record, name: str, progress: Progress) -> Record:
+        record = record.having(name, replace(record.entries[name], progress=progress))
+        self._store.write(record)
+        return record
+
+    def _say_already(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            self._say(f"{step.words}: already so")
+
+    # Back
+
+    def _undo_all(self, why: str) -> str:
+        """What is said of it; RequestError where something could not be undone."""
+        self._say(f"undoing it: {why}")
+        record = self._store.read()
+        touched = record.entries.items() if record else ()
+        names = [name for name, entry in touched if entry.is_touched]
+        self._back([step for step in self._steps if step.name in names], why=why, for_good=False)
+        return "; what was done until then was undone"
+
+    def hand_back(self) -> bool:
+        """Whether there was something to do.  RequestError where something could not be undone."""
+        record = self._store.read()
+        steps = [step for step in self._steps if self._goes_back(step, record)]
+        if record is not None and record.complete:
+            self._store.write(replace(record, complete=False))
+        self._back(steps, why="", for_good=True)
+        return bool(steps)
+
+    def _goes_back(self, step: Step, record: Record | None) -> bool:
+        entry = record.entries.get(step.name) if record else None
+        if entry and entry.is_touched:  # it may be undone in part
+            return True
+        asked = record is None or step.hand_back is not None
+        return asked and not step.back_already(entry.before if entry else None)
+
+    def _back(self, steps: Sequence[Step], *, why: str, for_good: bool) -> None:
+        """Newest first; all that can be, also where one cannot."""
+        failed = [text for step in reversed(steps) if (text := self._back_one(step, for_good))]
+        if failed:
+            text = "; ".join([*([why] if why else []), *failed])
+            again = "ask for it again by `guestctl handback`"
+            raise RequestError(Failure.NOT_ALL_WELL, f"{text}; {again}")
+        self._store.remove()
+
+    def _back_one(self, step: Step, for_good: bool) -> str:
+        """Why it could not be; empty where it was."""
+        record = self._store.read()
+        entry = record.entries.get(step.name) if record else None
+        self._say(f"{step.back} …")
+        try:
+            _undo(step, entry.before if entry else None, self._say, for_good)
+        except (StepFailed, RequestError, OSError) as error:
+            return str(error)
+        if record and entry:  # a full disk keeps nothing from being undone, and it can be again
+            with contextlib.suppress(RequestError):
+                self._mark(record, step.name, Progress.NOT_BEGUN)
+        return ""
+
+
+def _undo(step: Step, before: Before | None, say: Say, for_good: bool) -> None:
+    undo = step.hand_back if for_good and step.hand_back else step.undo
+    undo(before, say)
