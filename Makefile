@@ -97,6 +97,7 @@ sample: $(READY)
 	$(PYTHON) -m tools.policy_schema > docs/reference/policy.rng
 	$(PYTHON) -m tools.completions
 	$(PYTHON) -m tools.dbus_reference
+	$(PYTHON) -m tools.doctor_reference
 
 # Without $(READY): the distribution's packages that debian/control names are enough.
 deb:

@@ -9,6 +9,7 @@ from .. import __version__
 from ..model.guest import State
 from ..model.options import SaveDecision
 from ..model.text import storable
+from .arguments_taking_over import add_taking_over_verbs
 from .grammar import (
     NAMES,
     Grammar,
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_verbs(verbs)
     _add_marking_verbs(verbs)
     _add_reading_verbs(verbs)
+    add_taking_over_verbs(verbs)
     _add_daemon(verbs)
     return parser
 

@@ -35,6 +35,7 @@ _VERBS = {
     "check": "check",
     "policy": "policy",
     "status": "status",
+    "doctor": "doctor",
     "daemon": "daemon",
     "unit": "units",
 }

@@ -9,11 +9,11 @@ from typing import Any
 from ..config import effective, last_good
 from ..config.config import Config
 from ..config.last_good import Loaded
+from ..decisions.health import of_auto_shutdown
 from ..host import machine, status_file, tasks
 from ..host.libvirt import auto_shutdown
 from ..host.libvirt.aliases import resolved
 from ..model.uris import canonical
-from .health import of_auto_shutdown
 from .requests import Failure, RequestError
 
 #: The folder of the host's ledger.

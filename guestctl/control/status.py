@@ -9,24 +9,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..decisions.health import of_auto_shutdown, of_hook, of_host
 from ..decisions.host_facts import HostFacts, rows_of
-from ..host import status_file
 from ..host.hooks import daemons_without_hook
 from ..host.libvirt import auto_shutdown, autostart
 from ..ledger.ledger import Ledger
 from ..model.finding import Finding
 from ..model.history import PastGuest, PastRun
+from ..model.host_units import GUARD, SERVICE
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
 from ..model.uris import is_system
 from . import queries
-from .configured import differing
 from .facts import matches_of_nobody
 from .gathering import gather
-from .health import of_auto_shutdown, of_hook, of_host
-from .host_units import GUARD, SERVICE, HostWords, ask
+from .host_units import ask
 from .local import Local
 from .replies import PastRunInFull, Problems, Status, finding_json
+from .service_said import said_by_service
 
 #: How long guests are asked for, in seconds: who watches a host does not wait for ever.
 LIMIT = 10.0
@@ -48,7 +48,7 @@ _NOTHING = _Recorded([], [], {"on": 0, "off": 0, "held": 0})
 def status(local: Local, *, hosts_files: bool) -> Status:
     """How it is now; hosts_files: whether the configuration of local is the host's."""
     words, facts = ask(), gather(local, LIMIT)
-    service, seen = _service(local, words, hosts_files), facts.sees_all
+    service, seen = said_by_service(local, words, hosts_files), facts.sees_all
     recorded = _ask(local)
     under_way = _under_way(recorded, local)
     findings = [
@@ -87,18 +87,6 @@ def problems(local: Local) -> Problems:
     """What is wrong with guests."""
     facts, recorded = gather(local), _ask(local)
     return queries.problems(facts, _newest(recorded, _under_way(recorded, local)))
-
-
-def _service(local: Local, words: HostWords, hosts_files: bool) -> dict[str, Any]:
-    said = status_file.read(local.run_folder)
-    running: bool | None = said is not None
-    if said is None and not local.sees_all:  # its lock is not for this user's eyes
-        active = words.active(SERVICE)
-        running = None if active == "unknown" else active in ("active", "reloading")
-    if said:
-        differs = differing(local.config, said) if hosts_files else []
-        said.setdefault("configuration", {})["differs"] = differs
-    return {"running": running, "enabled": words.enabled(SERVICE), **(said or {})}
 
 
 def _newest(recorded: _Recorded, under_way: PastRun | None) -> list[PastRunInFull]:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from guestctl.config.config import Config
-from guestctl.control.health import of_auto_shutdown, of_hook, of_host
-from guestctl.control.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
 from guestctl.decisions.findings import OLD, is_amiss, of_guests, of_run
+from guestctl.decisions.health import of_auto_shutdown, of_hook, of_host
 from guestctl.decisions.host_facts import HostFacts, LostConnection, rows_of
 from guestctl.host.libvirt.auto_shutdown import may_be_on, switched_on
 from guestctl.model.guest import GuestFacts
 from guestctl.model.history import PastGuest, PastRun
+from guestctl.model.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
 from guestctl.model.plan import RunKind
 from guestctl.model.record import GuestRecord
 from guestctl.model.result import Trigger

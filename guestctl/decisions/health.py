@@ -1,14 +1,16 @@
-"""What is wrong with the service, and with the host around it."""
+"""What is wrong with the service and the host around it, for `status` and the doctor.  Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..decisions.host_facts import LostConnection
-from ..host.libvirt import auto_shutdown
 from ..model.finding import Finding
-from .host_units import GUARD, RIVAL, SERVICE, HostWords
+from ..model.host_units import GUARD, RIVAL, SERVICE, HostWords
+from .host_facts import LostConnection
+
+#: libvirt's configuration of QEMU guests.
+QEMU_CONF = "/etc/libvirt/qemu.conf"
 
 #: As in docs/howto/replace-libvirt-guests.md: its stop acts on guests, and has to go first.
 _WITHOUT_RIVAL = (
@@ -19,18 +21,20 @@ _WITHOUT_RIVAL = (
 
 
 def of_host(
-    service: dict[str, Any], words: HostWords, lost: Iterable[LostConnection]
+    service: Mapping[str, Any], words: HostWords, lost: Iterable[LostConnection]
 ) -> list[Finding]:
     """service: what it says of itself, with `running`, which is None where that is not known.
 
     lost: what could not be read just now, which is news beside what the service says.
     """
-    unread = {connection.uri: connection.reason for connection in lost}
     return [
-        *_of_units(service, words),
-        *_of_configuration(service.get("configuration") or {}),
-        *_of_connections(service, unread),
-        *_of_rival(words),
+        *of_service(service, words),
+        *of_guard(service, words),
+        *of_mistakes(service),
+        *of_files(service),
+        *of_connections(service, lost),
+        *of_logind(service),
+        *of_rival(words),
     ]
 
 
@@ -39,14 +43,15 @@ def of_auto_shutdown(settings: Collection[str]) -> list[Finding]:
     if not settings:
         return []
     text = (
-        f"libvirt's own auto-shutdown is on ({', '.join(settings)} in {auto_shutdown.CONF}): as the"
+        f"libvirt's own auto-shutdown is on ({', '.join(settings)} in {QEMU_CONF}): as the"
         " host goes down it takes guests down beside guestctl, and marks them"
     )
-    off = rf"sed -i 's/^\s*auto_shutdown/#&/' {auto_shutdown.CONF} && systemctl restart libvirtd"
+    off = rf"sed -i 's/^\s*auto_shutdown/#&/' {QEMU_CONF} && systemctl restart libvirtd"
     return [Finding(text, off)]
 
 
-def _of_units(service: dict[str, Any], words: HostWords) -> Iterator[Finding]:
+def of_service(service: Mapping[str, Any], words: HostWords) -> Iterator[Finding]:
+    """guestctl.service does not run, or is not for the next boot."""
     unit = words.units.get(SERVICE)
     if unit and unit.is_off:
         unmask = "" if unit.enabled == "disabled" else f"systemctl unmask {SERVICE} && "
@@ -60,21 +65,34 @@ def _of_units(service: dict[str, Any], words: HostWords) -> Iterator[Finding]:
         yield Finding(
             "what the service says of itself cannot be read", f"systemctl status {SERVICE}"
         )
+
+
+def of_guard(service: Mapping[str, Any], words: HostWords) -> Iterator[Finding]:
+    """Nobody finishes what the service began."""
     if service["running"] and words.units and words.active(GUARD) != "active":
         text = f"{GUARD} is {words.active(GUARD)}: nobody is there should the service be killed"
         yield Finding(text, f"systemctl start {GUARD}")
 
 
-def _of_configuration(said: dict[str, Any]) -> Iterator[Finding]:
+def of_mistakes(service: Mapping[str, Any]) -> Iterator[Finding]:
+    """Something else is used in place of the configuration's files."""
+    said = service.get("configuration") or {}
     for problem in said.get("problems", ()):
         text = f"the configuration has a mistake, {said['source']} is used: {problem}"
         yield Finding(text, "guestctl check")
+
+
+def of_files(service: Mapping[str, Any]) -> Iterator[Finding]:
+    """The files are newer than what is in use."""
+    said = service.get("configuration") or {}
     for difference in said.get("differs", ()):
         text = f"the service does not use its files as they are: {difference}"
         yield Finding(text, "guestctl reload")
 
 
-def _of_connections(service: dict[str, Any], unread: Mapping[str, str]) -> Iterator[Finding]:
+def of_connections(service: Mapping[str, Any], lost: Iterable[LostConnection]) -> Iterator[Finding]:
+    """libvirt does not answer, to the service or to whoever asks now."""
+    unread = {connection.uri: connection.reason for connection in lost}
     for reason in unread.values():
         yield Finding(reason)
     for uri, state in service.get("connections", {}).items():
@@ -83,6 +101,10 @@ def _of_connections(service: dict[str, Any], unread: Mapping[str, str]) -> Itera
     for uri, guests in service.get("out_of_reach", {}).items():
         text = f"guests run on {uri}, which does not answer, and nobody could save them"
         yield Finding(f"{text}: {', '.join(guests)}", "systemctl start libvirtd")
+
+
+def of_logind(service: Mapping[str, Any]) -> Iterator[Finding]:
+    """Nobody tells the service that the host is to go down, before it does."""
     logind = service.get("logind")
     if logind and not logind["connected"]:
         text = f"announcements of logind are not heard: {logind['problem']}"
@@ -97,7 +119,8 @@ def of_hook(daemons: Iterable[str], held: Iterable[str]) -> Iterator[Finding]:
         yield Finding(f"{text} from a stale save", f"systemctl restart {unit}")
 
 
-def _of_rival(words: HostWords) -> Iterator[Finding]:
+def of_rival(words: HostWords) -> Iterator[Finding]:
+    """libvirt-guests beside us."""
     rival = words.units.get(RIVAL)
     if rival and rival.active == "deactivating":
         text = f"{RIVAL} is being stopped, and takes down the guests that ran as that began"

@@ -1,0 +1,77 @@
+"""`doctor`: this host examined by this process, also where the service could be asked.
+
+It is to say what is wrong with the service as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..config.last_good import Loaded
+from ..decisions.doctor import examine
+from ..decisions.host_state import HostState
+from ..model.finding import Finding, Severity
+from ..model.host_state import NotKnown
+from .configured import uris_of
+from .doctor_facts import host_state
+from .local import Local
+from .queries import incomplete
+from .requests import Failure
+
+
+class Examined(NamedTuple):
+    """findings: worst first.  failure: how incomplete that is.  may_see: whether what is wanted of
+    the guests is for this user to read."""
+
+    findings: list[Finding]
+    failure: Failure | None = None
+    may_see: bool = True
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is worse than a note."""
+        return all(finding.severity is Severity.NOTE for finding in self.findings)
+
+
+def doctor(
+    loaded: Loaded, connect: str | None, *, hosts_files: bool, cheap_only: bool = False
+) -> Examined:
+    """What is wrong with this host.
+
+    loaded: the configuration, and what is used in place of one with mistakes.  connect: a URI
+    instead of the configured ones.  hosts_files: whether the configuration is the host's.
+    """
+    complaints: list[str] = []
+    uris = uris_of(loaded.config, connect)
+    local = Local(loaded.config, uris, complaints.append, makeshift=bool(loaded.problems))
+    state = host_state(local, complaints, hosts_files=hosts_files, cheap_only=cheap_only)
+    findings = examine(state, cheap_only=cheap_only)
+    return Examined(findings, _failure(state, local), local.sees_all)
+
+
+def _failure(state: HostState, local: Local) -> Failure | None:
+    if isinstance(state.facts, NotKnown):
+        return None  # a finding says so
+    if not local.sees_all:
+        return Failure.NOT_PERMITTED
+    return incomplete(state.facts)
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """As `doctor --json` has it."""
+    return {
+        "check": finding.check,
+        "severity": str(finding.severity),
+        "guest": _guest_json(finding),
+        "problem": finding.text,
+        "evidence": list(finding.evidence),
+        "command": finding.command or None,
+    }
+
+
+def _guest_json(finding: Finding) -> dict[str, str | None] | None:
+    if not finding.name:
+        return None
+    guest = finding.guest
+    uuid, uri = (guest.uuid, guest.uri) if guest else (None, None)
+    return {"name": finding.name, "uuid": uuid, "uri": uri}

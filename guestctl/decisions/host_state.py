@@ -1,0 +1,46 @@
+"""All that the doctor looks at, as one value.  Pure.
+
+Here and not in the model, since guests and what is wanted of them are `HostFacts`.  A part that is
+new gets a field here, its values in a module of the model, and a row in control/doctor_facts.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..model.host_details import HostDetails
+from ..model.host_guests import GuestsInFull
+from ..model.host_power import PowerSupply
+from ..model.host_state import NotKnown
+from ..model.host_units import HostUnits
+from .host_facts import HostFacts
+
+
+def _not_asked(what: str) -> NotKnown:
+    return NotKnown(what, "it was not looked at")
+
+
+@dataclass(frozen=True)
+class HostState:
+    """Each part is a value, or why it is not known.
+
+    facts: what plans go by.  service: what the service says of itself, as in status.json, with
+    `running` and `enabled`.  units: what systemd and logind say.  guests: what only the doctor
+    looks at of guests and their storage.  details: of libvirt's daemons, the bus, the clock,
+    versions.  power: how a UPS is watched.
+    complaints: what went wrong as they were gathered.
+    """
+
+    facts: HostFacts | NotKnown = _not_asked("guests, and what is wanted of them")
+    service: Mapping[str, Any] | NotKnown = _not_asked("what the service says of itself")
+    units: HostUnits | NotKnown = _not_asked("systemd's units")
+    guests: GuestsInFull | NotKnown = _not_asked("guests' storage and agents")
+    details: HostDetails | NotKnown = _not_asked("libvirt's daemons, the bus and the clock")
+    power: PowerSupply | NotKnown = _not_asked("what watches the UPS")
+    complaints: tuple[str, ...] = ()
+
+
+#: Fields that are parts, gathered each for itself.
+PARTS = tuple(field.name for field in fields(HostState) if field.name != "complaints")
