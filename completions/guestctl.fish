@@ -55,7 +55,7 @@ complete -c guestctl -n '__guestctl_at "" shutdown start attach cancel hold rele
 complete -c guestctl -n '__guestctl_at ""' -l version -d 'show program\'s version number and exit'
 complete -c guestctl -n '__guestctl_at shutdown' -l preserve -d 'take all running guests (or those named) to safety: managed save, else shutdown, else poweroff, as policy allows; `guestctl start` brings them back'
 complete -c guestctl -n '__guestctl_at shutdown' -l all -d 'shut every guest down; they are not brought back'
-complete -c guestctl -n '__guestctl_at shutdown' -l within -x -d 'how long it may take in all, instead of [shutdown] deadline: what a UPS has left'
+complete -c guestctl -n '__guestctl_at shutdown' -l within -x -d 'how long it may take in all, instead of [shutdown] deadline: what a UPS has left; upsc:NAME@HOST asks it'
 complete -c guestctl -n '__guestctl_at shutdown' -l profile -x -a '(__guestctl_profiles)' -d 'with the settings of [profile.NAME] over those of [shutdown]'
 complete -c guestctl -n '__guestctl_at shutdown start release forget policy' -l reason -x -d 'why, for the reason trail'
 complete -c guestctl -n '__guestctl_at shutdown start attach cancel' -s q -l quiet -d 'only show what goes wrong'

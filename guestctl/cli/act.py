@@ -15,7 +15,7 @@ from ..model.plan import Outcome, RunKind
 from ..model.report import names
 from ..model.result import RunResult
 from .exits import Exit
-from .options import client_of
+from .options import client_of, seconds_of
 from .results import print_result
 from .screen import choose_display, shown_on
 from .text import emit, printable, when
@@ -26,8 +26,8 @@ def shutdown_verb(arguments: Namespace) -> int:
     begun = time.monotonic()
     client = client_of(arguments)
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
-    profile = arguments.profile
-    request = Down(kind, arguments.guests, begun, arguments.within, arguments.reason, profile)
+    within, profile = seconds_of(arguments, client.config), arguments.profile
+    request = Down(kind, arguments.guests, begun, within, arguments.reason, profile)
     result = _run(arguments, lambda shown: client.take_down(request, shown))
     if kind is RunKind.SHUTDOWN and not (arguments.json or arguments.quiet):
         _say_undo(result)

@@ -19,12 +19,12 @@ from .grammar import (
     common_options,
     count,
     display_options,
-    duration,
     guests_argument,
     json_option,
     number,
     profile_option,
     reason_option,
+    within_option,
 )
 
 _EPILOG = """\
@@ -152,11 +152,10 @@ def _add_shutdown(verbs: Verbs) -> None:
     shutdown.add_argument(
         "--all", action="store_true", help="shut every guest down; they are not brought back"
     )
-    shutdown.add_argument(
-        "--within",
-        metavar="DURATION",
-        type=duration,
-        help="how long it may take in all, instead of [shutdown] deadline: what a UPS has left",
+    within_option(
+        shutdown,
+        "how long it may take in all, instead of [shutdown] deadline: what a UPS has left;"
+        " upsc:NAME@HOST asks it",
     )
     profile_option(shutdown, "with the settings of [profile.NAME] over those of [shutdown]")
     reason_option(shutdown)
@@ -302,12 +301,7 @@ def _add_planning_verbs(verbs: Verbs) -> None:
     plan = verbs.add("plan", "show what `shutdown --preserve` would do now; touches nothing")
     chosen_guests(plan)
     plan.add_argument("--boot", action="store_true", help="what the next boot would do instead")
-    plan.add_argument(
-        "--within",
-        metavar="DURATION",
-        type=duration,
-        help="as if a preserve were told so: what it then has no time for",
-    )
+    within_option(plan, "as if a preserve were told so: what it then has no time for")
     profile_option(plan, "as a preserve with this profile would do; as the host's reboot, for one")
     plan.add_argument(
         "--facts",

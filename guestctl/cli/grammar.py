@@ -8,6 +8,7 @@ from pathlib import Path
 from ..model.near import nearest
 from ..model.text import storable
 from ..model.units import BadValue, parse_duration
+from ..model.ups import Ups, parse_ups
 
 #: What the same is called elsewhere.
 _ELSEWHERE = {
@@ -143,6 +144,26 @@ def duration(text: str) -> float:
     if seconds <= 0:
         raise argparse.ArgumentTypeError("expected a duration of more than 0s: nothing fits in it")
     return seconds
+
+
+#: Before the name of a UPS.
+_UPSC = "upsc:"
+
+
+def within(text: str) -> float | Ups:
+    """A duration, or a UPS whose battery tells."""
+    if not text.startswith(_UPSC):
+        return duration(text)
+    try:
+        return parse_ups(text.removeprefix(_UPSC))
+    except BadValue as error:
+        wanted = f'expected "{_UPSC}NAME@HOST"'
+        raise argparse.ArgumentTypeError(f'{wanted}, not "{text}" ({error})') from error
+
+
+def within_option(parser: argparse.ArgumentParser, text: str) -> None:
+    """--within."""
+    parser.add_argument("--within", metavar="DURATION", type=within, help=text)
 
 
 def guests_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from ..config.config import Config
-from ..control import choosing
+from ..control import battery, choosing
 from ..control.client import Client
 from ..control.configured import HOST_STATE, load_config, say_unused
 from .exits import complain
@@ -30,6 +30,12 @@ def _is_strict(arguments: Namespace) -> bool:
     """
     acts = arguments.verb == "start" or (arguments.verb == "shutdown" and not arguments.preserve)
     return acts or hasattr(arguments, "strict")
+
+
+def seconds_of(arguments: Namespace, config: Config) -> float | None:
+    """--within: the seconds that a run may take in all; of a UPS those that its battery has."""
+    say = (lambda _: None) if getattr(arguments, "quiet", False) else complain
+    return battery.seconds_of(arguments.within, config, arguments.profile, complain, say)
 
 
 def say_unused_of_host(config: Config, arguments: Namespace) -> None:

@@ -20,7 +20,7 @@ from ..model.timeline import Timeline
 from ..model.units import show_duration
 from .exits import Exit, complain, exit_of
 from .metadata import complain_of_metadata
-from .options import client_of, complain_of_blindness, say_unused_of_host
+from .options import client_of, complain_of_blindness, say_unused_of_host, seconds_of
 from .tables import told_apart
 from .text import emit, print_json, print_table
 from .timeline import boot_json, in_time_json, print_timeline
@@ -56,7 +56,7 @@ def plan_verb(arguments: Namespace) -> int:
     for mistake in mistakes:
         complain(mistake)
     facts = queries.under_profile(facts, arguments.profile)
-    facts = queries.within(facts, arguments.within)
+    facts = queries.within(facts, seconds_of(arguments, facts.config))
     status = _boot_plan(facts, arguments) if arguments.boot else _plan(facts, arguments)
     return status or (Exit.NOT_ALL_WELL if mistakes else Exit.OK)
 

@@ -164,12 +164,12 @@ async def _systemctl(*arguments: str) -> str | None:
     except TimeoutError:
         return None
     finally:
-        await _end(process)
+        await end(process)
     return output.decode(errors="replace") if process.returncode == 0 else None
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Leave no systemctl behind."""
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Leave none behind that was given up on."""
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):

@@ -42,6 +42,8 @@ WRONG_USAGE: list[tuple[list[str], str]] = [
     (["shutdown", "--preserve", "--within", "0s"], "more than 0s"),
     (["shutdown", "--preserve", "--within", "3x"], 'such as "90s" or "5min", not "3x"'),
     (["shutdown", "--preserve", "--within", "infinity"], "(it must have an end)"),
+    (["shutdown", "--preserve", "--within", "upsc:"], 'expected "upsc:NAME@HOST"'),
+    (["plan", "--within", "upsc:-l"], "a UPS is named NAME@HOST"),
     (["history", "-n", "0"], "from 1 to 1000"),
     (["history", "-n", "1001"], "from 1 to 1000"),
     (["history", "-n", "²"], "from 1 to 1000"),
