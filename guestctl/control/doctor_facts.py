@@ -41,6 +41,7 @@ PARTS = (
     Part("units", "systemd's units", doctor_units.units, 15.0),
     Part("service", "what the service says of itself", doctor_units.service, 15.0),
     Part("guests", "guests' storage and agents", doctor_guests.gather, 60.0, cheap=False),
+    Part("needs", "what guests need to be started", doctor_guests.needs, 30.0),
     Part("details", "libvirt's daemons, the bus and the clock", doctor_host.gather, 15.0),
     Part("power", "what watches the UPS", doctor_power.gather, 10.0),
 )

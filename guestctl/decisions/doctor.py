@@ -7,13 +7,19 @@ from dataclasses import dataclass, field, replace
 
 from ..model.finding import Finding, Severity
 from ..model.host_state import NotKnown, NotSeen
-from . import checks_service, checks_units
+from . import checks_agents, checks_boot, checks_guests, checks_service, checks_units
 from .check import Check
 from .host_state import HostState
 
 #: What could not be looked at; no check finds it.
 NOT_KNOWN = "not-known"
-CHECKS: tuple[Check, ...] = (*checks_service.CHECKS, *checks_units.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *checks_service.CHECKS,
+    *checks_units.CHECKS,
+    *checks_guests.CHECKS,
+    *checks_agents.CHECKS,
+    *checks_boot.CHECKS,
+)
 
 _WORST_FIRST = tuple(Severity)
 

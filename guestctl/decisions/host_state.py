@@ -12,6 +12,7 @@ from typing import Any
 
 from ..model.host_details import HostDetails
 from ..model.host_guests import GuestsInFull
+from ..model.host_needs import HostNeeds
 from ..model.host_power import PowerSupply
 from ..model.host_state import NotKnown
 from ..model.host_units import HostUnits
@@ -28,8 +29,8 @@ class HostState:
 
     facts: what plans go by.  service: what the service says of itself, as in status.json, with
     `running` and `enabled`.  units: what systemd and logind say.  guests: what only the doctor
-    looks at of guests and their storage.  details: of libvirt's daemons, the bus, the clock,
-    versions.  power: how a UPS is watched.
+    looks at of guests and their storage.  needs: what guests need to be started.  details: of
+    libvirt's daemons, the bus, the clock, versions.  power: how a UPS is watched.
     complaints: what went wrong as they were gathered.
     """
 
@@ -37,6 +38,7 @@ class HostState:
     service: Mapping[str, Any] | NotKnown = _not_asked("what the service says of itself")
     units: HostUnits | NotKnown = _not_asked("systemd's units")
     guests: GuestsInFull | NotKnown = _not_asked("guests' storage and agents")
+    needs: HostNeeds | NotKnown = _not_asked("what guests need to be started")
     details: HostDetails | NotKnown = _not_asked("libvirt's daemons, the bus and the clock")
     power: PowerSupply | NotKnown = _not_asked("what watches the UPS")
     complaints: tuple[str, ...] = ()

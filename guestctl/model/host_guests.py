@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .guest import GuestId
 
 
 @dataclass(frozen=True)
 class GuestsInFull:
-    """All of it."""
+    """missing: disks, media and firmware that are not there, by their paths."""
+
+    missing: Mapping[GuestId, tuple[str, ...]] = field(default_factory=dict)

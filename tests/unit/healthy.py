@@ -10,6 +10,7 @@ from guestctl.decisions.host_state import HostState
 from guestctl.model.guest import GuestFacts
 from guestctl.model.host_details import HostDetails
 from guestctl.model.host_guests import GuestsInFull
+from guestctl.model.host_needs import HostNeeds
 from guestctl.model.host_power import PowerSupply
 from guestctl.model.host_units import GUARD, RIVAL, SERVICE, HostUnits, HostWords, Unit
 from guestctl.model.record import GuestRecord
@@ -53,6 +54,7 @@ def healthy(**differs: Any) -> HostState:
         "service": SAID,
         "units": units(),
         "guests": GuestsInFull(),
+        "needs": HostNeeds(),
         "details": HostDetails(),
         "power": PowerSupply(),
     }

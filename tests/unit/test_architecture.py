@@ -170,6 +170,7 @@ ONLY = {
         "host.libvirt.events",
         "host.libvirt.jobs",
         "host.libvirt.metadata",
+        "host.libvirt.needs",
         "host.libvirt.reading",
     },
     "libvirt_qemu": {"host.libvirt.events"},

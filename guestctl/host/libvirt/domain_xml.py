@@ -22,7 +22,7 @@ _NONE = ET.Element("none")
 #: Characters that are parsed at once.
 _PIECE = 1 << 16
 #: The channel that libvirt talks to a guest agent on.
-_AGENT = "org.qemu.guest_agent.0"
+AGENT = "org.qemu.guest_agent.0"
 
 
 #: The path of a volume, by the names of its pool and its own; None where that is not known.
@@ -130,7 +130,7 @@ def disk_targets(xml: str) -> tuple[str, ...]:
 
 def _is_connected_agent(target: ET.Element) -> bool:
     """libvirt tells in the XML of a running guest whether anybody listens."""
-    return target.get("name") == _AGENT and target.get("state") == "connected"
+    return target.get("name") == AGENT and target.get("state") == "connected"
 
 
 def _unsavable(domain: ET.Element) -> list[str]:
