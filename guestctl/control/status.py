@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..decisions.checks_wanted import of_damaged, of_ledger
 from ..decisions.health import of_auto_shutdown, of_hook, of_host
 from ..decisions.host_facts import HostFacts, rows_of
 from ..host.hooks import daemons_without_hook
 from ..host.libvirt import auto_shutdown, autostart
 from ..ledger.ledger import Ledger
-from ..model.finding import Finding
 from ..model.history import PastGuest, PastRun
-from ..model.host_units import GUARD, SERVICE
+from ..model.host_units import GUARD
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
 from ..model.uris import is_system
@@ -54,10 +52,10 @@ def status(local: Local, *, hosts_files: bool) -> Status:
     findings = [
         *of_host(service, words, facts.lost),
         *of_auto_shutdown(auto_shutdown.switched_on()),
-        *_of_ledger(local, facts),
+        *of_ledger(facts, str(local.ledger_path)),
         *queries.wrong_with(facts, rows_of(facts), _newest(recorded, under_way)),
         *of_hook(daemons_without_hook(), _held_for_save(facts)),
-        *map(_of_damaged, local.damaged_ledgers()),
+        *map(of_damaged, map(str, local.damaged_ledgers())),
     ]
     values = {
         "problems": [finding_json(finding) for finding in findings],
@@ -72,15 +70,15 @@ def status(local: Local, *, hosts_files: bool) -> Status:
     return Status(values, findings, seen, local.sees_all)
 
 
+def newest_runs(local: Local) -> list[tuple[PastRun, list[PastGuest]]]:
+    """The newest run of each kind that is over, and what became of whom."""
+    recorded = _ask(local)
+    under_way = _under_way(recorded, local)
+    return [(run, guests) for run, guests in recorded.newest if run != under_way]
+
+
 def _ask(local: Local) -> _Recorded:
     return local.ask_ledger(_recorded, _NOTHING) if local.sees_all else _NOTHING
-
-
-def _of_ledger(local: Local, facts: HostFacts) -> list[Finding]:
-    if facts.sees_all or not local.sees_all:
-        return []
-    text = f"the ledger {local.ledger_path} cannot be read: what is wanted is not known"
-    return [Finding(text, f"journalctl --unit={SERVICE} --boot")]
 
 
 def problems(local: Local) -> Problems:
@@ -99,11 +97,6 @@ def _held_for_save(facts: HostFacts) -> list[str]:
         for record in facts.records
         if record.held_for_save and record.hold is not None and is_system(record.id.uri)
     ]
-
-
-def _of_damaged(ledger: Path) -> Finding:
-    text = f"the ledger was damaged, and set aside as {ledger}; what could be read of it is in use"
-    return Finding(text, f"rm {shlex.quote(str(ledger))}*")
 
 
 def _recorded(ledger: Ledger) -> _Recorded:

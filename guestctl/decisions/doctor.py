@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from ..model.finding import Finding, Severity
 from ..model.host_state import NotKnown, NotSeen
-from . import checks_agents, checks_boot, checks_guests, checks_service, checks_units
+from . import (
+    checks_agents,
+    checks_boot,
+    checks_guests,
+    checks_service,
+    checks_units,
+    checks_wanted,
+)
 from .check import Check
 from .host_state import HostState
 
@@ -19,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     *checks_guests.CHECKS,
     *checks_agents.CHECKS,
     *checks_boot.CHECKS,
+    *checks_wanted.CHECKS,
 )
 
 _WORST_FIRST = tuple(Severity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from enum import StrEnum
 
 from ..model.finding import Finding
 from ..model.guest import GuestFacts, GuestId, State
@@ -13,6 +14,20 @@ from ..model.text import argument
 from .forecast import without_room
 from .host_facts import HostFacts, mistakes_in_metadata, plan_of
 from .plan import NOT_LISTED
+
+
+class Of(StrEnum):
+    """The doctor's checks that find the same."""
+
+    HELD = "held"
+    NOT_LISTED = "not-listed"
+    WAITED_FOR = "waited-for"
+    GIVEN_UP = "given-up"
+    OFF_BY_LIBVIRT_GUESTS = "off-by-libvirt-guests"
+    UNREADY = "unready"
+    NO_ROOM = "no-room"
+    METADATA = "metadata-mistakes"
+
 
 #: What went wrong so long ago is history: nanoseconds.
 OLD = 7 * 86400 * 10**9
@@ -29,7 +44,8 @@ def of_guests(facts: HostFacts, rows: Collection[Row]) -> list[Finding]:
 
 def _of_metadata(guest: GuestFacts, mistake: str) -> Finding:
     text = f"its metadata have a mistake, which counts as not given: {mistake}"
-    return Finding(text, f"guestctl policy {argument(guest.name)}", guest.name, guest.id)
+    command = f"guestctl policy {argument(guest.name)}"
+    return Finding(text, command, guest.name, guest.id, Of.METADATA)
 
 
 def is_amiss(row: Row) -> bool:
@@ -44,25 +60,27 @@ def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
         verb = "why" if guest in held_for_saves else "release"
         # That of a person begins with the word.
         text = row.held if row.held.startswith("held ") else f"held: {row.held}"
-        yield Finding(text, f"guestctl {verb} {name}", row.name, guest)
+        yield Finding(text, f"guestctl {verb} {name}", row.name, guest, Of.HELD)
     elif row.reason == NOT_LISTED:
-        yield Finding(row.reason, f"guestctl forget {name}", row.name, guest)
+        yield Finding(row.reason, f"guestctl forget {name}", row.name, guest, Of.NOT_LISTED)
     elif row.waiting:
-        yield Finding(f"waited for: {row.waiting}", f"guestctl start {name}", row.name, guest)
+        text = f"waited for: {row.waiting}"
+        yield Finding(text, f"guestctl start {name}", row.name, guest, Of.WAITED_FOR)
     elif row.given_up:
-        yield Finding(f"given up: {row.given_up}", f"guestctl start {name}", row.name, guest)
+        text = f"given up: {row.given_up}"
+        yield Finding(text, f"guestctl start {name}", row.name, guest, Of.GIVEN_UP)
     elif row.is_off_by_libvirt_guests:
         text = "off since libvirt-guests was stopped, which took it down"
-        yield Finding(text, f"guestctl start {name}", row.name, guest)
+        yield Finding(text, f"guestctl start {name}", row.name, guest, Of.OFF_BY_LIBVIRT_GUESTS)
     elif row.unready:
         text = f"up but unready: {row.unready}"
-        yield Finding(text, f"guestctl why {name}", row.name, guest)
+        yield Finding(text, f"guestctl why {name}", row.name, guest, Of.UNREADY)
 
 
 def _of_plan(plan: GuestPlan) -> Iterator[Finding]:
     if reason := without_room(plan):
         text = f"cannot be saved as the host goes down: {reason}"
-        yield Finding(text, "guestctl plan", plan.guest.name, plan.guest.id)
+        yield Finding(text, "guestctl plan", plan.guest.name, plan.guest.id, Of.NO_ROOM)
 
 
 def of_run(

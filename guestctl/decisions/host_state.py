@@ -12,6 +12,7 @@ from typing import Any
 
 from ..model.host_details import HostDetails
 from ..model.host_guests import GuestsInFull
+from ..model.host_ledger import LedgerSaid
 from ..model.host_needs import HostNeeds
 from ..model.host_power import PowerSupply
 from ..model.host_state import NotKnown
@@ -31,6 +32,7 @@ class HostState:
     `running` and `enabled`.  units: what systemd and logind say.  guests: what only the doctor
     looks at of guests and their storage.  needs: what guests need to be started.  details: of
     libvirt's daemons, the bus, the clock, versions.  power: how a UPS is watched.
+    ledger: what it says beside that.
     complaints: what went wrong as they were gathered.
     """
 
@@ -41,6 +43,7 @@ class HostState:
     needs: HostNeeds | NotKnown = _not_asked("what guests need to be started")
     details: HostDetails | NotKnown = _not_asked("libvirt's daemons, the bus and the clock")
     power: PowerSupply | NotKnown = _not_asked("what watches the UPS")
+    ledger: LedgerSaid | NotKnown = _not_asked("past runs")
     complaints: tuple[str, ...] = ()
 
 

@@ -10,6 +10,7 @@ from guestctl.decisions.host_state import HostState
 from guestctl.model.guest import GuestFacts
 from guestctl.model.host_details import HostDetails
 from guestctl.model.host_guests import GuestsInFull
+from guestctl.model.host_ledger import LedgerSaid
 from guestctl.model.host_needs import HostNeeds
 from guestctl.model.host_power import PowerSupply
 from guestctl.model.host_units import GUARD, RIVAL, SERVICE, HostUnits, HostWords, Unit
@@ -38,8 +39,15 @@ def facts(
     guests: tuple[GuestFacts, ...] = (), records: tuple[GuestRecord, ...] = (), **more: Any
 ) -> HostFacts:
     """These guests, with room for their saves."""
-    values: dict[str, Any] = {"room": {URI: 100 * GIB}, "guests": guests, "records": records}
-    return HostFacts(BOOT, AT, (URI,), True, True, Config(), **values | more)
+    room = {URI: 100 * GIB}
+    values: dict[str, Any] = {
+        "config": Config(),
+        "room": room,
+        "guests": guests,
+        "records": records,
+    }
+    values |= {"may_see": True, **more}
+    return HostFacts(BOOT, AT, (URI,), True, True, **values)
 
 
 def units(**differs: Any) -> HostUnits:
@@ -53,6 +61,7 @@ def healthy(**differs: Any) -> HostState:
         "facts": facts(),
         "service": SAID,
         "units": units(),
+        "ledger": LedgerSaid("/var/lib/guestctl/ledger.db"),
         "guests": GuestsInFull(),
         "needs": HostNeeds(),
         "details": HostDetails(),
