@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..config.config import Config
 from ..config.settings import FORCED, LONGEST_STOP
 from ..ledger.ledger import CopyNeed, Ledger
+from ..ledger.writer import LEDGER_LIMIT
 from ..model.guest import GuestId
 from ..model.history import Note, PastRun
 from ..model.plan import RunKind
@@ -32,8 +33,6 @@ LIBVIRTD_AGAIN = 5.0
 OPERATOR, ASKED = 30.0, 20.0
 #: For what comes between reading the guests and their first steps: XML, room, the ledger.
 PLANNING = 120.0
-#: For the ledger to answer.
-LEDGER_LIMIT = 20.0
 #: `--within` of an operator's preserve binds a stop of the host that begins so many seconds after
 #: it at the latest; later it was for another one, which did not come about.
 MEANT = 120.0
