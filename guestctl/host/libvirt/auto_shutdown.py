@@ -1,6 +1,7 @@
 """libvirt's own auto-shutdown (11.2 on), which is in guestctl's way: whether it is switched on.
 
-libvirt says nothing of it on a connection; its configuration does.
+libvirt says nothing of it on a connection; its configuration does.  A daemon goes by what stood
+there when it began.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ import re
 import time
 from pathlib import Path
 
-from .. import tasks
+from .. import other_files, tasks
 
 CONF = Path("/etc/libvirt/qemu.conf")
+#: Before each line that a takeover has switched off.
+MARK = b"#guestctl takeover: "
 #: What takes guests down as the host goes down, and where it is not to.  Its other settings only
-#: say how.
-_SETTING = re.compile(
-    r'^\s*(auto_shutdown_(?:try_save|try_shutdown|poweroff))\s*=\s*"(\w*)"', re.MULTILINE
-)
+#: say how.  libvirt takes both kinds of quotes (virconf.c).
+_KEYS = rb"auto_shutdown_(?:try_save|try_shutdown|poweroff)"
+_SETTING = re.compile(rb"^[ \t]*(%s)[ \t]*=[ \t]*([\"'])(\w*)\2[^\n]*$" % _KEYS, re.MULTILINE)
+_MARKED = re.compile(rb"^%s(?=[ \t]*%s\b)" % (re.escape(MARK), _KEYS), re.MULTILINE)
+_NOTHING = b"none"
 
 
 def switched_on(conf: Path = CONF) -> tuple[str, ...]:
@@ -24,11 +28,56 @@ def switched_on(conf: Path = CONF) -> tuple[str, ...]:
 
     Where one stands twice, libvirt takes the last.
     """
+    found = {key: value for key, _, value in _SETTING.findall(_read(conf))}
+    return tuple(
+        f'{key.decode()} = "{value.decode(errors="replace")}"'
+        for key, value in found.items()
+        if value != _NOTHING
+    )
+
+
+def switch_off(conf: Path = CONF) -> None:
+    """Make comments of all lines that may switch it on, each with MARK before it; OSError.
+
+    Also of those that another line after them overrules: it may go, and they would count.
+    """
+    before = conf.read_bytes()
+    after = _SETTING.sub(_marked, before)
+    if after != before:
+        other_files.rewrite(conf, after)
+
+
+def switch_on(conf: Path = CONF) -> None:
+    """Have each line that is marked as it was; the file is what it was before, where nobody has
+    changed it since.  OSError."""
+    before = conf.read_bytes()
+    after = _MARKED.sub(b"", before)
+    if after != before:
+        other_files.rewrite(conf, after)
+
+
+def is_marked(conf: Path = CONF) -> bool:
+    """Whether a takeover has switched it off there."""
+    return _MARKED.search(_read(conf)) is not None
+
+
+def written_at(conf: Path = CONF) -> float:
+    """When, in seconds since the epoch; 0.0 where there is none."""
     try:
-        found = dict(_SETTING.findall(conf.read_text(errors="replace")))
+        return conf.stat().st_mtime
     except OSError:
-        return ()
-    return tuple(f'{key} = "{value}"' for key, value in found.items() if value != "none")
+        return 0.0
+
+
+def _marked(line: re.Match[bytes]) -> bytes:
+    return line[0] if line[3] == _NOTHING else MARK + line[0]
+
+
+def _read(conf: Path) -> bytes:
+    try:
+        return conf.read_bytes()
+    except OSError:
+        return b""
 
 
 async def may_be_on(conf: Path = CONF) -> bool:
@@ -38,8 +87,5 @@ async def may_be_on(conf: Path = CONF) -> bool:
 
 
 def _is_new(conf: Path) -> bool:
-    try:
-        since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
-        return conf.stat().st_mtime > time.time() - since_boot
-    except OSError:
-        return False
+    since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return written_at(conf) > time.time() - since_boot
