@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 from ..decisions.host_state import HostState
 from ..host import tasks
 from ..model.host_state import NotKnown, NotSeen
-from . import doctor_guests, doctor_host, doctor_ledger, doctor_power, doctor_units
+from . import (
+    doctor_folders,
+    doctor_guests,
+    doctor_host,
+    doctor_ledger,
+    doctor_power,
+    doctor_units,
+)
 from .doctor_look import Look
 from .gathering import gather
 from .local import Local
@@ -43,6 +50,7 @@ PARTS = (
     Part("ledger", "past runs", doctor_ledger.gather, 25.0),
     Part("guests", "guests' storage and agents", doctor_guests.gather, 60.0, cheap=False),
     Part("needs", "what guests need to be started", doctor_guests.needs, 30.0),
+    Part("folders", "the folders of saves and of the ledger", doctor_folders.gather, 10.0),
     Part("details", "libvirt's daemons, the bus and the clock", doctor_host.gather, 15.0),
     Part("power", "what watches the UPS", doctor_power.gather, 10.0),
 )

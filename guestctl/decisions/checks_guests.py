@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from ..config.config import Config
@@ -14,6 +15,7 @@ from ..model.text import argument
 from ..model.units import show_size
 from .check import Check
 from .coming import names, of_connection
+from .findings import Of, of_guests
 from .forecast import without_room
 from .host_facts import HostFacts, mistakes_in_order, plan_of
 from .host_state import HostState
@@ -45,22 +47,19 @@ def _of_guest(guest: GuestFacts, text: str) -> Finding:
 
 def _room(state: HostState) -> Iterator[Finding]:
     facts = known(state.facts)
-    plans = [plan for plan in plan_of(facts).guests if without_room(plan)]
-    for uri in sorted({plan.guest.id.uri for plan in plans}):
-        yield _of_room(facts, uri, [plan for plan in plans if plan.guest.id.uri == uri])
+    found = [it for it in of_guests(facts, ()) if it.check == Of.NO_ROOM and it.guest]
+    seen = {it.guest.uri: _seen_of_room(facts, it.guest.uri) for it in found if it.guest}
+    yield from (replace(it, evidence=seen[it.guest.uri]) for it in found if it.guest)
 
 
-def _of_room(facts: HostFacts, uri: str, without: list[GuestPlan]) -> Finding:
-    everybody = [plan for plan in plan_of(facts).guests if plan.guest.id.uri == uri]
-    needed = sum(p.guest.memory for p in everybody if p.saves or without_room(p))
+def _seen_of_room(facts: HostFacts, uri: str) -> tuple[str, str]:
+    plans = [plan for plan in plan_of(facts).guests if plan.guest.id.uri == uri]
+    needed = sum(p.guest.memory for p in plans if p.saves or without_room(p))
     free, reserve = facts.room.get(uri, 0), facts.config.shutdown.save_reserve
-    evidence = (
+    return (
         f"memory of the guests of {uri} that would be saved: {show_size(needed)}",
         f"free where saves go: {show_size(free)}, of which save-reserve keeps {show_size(reserve)}",
     )
-    who = names(plan.guest for plan in without)
-    text = f"guests find no room for a save, and are shut down instead: {who}"
-    return Finding(text, "guestctl plan", evidence=evidence)
 
 
 def _unsavable(state: HostState) -> Iterator[Finding]:
@@ -101,7 +100,7 @@ CHECKS = (
         _no_way,
     ),
     Check(
-        "no-room",
+        Of.NO_ROOM,
         Severity.WARNING,
         "there is room for the saves of all guests at once",
         "The guests that find none are shut down instead, and boot anew.",

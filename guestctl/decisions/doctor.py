@@ -10,6 +10,7 @@ from ..model.host_state import NotKnown, NotSeen
 from . import (
     checks_agents,
     checks_boot,
+    checks_folders,
     checks_guests,
     checks_service,
     checks_units,
@@ -27,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     *checks_agents.CHECKS,
     *checks_boot.CHECKS,
     *checks_wanted.CHECKS,
+    *checks_folders.CHECKS,
 )
 
 _WORST_FIRST = tuple(Severity)

@@ -128,12 +128,17 @@ def _identity(folder: Path) -> Identity | None:
     except OSError:
         return None
     above = {str(folder), *map(str, folder.parents)}
-    return [found.st_dev, found.st_ino, sum(_mount_point(line) in above for line in lines)]
+    return [found.st_dev, found.st_ino, sum(mount_point(line) in above for line in lines)]
 
 
-def _mount_point(line: str) -> str:
-    """proc(5): the fifth field, with odd characters as \\ooo."""
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4])
+def mount_point(line: str) -> str:
+    """Of a line of mountinfo: the fifth field."""
+    return unescaped(line.split()[4])
+
+
+def unescaped(path: str) -> str:
+    """A path as mountinfo has it: proc(5), odd characters as \\ooo."""
+    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), path)
 
 
 # Units

@@ -55,7 +55,7 @@ class HostStorage:
         folder = save_folder(uri)
         if folder is None:
             return None
-        return await self._looks.do(("room", folder), lambda: _free(folder))
+        return await self._looks.do(("room", folder), lambda: free_bytes(folder))
 
 
 def _present(names: Iterable[str]) -> frozenset[str]:
@@ -142,7 +142,7 @@ def save_image(uri: str, name: str) -> Path | None:
     return folder / f"{name}.save" if folder else None
 
 
-def _free(folder: Path) -> int | None:
+def free_bytes(folder: Path) -> int | None:
     """Bytes that may be written below a folder, which may not exist yet; None if unknown."""
     for place in (folder, *folder.parents):
         try:

@@ -60,6 +60,18 @@ class SecondCopy:
         with contextlib.suppress(OSError):
             (self._folder / _FRESH).rename(self._folder / _SPENT)
 
+    def trouble(self) -> str:
+        """Why a copy that is there could not be taken over; "" without any."""
+        for name in (_FRESH, _SPENT):
+            path = self._folder / name
+            try:
+                _read(path).close()
+            except FileNotFoundError:
+                continue
+            except TROUBLE as error:
+                return f"{path}: {error}"
+        return ""
+
     def look(self, ledger: Ledger) -> str:
         """As the ledger is opened: take over what only the copy knows; what is said of that."""
         for name in (_FRESH, _SPENT):

@@ -9,6 +9,7 @@ from guestctl.decisions.host_facts import HostFacts
 from guestctl.decisions.host_state import HostState
 from guestctl.model.guest import GuestFacts
 from guestctl.model.host_details import HostDetails
+from guestctl.model.host_folders import HostFolders
 from guestctl.model.host_guests import GuestsInFull
 from guestctl.model.host_ledger import LedgerSaid
 from guestctl.model.host_needs import HostNeeds
@@ -64,6 +65,7 @@ def healthy(**differs: Any) -> HostState:
         "ledger": LedgerSaid("/var/lib/guestctl/ledger.db"),
         "guests": GuestsInFull(),
         "needs": HostNeeds(),
+        "folders": HostFolders(),
         "details": HostDetails(),
         "power": PowerSupply(),
     }
