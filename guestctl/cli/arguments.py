@@ -9,7 +9,7 @@ from .. import __version__
 from ..model.guest import State
 from ..model.options import SaveDecision
 from ..model.text import storable
-from .arguments_taking_over import add_taking_over_verbs
+from .arguments_taking_over import OF_THE_HOST, add_taking_over_verbs
 from .grammar import (
     NAMES,
     Grammar,
@@ -54,6 +54,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         _check_facts(parser, arguments)
     if arguments.verb in _OF_THE_SERVICE:
         _check_of_service(parser, arguments)
+    if arguments.verb in OF_THE_HOST:
+        _check_of_host(parser, arguments)
     if arguments.verb == "policy" and arguments.reason:
         _check_policy(parser, arguments)
     return arguments
@@ -84,6 +86,12 @@ def _check_of_service(parser: argparse.ArgumentParser, arguments: argparse.Names
     if "connect" in arguments or "config" in arguments:
         verb = arguments.verb
         parser.error(f"{verb} goes with neither --connect nor --config: it asks the service")
+
+
+def _check_of_host(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if "connect" in arguments or "config" in arguments:
+        verb = arguments.verb
+        parser.error(f"{verb} goes with neither --connect nor --config: it is about the host")
 
 
 def _check_shutdown(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:

@@ -38,6 +38,8 @@ _VERBS = {
     "doctor": "doctor",
     "daemon": "daemon",
     "unit": "units",
+    "takeover": "takeover",
+    "handback": "takeover",
 }
 
 

@@ -8,8 +8,8 @@ from types import FrameType
 _TOLD_BY = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(BaseException):
-    """Somebody pressed Ctrl-C, or sent SIGTERM."""
+class Interrupted(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C, or sent SIGTERM; an event loop lets it out as such."""
 
     def __str__(self) -> str:
         return "told to end"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from .failure import Failure, RequestError
 from .interrupts import Interrupted, Interrupts
 from .takeover_record import Entry, Progress, Record, Store
-from .takeover_step import Before, Say, Step, StepFailed
+from .takeover_step import TROUBLE, Before, Say, Step, StepFailed, in_words
 
 
 class Runner:
@@ -39,12 +39,12 @@ class Runner:
         record = self._looked(found or Record())
         try:
             return self._do_all(record)
-        except (StepFailed, RequestError, OSError, Interrupted) as error:
+        except (Exception, Interrupted) as error:  # a fault of ours is undone as any other
             self._interrupts.hold_off()
-            undone = "" if record.complete else self._undo_all(str(error))
-            if isinstance(error, Interrupted):
+            undone = "" if record.complete else self._undo_all(in_words(error))
+            if not isinstance(error, TROUBLE):
                 raise
-            raise RequestError(Failure.NOT_ALL_WELL, f"{error}{undone}") from error
+            raise RequestError(Failure.NOT_ALL_WELL, f"{in_words(error)}{undone}") from error
 
     def _looked(self, record: Record) -> Record:
         """With what there is now, for each step that has changed nothing yet; on disk."""
@@ -85,6 +85,13 @@ class Runner:
         for step in steps:
             self._say(f"{step.words}: already so")
 
+    def would_take_over(self) -> bool:
+        """Whether there is something to do; it is shown, and nothing is touched."""
+        todo = [step for step in self._steps if not step.is_done()]
+        for step in self._steps:
+            self._say(f"would {step.words}" if step in todo else f"{step.words}: already so")
+        return bool(todo)
+
     # Back
 
     def _undo_all(self, why: str) -> str:
@@ -99,11 +106,22 @@ class Runner:
     def hand_back(self) -> bool:
         """Whether there was something to do.  RequestError where something could not be undone."""
         record = self._store.read()
-        steps = [step for step in self._steps if self._goes_back(step, record)]
+        steps = self._to_go_back(record)
         if record is not None and record.complete:
             self._store.write(replace(record, complete=False))
         self._back(steps, why="", for_good=True)
         return bool(steps)
+
+    def would_hand_back(self) -> bool:
+        """Whether there is something to do; it is shown, and nothing is touched."""
+        steps = self._to_go_back(self._store.read())
+        for step in reversed(steps):
+            if step.back:
+                self._say(f"would {step.back}")
+        return bool(steps)
+
+    def _to_go_back(self, record: Record | None) -> list[Step]:
+        return [step for step in self._steps if self._goes_back(step, record)]
 
     def _goes_back(self, step: Step, record: Record | None) -> bool:
         entry = record.entries.get(step.name) if record else None
@@ -125,11 +143,12 @@ class Runner:
         """Why it could not be; empty where it was."""
         record = self._store.read()
         entry = record.entries.get(step.name) if record else None
-        self._say(f"{step.back} …")
+        if step.back:
+            self._say(f"{step.back} …")
         try:
             _undo(step, entry.before if entry else None, self._say, for_good)
-        except (StepFailed, RequestError, OSError) as error:
-            return str(error)
+        except Exception as error:  # noqa: BLE001 - what another one has done is undone all the same
+            return in_words(error)
         if record and entry:  # a full disk keeps nothing from being undone, and it can be again
             with contextlib.suppress(RequestError):
                 self._mark(record, step.name, Progress.NOT_BEGUN)

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..host.unit_files import SystemctlFailed
+from .failure import RequestError
+
 #: What there was before a step, as JSON can hold it.
 Before = Mapping[str, Any]
 #: Tells the user a line of what a step does, or of what is to be known of it.
@@ -16,12 +19,24 @@ class StepFailed(Exception):
     """It could not be done, or undone; the text reads "cannot …: cause", with what to do."""
 
 
+#: What can keep a step from being done or undone; all else is a fault of guestctl's.
+TROUBLE = (StepFailed, SystemctlFailed, RequestError, OSError)
+
+
+def in_words(error: BaseException) -> str:
+    """What went wrong."""
+    if isinstance(error, OSError):
+        return f"cannot use {error.filename}: {error.strerror}"
+    return str(error) or repr(error)
+
+
 @dataclass(frozen=True)
 class Step:
     """One step.  All of its parts but `do`, `undo` and `hand_back` touch nothing, and each can be
-    called again, also where it was killed at any point before.
+    called again, also where it was killed at any point before.  Each may raise what TROUBLE has.
 
-    name: in the record; it stays.  words, back: what `do` and `undo` do, as in "switch X off".
+    name: in the record; it stays.  words, back: what `do` and `undo` do, as in "switch X off"; back
+    is empty for one that has nothing to undo.
     look: what there is before; it is kept until the step is undone.
     is_done: whether the host is as `do` leaves it.
     do, undo: raise StepFailed.  undo gets what `look` said; None where nobody took over, and

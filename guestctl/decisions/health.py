@@ -12,12 +12,8 @@ from .host_facts import LostConnection
 #: libvirt's configuration of QEMU guests.
 QEMU_CONF = "/etc/libvirt/qemu.conf"
 
-#: As in docs/howto/replace-libvirt-guests.md: its stop acts on guests, and has to go first.
-_WITHOUT_RIVAL = (
-    f"mkdir -p /etc/systemd/system/{RIVAL}.d"
-    rf" && printf '[Service]\nExecStop=\n' > /etc/systemd/system/{RIVAL}.d/guestctl.conf"
-    f" && systemctl daemon-reload && systemctl disable --now {RIVAL}"
-)
+#: Not `systemctl disable --now`: its stop acts on guests, and has to go first.
+_WITHOUT_RIVAL = "guestctl takeover"
 
 
 def of_host(

@@ -88,6 +88,23 @@ def seconds_without_service(folder: Path, now: Instant) -> float:
     return float("inf") if since is None else since
 
 
+# Whoever changes who is in charge of the host, in the run folder as well
+
+
+@contextlib.contextmanager
+def held_alone(folder: Path, name: str) -> Iterator[None]:
+    """Hold a lock meanwhile.  Raises LockHeld where another process has it; OSError."""
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    take_folder(folder)
+    descriptor = open_for_us(folder / name)
+    try:
+        if not _try_lock(descriptor):
+            raise LockHeld(f"{folder / name} is locked")
+        yield
+    finally:
+        os.close(descriptor)
+
+
 # The run lock, in the run folder as well
 
 

@@ -57,7 +57,7 @@ def upgrade(host: Host) -> None:
 def hand_over(host: Host) -> None:
     """The way from libvirt-guests to guestctl, by the commands that its how-to gives."""
     host.run(["systemctl", "enable", "--now", "libvirt-guests"])
-    host.run("set -e\n" + commands_of_the_page("disable --now libvirt-guests"))
+    host.run("set -e\n" + commands_of_the_page("guestctl takeover"))
     assert host.run(["systemctl", "is-active", "libvirt-guests"], check=False).returncode != 0
 
 

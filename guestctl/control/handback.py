@@ -1,0 +1,67 @@
+"""`handback`: guestctl lets this host's guests go, and what was in charge before is again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..config.config import Config
+from ..decisions.host_facts import rows_of
+from ..host.libvirt import auto_shutdown
+from ..model.guest import State
+from ..model.host_units import RIVAL
+from ..model.overview import Row
+from ..model.record import Wanted
+from ..model.text import argument
+from . import takeover_rival
+from .gathering import gather
+from .interrupts import Interrupts
+from .local import Local, open_local
+from .takeover_frame import alone, refuse_others, refuse_while_host_stops, steps
+from .takeover_record import Store
+from .takeover_runner import Runner
+from .takeover_service import refuse_in_a_run
+from .takeover_step import Say
+
+VERB = "hand back"
+#: Seconds for libvirt to tell of the guests.
+_LIMIT = 10.0
+
+
+def hand_back(config: Config, say: Say, *, dry_run: bool) -> bool:
+    """Whether there was something to do.
+
+    say: shows what is done.  dry_run: only what would be.  RequestError, Interrupted: not all was
+    handed back, and whoever asks again goes on from there.
+    """
+    refuse_others(VERB)
+    with alone(VERB):
+        refuse_while_host_stops(VERB)
+        takeover_rival.refuse_if_busy()
+        refuse_in_a_run()
+        interrupts = Interrupts()
+        interrupts.take()
+        local = open_local(config, None, say)
+        runner = Runner(steps(local), Store(), say, interrupts)
+        if dry_run:
+            return runner.would_hand_back()
+        done = runner.hand_back()
+        for line in _left(local):
+            say(line)
+        return done
+
+
+def _left(local: Local) -> Iterator[str]:
+    """What is to be known, now that nobody follows these guests any more."""
+    for row in rows_of(gather(local, _LIMIT)):
+        if row.state is State.SHUT_OFF:
+            yield from _of_guest(row)
+    if not (takeover_rival.look().is_up or auto_shutdown.switched_on()):
+        text = "nobody is in charge of this host's guests: they are killed when it goes down"
+        yield f"{text}; systemctl enable --now {RIVAL}"
+
+
+def _of_guest(row: Row) -> Iterator[str]:
+    if row.held is not None:
+        yield f"{row.name}: off, and guestctl held it, which ends with guestctl: {row.held}"
+    elif row.wanted is Wanted.ON:
+        yield f"{row.name}: off, but wanted on ({row.why_wanted}): virsh start {argument(row.name)}"

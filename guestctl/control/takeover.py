@@ -1,0 +1,65 @@
+"""`takeover`: guestctl is in charge of this host's guests from now on, and nobody beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..config.last_good import Loaded
+from ..model.finding import Finding, Severity
+from . import takeover_rival
+from .doctor import doctor
+from .failure import Failure, RequestError
+from .interrupts import Interrupts
+from .local import open_local
+from .takeover_frame import alone, refuse_others, refuse_while_host_stops, steps
+from .takeover_record import Store
+from .takeover_runner import Runner
+from .takeover_step import Say
+
+VERB = "take over"
+#: Checks of the doctor whose findings are gone once guestctl has taken over.
+MENDED = frozenset(
+    {
+        *("service-off", "guard-off", "libvirt-guests", "auto-shutdown"),
+        *("logind-not-heard", "connection-lost"),  # a service that runs says so, and is waited for
+    }
+)
+
+
+def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:
+    """Whether there was something to do.
+
+    say: shows what is done.  dry_run: only what would be.  force: whatever the doctor finds.
+    RequestError, Interrupted: nothing was changed, or it was undone; else what is left is said.
+    """
+    refuse_others(VERB)
+    with alone(VERB):
+        refuse_while_host_stops(VERB)
+        interrupts = Interrupts()
+        interrupts.take()
+        _examine(loaded, say, force=force)
+        takeover_rival.refuse_if_busy()
+        local = open_local(loaded.config, None, say)
+        runner = Runner(steps(local), Store(), say, interrupts)
+        return runner.would_take_over() if dry_run else runner.take_over()
+
+
+def _examine(loaded: Loaded, say: Say, *, force: bool) -> None:
+    """RequestError where the doctor finds errors that stay, unless they are to be."""
+    found = doctor(loaded, None, hosts_files=True).findings
+    errors = list(_that_stay(found))
+    for finding in errors:
+        whom = f"{finding.name}: " if finding.name else ""
+        say(f"{finding.severity}: {whom}{finding.text} ({finding.check})")
+        if finding.command:
+            say(f"  -> {finding.command}")
+    if errors and not force:
+        text = f"cannot {VERB}: the doctor finds what guests would be lost by, see above"
+        hint = "mend that and ask again, or say --force; nothing was touched"
+        raise RequestError(Failure.NOT_ALL_WELL, f"{text}; {hint}")
+
+
+def _that_stay(found: Iterable[Finding]) -> Iterable[Finding]:
+    for finding in found:
+        if finding.severity is Severity.ERROR and finding.check not in MENDED:
+            yield finding

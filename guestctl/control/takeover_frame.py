@@ -1,0 +1,59 @@
+"""What takeover and handback need first: to be root, alone, and on a host that stays up."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from ..host import machine, systemd
+from ..host.locks import held_alone
+from ..model.ports import LockHeld
+from .failure import Failure, RequestError
+from .local import Local
+from .takeover_auto_shutdown import step as auto_shutdown
+from .takeover_list import step as left_list
+from .takeover_rival import step as rival
+from .takeover_service import step as service
+from .takeover_service import watching_step
+from .takeover_step import Step
+
+_LOCK = "takeover.lock"
+
+
+def steps(local: Local) -> list[Step]:
+    """In the order in which they are done: guestctl first, so that nobody's host ever is without
+    anybody who sees to its guests."""
+    return [service(), rival(), left_list(local), auto_shutdown(), watching_step()]
+
+
+def refuse_others(verb: str) -> None:
+    """RequestError for who is not root."""
+    if not machine.is_root():
+        text = f"cannot {verb}: it changes units of the host, which only root may; use sudo"
+        raise RequestError(Failure.NOT_PERMITTED, text)
+
+
+def refuse_while_host_stops(verb: str) -> None:
+    """RequestError also where nobody answers: nothing is switched while that is not known."""
+    stopping = systemd.is_stopping_now()
+    if stopping is None:
+        text = f"cannot {verb}: systemd does not say whether the host goes down"
+        raise RequestError(Failure.NOT_ALL_WELL, f"{text}; see `systemctl is-system-running`")
+    if stopping:
+        text = f"cannot {verb}: the host is going down; ask again after the next boot"
+        raise RequestError(Failure.NOT_ALL_WELL, text)
+
+
+@contextlib.contextmanager
+def alone(verb: str) -> Iterator[None]:
+    """Meanwhile nobody else takes over or hands back.  RequestError where somebody does."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(held_alone(machine.SYSTEM_RUN, _LOCK))
+        except LockHeld as error:
+            text = f"cannot {verb}: another takeover or handback goes on"
+            raise RequestError(Failure.LOCKED, text) from error
+        except OSError as error:
+            text = f"cannot {verb}: cannot lock {machine.SYSTEM_RUN / _LOCK}: {error.strerror}"
+            raise RequestError(Failure.NOT_ALL_WELL, text) from error
+        yield
