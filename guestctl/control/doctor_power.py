@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
+from ..host import upsmon
 from ..model.host_power import PowerSupply
 from .doctor_look import Look
 
 
 def gather(_look: Look) -> PowerSupply:
-    """All of it."""
-    return PowerSupply()
+    """All of it.  OSError where it cannot be read."""
+    file = upsmon.find()
+    found = upsmon.read(file) if file else None
+    if found is None or not found.monitors:
+        return PowerSupply()
+    if all(monitor.is_primary for monitor in found.monitors):
+        return PowerSupply(found)
+    return PowerSupply(replace(found, version=asyncio.run(upsmon.version())))

@@ -12,6 +12,7 @@ from . import (
     checks_boot,
     checks_folders,
     checks_guests,
+    checks_power,
     checks_service,
     checks_units,
     checks_wanted,
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     *checks_boot.CHECKS,
     *checks_wanted.CHECKS,
     *checks_folders.CHECKS,
+    *checks_power.CHECKS,
 )
 
 _WORST_FIRST = tuple(Severity)

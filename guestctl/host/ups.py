@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import os
 
 from ..model.ups import Ups
-from .systemd import end
+from .programs import NotRun, output_of
 
 #: Seconds for an answer: upsd has the value at hand, a host that is away has no answer at all.
 LIMIT = 5.0
@@ -21,7 +19,10 @@ class RuntimeUnknown(Exception):
 
 async def runtime(ups: Ups) -> float:
     """For how many seconds the battery lasts, as the UPS says.  RuntimeUnknown."""
-    return seconds_of(await _upsc(ups))
+    try:
+        return seconds_of(await output_of("upsc", ups.address, VARIABLE, limit=LIMIT))
+    except NotRun as error:
+        raise RuntimeUnknown(_short(str(error))) from None
 
 
 def seconds_of(text: str) -> float:
@@ -35,38 +36,6 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-async def _upsc(ups: Ups) -> str:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "upsc",
-            ups.address,
-            VARIABLE,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except OSError as error:
-        raise RuntimeUnknown(f"cannot run upsc: {error.strerror}; nut-client has it") from None
-    try:
-        async with asyncio.timeout(LIMIT):
-            output, errors = await process.communicate()
-    except TimeoutError:
-        raise RuntimeUnknown(f"no answer within {LIMIT:g} s") from None
-    finally:
-        await end(process)
-    if process.returncode:
-        raise RuntimeUnknown(_why(errors.decode(errors="replace")) or "upsc says no more")
-    return output.decode(errors="replace").strip()
-
-
-def _why(text: str) -> str:
-    """Its error; it says other things as well, such as that there are no certificates."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
-    return _short((errors or lines or [""])[-1])
-
-
 def _short(text: str) -> str:
-    """Quoted by nobody's rules: what a UPS says may be anything."""
+    """What a UPS says may be anything."""
     return text if len(text) <= 80 else f"{text[:79]}…"
