@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from ..host import logind_conf, unit_states
+from ..host.bus import BusError, SystemBus
+from ..host.hooks import daemons_without_hook
+from ..host.libvirt import autostart
 from ..model.host_state import NotKnown, NotSeen
-from ..model.host_units import HostUnits
+from ..model.host_units import (
+    OURS,
+    RIVAL,
+    SHUTDOWN_TARGET,
+    WAYS_DOWN,
+    Autostart,
+    HostUnits,
+    Setting,
+    UnitInFull,
+)
 from .doctor_look import Look
 from .host_units import ask
 from .service_said import said_by_service
@@ -14,10 +28,33 @@ from .service_said import said_by_service
 
 def units(_look: Look) -> HostUnits:
     """Raises NotSeen where systemd does not answer."""
-    words = ask()
-    if not words.units:
-        raise NotSeen(NotKnown("systemd's units", "systemd does not answer on the bus"))
-    return HostUnits(words)
+    try:
+        found = asyncio.run(_units())
+    except BusError as error:
+        raise NotSeen(NotKnown("systemd's units", str(error))) from error
+    return HostUnits(
+        ask(),
+        found,
+        _delay_set(),
+        Autostart(autostart.claimed(), autostart.unmarked()),
+        tuple(daemons_without_hook()),
+    )
+
+
+async def _units() -> dict[str, UnitInFull]:
+    bus = await SystemBus.connect()
+    try:
+        return await unit_states.units(bus, (*OURS, RIVAL, SHUTDOWN_TARGET, *WAYS_DOWN))
+    finally:
+        bus.close()
+
+
+def _delay_set() -> Setting | NotKnown | None:
+    try:
+        return logind_conf.inhibit_delay()
+    except OSError as error:
+        refused = isinstance(error, PermissionError)
+        return NotKnown("logind's configuration", str(error), refused)
 
 
 def service(look: Look) -> Mapping[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from ..decisions.checks_wanted import of_damaged, of_ledger
-from ..decisions.health import of_auto_shutdown, of_hook, of_host
-from ..decisions.host_facts import HostFacts, rows_of
+from ..decisions.health import held_for_save, of_auto_shutdown, of_hook, of_host
+from ..decisions.host_facts import rows_of
 from ..host.hooks import daemons_without_hook
 from ..host.libvirt import auto_shutdown, autostart
 from ..ledger.ledger import Ledger
@@ -17,7 +17,6 @@ from ..model.history import PastGuest, PastRun
 from ..model.host_units import GUARD
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
-from ..model.uris import is_system
 from . import queries
 from .facts import matches_of_nobody
 from .gathering import gather
@@ -54,7 +53,7 @@ def status(local: Local, *, hosts_files: bool) -> Status:
         *of_auto_shutdown(auto_shutdown.switched_on()),
         *of_ledger(facts, str(local.ledger_path)),
         *queries.wrong_with(facts, rows_of(facts), _newest(recorded, under_way)),
-        *of_hook(daemons_without_hook(), _held_for_save(facts)),
+        *of_hook(daemons_without_hook(), held_for_save(facts)),
         *map(of_damaged, map(str, local.damaged_ledgers())),
     ]
     values = {
@@ -89,14 +88,6 @@ def problems(local: Local) -> Problems:
 
 def _newest(recorded: _Recorded, under_way: PastRun | None) -> list[PastRunInFull]:
     return [PastRunInFull(run, guests, [], run == under_way) for run, guests in recorded.newest]
-
-
-def _held_for_save(facts: HostFacts) -> list[str]:
-    return [
-        record.name
-        for record in facts.records
-        if record.held_for_save and record.hold is not None and is_system(record.id.uri)
-    ]
 
 
 def _recorded(ledger: Ledger) -> _Recorded:

@@ -14,6 +14,7 @@ from . import (
     checks_guests,
     checks_power,
     checks_service,
+    checks_stop,
     checks_units,
     checks_wanted,
 )
@@ -25,6 +26,7 @@ NOT_KNOWN = "not-known"
 CHECKS: tuple[Check, ...] = (
     *checks_service.CHECKS,
     *checks_units.CHECKS,
+    *checks_stop.CHECKS,
     *checks_guests.CHECKS,
     *checks_agents.CHECKS,
     *checks_boot.CHECKS,

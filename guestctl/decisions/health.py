@@ -7,7 +7,8 @@ from typing import Any
 
 from ..model.finding import Finding
 from ..model.host_units import GUARD, RIVAL, SERVICE, HostWords
-from .host_facts import LostConnection
+from ..model.uris import is_system
+from .host_facts import HostFacts, LostConnection
 
 #: libvirt's configuration of QEMU guests.
 QEMU_CONF = "/etc/libvirt/qemu.conf"
@@ -125,3 +126,12 @@ def of_rival(words: HostWords) -> Iterator[Finding]:
         how = rival.active if rival.active == "active" else rival.enabled
         text = f"{RIVAL} is {how} beside guestctl: both take guests down and bring them back"
         yield Finding(text, _WITHOUT_RIVAL)
+
+
+def held_for_save(facts: HostFacts) -> list[str]:
+    """Whom libvirt's daemons must not start."""
+    return [
+        record.name
+        for record in facts.records
+        if record.held_for_save and record.hold is not None and is_system(record.id.uri)
+    ]

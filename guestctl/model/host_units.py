@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .host_state import NotKnown
+
 SERVICE, GUARD, RIVAL = "guestctl.service", "guestctl-guard.service", "libvirt-guests.service"
+CLAIMER, FALLBACK = "guestctl-autostart.service", "guestctl-fallback.service"
+PROBE, PROBE_SOCKET = "guestctl-probe.service", "guestctl-probe.socket"
+#: All units that guestctl brings.
+OURS = (SERVICE, GUARD, CLAIMER, FALLBACK, PROBE, PROBE_SOCKET)
+#: Guests' scopes are ordered before it.
+SHUTDOWN_TARGET = "virt-guest-shutdown.target"
+#: Ways down that have a limit of their own.
+WAYS_DOWN = ("poweroff.target", "reboot.target", "halt.target", "kexec.target")
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,71 @@ class HostWords:
 
 
 @dataclass(frozen=True)
+class DropIn:
+    """A file beside a unit's own.  settings: "Key=value", as they stand there.
+
+    trouble: why it could not be read.  replaces: a package's file of the same name, which it goes
+    over; "" for none.
+    """
+
+    path: str
+    settings: tuple[str, ...] = ()
+    trouble: str = ""
+    replaces: str = ""
+
+
+@dataclass(frozen=True)
+class UnitInFull:
+    """A unit as systemd has loaded it.
+
+    load, active, enabled: systemd's words.  fragment: its own file.  replaces: see DropIn.
+    outdated: whether files were changed since.  job_limit: seconds after which a job of it is given
+    up; None for never.
+    """
+
+    name: str
+    load: str
+    active: str
+    enabled: str
+    fragment: str = ""
+    replaces: str = ""
+    drop_ins: tuple[DropIn, ...] = ()
+    outdated: bool = False
+    requires: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    job_limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value, and the file that it stands in."""
+
+    file: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Autostart:
+    """Who starts guests with libvirt's autostart flag.
+
+    claimed: connections whose autostart was left to us in this boot.  unmarked: those of them whose
+    marker is gone, so that a daemon that is started anew starts guests.
+    """
+
+    claimed: tuple[str, ...] = ()
+    unmarked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class HostUnits:
-    """words: what `status` shows as well."""
+    """words: what `status` shows as well.  units: by name.
+
+    delay_set: where logind's InhibitDelayMaxSec= is set; None for its default.
+    unhooked: libvirt's daemons that run since before there was guestctl's hook.
+    """
 
     words: HostWords
+    units: Mapping[str, UnitInFull] = field(default_factory=dict)
+    delay_set: Setting | NotKnown | None = None
+    autostart: Autostart = Autostart()
+    unhooked: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from guestctl.config.config import Config
@@ -14,7 +15,22 @@ from guestctl.model.host_guests import GuestsInFull
 from guestctl.model.host_ledger import LedgerSaid
 from guestctl.model.host_needs import HostNeeds
 from guestctl.model.host_power import PowerSupply
-from guestctl.model.host_units import GUARD, RIVAL, SERVICE, HostUnits, HostWords, Unit
+from guestctl.model.host_units import (
+    CLAIMER,
+    FALLBACK,
+    GUARD,
+    PROBE,
+    PROBE_SOCKET,
+    RIVAL,
+    SERVICE,
+    SHUTDOWN_TARGET,
+    Autostart,
+    DropIn,
+    HostUnits,
+    HostWords,
+    Unit,
+    UnitInFull,
+)
 from guestctl.model.record import GuestRecord
 from tests.unit.makers import BOOT, URI
 
@@ -51,9 +67,47 @@ def facts(
     return HostFacts(BOOT, AT, (URI,), True, True, **values)
 
 
+_PACKAGED = "/usr/lib/systemd/system"
+_TIED = ("basic.target", SHUTDOWN_TARGET)
+
+
+def unit(name: str, active: str = "active", enabled: str = "static", **differs: Any) -> UnitInFull:
+    """A unit as it is where all is well, but for what differs."""
+    values = {"load": "loaded", "fragment": f"{_PACKAGED}/{name}", **differs}
+    return UnitInFull(name, active=active, enabled=enabled, **values)
+
+
+def _of_ours(name: str, active: str = "active", enabled: str = "static") -> UnitInFull:
+    hardening = DropIn(f"{_PACKAGED}/guestctl-.service.d/10-hardening.conf", ("UMask=0077",))
+    return unit(name, active, enabled, drop_ins=(hardening,), requires=_TIED, after=_TIED)
+
+
+ALL = (
+    _of_ours(SERVICE, enabled="enabled"),
+    _of_ours(GUARD),
+    _of_ours(CLAIMER, enabled="enabled"),
+    _of_ours(FALLBACK, "inactive"),
+    _of_ours(PROBE, "inactive"),
+    unit(PROBE_SOCKET),
+    unit(RIVAL, "inactive", "disabled"),
+    unit(SHUTDOWN_TARGET),
+    unit("poweroff.target", "inactive", job_limit=1800.0),
+    unit("reboot.target", "inactive", job_limit=1800.0),
+    unit("halt.target", "inactive"),
+    unit("kexec.target", "inactive"),
+)
+
+
 def units(**differs: Any) -> HostUnits:
     """As they are where all is well, but for what differs."""
-    return HostUnits(**{"words": HostWords(5.0, WORDS), **differs})
+    words, seen = HostWords(5.0, WORDS), {it.name: it for it in ALL}
+    return HostUnits(**{"words": words, "units": seen, "autostart": Autostart((URI,)), **differs})
+
+
+def units_but(name: str, **differs: Any) -> HostUnits:
+    """The same, but for what differs of one of them."""
+    seen = {it.name: it for it in ALL}
+    return units(units={**seen, name: replace(seen[name], **differs)})
 
 
 def healthy(**differs: Any) -> HostState:

@@ -72,6 +72,12 @@ def claimed() -> tuple[str, ...]:
     return ()
 
 
+def unmarked() -> tuple[str, ...]:
+    """Those of them whose marker is gone: a daemon that is started anew starts guests itself."""
+    markers = {uri: _marker(uri) for uri in claimed()}
+    return tuple(uri for uri, marker in markers.items() if marker and not _is_there(marker))
+
+
 def is_ours_at_next_boot() -> bool:
     """Whether the unit that claims is enabled."""
     return any(UNITS.glob(f"*.wants/{UNIT}")) or any(UNITS.glob(f"*.requires/{UNIT}"))

@@ -1,0 +1,93 @@
+"""Units as systemd has loaded them, with what overrides them.
+
+Anybody may ask.  Nothing is started, and no unit is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..model.host_units import DropIn, UnitInFull
+from .bus import SystemBus
+from .systemd import MANAGER, NAME, PATH
+
+_UNIT, _PROPERTIES = "org.freedesktop.systemd1.Unit", "org.freedesktop.DBus.Properties"
+#: What systemd has for "no limit" (USEC_INFINITY).
+_INFINITY = 2**64 - 1
+_PACKAGES = "/usr/lib/systemd/system"
+_ADMINISTRATORS = ("/etc/systemd/system/", "/run/systemd/system/")
+#: Bytes of a drop-in that are read.
+_LONGEST = 64 * 1024
+
+
+async def units(bus: SystemBus, names: Iterable[str]) -> dict[str, UnitInFull]:
+    """Units by name, those that there are not as well; BusError."""
+    call = (NAME, PATH, MANAGER, "ListUnitsByNames", "as", (list(names),))
+    (rows,) = await bus.call(*call, returns="a(ssssssouso)")
+    return {str(row[0]): await _unit(bus, str(row[0]), str(row[6])) for row in rows}
+
+
+async def _unit(bus: SystemBus, name: str, path: str) -> UnitInFull:
+    (said,) = await bus.call(NAME, path, _PROPERTIES, "GetAll", "s", (_UNIT,), returns="a{sv}")
+    return UnitInFull(
+        name,
+        _text(said, "LoadState"),
+        _text(said, "ActiveState"),
+        _text(said, "UnitFileState"),
+        fragment := _text(said, "FragmentPath"),
+        _replaced_by(fragment),
+        tuple(drop_in(Path(it)) for it in said.get("DropInPaths", ())),
+        outdated=bool(said.get("NeedDaemonReload")),
+        requires=tuple(said.get("Requires", ())),
+        after=tuple(said.get("After", ())),
+        job_limit=_job_limit(said),
+    )
+
+
+def _text(said: Mapping[str, Any], name: str) -> str:
+    return str(said.get(name, ""))
+
+
+def _job_limit(said: Mapping[str, Any]) -> float | None:
+    """JobTimeoutSec= or JobRunningTimeoutSec=, whichever ends first."""
+    limits = (int(said.get(f"Job{it}TimeoutUSec", _INFINITY)) for it in ("", "Running"))
+    ends = [limit / 1e6 for limit in limits if 0 < limit < _INFINITY]
+    return min(ends, default=None)
+
+
+def drop_in(path: Path) -> DropIn:
+    """What it sets; without anything where it cannot be read."""
+    try:
+        with path.open(errors="replace") as file:
+            text = file.read(_LONGEST)
+    except OSError as error:
+        return DropIn(str(path), trouble=str(error.strerror or error))
+    return DropIn(str(path), tuple(settings(text)), replaces=_replaced_by(str(path)))
+
+
+def _replaced_by(path: str) -> str:
+    """What a package has under the same name."""
+    for folder in _ADMINISTRATORS:
+        if path.startswith(folder):
+            packaged = Path(_PACKAGES, path.removeprefix(folder))
+            return str(packaged) if packaged.is_file() else ""
+    return ""
+
+
+def settings(text: str) -> Iterator[str]:
+    """Lines "Key=value" of a file of systemd's, those that go on in the next joined, without
+    comments."""
+    joined = ""
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped.startswith(("#", ";")):  # also between lines that go on (systemd.syntax(7))
+            continue
+        joined += stripped
+        if joined.endswith("\\"):
+            joined = joined[:-1] + " "
+            continue
+        if "=" in joined and not joined.startswith("["):
+            yield joined
+        joined = ""
