@@ -14,7 +14,7 @@ function __guestctl_at
     set -e words[1]
     while set -q words[1]
         switch $words[1]
-            case --config --connect --facts --guest --profile --reason --run --set --state --unset --within -c -n -o
+            case --config --connect --facts --guest --libvirt-guests --profile --qemu-conf --reason --run --set --state --unset --within -c -n -o
                 set -e words[1]
             case '-*'
             case '*'
@@ -43,6 +43,7 @@ complete -c guestctl -n '__guestctl_at ""' -a history -d 'show past runs'
 complete -c guestctl -n '__guestctl_at ""' -a policy -d 'show the settings of a guest, and where each comes from; or change its own'
 complete -c guestctl -n '__guestctl_at ""' -a check -d 'check the configuration'
 complete -c guestctl -n '__guestctl_at ""' -a doctor -d 'show every reason why the next shutdown or boot would not go as configured'
+complete -c guestctl -n '__guestctl_at ""' -a import -d 'write what libvirt-guests and libvirt\'s auto-shutdown are set to as settings of guestctl'
 complete -c guestctl -n '__guestctl_at ""' -a takeover -d 'put guestctl in charge of this host\'s guests in place of libvirt-guests'
 complete -c guestctl -n '__guestctl_at ""' -a handback -d 'undo `takeover`: what was in charge of this host\'s guests before is again'
 complete -c guestctl -n '__guestctl_at ""' -a reload -d 'have the service read its configuration, and show what is different'
@@ -50,10 +51,10 @@ complete -c guestctl -n '__guestctl_at ""' -a daemon -d 'serve: what the unit gu
 complete -c guestctl -n '__guestctl_at check' -F
 complete -c guestctl -n '__guestctl_at shutdown start hold forget list status plan why history policy' -f -a '(__guestctl_ask list -o name)'
 complete -c guestctl -n '__guestctl_at release' -f -a '(__guestctl_ask list --held -o name)'
-complete -c guestctl -n '__guestctl_at "" shutdown start attach cancel hold release forget list status plan facts why watch history policy check doctor takeover handback reload daemon' -s h -l help -d 'show this help message and exit'
-complete -c guestctl -n '__guestctl_at "" shutdown start attach cancel hold release forget list status plan facts why watch history policy check doctor takeover handback reload daemon' -s c -l connect -x -a '"qemu:///system" "qemu:///session" "lxc:///system"' -d 'this libvirt connection, instead of the configured ones'
-complete -c guestctl -n '__guestctl_at "" shutdown start attach cancel hold release forget list status plan facts why watch history policy check doctor takeover handback reload daemon' -l config -r -F -d 'this configuration file alone, instead of those in /etc/guestctl'
-complete -c guestctl -n '__guestctl_at "" shutdown start attach cancel hold release forget list status plan facts why watch history policy check doctor takeover handback reload daemon' -l strict -d 'refuse a configuration with mistakes, instead of using the last good one'
+complete -c guestctl -n '__guestctl_at "" shutdown start attach cancel hold release forget list status plan facts why watch history policy check doctor import takeover handback reload daemon' -s h -l help -d 'show this help message and exit'
+complete -c guestctl -n '__guestctl_at "" shutdown start attach cancel hold release forget list status plan facts why watch history policy check doctor import takeover handback reload daemon' -s c -l connect -x -a '"qemu:///system" "qemu:///session" "lxc:///system"' -d 'this libvirt connection, instead of the configured ones'
+complete -c guestctl -n '__guestctl_at "" shutdown start attach cancel hold release forget list status plan facts why watch history policy check doctor import takeover handback reload daemon' -l config -r -F -d 'this configuration file alone, instead of those in /etc/guestctl'
+complete -c guestctl -n '__guestctl_at "" shutdown start attach cancel hold release forget list status plan facts why watch history policy check doctor import takeover handback reload daemon' -l strict -d 'refuse a configuration with mistakes, instead of using the last good one'
 complete -c guestctl -n '__guestctl_at ""' -l version -d 'show program\'s version number and exit'
 complete -c guestctl -n '__guestctl_at shutdown' -l preserve -d 'take all running guests (or those named) to safety: managed save, else shutdown, else poweroff, as policy allows; `guestctl start` brings them back'
 complete -c guestctl -n '__guestctl_at shutdown' -l all -d 'shut every guest down; they are not brought back'
@@ -61,7 +62,7 @@ complete -c guestctl -n '__guestctl_at shutdown' -l within -x -d 'how long it ma
 complete -c guestctl -n '__guestctl_at shutdown' -l profile -x -a '(__guestctl_profiles)' -d 'with the settings of [profile.NAME] over those of [shutdown]'
 complete -c guestctl -n '__guestctl_at shutdown start release forget policy' -l reason -x -d 'why, for the reason trail'
 complete -c guestctl -n '__guestctl_at shutdown start attach cancel' -s q -l quiet -d 'only show what goes wrong'
-complete -c guestctl -n '__guestctl_at shutdown start attach cancel list status plan why watch history policy check doctor' -l json -d 'print JSON for programs'
+complete -c guestctl -n '__guestctl_at shutdown start attach cancel list status plan why watch history policy check doctor import' -l json -d 'print JSON for programs'
 complete -c guestctl -n '__guestctl_at start' -l run -x -d 'just the guests that this run took down: what `shutdown --all` is undone with'
 complete -c guestctl -n '__guestctl_at start' -l resume-anyway -d 'resume from a stale save; what the guest remembers goes over what its disks hold now'
 complete -c guestctl -n '__guestctl_at start' -l discard-save -d 'remove the save and boot; what only the guest\'s memory held is lost'
@@ -80,5 +81,9 @@ complete -c guestctl -n '__guestctl_at policy' -l set -x -a '"save=" "shutdown="
 complete -c guestctl -n '__guestctl_at policy' -l unset -x -a '"save" "shutdown" "poweroff" "save-timeout" "shutdown-timeout" "job-timeout" "methods" "bypass-cache" "restore" "start-delay" "retries" "start-bypass-cache" "start-timeout" "unverifiable" "storage-timeout" "start-retry" "managed-elsewhere" "sync-time" "user-shutdown" "after" "requires" "order" "ready" "ready-timeout" "all"' -d 'take this out of it; "all" for all of guestctl\'s that is there'
 complete -c guestctl -n '__guestctl_at check' -l show -d 'print every value in effect, and the file and line that set it, as TOML'
 complete -c guestctl -n '__guestctl_at check' -l guest -x -a '(__guestctl_ask list -o name)' -d 'print the values in effect for this guest, its [[guest]] tables applied'
+complete -c guestctl -n '__guestctl_at import' -l dry-run -d 'print the file instead of writing it'
+complete -c guestctl -n '__guestctl_at import' -l force -d 'replace the file of an earlier import'
+complete -c guestctl -n '__guestctl_at import' -l libvirt-guests -r -F -d 'from this file, whether libvirt-guests is on or not, instead of what counts here'
+complete -c guestctl -n '__guestctl_at import' -l qemu-conf -r -F -d 'from this file instead of what counts here'
 complete -c guestctl -n '__guestctl_at takeover handback' -l dry-run -d 'show what would be done, and touch nothing'
 complete -c guestctl -n '__guestctl_at takeover' -l force -d 'go on whatever `doctor` finds, and with a configuration that has mistakes'

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 
+from .arguments_import import add_import
 from .grammar import Verbs, json_option
 
 #: Verbs that go by the host's own configuration and connections.
-OF_THE_HOST = ("takeover", "handback")
+OF_THE_HOST = ("import", "takeover", "handback")
 
 
 def add_taking_over_verbs(verbs: Verbs) -> None:
     """Beside those that act on guests."""
     text = "show every reason why the next shutdown or boot would not go as configured"
     json_option(verbs.add("doctor", text))
+    add_import(verbs)
     text = "put guestctl in charge of this host's guests in place of libvirt-guests"
     takeover = verbs.add("takeover", text)
     _dry_run(takeover)

@@ -34,6 +34,7 @@ _VERBS = {
     "watch": "watch",
     "check": "check",
     "policy": "policy",
+    "import": "importing",
     "status": "status",
     "doctor": "doctor",
     "daemon": "daemon",

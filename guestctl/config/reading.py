@@ -88,6 +88,13 @@ def read_files(paths: Iterable[Path], rows: Sequence[Setting] = SETTINGS) -> Rea
     return reader.result()
 
 
+def read_text(text: str, path: Path) -> Reading:
+    """The same of a text that is to be this file."""
+    reader = _Reader(SETTINGS)
+    reader.take(path, text)
+    return reader.result()
+
+
 class _Reader:
     """Collects what there is in several files, each over those before it."""
 
@@ -152,13 +159,18 @@ class _Reader:
     def read(self, path: Path, *, optional: bool = False) -> None:
         try:
             text = path.read_bytes().decode()
-            table = tomllib.loads(text)
         except OSError as error:
             if optional and isinstance(error, FileNotFoundError):
                 return
             self._unreadable(path, f"cannot be read: {error.strerror or error}")
         except UnicodeDecodeError as error:
             self._unreadable(path, f"is not UTF-8 (byte {error.start})")
+        else:
+            self.take(path, text)
+
+    def take(self, path: Path, text: str) -> None:
+        try:
+            table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self._not_toml(path, text, error)
         except RecursionError:
