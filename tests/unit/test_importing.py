@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from guestctl.config import from_host
+from guestctl.config import from_host, from_libvirt_guests
 from guestctl.config.drop_in import drop_in
 from guestctl.config.from_host import OfHost
 from guestctl.config.importing import Imported
@@ -33,7 +33,7 @@ DEBIAN = UPSTREAM.replace('"start"', '"ignore"').replace('"suspend"', '"shutdown
 
 def of(guests: str | None, script: str | None = DEBIAN, conf: str | None = None) -> Imported:
     """What these texts are here."""
-    names = set(from_host.from_libvirt_guests.UPSTREAM)
+    names = set(from_libvirt_guests.UPSTREAM)
     return from_host.imported(
         OfHost(
             None if guests is None else shell_settings.read(guests, FILE),
