@@ -1,24 +1,110 @@
-"""libvirt's auto-shutdown switched off, and on again."""
+"""libvirt's auto-shutdown switched off, and on again: in its file, in the daemons that have read
+that, and in the scopes of guests that run."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from ..host import daemons, scopes, unit_files
+from ..host.bus import BusError
 from ..host.libvirt import auto_shutdown
-from .takeover_step import Say, Step, StepFailed
+from ..host.libvirt.auto_shutdown import CONF
+from ..host.libvirt.connections import library_version
+from ..host.scopes import GuestScope
+from ..model.report import names
+from .takeover_step import Before, Say, Step, StepFailed
+
+T = TypeVar("T")
 
 
 def step() -> Step:
-    """Only refused so far where it is on."""
+    """The step.  After that of the service: whoever is killed between leaves both on."""
     return Step(
         "auto-shutdown",
-        "see that libvirt's auto-shutdown is off",
-        "",
-        look=dict,
-        is_done=lambda: not auto_shutdown.switched_on(),
-        do=_refuse,
-        undo=lambda _before, _say: None,
-        is_back=lambda _before: True,
+        "switch libvirt's auto-shutdown off",
+        "switch libvirt's auto-shutdown on again",
+        look=lambda: {"settings": list(auto_shutdown.switched_on())},
+        is_done=_is_off,
+        do=_do,
+        undo=_undo,
+        is_back=lambda _before: not auto_shutdown.is_marked(),
     )
 
 
-def _refuse(_say: Say) -> None:
-    raise StepFailed("cannot switch libvirt's auto-shutdown off: `guestctl status` says how")
+def _is_off() -> bool:
+    is_on = auto_shutdown.switched_on() or _behind() or _ordered_otherwise(outlive_daemon=False)
+    return not is_on
+
+
+def _do(say: Say) -> None:
+    for setting in auto_shutdown.switched_on():
+        say(f"  {setting} in {CONF} is made a comment")
+    if auto_shutdown.switched_on():
+        auto_shutdown.switch_off()
+    _restart(say)
+    _put_in_order(say, outlive_daemon=False)
+
+
+def _undo(_before: Before | None, say: Say) -> None:
+    """By the marks alone: without any there was nothing to switch off."""
+    if auto_shutdown.is_marked():
+        auto_shutdown.switch_on()
+        for setting in auto_shutdown.switched_on():
+            say(f"  {setting} in {CONF} holds again")
+    _restart(say)
+    if auto_shutdown.switched_on() and auto_shutdown.orders_scopes(library_version()):
+        _put_in_order(say, outlive_daemon=True)
+
+
+# Daemons
+
+
+def _behind() -> list[str]:
+    """Those that began before the file was written, and may go by what stood there then."""
+    if not auto_shutdown.is_known():
+        return []
+    written = auto_shutdown.written_at()
+    if written > time.time():  # the clock was wrong by then, or is now
+        return []
+    since = _asked(daemons.qemu_daemons_since())
+    return [unit for unit, began in since.items() if began < written]
+
+
+def _restart(say: Say) -> None:
+    for unit in _behind():
+        say(f"  {unit} is restarted, which touches no guest: it goes by what it read as it began")
+        unit_files.try_restart(unit)
+
+
+# Guests
+
+
+def _ordered_otherwise(*, outlive_daemon: bool) -> list[GuestScope]:
+    found = _asked(scopes.of_guests())
+    return [scope for scope in found if scope.outlives_daemon is not outlive_daemon]
+
+
+def _put_in_order(say: Say, *, outlive_daemon: bool) -> None:
+    """Those of guests that were started while it was otherwise."""
+    found = _ordered_otherwise(outlive_daemon=outlive_daemon)
+    if not found:
+        return
+    when = "after" if outlive_daemon else "before"
+    guests = [scope.guest for scope in found]
+    say(f"  {names(guests)}: their scopes are to be stopped {when} libvirt's daemon from now on")
+    try:
+        scopes.put_in_order([scope.unit for scope in found], outlive_daemon=outlive_daemon)
+    except OSError as error:
+        hint = "restart these guests, or save and start each: `virsh managedsave`, `virsh start`"
+        text = f"cannot change the order of scopes of guests: {error}"
+        raise StepFailed(f"{text}; {hint}") from error
+
+
+def _asked(question: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(question)
+    except BusError as error:
+        raise StepFailed(f"cannot ask systemd: {error}") from error

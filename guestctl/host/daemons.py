@@ -8,17 +8,19 @@ known.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .bus import BusError, SystemBus
 from .systemd import MANAGER, NAME, PATH
 
-UNIT = "org.freedesktop.systemd1.Unit"
+UNIT, _SERVICE = "org.freedesktop.systemd1.Unit", "org.freedesktop.systemd1.Service"
 _UNITS = "a(ssssssouso)"
 #: Daemons that serve a driver's system connection: one for all, or one for each.
+QEMU_DAEMONS = ("libvirtd.service", "virtqemud.service")
 _DAEMONS = {
-    "qemu": ("libvirtd.service", "virtqemud.service"),
+    "qemu": QEMU_DAEMONS,
     "lxc": ("libvirtd.service", "virtlxcd.service"),
 }
 #: machine-qemu\\x2d3\\x2dweb.scope: libvirt's number, and the name as far as machined takes it.
@@ -54,8 +56,7 @@ class SystemdDaemons:
         driver = _driver(uri)
         call = ("ListUnitsByPatterns", "asas", (["active"], [f"machine-{driver}*.scope"]))
         units = await self._units(*call) if driver else ()
-        scopes = (_SCOPE.fullmatch(_unescaped(unit.name)) for unit in units or ())
-        return tuple(sorted(found["name"] for found in scopes if found))
+        return tuple(sorted(filter(None, (guest_of_scope(unit.name) for unit in units or ()))))
 
     async def is_gone(self, uri: str) -> bool:
         units = await self._daemons(uri)
@@ -96,6 +97,34 @@ class SystemdDaemons:
         finally:
             bus.close()
         return tuple(_Unit(row[0], row[2], row[3], row[4], row[6]) for row in rows)
+
+
+def guest_of_scope(unit: str) -> str:
+    """The name of the guest whose scope that is; empty where it is none."""
+    found = _SCOPE.fullmatch(_unescaped(unit))
+    return found["name"] if found else ""
+
+
+async def qemu_daemons_since(address: str = "") -> dict[str, float]:
+    """Daemons of QEMU guests that run, by unit, and since when, in seconds since the epoch.
+
+    BusError.  address: of a bus, if not the system's.
+    """
+    bus = await SystemBus.connect(address)
+    try:
+        body = (list(QEMU_DAEMONS),)
+        call = (NAME, PATH, MANAGER, "ListUnitsByNames", "as", body)
+        (rows,) = await bus.call(*call, returns=_UNITS)
+        running = [row for row in rows if row[3] in _AT_WORK]
+        return {row[0]: await _since(bus, row[6]) for row in running}
+    finally:
+        bus.close()
+
+
+async def _since(bus: SystemBus, path: str) -> float:
+    name = "ExecMainStartTimestampMonotonic"  # the time of day may have been set since
+    started = int(await bus.get_property(NAME, path, _SERVICE, name, "t")) / 1e6
+    return time.time() - time.monotonic() + started
 
 
 async def _start_last(bus: SystemBus, units: Iterable[_Unit]) -> str:

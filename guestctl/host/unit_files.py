@@ -20,6 +20,8 @@ ADMINISTRATORS = Path("/etc/systemd/system")
 #: Seconds: to tell of a unit; to read all unit files anew, which enabling and disabling do as well;
 #: to stop, and to start what is up soon.  More than systemd's own time limits for guestctl's.
 SHOW_LIMIT, RELOAD_LIMIT, STOP_LIMIT, START_LIMIT = 15.0, 90.0, 60.0, 120.0
+#: To stop and start libvirt's daemon, by systemd's own limits.
+RESTART_LIMIT = 200.0
 _QUIET = ("systemctl", "--no-pager", "--no-ask-password", "--quiet")
 
 
@@ -62,6 +64,11 @@ def start(*units: str) -> None:
 def stop(*units: str) -> None:
     """SystemctlFailed."""
     _run("stop", "--", *units, limit=STOP_LIMIT)
+
+
+def try_restart(unit: str) -> None:
+    """Restart it where it is active.  SystemctlFailed, also while the host goes down."""
+    _run("try-restart", "--job-mode=fail", "--", unit, limit=RESTART_LIMIT)
 
 
 def reset_failed(unit: str) -> None:

@@ -21,6 +21,8 @@ _KEYS = rb"auto_shutdown_(?:try_save|try_shutdown|poweroff)"
 _SETTING = re.compile(rb"^[ \t]*(%s)[ \t]*=[ \t]*([\"'])(\w*)\2[^\n]*$" % _KEYS, re.MULTILINE)
 _MARKED = re.compile(rb"^%s(?=[ \t]*%s\b)" % (re.escape(MARK), _KEYS), re.MULTILINE)
 _NOTHING = b"none"
+#: 11.6, as libvirt counts.
+_ORDERS_SCOPES = 11_006_000
 
 
 def switched_on(conf: Path = CONF) -> tuple[str, ...]:
@@ -59,6 +61,19 @@ def switch_on(conf: Path = CONF) -> None:
 def is_marked(conf: Path = CONF) -> bool:
     """Whether a takeover has switched it off there."""
     return _MARKED.search(_read(conf)) is not None
+
+
+def is_known(conf: Path = CONF) -> bool:
+    """Whether libvirt has it at all: the file that it ships names it."""
+    return b"auto_shutdown" in _read(conf)
+
+
+def orders_scopes(version: int) -> bool:
+    """Whether libvirt, with it on, has guests' scopes outlive its daemon.
+
+    version: as libvirt counts.
+    """
+    return version >= _ORDERS_SCOPES
 
 
 def written_at(conf: Path = CONF) -> float:

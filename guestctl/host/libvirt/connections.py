@@ -43,6 +43,11 @@ IDLE_LIMIT = 60.0
 OnOpen = Callable[[Any, asyncio.AbstractEventLoop], None]
 
 
+def library_version() -> int:
+    """Of libvirt as it is installed; 11.6.0 is 11006000."""
+    return int(libvirt.getVersion())
+
+
 class Pool:
     """Connections for one purpose: a further one when all have as many calls as they bear."""
 
