@@ -14,7 +14,7 @@ function __guestctl_at
     set -e words[1]
     while set -q words[1]
         switch $words[1]
-            case --config --connect --facts --guest --libvirt-guests --profile --qemu-conf --reason --run --set --state --unset --within -c -n -o
+            case --config --connect --facts --guest --incus --libvirt-guests --profile --proxmox --qemu-conf --reason --run --set --state --unset --within -c -n -o
                 set -e words[1]
             case '-*'
             case '*'
@@ -85,5 +85,7 @@ complete -c guestctl -n '__guestctl_at import' -l dry-run -d 'print the file ins
 complete -c guestctl -n '__guestctl_at import' -l force -d 'replace the file of an earlier import'
 complete -c guestctl -n '__guestctl_at import' -l libvirt-guests -r -F -d 'from this file, whether libvirt-guests is on or not, instead of what counts here'
 complete -c guestctl -n '__guestctl_at import' -l qemu-conf -r -F -d 'from this file instead of what counts here'
+complete -c guestctl -n '__guestctl_at import' -l proxmox -r -F -d 'a [[guest]] for each guest of Proxmox VE: 100.conf, or a dump of several'
+complete -c guestctl -n '__guestctl_at import' -l incus -r -F -d 'a [[guest]] for each instance in what `incus list -f json` printed'
 complete -c guestctl -n '__guestctl_at takeover handback' -l dry-run -d 'show what would be done, and touch nothing'
 complete -c guestctl -n '__guestctl_at takeover' -l force -d 'go on whatever `doctor` finds, and with a configuration that has mistakes'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from .grammar import Verbs, json_option
@@ -31,4 +32,23 @@ def add_import(verbs: Verbs) -> None:
         type=Path,
         help="from this file instead of what counts here",
     )
+    _add_dumps(parser)
     json_option(parser)
+
+
+def _add_dumps(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--proxmox",
+        metavar="FILE",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="a [[guest]] for each guest of Proxmox VE: 100.conf, or a dump of several",
+    )
+    parser.add_argument(
+        "--incus",
+        metavar="FILE",
+        type=Path,
+        help="a [[guest]] for each instance in what `incus list -f json` printed",
+    )

@@ -13,7 +13,7 @@ from .text import emit, print_json
 
 def import_verb(arguments: Namespace) -> int:
     """`import`: what other programs' settings are here, in a file of the configuration."""
-    prepared = prepare(Sources(arguments.libvirt_guests, arguments.qemu_conf))
+    prepared = prepare(_sources(arguments))
     is_written = _is_to_be_written(prepared, arguments)
     if is_written:
         write(prepared, force=arguments.force)
@@ -26,6 +26,12 @@ def import_verb(arguments: Namespace) -> int:
         _say(prepared)
         _tell(prepared)
     return Exit.OK
+
+
+def _sources(arguments: Namespace) -> Sources:
+    return Sources(
+        arguments.libvirt_guests, arguments.qemu_conf, tuple(arguments.proxmox), arguments.incus
+    )
 
 
 def _is_to_be_written(prepared: Prepared, arguments: Namespace) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import from_host
+from ..config import from_host, from_incus, from_proxmox
 from ..config.from_host import OfHost
 from ..config.from_libvirt_guests import UPSTREAM
 from ..config.importing import Imported
@@ -29,11 +29,13 @@ class Sources:
 
     libvirt_guests: Path | None = None
     qemu_conf: Path | None = None
+    proxmox: tuple[Path, ...] = ()
+    incus: Path | None = None
 
     @property
     def is_this_host(self) -> bool:
         """Whether none is named."""
-        return not (self.libvirt_guests or self.qemu_conf)
+        return not (self.libvirt_guests or self.qemu_conf or self.proxmox or self.incus)
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,9 @@ def gather(sources: Sources) -> Gathered:
     reader = _Reader()
     try:
         host = reader.this_host() if sources.is_this_host else reader.named(sources)
+        found = from_host.imported(host) + reader.guests(sources)
     except NotUnderstood as error:
         raise RequestError(Failure.WRONG_REQUEST, f"cannot import: {error}") from error
-    found = from_host.imported(host)
     if found.problems:
         text = "\n".join(f"cannot import: {problem}" for problem in found.problems)
         raise RequestError(Failure.WRONG_REQUEST, text)
@@ -72,6 +74,15 @@ class _Reader:
             self._defaults(self._script()) if guests else None,
             conf_file.read(self._text(conf), conf) if conf else None,
         )
+
+    def guests(self, sources: Sources) -> Imported:
+        """Those of other programs that are named."""
+        found = Imported()
+        for file in sources.proxmox:
+            found += from_proxmox.imported(self._text(file), file)
+        if sources.incus:
+            found += from_incus.imported(self._text(sources.incus), sources.incus)
+        return found
 
     def this_host(self) -> OfHost:
         """What counts here."""

@@ -57,9 +57,19 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     return Host(tmp_path, monkeypatch)
 
 
+NONE: dict[str, object] = {
+    "libvirt_guests": None,
+    "qemu_conf": None,
+    "proxmox": [],
+    "incus": None,
+    "dry_run": False,
+    "force": False,
+    "json": False,
+}
+
+
 def run(**options: object) -> int:
-    arguments = {"libvirt_guests": None, "qemu_conf": None, "dry_run": False, "force": False}
-    return import_verb(Namespace(**{**arguments, "json": False, **options}))
+    return import_verb(Namespace(**{**NONE, **options}))
 
 
 def test_what_counts_on_this_host_is_written(host: Host) -> None:
