@@ -139,13 +139,14 @@ def _add_daemon(verbs: Verbs) -> None:
             display_options(job)
 
 
-#: By the name of the unit, guestctl-NAME.service; the last one is for guestctl.service itself.
+#: By the name of the unit, guestctl-NAME.service; the last two are for guestctl.service itself.
 _UNITS = {
     "guard": "As the host goes down: finish what the service began, or could not begin.",
     "fallback": "At boot: bring back what this boot owes, unless that was done.",
     "autostart": "Before libvirt starts: take over its autostart for this boot.",
     "probe": "When asked over its socket: whether a guest's port accepts connections.",
     "reload": "Before the configuration is read anew: refuse one with mistakes.",
+    "doctor": "Once a day: look at what the service then tells of.",
 }
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ..control.configured import HOST_STATE, load_config
-from ..control.doctor import Examined, doctor, finding_json
+from ..control.doctor import Examined, doctor, finding_json, keep_for_status
 from ..model.finding import Finding, Severity
 from .exits import Exit, complain, exit_of
 from .sources import config_file, connect
@@ -19,6 +19,8 @@ def doctor_verb(arguments: Namespace) -> int:
     file, uri = config_file(arguments), connect(arguments)
     loaded = load_config(file, complain, strict=hasattr(arguments, "strict"))
     found = doctor(loaded, uri, hosts_files=file is None)
+    if file is None and uri is None:
+        keep_for_status(found)
     if not found.may_see:
         complain(f"what is wanted of the host's guests, in {HOST_STATE}, only root can read")
     if arguments.json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from .exits import Exit
 from .options import client_of, complain_of_blindness
 from .present import guests_status
 from .sources import config_file
-from .text import emit, print_json, printable, when
+from .text import ago, emit, print_json, printable, when
 
 #: What stands before a line that goes on with the one above.
 _MORE = ""
@@ -54,6 +55,8 @@ def _lines(found: Status) -> Iterator[tuple[str, str]]:
     ours = ", ".join(values["owns_autostart"])
     yield "autostart", f"by guestctl, on {ours}" if ours else "by libvirt, in this boot"
     yield "guests", _guests(service, values["wanted"])
+    if doctor := values.get("doctor"):
+        yield "doctor", _doctor(doctor)
     for guest in service.get("waiting", ()):
         how = "given up" if guest.get("given_up") else "waited for"
         yield how, f"{guest['name']}: {guest['for']}"
@@ -70,6 +73,14 @@ def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "problem", whom + finding.text
     if finding.command:
         yield _MORE, f"-> {finding.command}"
+
+
+def _doctor(said: dict[str, int]) -> str:
+    """What it found when it looked last, which `problem` lines may have as well."""
+    counted = [(said["errors"], "error"), (said["warnings"], "warning")]
+    told = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in counted if count]
+    found = f"{', '.join(told)}, see guestctl doctor" if told else "nothing is wrong"
+    return f"{found} (looked {ago(said['at'], time.time_ns())})"
 
 
 def _guests(service: dict[str, Any], wanted: dict[str, int] | None) -> str:

@@ -5,6 +5,7 @@ guestctl unit fallback     guestctl-fallback.service
 guestctl unit autostart    guestctl-autostart.service
 guestctl unit probe        guestctl-probe.service, started by its socket
 guestctl unit reload       guestctl.service, before it is sent its signal
+guestctl unit doctor       guestctl.service, once a day
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ def unit_verb(arguments: Namespace) -> int:
         if not probe.serve():
             complain("started by guestctl-probe.socket only: no socket was handed over")
             return Exit.WRONG_REQUEST
+        return Exit.OK
+    if arguments.job == "doctor":
+        from ..control.doctor import examine_for_service  # of no use to the other units
+
+        examine_for_service(config_file(arguments), connect(arguments))
         return Exit.OK
     with units.configured(config_file(arguments), connect(arguments)) as config:
         if arguments.job == "autostart":

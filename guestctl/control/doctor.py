@@ -5,18 +5,28 @@ It is to say what is wrong with the service as well.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config.last_good import Loaded
 from ..decisions.doctor import examine
 from ..decisions.host_state import HostState
+from ..host import machine
 from ..model.finding import Finding, Severity
 from ..model.host_state import NotKnown
-from .configured import uris_of
+from . import doctor_file
+from .configured import load_in_time, uris_of
 from .doctor_facts import host_state
+from .doctor_file import Last, Told
 from .local import Local
 from .queries import incomplete
 from .requests import Failure
+
+#: The least share of the processor that there is.
+_NICE = 19
 
 
 class Examined(NamedTuple):
@@ -49,12 +59,40 @@ def doctor(
     return Examined(findings, _failure(state, local), local.sees_all)
 
 
+def examine_for_service(file: Path | None, connect: str | None) -> None:
+    """The cheap part, for the service to tell of; see its configuration for file and connect.
+
+    Raises OSError.
+    """
+    with contextlib.suppress(OSError):  # nobody waits for it
+        os.nice(_NICE)
+    loaded, ours = load_in_time(file), file is None
+    _keep(doctor(loaded, connect, hosts_files=ours, cheap_only=True))
+
+
 def _failure(state: HostState, local: Local) -> Failure | None:
     if isinstance(state.facts, NotKnown):
         return None  # a finding says so
     if not local.sees_all:
         return Failure.NOT_PERMITTED
     return incomplete(state.facts)
+
+
+def keep_for_status(found: Examined) -> None:
+    """What it found is newer than what the service had found; not worth failing for."""
+    if machine.is_root():
+        with contextlib.suppress(OSError):
+            _keep(found)
+
+
+def _keep(found: Examined) -> None:
+    """Notes are left out."""
+    told = tuple(_told(it) for it in found.findings if it.severity is not Severity.NOTE)
+    doctor_file.write(machine.run_folder(), Last(time.time_ns(), told))
+
+
+def _told(finding: Finding) -> Told:
+    return Told(finding.check, str(finding.severity), finding.name, finding.text, finding.command)
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

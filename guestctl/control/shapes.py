@@ -60,6 +60,12 @@ class _Running(NamedTuple):
     activity: str
 
 
+class _Doctor(NamedTuple):
+    at: int
+    errors: int
+    warnings: int
+
+
 class _Status(NamedTuple):
     problems: list[_Values]
     service: _Service
@@ -70,6 +76,7 @@ class _Status(NamedTuple):
     wanted: _Wanted | None
     current_run: PastRun | None
     last_run: PastRun | None
+    doctor: _Doctor | None = None
 
 
 class _Event(NamedTuple):

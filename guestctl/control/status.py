@@ -17,7 +17,7 @@ from ..model.history import PastGuest, PastRun
 from ..model.host_units import GUARD
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
-from . import queries
+from . import doctor_file, queries
 from .facts import matches_of_nobody
 from .gathering import gather
 from .host_units import ask
@@ -64,9 +64,17 @@ def status(local: Local, *, hosts_files: bool) -> Status:
         "owns_autostart": list(autostart.claimed()),
         "unmatched": matches_of_nobody(facts),
         "wanted": recorded.wanted if seen else None,
+        "doctor": _doctor(local),
         **_runs(recorded, under_way),
     }
     return Status(values, findings, seen, local.sees_all)
+
+
+def _doctor(local: Local) -> dict[str, int] | None:
+    """When the doctor looked last, and how much it found."""
+    if (last := doctor_file.read(local.run_folder)) is None:
+        return None
+    return {"at": last.at, "errors": last.count("error"), "warnings": last.count("warning")}
 
 
 def newest_runs(local: Local) -> list[tuple[PastRun, list[PastGuest]]]:

@@ -55,6 +55,12 @@ class Configuration:
         return self._file
 
     @property
+    def options(self) -> list[str]:
+        """With these a command goes by the same."""
+        file = ["--config", str(self._file)] if self._file else []
+        return [*file, *(["--connect", self._connect] if self._connect else [])]
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """Where its files are."""
         return files.folders(self._file)

@@ -43,6 +43,7 @@ from ..runs.context import Context
 from .bus_export import BusExport
 from .bus_parts import Parts
 from .configuration import Configuration
+from .daily_doctor import DailyDoctor, child
 from .followed_files import FollowedFiles
 from .run_log import RunLog
 from .service import Service, Surroundings
@@ -127,6 +128,8 @@ class _Daemon:
         self._service = Service(self._surroundings(away, ours), configuration.config)
         if machine.is_root():
             self._export = BusExport(self._service.state, self._parts(), self._on_change)
+        kept, argv = machine.state_folder(), child(configuration)
+        self._doctor = DailyDoctor(self._service.state, argv, folder, kept, self._on_change)
 
     def _parts(self) -> Parts:
         configuration, triggers = self._configuration, self._triggers
@@ -213,6 +216,7 @@ class _Daemon:
             self._be_watched,
             self._mend_ledger,
             self._follow_files,
+            self._doctor.work,
             *([self._export.run] if self._export else []),
         )
         background = [asyncio.create_task(keep_at(chore)) for chore in chores]

@@ -1,0 +1,36 @@
+"""The doctor on a real host: what it finds, as tests of its checks share it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.testbed.host import Host
+
+
+def findings(host: Host) -> list[dict[str, Any]]:
+    """All of them, worst first."""
+    found = host.run(["guestctl", "doctor", "--json"], check=False)
+    assert found.returncode in (0, 1), found.stderr
+    told: list[dict[str, Any]] = json.loads(found.stdout)
+    is_well = all(it["severity"] == "note" for it in told)
+    assert found.returncode == (0 if is_well else 1)
+    return told
+
+
+def trouble(host: Host) -> list[dict[str, Any]]:
+    """What is worse than a note."""
+    return [it for it in findings(host) if it["severity"] != "note"]
+
+
+def found(host: Host, check: str) -> dict[str, Any]:
+    """The one finding of this check."""
+    told = findings(host)
+    matching = [it for it in told if it["check"] == check]
+    assert len(matching) == 1, told
+    return matching[0]
+
+
+def do(host: Host, finding: dict[str, Any]) -> None:
+    """What it says is to be done."""
+    host.run(["sh", "-c", finding["command"]])
