@@ -51,7 +51,8 @@ PARTS = (
     Part("guests", "guests' storage and agents", doctor_guests.gather, 60.0, cheap=False),
     Part("needs", "what guests need to be started", doctor_guests.needs, 30.0),
     Part("folders", "the folders of saves and of the ledger", doctor_folders.gather, 10.0),
-    Part("details", "libvirt's daemons, the bus and the clock", doctor_host.gather, 15.0),
+    Part("details", "files of libvirt's daemons and of the bus", doctor_host.gather, 15.0),
+    Part("running", "processes, versions and the clock", doctor_host.running, 20.0, cheap=False),
     Part("power", "what watches the UPS", doctor_power.gather, 10.0),
 )
 

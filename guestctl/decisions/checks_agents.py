@@ -19,7 +19,7 @@ from .host_state import HostState
 from .policy import resolve
 
 _CHANNEL = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
-_INSTALL = f"Install qemu-guest-agent in the guest; its definition needs {_CHANNEL}."
+_INSTALL = f"Install qemu-guest-agent in the guest; its definition needs `{_CHANNEL}`."
 
 
 def _silent(state: HostState, methods: tuple[Method, ...]) -> Iterator[GuestPlan]:

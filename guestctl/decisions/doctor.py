@@ -12,6 +12,8 @@ from . import (
     checks_boot,
     checks_folders,
     checks_guests,
+    checks_installed,
+    checks_libvirt,
     checks_power,
     checks_service,
     checks_stop,
@@ -33,6 +35,8 @@ CHECKS: tuple[Check, ...] = (
     *checks_wanted.CHECKS,
     *checks_folders.CHECKS,
     *checks_power.CHECKS,
+    *checks_libvirt.CHECKS,
+    *checks_installed.CHECKS,
 )
 
 _WORST_FIRST = tuple(Severity)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..model.host_details import HostDetails
+from ..model.host_details import HostDetails, HostRunning
 from ..model.host_folders import HostFolders
 from ..model.host_guests import GuestsInFull
 from ..model.host_ledger import LedgerSaid
@@ -32,8 +32,9 @@ class HostState:
     facts: what plans go by.  service: what the service says of itself, as in status.json, with
     `running` and `enabled`.  units: what systemd and logind say.  guests: what only the doctor
     looks at of guests and their storage.  needs: what guests need to be started.  folders: of
-    saves and of the ledger.  details: of libvirt's daemons, the bus, the clock, versions.  power:
-    how a UPS is watched.  ledger: what it says beside facts.
+    saves and of the ledger.  details: of libvirt's daemons and the bus, in files.  running: of
+    processes, versions and the clock.  power: how a UPS is watched.  ledger: what it
+    says beside facts.
     complaints: what went wrong as they were gathered.
     """
 
@@ -44,6 +45,7 @@ class HostState:
     needs: HostNeeds | NotKnown = _not_asked("what guests need to be started")
     folders: HostFolders | NotKnown = _not_asked("the folders of saves and of the ledger")
     details: HostDetails | NotKnown = _not_asked("libvirt's daemons, the bus and the clock")
+    running: HostRunning | NotKnown = _not_asked("processes, versions and the clock")
     power: PowerSupply | NotKnown = _not_asked("what watches the UPS")
     ledger: LedgerSaid | NotKnown = _not_asked("past runs")
     complaints: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from guestctl.config.config import Config
 from guestctl.decisions.host_facts import HostFacts
 from guestctl.decisions.host_state import HostState
 from guestctl.model.guest import GuestFacts
-from guestctl.model.host_details import HostDetails
+from guestctl.model.host_details import HostDetails, HostRunning
 from guestctl.model.host_folders import HostFolders
 from guestctl.model.host_guests import GuestsInFull
 from guestctl.model.host_ledger import LedgerSaid
@@ -120,6 +120,7 @@ def healthy(**differs: Any) -> HostState:
         "guests": GuestsInFull(),
         "needs": HostNeeds(),
         "folders": HostFolders(),
+        "running": HostRunning(),
         "details": HostDetails(),
         "power": PowerSupply(),
     }

@@ -171,6 +171,7 @@ ONLY = {
         "host.libvirt.jobs",
         "host.libvirt.metadata",
         "host.libvirt.needs",
+        "host.libvirt.versions",
         "host.libvirt.reading",
     },
     "libvirt_qemu": {"host.libvirt.events"},
