@@ -45,6 +45,8 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield f"{finding.severity + ':':<8} {whom}{finding.text} ({finding.check})"
     for text in finding.evidence:
         yield f"{_MORE}{text}"
+    if finding.remedy:
+        yield f"{_MORE}{finding.remedy}"
     if finding.command:
         yield f"{_MORE}-> {finding.command}"
 

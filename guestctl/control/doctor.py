@@ -103,6 +103,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "guest": _guest_json(finding),
         "problem": finding.text,
         "evidence": list(finding.evidence),
+        "remedy": finding.remedy or None,
         "command": finding.command or None,
     }
 

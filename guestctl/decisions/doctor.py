@@ -53,8 +53,8 @@ class _Found:
         """What this check finds; what it found before something was not known counts."""
         try:
             for finding in check.find(state):
-                told = replace(finding, check=check.name, severity=check.severity)
-                self.findings.append(told)
+                named = replace(finding, check=check.name, remedy=check.remedy)
+                self.findings.append(replace(named, severity=check.severity))
         except NotSeen as error:
             self.unseen.setdefault(error.of, []).append(check.name)
         except Exception as error:  # noqa: BLE001 - one bad check must not keep others from being made

@@ -27,6 +27,7 @@ class Finding:
     name, guest: whom it is about; of the host as a whole they are "" and None.  A guest of a
     past run is known by its name alone.
     check: of the doctor's that found it, "" for others.  evidence: what was read, and where.
+    remedy: what to do, in words, where more is to be said than the command.
     """
 
     text: str
@@ -36,3 +37,4 @@ class Finding:
     check: str = ""
     severity: Severity = Severity.WARNING
     evidence: tuple[str, ...] = ()
+    remedy: str = ""

@@ -78,9 +78,9 @@ def test_what_is_worst_comes_first_and_says_which_check_found_it() -> None:
         row("bad", Finding("bad"), severity=Severity.ERROR),
     )
     found = examine(healthy(), checks=checks)
-    assert [(it.text, it.check, it.severity) for it in found] == [
-        ("bad", "bad", Severity.ERROR),
-        ("a note", "note", Severity.NOTE),
+    assert [(it.text, it.check, it.severity, it.remedy) for it in found] == [
+        ("bad", "bad", Severity.ERROR, "mend it"),
+        ("a note", "note", Severity.NOTE, "mend it"),
     ]
 
 
@@ -179,6 +179,7 @@ def test_json_of_a_finding() -> None:
         "guest": {"name": "web", "uuid": "aaaa", "uri": "qemu:///system"},
         "problem": "bad",
         "evidence": ["read here"],
+        "remedy": None,
         "command": None,
     }
     assert finding_json(Finding("bad"))["guest"] is None
