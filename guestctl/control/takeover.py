@@ -18,12 +18,7 @@ from .takeover_step import Say
 
 VERB = "take over"
 #: Checks of the doctor whose findings are gone once guestctl has taken over.
-MENDED = frozenset(
-    {
-        *("service-off", "guard-off", "libvirt-guests", "auto-shutdown"),
-        *("logind-not-heard", "connection-lost"),  # a service that runs says so, and is waited for
-    }
-)
+MENDED = frozenset({"service-off", "shutdown-target", "libvirt-guests", "auto-shutdown"})
 
 
 def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:

@@ -86,6 +86,8 @@ class Store:
 
     def remove(self) -> None:
         """Nothing is left to undo.  RequestError."""
+        if not self.file.exists():
+            return
         try:
             self.file.unlink(missing_ok=True)
             own_files.sync(self.file.parent)

@@ -49,7 +49,8 @@ class Rival:
     @property
     def is_off(self) -> bool:
         """Whether neither this boot nor the next one has it act on guests."""
-        return not self.is_up and self.enabled not in _ON and not (self.is_there and self.stops)
+        harmless = not self.is_there or (DROP_IN.exists() and not self.stops)
+        return not self.is_up and self.enabled not in _ON and harmless
 
 
 def look() -> Rival:
