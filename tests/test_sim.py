@@ -216,7 +216,7 @@ def test_calls_fail_as_libvirts_do() -> None:
     assert _on_host(specs, story) == [ErrorKind.WRONG_STATE] * 5 + [ErrorKind.NO_GUEST]
 
 
-async def _kind(call: Coroutine[Any, Any, None]) -> ErrorKind:
+async def _kind(call: Coroutine[Any, Any, object]) -> ErrorKind:
     with pytest.raises(HypervisorError) as caught:
         await call
     return caught.value.kind

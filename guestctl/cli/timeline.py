@@ -117,6 +117,8 @@ def _why_not(guest: TimedGuest, called: Names) -> Iterator[str]:
     if guest.passed:
         others = names([called[other] for other in guest.passed])
         yield f"does not wait for {others}: there is no time for that order before the deadline"
+    if guest.crowded:
+        yield "does not wait for others to shut down: there is no time for that before the deadline"
     for place, step in enumerate(guest.steps):
         if step.end is not StepEnd.DONE:
             yield f"{_cut(step)}: {step.reason}; {_then(guest, place)}"
@@ -141,7 +143,12 @@ def in_time_json(guest: TimedGuest | None, timeline: Timeline, called: Names) ->
     """What `--json` has of a guest; null where it has no steps."""
     if guest is None:
         fields = ("begins", "seconds", "basis", "ends", "left", "fits", "expected")
-        return {**dict.fromkeys(fields), "in_time": [], "order_given_up": []}
+        return {
+            **dict.fromkeys(fields),
+            "in_time": [],
+            "order_given_up": [],
+            "limit_given_up": False,
+        }
     begins, deadline = guest.begins, timeline.deadline
     return {
         "begins": _rounded(begins),
@@ -153,6 +160,7 @@ def in_time_json(guest: TimedGuest | None, timeline: Timeline, called: Names) ->
         "expected": guest.outcome,
         "in_time": [_step_json(step) for step in guest.steps],
         "order_given_up": [called[other] for other in guest.passed],
+        "limit_given_up": guest.crowded,
     }
 
 

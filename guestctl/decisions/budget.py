@@ -44,15 +44,15 @@ class Budget:
             keep += self.ending
         return max(0.0, min(planned.timeout, left - keep))
 
-    def needs(self, plan: GuestPlan) -> float:
-        """How many seconds before the deadline a guest has to begin, so that it gets all its steps.
+    def needs(self, steps: Sequence[StepPlan]) -> float:
+        """How many seconds before the deadline a guest has to begin, so that it gets these steps.
 
         As long as its first step is expected to take, with a margin, and what is kept for the rest.
         Nothing comes after a poweroff: it has the time that it takes at most, as far as is known.
         """
-        if not plan.steps:
+        if not steps:
             return 0.0
-        first, *later = plan.steps
+        first, *later = steps
         if first.step is Step.POWEROFF:
             return LEAST_POWEROFF
         about = UNKNOWN_SHARE * self.deadline if first.estimate is None else first.estimate

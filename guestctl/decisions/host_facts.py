@@ -123,8 +123,13 @@ def timeline_of(facts: HostFacts, named: Collection[GuestId] | None = None) -> T
     plan, shutdown = _plan_down(facts), facts.config.shutdown
     guests = tuple(p for p in plan.guests if named is None or p.guest.id in named)
     order = sequence_for(facts.config, (p.guest for p in guests if p.outcome is None))
-    budget = Budget(shutdown.deadline)
-    return timeline_down(replace(plan, guests=guests), shutdown.parallel, budget, order)
+    return timeline_down(
+        replace(plan, guests=guests),
+        shutdown.parallel,
+        Budget(shutdown.deadline),
+        order,
+        shutdowns=shutdown.parallel_shutdowns,
+    )
 
 
 def boot_timeline_of(facts: HostFacts, rows: Iterable[Row]) -> Timeline:

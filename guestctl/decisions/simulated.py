@@ -44,10 +44,46 @@ class Clock:
             do()
 
 
+class Line:
+    """Those that do one thing, of whom there are so many at a time; the others wait in line."""
+
+    def __init__(self, most: float, clock: Clock, begin: Callable[[SimulatedGuest], None]) -> None:
+        """begin: whose turn it is."""
+        self._most, self._clock, self._begin = most, clock, begin
+        self._busy = 0
+        #: The first has waited longest.
+        self._waiting: dict[GuestId, SimulatedGuest] = {}
+
+    def ask(self, guest: SimulatedGuest) -> bool:
+        """Whether it has to wait."""
+        self._waiting[guest.id] = guest
+        self._hand_out()
+        return guest.id in self._waiting
+
+    def leave(self, guest: SimulatedGuest) -> bool:
+        """Have it wait no longer; whether it did."""
+        return self._waiting.pop(guest.id, None) is not None
+
+    def crowd_in(self, guest: SimulatedGuest) -> None:
+        """It is one of them, though there are as many as there may be."""
+        self._busy += 1
+        self._begin(guest)
+
+    def free(self) -> None:
+        """One of them is through."""
+        self._busy -= 1
+        self._clock.soon(self._hand_out)
+
+    def _hand_out(self) -> None:
+        while self._busy < self._most and self._waiting:
+            self.crowd_in(self._waiting.pop(next(iter(self._waiting))))
+
+
 class SimulatedGuest:
     """How far one guest is.
 
     turn: when it had its turn, None before that.  passed: for whom it did not wait any longer.
+    crowded: whether it did not wait any longer until fewer guests were shutting down.
     settles: how long it takes to be ready once it is up, None where nothing is asked of it.
     """
 
@@ -56,6 +92,7 @@ class SimulatedGuest:
         self.id: GuestId = plan.guest.id
         self.turn: float | None = None
         self.passed: tuple[GuestId, ...] = ()
+        self.crowded = False
         self.settles: Estimate | None = None
         self._steps: list[TimedStep] = []
         self._outcome = Outcome.FAILED
@@ -100,4 +137,6 @@ class SimulatedGuest:
         """What became of it."""
         turn = self.turn or 0.0
         steps = tuple(self._steps)
-        return TimedGuest(self.id, turn, steps, self._outcome, self.passed, self.settles)
+        return TimedGuest(
+            self.id, turn, steps, self._outcome, self.passed, self.settles, self.crowded
+        )

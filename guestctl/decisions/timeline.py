@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from math import inf
 
 from ..model.guest import GuestId
-from ..model.plan import Estimate, GuestPlan, Plan, Step
+from ..model.plan import Estimate, GuestPlan, Plan, Step, StepPlan
 from ..model.timeline import Timeline
 from .budget import Budget
 from .estimates import expected
 from .sequence import Sequence
-from .simulated import Clock, SimulatedGuest
+from .simulated import Clock, Line, SimulatedGuest
 from .waiting import Waiting
 
+Steps = tuple[StepPlan, ...]
 UNORDERED = Sequence()
 NO_TIME: Mapping[GuestId, float] = {}
 AT_ONCE: Mapping[GuestId, Estimate] = {}
@@ -31,14 +33,16 @@ def timeline_down(
     budget: Budget,
     order: Sequence = UNORDERED,
     left: float | None = None,
+    shutdowns: int | None = None,
 ) -> Timeline:
     """The run that takes these guests down.
 
     parallel: how many are saved at a time.  left: the seconds until the deadline as the run begins,
-    where that is not all of it.
+    where that is not all of it.  shutdowns: how many shut down at a time, as long as there is time
+    for that; all for None.
     """
     left = budget.deadline if left is None else left
-    run = _Down(plan, parallel, budget, order, left)
+    run = _Down(plan, (parallel, shutdowns), budget, order, left)
     run.carry_out()
     return Timeline(tuple(guest.timed for guest in _in_order(plan, run.guests)), left)
 
@@ -101,13 +105,24 @@ def time_kept(
     Those that are to be saved share so many slots: each keeps the time that all of them need.
     """
     given = tuple(plans)
-    needs = {plan.guest.id: budget.needs(plan) for plan in given}
+    needs = {plan.guest.id: budget.needs(plan.steps) for plan in given}
     saves = saved_first(given)
     in_turns = sum(_first_takes(plan) for plan in given if plan.guest.id in saves) / parallel
     longest = max((needs[guest] for guest in saves), default=0.0)
     if len(saves) > parallel:
         needs |= dict.fromkeys(saves, in_turns + longest)
     return order.time_kept(needs, saves)
+
+
+def latest_shutdown(plan: GuestPlan, steps: Steps, budget: Budget, kept: float | None) -> float:
+    """How long before the deadline a guest shuts down at the latest, however many do by then.
+
+    steps: the shutdown, and what comes after it.  kept: of the guest, see time_kept; where it is
+    not in the order, None.  Those behind one that was to be saved had their turn with that.
+    """
+    own = budget.needs(steps)
+    is_first = len(steps) == len(plan.steps)
+    return max(own, kept) if is_first and kept is not None else own
 
 
 def _first_takes(plan: GuestPlan) -> float:
@@ -119,9 +134,18 @@ class _Down:
     no more is done to it."""
 
     def __init__(
-        self, plan: Plan, parallel: int, budget: Budget, order: Sequence, left: float
+        self,
+        plan: Plan,
+        at_a_time: tuple[int, int | None],
+        budget: Budget,
+        order: Sequence,
+        left: float,
     ) -> None:
-        self._clock, self._budget, self._ends, self._slots = Clock(), budget, left, parallel
+        """at_a_time: how many are saved, and how many shut down."""
+        parallel, shutdowns = at_a_time
+        self._clock, self._budget, self._ends = Clock(), budget, left
+        self._saves = Line(parallel, self._clock, self._try)
+        self._shutdowns = Line(shutdowns or inf, self._clock, self._try)
         busy = [guest for guest in plan.guests if guest.steps]
         self._kept = time_kept(busy, order, budget, parallel)
         hurried = {guest for guest, seconds in self._kept.items() if seconds >= left}
@@ -130,8 +154,6 @@ class _Down:
         self._place = {guest: place for place, guest in enumerate(self.guests)}
         self._waiting = Waiting(order.backwards())
         self._idle = [guest.guest.id for guest in plan.guests if not guest.steps]
-        #: Who waits for a slot; the first has waited longest.
-        self._queue: dict[GuestId, SimulatedGuest] = {}
 
     def carry_out(self) -> None:
         for guest in self.guests.values():
@@ -168,33 +190,38 @@ class _Down:
         if guest.next is None:
             self._through(guest.id)
         elif guest.next.step is Step.SAVE:
-            self._ask_for_slot(guest)
+            self._ask_to_save(guest)
+        elif guest.next.step is Step.SHUTDOWN:
+            self._ask_to_shut_down(guest)
         else:
             self._try(guest)
 
-    def _ask_for_slot(self, guest: SimulatedGuest) -> None:
+    def _ask_to_save(self, guest: SimulatedGuest) -> None:
         """As long as a save can still be done in the time that is left."""
         assert guest.next is not None
-        self._queue[guest.id] = guest
-        self._hand_out()
-        if guest.id in self._queue:
-            patience = self._allowance(guest, float("inf")) - (guest.next.estimate or 0.0)
+        estimate = guest.next.estimate or 0.0
+        if self._saves.ask(guest):
+            patience = self._allowance(guest, inf) - estimate
             until = self._clock.now + max(0.0, patience)
             self._clock.at(until, partial(self._give_up_slot, guest), is_limit=True)
 
     def _give_up_slot(self, guest: SimulatedGuest) -> None:
-        if self._queue.pop(guest.id, None):
+        if self._saves.leave(guest):
             guest.leave_out(self._clock.now, NO_SLOT)
             self._go_on(guest)
 
-    def _hand_out(self) -> None:
-        while self._slots and self._queue:
-            self._slots -= 1
-            self._try(self._queue.pop(next(iter(self._queue))))
+    def _ask_to_shut_down(self, guest: SimulatedGuest) -> None:
+        """As long as there is time to wait: see latest_shutdown."""
+        kept = self._kept.get(guest.id)
+        steps = guest.plan.steps[-1 - len(guest.later) :]
+        if self._shutdowns.ask(guest):
+            until = self._ends - latest_shutdown(guest.plan, steps, self._budget, kept)
+            self._clock.at(until, partial(self._crowd_in, guest), is_limit=True)
 
-    def _free_slot(self) -> None:
-        self._slots += 1
-        self._clock.soon(self._hand_out)
+    def _crowd_in(self, guest: SimulatedGuest) -> None:
+        if self._shutdowns.leave(guest):
+            guest.crowded = True
+            self._shutdowns.crowd_in(guest)
 
     def _allowance(self, guest: SimulatedGuest, timeout: float | None = None) -> float:
         assert guest.next is not None
@@ -204,19 +231,21 @@ class _Down:
 
     def _try(self, guest: SimulatedGuest) -> None:
         assert guest.next is not None
-        limit, saves = self._allowance(guest), guest.next.step is Step.SAVE
+        limit, step = self._allowance(guest), guest.next.step
         if reason := self._budget.why_left_out(guest.next, limit):
             guest.leave_out(self._clock.now, reason)
-            self._ended(guest, saves=saves)
+            self._ended(guest, step)
             return
         ends = guest.begin(self._clock.now, limit)
-        self._clock.at(ends, partial(self._ended, guest, saves=saves))
-        if saves:
+        self._clock.at(ends, partial(self._ended, guest, step))
+        if step is Step.SAVE:
             self._through(guest.id)
 
-    def _ended(self, guest: SimulatedGuest, *, saves: bool) -> None:
-        if saves:
-            self._free_slot()
+    def _ended(self, guest: SimulatedGuest, step: Step) -> None:
+        if step is Step.SAVE:
+            self._saves.free()
+        elif step is Step.SHUTDOWN:
+            self._shutdowns.free()
         self._go_on(guest)
 
 

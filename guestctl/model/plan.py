@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import NamedTuple
 
 from .guest import GuestFacts
@@ -45,7 +46,8 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class StepPlan:
-    """One step that a run will try, for at most `timeout` seconds.
+    """One step that a run will try, for at most `timeout` seconds; until the deadline, less what
+    later steps need, where that is infinite.
 
     estimate: how many seconds it will take, going by earlier ones; None without any.
     basis: whose they were; None where there is no estimate.
@@ -133,6 +135,8 @@ def describe(plan: GuestPlan) -> str:
 
 def _describe_step(planned: StepPlan) -> str:
     limit = f"at most {show_duration(planned.timeout)}"
+    if planned.timeout == inf:
+        limit = "until the deadline"
     if planned.estimate is not None:
         limit = f"about {planned.estimate:.0f}s, {limit}"
     return f"{planned.step} ({limit})"

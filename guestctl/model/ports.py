@@ -143,10 +143,13 @@ class Hypervisor(Protocol):
     async def poweroff(self, uuid: str) -> None:
         """Pull the plug (virDomainDestroy)."""
 
-    async def start(self, uuid: str, *, boot_anew: bool = False) -> None:
-        """Start the guest, from its managed save if it has one (virDomainCreate).
+    async def start(self, uuid: str, *, boot_anew: bool = False, bypass_cache: bool = False) -> str:
+        """Start the guest, from its managed save if it has one (virDomainCreate); what was done
+        otherwise than asked, empty for nothing.
 
         boot_anew: never from a save; one that is there all the same is removed.
+        bypass_cache: the save is read past the host's page cache, where the file system can do
+        that.
         """
 
     async def started_once(self) -> frozenset[str]:

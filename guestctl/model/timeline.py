@@ -46,7 +46,8 @@ class TimedGuest:
 
     turn: when it does not wait for others of the order any more.  outcome: how it should end.
     passed: those for whom it should have waited, and has no time to.  settles: how long it takes to
-    be ready once it is up, None where nothing is asked of it.
+    be ready once it is up, None where nothing is asked of it.  crowded: whether it should have
+    waited until fewer guests were shutting down, and has no time to.
     """
 
     guest: GuestId
@@ -55,6 +56,7 @@ class TimedGuest:
     outcome: Outcome
     passed: tuple[GuestId, ...] = ()
     settles: Estimate | None = None
+    crowded: bool = False
 
     @property
     def begun(self) -> tuple[TimedStep, ...]:
@@ -74,8 +76,9 @@ class TimedGuest:
 
     @property
     def fits(self) -> bool:
-        """Whether there is time for its first step, and all that the order asks for."""
-        return all(step.end is StepEnd.DONE for step in self.steps) and not self.passed
+        """Whether there is time for its first step, and all that it should wait for."""
+        in_turn = not self.passed and not self.crowded
+        return in_turn and all(step.end is StepEnd.DONE for step in self.steps)
 
     @property
     def is_guess(self) -> bool:

@@ -203,8 +203,14 @@ class BringUp:
         begun = asyncio.get_running_loop().time()
         retries = 0 if self._run.is_quiet else self._policy.retries
         anew = self._decision is SaveDecision.DISCARD_SAVE
-        pause = partial(self._pause, slot)
-        started = await start(self._live, planned, retries, pause, boot_anew=anew)
+        started = await start(
+            self._live,
+            planned,
+            retries,
+            partial(self._pause, slot),
+            boot_anew=anew,
+            bypass_cache=self._policy.start_bypass_cache,
+        )
         self._went_down = started.went_down
         seconds = asyncio.get_running_loop().time() - begun
         step = StepResult(planned.step, started.end, seconds, started.reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 
 from ..decisions.sequence import Sequence, mistakes_of, sequence_for
@@ -27,14 +27,20 @@ class RunOrder:
         guests: Iterable[GuestFacts],
         up: Iterable[GuestId] = (),
         unready: Iterable[GuestId] = (),
+        kept: Mapping[GuestId, float] | None = None,
     ) -> None:
-        """up: who of them is up; unready: who of those is not ready."""
+        """up: who of them is up; unready: who of those is not ready.  kept: see time_kept."""
+        self._kept = kept or {}
         self.sequence, self._turns = sequence, turns
         self._guests = tuple(guests)
         self._called = {guest.id: guest.name for guest in self._guests}
         self._up, self._unready = set(up), set(unready)
         #: Those for which no time is left to wait.
         self.hurried: frozenset[GuestId] = frozenset()
+
+    def time_kept(self, guest: GuestId) -> float | None:
+        """How long before the deadline it has to begin to go down; None where it has no order."""
+        return self._kept.get(guest)
 
     def say_mistakes(self, tell: Listener) -> None:
         """What is wrong with the order: the run goes on without that."""
@@ -94,7 +100,7 @@ def _order_down(run: Run, busy: Collection[GuestPlan]) -> RunOrder:
     sequence = sequence_for(run.config, guests)
     kept = time_kept(busy, sequence, run.budget, run.config.shutdown.parallel)
     latest = {guest: run.ends - seconds for guest, seconds in kept.items()}
-    order = RunOrder(sequence, Turns(sequence.backwards(), latest), guests)
+    order = RunOrder(sequence, Turns(sequence.backwards(), latest), guests, kept=kept)
     order.hurried = frozenset(guest for guest, seconds in kept.items() if seconds >= run.left)
     return order
 

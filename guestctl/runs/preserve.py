@@ -26,6 +26,7 @@ from .opening import Opened
 from .order import RunOrder, order_down
 from .reconcile import without
 from .run import Run, interruptible
+from .shutting_down import ShutdownSlots
 from .steps import MOST_POLLS
 from .take_down import Slots, TakeDown
 from .take_down_log import TakeDownLog
@@ -69,9 +70,11 @@ async def preserve(
 
 def _takes(run: Run, plan: Plan, order: RunOrder) -> float | None:
     """How many seconds the run should take, where that is known."""
-    parallel = run.config.shutdown.parallel
+    shutdown = run.config.shutdown
+    parallel, shutdowns = shutdown.parallel, shutdown.parallel_shutdowns
     try:
-        timeline = timeline_down(plan, parallel, run.budget, order.sequence, run.left)
+        sequence, budget = order.sequence, run.budget
+        timeline = timeline_down(plan, parallel, budget, sequence, run.left, shutdowns)
     except Exception as error:  # noqa: BLE001 - what is only shown must not end the run
         run.context.tell(Trouble(f"internal error: {error!r}"))
         return None
@@ -93,7 +96,9 @@ class _Preserve:
         self._lost = inventory.lost_reasons
         self._named = named
         self._slots = Slots(
-            asyncio.Semaphore(run.config.shutdown.parallel), asyncio.Semaphore(MOST_POLLS)
+            asyncio.Semaphore(run.config.shutdown.parallel),
+            asyncio.Semaphore(MOST_POLLS),
+            ShutdownSlots(run.config.shutdown.parallel_shutdowns),
         )
         self._order = order
         #: What was known of guests before the run's intents were written down.

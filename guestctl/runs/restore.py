@@ -290,7 +290,8 @@ class _Restore:
         """What is wanted of it can be told once the save has ended."""
         self._context.tell(Trouble(f"{guest.name}: waiting for its save to end"))
         live = LiveGuest(guest, self._context.hypervisors[guest.id.uri])
-        limit = self._run.policy(guest).shutdown.save_timeout
+        shutdown = self._run.policy(guest).shutdown
+        limit = min(shutdown.save_timeout, shutdown.deadline)
         ended = await live.wait_until(lambda facts: facts is None or not facts.saving, limit)
         if not live.facts.saving:
             await self._bring_back(live.facts)

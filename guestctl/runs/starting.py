@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NamedTuple
 
 from ..model.guest import GuestFacts
 from ..model.plan import StepPlan
@@ -72,22 +72,26 @@ async def start(
     pause: Callable[[], Awaitable[bool]],
     *,
     boot_anew: bool = False,
+    bypass_cache: bool = False,
 ) -> Start:
     """Start the guest; a start that failed is tried again, so many times.
 
     pause: before that; whether it is still to be tried.
-    boot_anew: never from a save, whatever libvirt finds.
+    boot_anew: never from a save, whatever libvirt finds.  bypass_cache: see Hypervisor.
     """
     error: HypervisorError | None = None
+    remark = ""
     facts: GuestFacts | None = None
     for attempt in range(retries + 1):
         if attempt and not await pause():
             break
         end = asyncio.get_running_loop().time() + planned.timeout
-        error = await _try_once(live, planned.timeout, boot_anew=boot_anew)
+        call = live.hypervisor.start(live.uuid, boot_anew=boot_anew, bypass_cache=bypass_cache)
+        error, remark = await _try_once(call, planned.timeout)
         facts = await _once_started(live, end)
         if facts is not None and facts.started:
-            return Start(StepEnd.DONE, f"up all the same: {error}" if error else "", None, False)
+            text = f"up all the same: {error}" if error else remark
+            return Start(StepEnd.DONE, text, None, False)
         if error is not None and (is_refused_image(error) or is_not_for_this_host(error)):
             break
         if error is not None and error.kind is ErrorKind.NO_ANSWER:
@@ -96,12 +100,13 @@ async def start(
     return Start(StepEnd.FAILED, f"{error or 'it went down again at once'}", error, _down(facts))
 
 
-async def _try_once(live: LiveGuest, timeout: float, *, boot_anew: bool) -> HypervisorError | None:
+async def _try_once(
+    call: Coroutine[Any, Any, str], timeout: float
+) -> tuple[HypervisorError | None, str]:
     try:
-        await within(timeout, live.hypervisor.start(live.uuid, boot_anew=boot_anew))
+        return None, await within(timeout, call)
     except HypervisorError as error:
-        return error
-    return None
+        return error, ""
 
 
 async def _once_started(live: LiveGuest, end: float) -> GuestFacts | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..decisions.outcome import was_saved
 from ..decisions.sequence import FROZEN_BY_THEN
+from ..decisions.timeline import latest_shutdown
 from ..model.guest import State
 from ..model.plan import GuestPlan, Step, StepPlan
 from ..model.ports import ErrorKind, HypervisorError
@@ -21,6 +22,7 @@ from .live_guest import LiveGuest
 from .make_ready import has_block_jobs, longest_wait, make_ready
 from .order import RunOrder
 from .save_check import SaveStamps
+from .shutting_down import ShutdownSlots
 from .take_down_log import TakeDownLog
 
 _DOING = {
@@ -31,15 +33,18 @@ _DOING = {
 #: Seconds in which what a killed libvirtd had begun comes to an end: until then its helper writes
 #: the image, and a new save fails ("O_DIRECT write needs empty seekable file", libvirt 11.3).
 HELPERS_END, AT_ONCE = 2.0, 5.0
+CROWDED = "parallel-shutdowns is given up: no time is left to wait for others to shut down"
 #: Within so many seconds nobody is taken to have begun another job with a guest.
 NOT_LONG = 2.0
 
 
 class Slots(NamedTuple):
-    """What the guests of a run share: how many are saved, and asked about it, at one time."""
+    """What the guests of a run share: how many are saved, asked about it, and shut down, at one
+    time."""
 
     saves: asyncio.Semaphore
     polls: asyncio.Semaphore
+    shutdowns: ShutdownSlots
 
 
 class TakeDown:
@@ -136,6 +141,8 @@ class TakeDown:
                 await self._leave_out(planned, "libvirt is still starting it")
             elif planned.step is Step.SAVE:
                 await self._try_save(planned, later)
+            elif planned.step is Step.SHUTDOWN:
+                await self._try_shutdown(planned, later)
             else:
                 await self._try(planned, later)
 
@@ -154,6 +161,22 @@ class TakeDown:
             await self._try(planned, later)
         finally:
             self._slots.saves.release()
+
+    async def _try_shutdown(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
+        """Once fewer guests are shutting down, or no time is left to wait for that."""
+        asked = asyncio.get_running_loop().time()
+        with self._slots.shutdowns.place() as place:
+            if not place.is_granted:
+                self._show(None, "waiting for others to shut down")
+                kept = self._order.time_kept(self._guest.id)
+                before = latest_shutdown(self._plan, (planned, *later), self._run.budget, kept)
+                if not await place.wait(self._live, self._run.ends - before):
+                    return
+            if not place.is_granted:
+                self._slots.shutdowns.crowd_in(place)
+                await self._run.remark(self._guest, CROWDED)
+            await self._make_ready_anew(since=asked)
+            await self._try(planned, later)
 
     async def _try(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
         limit = self._allowance(planned, later)

@@ -131,6 +131,19 @@ def test_a_save_takes_it_down_and_a_start_uses_it_up(bench: Bench) -> None:
     bench.run(story)
 
 
+def test_a_start_may_bypass_the_cache_with_a_save_and_without(bench: Bench) -> None:
+    async def story(trial: Trial) -> None:
+        await trial.off()
+        assert await trial.hypervisor.start(trial.guest, bypass_cache=True) == ""
+        assert (await trial.facts()).state is State.RUNNING
+        if await refusal(trial.hypervisor.save(trial.guest, bypass_cache=True)):
+            return
+        assert await trial.hypervisor.start(trial.guest, bypass_cache=True) == ""
+        assert (await trial.facts()).state is State.RUNNING
+
+    bench.run(story)
+
+
 def test_without_its_save_a_guest_boots_anew(bench: Bench) -> None:
     async def story(trial: Trial) -> None:
         await trial.on()

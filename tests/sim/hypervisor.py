@@ -138,13 +138,14 @@ class SimHypervisor:
     async def poweroff(self, uuid: str) -> None:
         await self._guest_call("poweroff", uuid, SimGuest.poweroff)
 
-    async def start(self, uuid: str, *, boot_anew: bool = False) -> None:
+    async def start(self, uuid: str, *, boot_anew: bool = False, bypass_cache: bool = False) -> str:
         def start(guest: SimGuest, reply: Reply) -> None:
             if boot_anew and not guest.up and guest.image is not Image.NONE:
                 guest.images.drop()
             guest.start(reply)
 
         await self._guest_call("start", uuid, start)
+        return ""
 
     async def started_once(self) -> frozenset[str]:
         def read(reply: Reply) -> None:

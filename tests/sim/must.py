@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from guestctl.decisions.wanted import desired
 from guestctl.model.guest import GuestFacts, GuestId
-from guestctl.model.plan import Outcome, Plan, RunKind, describe
-from guestctl.model.report import GuestEnded, StepEnded
+from guestctl.model.plan import Outcome, Plan, RunKind, Step, describe
+from guestctl.model.report import GuestEnded, StepBegan, StepEnded
 from guestctl.model.result import GuestResult, RunResult, StepResult
 from guestctl.model.units import parse_duration
 
@@ -177,6 +177,26 @@ def _saves(story: Story, most: str) -> bool:
     return story.most_saves == int(most)
 
 
+def _shutdowns(story: Story, most: str) -> bool:
+    return max((most_at_a_time(done, Step.SHUTDOWN) for done in story.commands), default=0) == int(
+        most
+    )
+
+
+def most_at_a_time(done: Done, step: Step) -> int:
+    """How many guests were in this step at one time."""
+    within: set[GuestId] = set()
+    most = 0
+    for _, event in done.report.events:
+        match event:
+            case StepBegan(guest, begun) if begun is step:
+                within.add(guest.id)
+            case StepEnded(guest):
+                within.discard(guest.id)
+        most = max(most, len(within))
+    return most
+
+
 def _told(story: Story, name: str, words: str) -> bool:
     return any(words in reason for reason in story.trail(name))
 
@@ -197,5 +217,6 @@ CHECKS: dict[str, Callable[..., bool]] = {
     r"(\S+) is wanted (on|off)": _wanted_is,
     r"(\S+) gets (\d+) (.+)": _called,
     r"(\d+) saves at a time": _saves,
+    r"(\d+) shutdowns at a time": _shutdowns,
     r"the trail of (\S+) says: (.+)": _told,
 }

@@ -28,6 +28,7 @@ from tests.sim.behaviour import (
 from tests.sim.scenario import Script
 
 from .graphs import has_graph, with_graph
+from .limits import has_limits, with_limits
 from .profiles import has_profiles, with_profiles
 from .timeline import Timeline
 
@@ -47,6 +48,7 @@ _SAVE_ERRORS = (
 def story(seed: int) -> Script:
     """The story of a seed: always the same."""
     script = _Generator(random.Random(seed)).script()
+    script = with_limits(script, seed) if has_limits(seed) else script
     script = with_graph(script, seed) if has_graph(seed) else script
     return with_profiles(script, seed) if has_profiles(seed) else script
 

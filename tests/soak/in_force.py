@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Any
 
 from guestctl.config.config import Config, GuestOverride
@@ -26,7 +27,7 @@ WAYS = {
 }
 #: What the XML of guests in these stories gives, by its key; whatever else is a mistake.
 _SCOPES = {"all": Scope.ALL, "persistent": Scope.PERSISTENT, "none": Scope.NONE}
-_SECONDS = {"15s": 15.0, "40s": 40.0}
+_SECONDS = {"15s": 15.0, "40s": 40.0, "infinity": inf}
 OWN: Mapping[str, Mapping[str, Any]] = {
     "save": _SCOPES,
     "shutdown": _SCOPES | {"transient": Scope.TRANSIENT},

@@ -13,6 +13,7 @@ from guestctl.model.guest import GuestFacts
 from guestctl.model.options import Scope
 from guestctl.model.plan import GuestPlan, RunKind, Step
 from guestctl.model.report import StepBegan, StepEnded
+from guestctl.runs.take_down import CROWDED
 
 from .case import Case
 from .in_force import of_guest, of_host, profile_of
@@ -95,6 +96,23 @@ def saves_keep_their_number(case: Case) -> Iterator[str]:
         if len(saving) > most:
             yield f"{len(saving)} are saved at a time, not {most}"
             return
+
+
+def shutdowns_keep_their_number(case: Case) -> Iterator[str]:
+    """No more at a time than the profile says, but for those whose trail says why."""
+    most = of_host(case.script.config, profile_of(case.command))["parallel_shutdowns"]
+    news = case.host.ledger.trail.since(case.was.trail)
+    crowded = {it.guest for it in news if it.entry.reason == CROWDED}
+    shutting_down = set()
+    for _, event in case.done.report.events if most and case.ledger_worked else ():
+        match event:
+            case StepBegan(guest, Step.SHUTDOWN):
+                shutting_down.add(guest.id)
+                if len(shutting_down) > most and guest.id not in crowded:
+                    yield f"{guest.name} shuts down beside {len(shutting_down) - 1}, not {most}"
+                    return
+            case StepEnded(guest):
+                shutting_down.discard(guest.id)
 
 
 def _plans(case: Case) -> list[GuestPlan]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from guestctl.config.config import Config, GuestOverride
@@ -27,13 +28,14 @@ OF_GUEST: Choices = {
     "shutdown": (*Scope, Scope.ALL),
     "poweroff": (*Scope, Scope.ALL, Scope.ALL),
     "save_timeout": (2.0, 30.0, 600.0),
-    "shutdown_timeout": (5.0, 20.0, 90.0),
+    "shutdown_timeout": (5.0, 20.0, 90.0, inf),
     "job_timeout": (0.0, 5.0, 60.0),
     "methods": ((Method.ACPI,), (Method.AGENT,), (Method.ACPI, Method.AGENT)),
 }
 OF_HOST: Choices = {
     **OF_GUEST,
     "parallel": (1, 2, 16),
+    "parallel_shutdowns": (None, 1, 2),
     "save_reserve": (0, 512 * MIB, 1024 * MIB),
     "deadline": (30.0, 120.0, 1500.0),
 }

@@ -32,6 +32,7 @@ from .order_promises import (
 )
 from .profile_promises import (
     saves_keep_their_number,
+    shutdowns_keep_their_number,
     steps_are_those_of_the_profile,
     steps_keep_their_limits,
 )
@@ -61,6 +62,7 @@ def broken(case: Case) -> Iterator[str]:
         steps_are_those_of_the_profile,
         steps_keep_their_limits,
         saves_keep_their_number,
+        shutdowns_keep_their_number,
     ):
         yield from promise(case)
 

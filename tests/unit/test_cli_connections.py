@@ -135,7 +135,7 @@ PLAN_FIELDS = {
     "reason",
 } | {
     *("begins", "seconds", "basis", "ends", "left", "fits", "expected"),
-    *("in_time", "order_given_up"),
+    *("in_time", "order_given_up", "limit_given_up"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from math import inf
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from guestctl.config.kinds import (
     Kind,
     boolean,
     duration,
+    duration_or_infinity,
     one_of,
     several_of,
     uri_list,
     whole_number,
+    whole_number_or_none,
 )
 from guestctl.config.settings import SETTINGS, Setting
 from guestctl.model.options import Method, Scope
@@ -134,6 +137,8 @@ ACCEPTED: list[tuple[Kind[Any], object, object]] = [
     (duration(), 180, 180.0),
     (duration(), 1.5, 1.5),
     (duration(), 0, 0.0),
+    (duration_or_infinity(1), "infinity", inf),
+    (duration_or_infinity(1), "90s", 90.0),
     (boolean(), True, True),
     (boolean(), False, False),
     (whole_number(1, 16), 1, 1),
@@ -143,6 +148,8 @@ ACCEPTED: list[tuple[Kind[Any], object, object]] = [
     (several_of(Method), ["acpi", "agent"], (Method.ACPI, Method.AGENT)),
     (uri_list(), ["qemu:///system"], ("qemu:///system",)),
     (uri_list(), ["a:///1", "b:///2"], ("a:///1", "b:///2")),
+    (uri_list(), ["default"], ("default",)),
+    (whole_number_or_none(1, 16), "none", None),
 ]
 
 
@@ -159,6 +166,8 @@ REFUSED: list[tuple[Kind[Any], object, str]] = [
     (duration(), True, "^$"),
     (duration(), [], "^$"),
     (duration(), "soon", "^$"),
+    (duration_or_infinity(), float("inf"), "longer than a year"),
+    (duration_or_infinity(1), "0s", "less than 1s"),
     (duration(1), "999ms", "less than 1s"),
     (duration(10), "9s", "less than 10s"),
     (boolean(), 1, "^$"),

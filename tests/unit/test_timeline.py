@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ from guestctl.decisions.timeline import NO_SLOT, longest_first, timeline_down, t
 from guestctl.model.guest import GuestId
 from guestctl.model.plan import Basis, Estimate, GuestPlan, Outcome, Plan, RunKind, Step, StepPlan
 from guestctl.model.result import StepEnd
-from guestctl.model.timeline import TimedGuest, Timeline
+from guestctl.model.timeline import TimedGuest
 from tests.unit.makers import guest, guest_id
 
 GIB = 2**30
@@ -44,9 +45,11 @@ def down(
     parallel: int = 16,
     budget: Budget = LONG,
     left: float | None = None,
+    shutdowns: int | None = None,
 ) -> list[TimedGuest]:
     plan = Plan(RunKind.PRESERVE, plans)
-    return list(timeline_down(plan, parallel, budget, order or Sequence(), left).guests)
+    order = order or Sequence()
+    return list(timeline_down(plan, parallel, budget, order, left, shutdowns).guests)
 
 
 def chain(*plans: GuestPlan) -> Sequence:
@@ -147,6 +150,49 @@ def test_what_is_not_known_is_a_default_that_is_said_to_be_one() -> None:
     assert timed.ends > 0.0
 
 
+def test_shutdowns_wait_until_fewer_go_on() -> None:
+    plans = [planned(n, shutdown=seconds) for n, seconds in enumerate((30.0, 20.0, 10.0))]
+    timed = down(*plans, shutdowns=2)
+    assert [(one.begins, one.ends) for one in timed] == [(0.0, 30.0), (0.0, 20.0), (20.0, 30.0)]
+    assert all(one.fits for one in timed)
+
+
+def test_where_no_time_is_left_to_wait_for_that_nobody_does() -> None:
+    """Each begins as long before the end as it needs: one and a half times 10 s, and its plug."""
+    plans = [planned(n, shutdown=10.0) for n in range(12)]
+    timed = down(*plans, shutdowns=1, budget=Budget(100.0))
+    crowded = [one for one in timed if one.crowded]
+    in_turn = sorted(one.begins or 0.0 for one in timed if not one.crowded)
+    assert in_turn == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+    assert {one.begins for one in crowded} == {55.0}
+    assert (len(crowded), any(one.fits for one in crowded)) == (6, False)
+    assert all(one.outcome is Outcome.SHUT_DOWN for one in timed)
+
+
+def test_who_has_others_behind_it_waits_only_as_long_as_they_have_time_as_well() -> None:
+    slow, db, app = (planned(n, shutdown=it) for n, it in ((1, 60.0), (2, 10.0), (3, 10.0)))
+    order = sequence_of([p.guest for p in (slow, db, app)], {guest_id(3): Order(after=("g2",))})
+    timed = down(slow, db, app, order=order, shutdowns=1, budget=Budget(130.0))
+    assert [(one.begins, one.crowded) for one in timed] == [
+        (0.0, False),
+        (60.0, False),
+        (40.0, True),
+    ]
+
+
+def test_a_save_that_is_left_out_waits_for_its_shutdown_as_others_do() -> None:
+    plans = [planned(n, save=60.0, shutdown=5.0) for n in (1, 2)]
+    timed = down(*plans, shutdowns=1, budget=Budget(60.0))
+    assert [one.ends for one in timed] == [5.0, 10.0]
+
+
+def test_without_a_limit_of_its_own_a_step_has_what_later_ones_leave() -> None:
+    endless = replace(planned(1, shutdown=80.0), steps=(StepPlan(SHUTDOWN, inf, 80.0),))
+    assert down(endless, budget=Budget(100.0))[0].outcome is Outcome.SHUT_DOWN
+    (step,) = Budget(100.0).fitted(endless).steps
+    assert step.timeout == 100.0
+
+
 def test_what_is_left_of_the_deadline_as_the_run_begins_counts() -> None:
     (timed,) = down(planned(1, save=60.0, shutdown=5.0), left=50.0)
     assert timed.steps[0].end is StepEnd.LEFT_OUT
@@ -225,13 +271,23 @@ def _all_before(order: Sequence, guest_: GuestId) -> set[GuestId]:
     return found
 
 
-@given(hosts, st.integers(1, 4), st.floats(10.0, 1500.0), st.floats(0.0, 1.0))
-def test_every_order_is_kept_or_given_up_in_words_and_everybody_has_its_steps(
-    rows: list[tuple[tuple[StepPlan, ...], Order]], parallel: int, deadline: float, part: float
+@given(
+    hosts,
+    st.integers(1, 4),
+    st.floats(10.0, 1500.0),
+    st.floats(0.0, 1.0),
+    st.none() | st.integers(1, 3),
+)
+def test_every_order_and_limit_is_kept_or_given_up_in_words_and_everybody_has_its_steps(
+    rows: list[tuple[tuple[StepPlan, ...], Order]],
+    parallel: int,
+    deadline: float,
+    part: float,
+    shutdowns: int | None,
 ) -> None:
     plan, order = _host(rows)
     budget, left = Budget(deadline), deadline * part
-    timeline = timeline_down(plan, parallel, budget, order, left)
+    timeline = timeline_down(plan, parallel, budget, order, left, shutdowns)
     timed = {one.guest: one for one in timeline.guests}
     assert [one.guest for one in timeline.guests] == [p.guest.id for p in plan.guests]
     for planned_ in plan.guests:
@@ -243,13 +299,15 @@ def test_every_order_is_kept_or_given_up_in_words_and_everybody_has_its_steps(
         assert one.outcome is Outcome.FAILED or one.steps[-1].end is StepEnd.DONE
         for other in _all_before(order, planned_.guest.id):
             assert _through(timed[other]) <= one.turn or one.passed
-    assert _most_at_once(timeline) <= parallel
+    assert _most_at_once(timeline.guests, SAVE) <= parallel
+    in_turn = [one for one in timeline.guests if not one.crowded]
+    assert _most_at_once(in_turn, SHUTDOWN) <= (shutdowns or len(rows))
 
 
-def _most_at_once(timeline: Timeline) -> int:
-    saves = [step for one in timeline.guests for step in one.begun if step.step is SAVE]
+def _most_at_once(guests: Iterable[TimedGuest], step: Step) -> int:
+    begun = [one for guest_ in guests for one in guest_.begun if one.step is step]
     return max(
-        (sum(o.begins <= s.begins < o.ends for o in saves) for s in saves if s.seconds), default=0
+        (sum(o.begins <= s.begins < o.ends for o in begun) for s in begun if s.seconds), default=0
     )
 
 

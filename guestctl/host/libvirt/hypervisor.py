@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 #: Seconds for learning where volumes of storage pools are.
 VOLUMES_LIMIT = 10.0
+THROUGH_CACHE = "its file system knows no O_DIRECT: its save was read through the page cache"
 
 
 class LibvirtHypervisor:
@@ -129,8 +130,10 @@ class LibvirtHypervisor:
     async def poweroff(self, uuid: str) -> None:
         await self._ends.call(lambda conn: conn.lookupByUUIDString(uuid).destroy())
 
-    async def start(self, uuid: str, *, boot_anew: bool = False) -> None:
-        await self._job_call(uuid, lambda domain: _start(domain, boot_anew=boot_anew))
+    async def start(self, uuid: str, *, boot_anew: bool = False, bypass_cache: bool = False) -> str:
+        return await self._job_call(
+            uuid, lambda domain: _start(domain, boot_anew=boot_anew, bypass_cache=bypass_cache)
+        )
 
     async def set_time(self, uuid: str, seconds: float) -> None:
         whole = int(seconds)
@@ -238,21 +241,34 @@ def _save(domain: Any, flags: int = 0, *, bypass_cache: bool) -> None:
         try:
             domain.managedSave(flags | libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE)
         except libvirt.libvirtError as error:
-            if not _takes_no_direct_writes(error):
+            if not _knows_no_o_direct(error):
                 raise
         else:
             return
     domain.managedSave(flags)
 
 
-def _start(domain: Any, *, boot_anew: bool) -> None:
-    # Other drivers refuse the flag, and have no saves.
-    force = boot_anew and domain.connect().getType() == "QEMU"
-    domain.createWithFlags(libvirt.VIR_DOMAIN_START_FORCE_BOOT if force else 0)
+def _start(domain: Any, *, boot_anew: bool, bypass_cache: bool = False) -> str:
+    """What was done otherwise than asked; empty for nothing."""
+    if domain.connect().getType() != "QEMU":
+        domain.createWithFlags(0)  # other drivers refuse the flags, and have no saves
+        return ""
+    if boot_anew or not bypass_cache:
+        domain.createWithFlags(libvirt.VIR_DOMAIN_START_FORCE_BOOT if boot_anew else 0)
+        return ""
+    try:
+        domain.createWithFlags(libvirt.VIR_DOMAIN_START_BYPASS_CACHE)
+    except libvirt.libvirtError as error:
+        if not _knows_no_o_direct(error):
+            raise
+    else:
+        return ""
+    domain.createWithFlags(0)
+    return THROUGH_CACHE
 
 
-def _takes_no_direct_writes(error: libvirt.libvirtError) -> bool:
-    """open(2): EINVAL is what a file system says that knows no O_DIRECT; nothing is saved then."""
+def _knows_no_o_direct(error: libvirt.libvirtError) -> bool:
+    """open(2): EINVAL is what a file system says that knows no O_DIRECT; nothing was done then."""
     failed_by_system = error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR
     return bool(failed_by_system and error.get_int1() == errno.EINVAL)
 
