@@ -7,8 +7,14 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from ..decisions.checks_wanted import of_damaged, of_ledger
-from ..decisions.health import held_for_save, of_auto_shutdown, of_hook, of_host
+from ..decisions.health import (
+    held_for_save,
+    of_auto_shutdown,
+    of_damaged,
+    of_hook,
+    of_host,
+    of_ledger,
+)
 from ..decisions.host_facts import rows_of
 from ..host.hooks import daemons_without_hook
 from ..host.libvirt import auto_shutdown, autostart

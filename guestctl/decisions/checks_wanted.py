@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from ..config.toml import quoted
 from ..model.finding import Finding, Severity
 from ..model.host_state import known
-from ..model.host_units import SERVICE
+from . import health
 from .check import Check
 from .findings import Of, of_guests, of_run
-from .host_facts import HostFacts, matches_of_nobody, rows_of
+from .host_facts import matches_of_nobody, rows_of
 from .host_state import HostState
 
 
@@ -40,25 +39,11 @@ def _unmatched(state: HostState) -> Iterator[Finding]:
 
 def _unreadable(state: HostState) -> Iterator[Finding]:
     facts, ledger = known(state.facts), known(state.ledger)
-    yield from of_ledger(facts, ledger.path, state.complaints)
-
-
-def of_ledger(facts: HostFacts, path: str, evidence: Iterable[str] = ()) -> Iterator[Finding]:
-    """It is for this user to read, and cannot be."""
-    if facts.may_see and not facts.sees_all:
-        text = f"the ledger {path} cannot be read: what is wanted is not known"
-        said = tuple(it for it in evidence if "ledger" in it)
-        yield Finding(text, f"journalctl --unit={SERVICE} --boot", evidence=said)
+    yield from health.of_ledger(facts, ledger.path, state.complaints)
 
 
 def _damaged(state: HostState) -> Iterator[Finding]:
-    yield from map(of_damaged, known(state.ledger).damaged)
-
-
-def of_damaged(ledger: str) -> Finding:
-    """A ledger that was set aside."""
-    text = f"the ledger was damaged, and set aside as {ledger}; what could be read of it is in use"
-    return Finding(text, f"rm {shlex.quote(ledger)}*")
+    yield from map(health.of_damaged, known(state.ledger).damaged)
 
 
 CHECKS = (

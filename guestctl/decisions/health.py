@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -135,3 +136,17 @@ def held_for_save(facts: HostFacts) -> list[str]:
         for record in facts.records
         if record.held_for_save and record.hold is not None and is_system(record.id.uri)
     ]
+
+
+def of_ledger(facts: HostFacts, path: str, evidence: Iterable[str] = ()) -> Iterator[Finding]:
+    """It is for this user to read, and cannot be."""
+    if facts.may_see and not facts.sees_all:
+        text = f"the ledger {path} cannot be read: what is wanted is not known"
+        said = tuple(it for it in evidence if "ledger" in it)
+        yield Finding(text, f"journalctl --unit={SERVICE} --boot", evidence=said)
+
+
+def of_damaged(ledger: str) -> Finding:
+    """A ledger that was set aside."""
+    text = f"the ledger was damaged, and set aside as {ledger}; what could be read of it is in use"
+    return Finding(text, f"rm {shlex.quote(ledger)}*")
