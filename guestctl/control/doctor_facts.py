@@ -14,6 +14,7 @@ from ..decisions.host_state import HostState
 from ..host import tasks
 from ..model.host_state import NotKnown, NotSeen
 from . import (
+    doctor_auto_shutdown,
     doctor_folders,
     doctor_guests,
     doctor_host,
@@ -47,6 +48,7 @@ _FACTS = "guests, and what is wanted of them"
 PARTS = (
     Part("units", "systemd's units", doctor_units.units, 15.0),
     Part("service", "what the service says of itself", doctor_units.service, 15.0),
+    Part("auto_shutdown", "libvirt's auto-shutdown", doctor_auto_shutdown.gather, 15.0),
     Part("ledger", "past runs", doctor_ledger.gather, 25.0),
     Part("guests", "guests' storage and agents", doctor_guests.gather, 60.0, cheap=False),
     Part("needs", "what guests need to be started", doctor_guests.needs, 30.0),

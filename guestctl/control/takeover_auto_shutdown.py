@@ -4,20 +4,16 @@ that, and in the scopes of guests that run."""
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
-from ..host import daemons, scopes, unit_files
+from ..host import scopes, unit_files
 from ..host.bus import BusError
 from ..host.libvirt import auto_shutdown
 from ..host.libvirt.auto_shutdown import CONF
 from ..host.libvirt.connections import library_version
-from ..host.scopes import GuestScope
+from ..model.host_auto_shutdown import AutoShutdown
 from ..model.report import names
+from .doctor_auto_shutdown import look
 from .takeover_step import Before, Say, Step, StepFailed
-
-T = TypeVar("T")
 
 
 def step() -> Step:
@@ -35,8 +31,8 @@ def step() -> Step:
 
 
 def _is_off() -> bool:
-    is_on = auto_shutdown.switched_on() or _behind() or _ordered_otherwise(outlive_daemon=False)
-    return not is_on
+    found = _look()
+    return not (found.settings or found.behind or found.outliving)
 
 
 def _do(say: Say) -> None:
@@ -59,37 +55,15 @@ def _undo(_before: Before | None, say: Say) -> None:
         _put_in_order(say, outlive_daemon=True)
 
 
-# Daemons
-
-
-def _behind() -> list[str]:
-    """Those that began before the file was written, and may go by what stood there then."""
-    if not auto_shutdown.is_known():
-        return []
-    written = auto_shutdown.written_at()
-    if written > time.time():  # the clock was wrong by then, or is now
-        return []
-    since = _asked(daemons.qemu_daemons_since())
-    return [unit for unit, began in since.items() if began < written]
-
-
 def _restart(say: Say) -> None:
-    for unit in _behind():
+    for unit in _look().behind:
         say(f"  {unit} is restarted, which touches no guest: it goes by what it read as it began")
         unit_files.try_restart(unit)
 
 
-# Guests
-
-
-def _ordered_otherwise(*, outlive_daemon: bool) -> list[GuestScope]:
-    found = _asked(scopes.of_guests())
-    return [scope for scope in found if scope.outlives_daemon is not outlive_daemon]
-
-
 def _put_in_order(say: Say, *, outlive_daemon: bool) -> None:
     """Those of guests that were started while it was otherwise."""
-    found = _ordered_otherwise(outlive_daemon=outlive_daemon)
+    found = [scope for scope in _look().scopes if scope.outlives_daemon is not outlive_daemon]
     if not found:
         return
     when = "after" if outlive_daemon else "before"
@@ -103,8 +77,8 @@ def _put_in_order(say: Say, *, outlive_daemon: bool) -> None:
         raise StepFailed(f"{text}; {hint}") from error
 
 
-def _asked(question: Coroutine[Any, Any, T]) -> T:
+def _look() -> AutoShutdown:
     try:
-        return asyncio.run(question)
+        return asyncio.run(look())
     except BusError as error:
         raise StepFailed(f"cannot ask systemd: {error}") from error

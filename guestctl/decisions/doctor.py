@@ -9,6 +9,7 @@ from ..model.finding import Finding, Severity
 from ..model.host_state import NotKnown, NotSeen
 from . import (
     checks_agents,
+    checks_auto_shutdown,
     checks_boot,
     checks_folders,
     checks_guests,
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     *checks_service.CHECKS,
     *checks_units.CHECKS,
     *checks_stop.CHECKS,
+    *checks_auto_shutdown.CHECKS,
     *checks_guests.CHECKS,
     *checks_agents.CHECKS,
     *checks_boot.CHECKS,

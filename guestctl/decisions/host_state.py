@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..model.host_auto_shutdown import AutoShutdown
 from ..model.host_details import HostDetails, HostRunning
 from ..model.host_folders import HostFolders
 from ..model.host_guests import GuestsInFull
@@ -35,12 +36,15 @@ class HostState:
     saves and of the ledger.  details: of libvirt's daemons and the bus, in files.  running: of
     processes, versions and the clock.  power: how a UPS is watched.  ledger: what it
     says beside facts.
+    saves and of the ledger.  details: of libvirt's daemons, the bus, the clock, versions.  power:
+    how a UPS is watched.  ledger: what it says beside facts.  auto_shutdown: libvirt's own.
     complaints: what went wrong as they were gathered.
     """
 
     facts: HostFacts | NotKnown = _not_asked("guests, and what is wanted of them")
     service: Mapping[str, Any] | NotKnown = _not_asked("what the service says of itself")
     units: HostUnits | NotKnown = _not_asked("systemd's units")
+    auto_shutdown: AutoShutdown | NotKnown = _not_asked("libvirt's auto-shutdown")
     guests: GuestsInFull | NotKnown = _not_asked("guests' storage and agents")
     needs: HostNeeds | NotKnown = _not_asked("what guests need to be started")
     folders: HostFolders | NotKnown = _not_asked("the folders of saves and of the ledger")

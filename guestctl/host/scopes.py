@@ -14,8 +14,8 @@ import contextlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
+from ..model.host_auto_shutdown import GuestScope
 from . import other_files, unit_files
 from .bus import SystemBus
 from .daemons import QEMU_DAEMONS, UNIT, guest_of_scope
@@ -27,17 +27,6 @@ _TARGET = "virt-guest-shutdown.target"
 _LINE = re.compile(
     rf"^(?:After|Before)=(?:{'|'.join(map(re.escape, (*QEMU_DAEMONS, _TARGET)))})\n", re.MULTILINE
 )
-
-
-class GuestScope(NamedTuple):
-    """unit: the scope.  guest: its name, as far as machined takes it.
-
-    outlives_daemon: whether it is stopped after libvirt's daemon.
-    """
-
-    unit: str
-    guest: str
-    outlives_daemon: bool
 
 
 async def of_guests(address: str = "") -> tuple[GuestScope, ...]:

@@ -9,6 +9,7 @@ from guestctl.config.config import Config
 from guestctl.decisions.host_facts import HostFacts
 from guestctl.decisions.host_state import HostState
 from guestctl.model.guest import GuestFacts
+from guestctl.model.host_auto_shutdown import AutoShutdown
 from guestctl.model.host_details import HostDetails, HostRunning
 from guestctl.model.host_folders import HostFolders
 from guestctl.model.host_guests import GuestsInFull
@@ -121,6 +122,7 @@ def healthy(**differs: Any) -> HostState:
         "needs": HostNeeds(),
         "folders": HostFolders(),
         "running": HostRunning(),
+        "auto_shutdown": AutoShutdown(),
         "details": HostDetails(),
         "power": PowerSupply(),
     }

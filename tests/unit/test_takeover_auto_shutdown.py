@@ -13,7 +13,7 @@ from guestctl.control.takeover_step import StepFailed
 from guestctl.host import daemons, scopes, unit_files
 from guestctl.host.bus import BusError
 from guestctl.host.libvirt import auto_shutdown
-from guestctl.host.scopes import GuestScope
+from guestctl.model.host_auto_shutdown import GuestScope
 
 ON = 'auto_shutdown_try_save = "persistent"\n'
 UNIT = "libvirtd.service"
