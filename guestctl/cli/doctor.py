@@ -5,8 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
-from ..control.configured import HOST_STATE, load_config
+from ..config.last_good import Loaded
+from ..control.configured import HOST_STATE, load_config, load_in_time
 from ..control.doctor import Examined, doctor, finding_json, keep_for_status
 from ..model.finding import Finding, Severity
 from .exits import Exit, complain, exit_of
@@ -17,7 +19,7 @@ from .text import emit, print_json, printable
 def doctor_verb(arguments: Namespace) -> int:
     """`doctor`; 0 when nothing is worse than a note."""
     file, uri = config_file(arguments), connect(arguments)
-    loaded = load_config(file, complain, strict=hasattr(arguments, "strict"))
+    loaded = _loaded(file, strict=hasattr(arguments, "strict"))
     found = doctor(loaded, uri, hosts_files=file is None)
     if file is None and uri is None:
         keep_for_status(found)
@@ -28,6 +30,16 @@ def doctor_verb(arguments: Namespace) -> int:
     else:
         emit("".join(f"{line}\n" for line in _lines(found)))
     return exit_of(found.failure) or (Exit.OK if found.is_well else Exit.NOT_ALL_WELL)
+
+
+def _loaded(file: Path | None, *, strict: bool) -> Loaded:
+    """Mistakes are findings."""
+    if strict:
+        return load_config(file, complain, strict=True)
+    loaded = load_in_time(file)
+    for notice in loaded.notices:
+        complain(str(notice))
+    return loaded
 
 
 #: What stands before a line that goes on with the one above.

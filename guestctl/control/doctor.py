@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +56,8 @@ def doctor(
     uris = uris_of(loaded.config, connect)
     local = Local(loaded.config, uris, complaints.append, makeshift=bool(loaded.problems))
     state = host_state(local, complaints, hosts_files=hosts_files, cheap_only=cheap_only)
+    mistakes = tuple(map(str, loaded.problems))
+    state = replace(state, mistakes=mistakes, in_place=loaded.source)
     findings = examine(state, cheap_only=cheap_only)
     return Examined(findings, _failure(state, local), local.sees_all)
 

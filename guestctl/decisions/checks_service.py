@@ -20,7 +20,13 @@ def _guard(state: HostState) -> Iterator[Finding]:
 
 
 def _mistakes(state: HostState) -> Iterator[Finding]:
-    yield from health.of_mistakes(known(state.service))
+    said = known(state.service)
+    yield from health.of_mistakes(said)
+    # Of those that the service has not seen yet, or where none runs.
+    told = (said.get("configuration") or {}).get("problems", ())
+    for mistake in state.mistakes:
+        if mistake not in told:
+            yield health.of_mistake(mistake, state.in_place)
 
 
 def _files(state: HostState) -> Iterator[Finding]:

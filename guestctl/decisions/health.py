@@ -75,8 +75,13 @@ def of_mistakes(service: Mapping[str, Any]) -> Iterator[Finding]:
     """Something else is used in place of the configuration's files."""
     said = service.get("configuration") or {}
     for problem in said.get("problems", ()):
-        text = f"the configuration has a mistake, {said['source']} is used: {problem}"
-        yield Finding(text, "guestctl check")
+        yield of_mistake(problem, said["source"])
+
+
+def of_mistake(mistake: str, in_place: str) -> Finding:
+    """in_place: what is used for the time being."""
+    text = f"the configuration has a mistake, {in_place} is used: {mistake}"
+    return Finding(text, "guestctl check")
 
 
 def of_files(service: Mapping[str, Any]) -> Iterator[Finding]:

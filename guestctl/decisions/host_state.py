@@ -35,10 +35,9 @@ class HostState:
     looks at of guests and their storage.  needs: what guests need to be started.  folders: of
     saves and of the ledger.  details: of libvirt's daemons and the bus, in files.  running: of
     processes, versions and the clock.  power: how a UPS is watched.  ledger: what it
-    says beside facts.
-    saves and of the ledger.  details: of libvirt's daemons, the bus, the clock, versions.  power:
-    how a UPS is watched.  ledger: what it says beside facts.  auto_shutdown: libvirt's own.
-    complaints: what went wrong as they were gathered.
+    says beside facts.  auto_shutdown: libvirt's own.
+    complaints: what went wrong as they were gathered.  mistakes: in the configuration's files.
+    in_place: what is used in their place.
     """
 
     facts: HostFacts | NotKnown = _not_asked("guests, and what is wanted of them")
@@ -53,7 +52,9 @@ class HostState:
     power: PowerSupply | NotKnown = _not_asked("what watches the UPS")
     ledger: LedgerSaid | NotKnown = _not_asked("past runs")
     complaints: tuple[str, ...] = ()
+    mistakes: tuple[str, ...] = ()
+    in_place: str = ""
 
 
 #: Fields that are parts, gathered each for itself.
-PARTS = tuple(field.name for field in fields(HostState) if field.name != "complaints")
+PARTS = tuple(it.name for it in fields(HostState) if isinstance(it.default, NotKnown))

@@ -24,6 +24,7 @@ from guestctl.model.finding import Finding, Severity
 from guestctl.model.guest import GuestId
 from guestctl.model.host_state import NotKnown, NotSeen, known
 from tests.package import PROJECT
+from tests.unit.command import TEST, Command
 from tests.unit.healthy import healthy
 from tools import doctor_reference
 
@@ -193,3 +194,25 @@ def test_a_host_is_well_with_notes_alone() -> None:
 def test_the_configuration_named_is_examined() -> None:
     found = doctor(Loaded(Config(), "", (), ()), TEST_URI, hosts_files=False)
     assert found.failure is None
+
+
+# The verb
+
+
+def test_what_the_verb_prints(command: Command) -> None:
+    shown = command.run("doctor", "-c", TEST, status=1)
+    assert "cannot be looked at" in shown.stdout, "there is no bus here"
+    assert re.search(r"^(\d+ \w+(, )?)+$", shown.stdout.splitlines()[-1])
+    told = command.json("doctor", "-c", TEST, "--json", status=1)
+    assert {it["severity"] for it in told} <= set(Severity)
+    assert NOT_KNOWN in {it["check"] for it in told}
+
+
+def test_a_mistake_in_the_files_is_a_finding_and_strict_refuses_it(command: Command) -> None:
+    file = command.home / "wrong.toml"
+    file.write_text('[shutdown]\ndeadline = "soon"\n')
+    found = command.json("doctor", "-c", TEST, "--config", file, "--json", status=1)
+    (mistake,) = (it for it in found if it["check"] == "config-mistakes")
+    assert f"{file}:2" in mistake["problem"]
+    strict = command.run("doctor", "-c", TEST, "--config", file, "--strict", status=2)
+    assert strict.stdout == ""
