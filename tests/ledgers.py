@@ -10,9 +10,10 @@ from guestctl.model import record as records
 from guestctl.model.guest import GuestFacts, GuestId
 from guestctl.model.instant import Clock, Instant
 from guestctl.model.plan import RunKind, Step
-from guestctl.model.record import GuestRecord, Update, Wanted
+from guestctl.model.record import GuestRecord, Wanted
 from guestctl.model.result import GuestResult, RunResult, StepEnd, StepResult, Trigger
 from guestctl.model.stop import StoppedBy, Verdict
+from guestctl.model.update import Update
 from tests.unit.makers import BOOT
 
 DONE = StepResult(Step.SAVE, StepEnd.DONE, 1.0)

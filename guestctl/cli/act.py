@@ -28,25 +28,25 @@ def shutdown_verb(arguments: Namespace) -> int:
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
     within, profile = seconds_of(arguments, client.config), arguments.profile
     request = Down(kind, arguments.guests, begun, within, arguments.reason, profile)
-    result = _run(arguments, lambda shown: client.take_down(request, shown))
+    result = carry_out(arguments, lambda shown: client.take_down(request, shown))
     if kind is RunKind.SHUTDOWN and not (arguments.json or arguments.quiet):
         _say_undo(result)
-    return _status(result)
+    return status_of(result)
 
 
 def start_verb(arguments: Namespace) -> int:
     """`start [GUEST…]`."""
     client = client_of(arguments)
     request = Up(arguments.guests, arguments.decision, arguments.reason, arguments.run)
-    result = _run(arguments, lambda shown: client.bring_up(request, shown))
+    result = carry_out(arguments, lambda shown: client.bring_up(request, shown))
     if not (result.guests or arguments.json or arguments.quiet):
         with contextlib.suppress(RequestError):  # said already, and the run has ended
             past = client.history(1, kind=RunKind.SHUTDOWN)
             _say_where_they_went(past, client.wanted_off())
-    return _status(result)
+    return status_of(result)
 
 
-def _run(arguments: Namespace, act: Callable[[Shown], RunResult]) -> RunResult:
+def carry_out(arguments: Namespace, act: Callable[[Shown], RunResult]) -> RunResult:
     """One run, shown as asked for."""
     take_signals()
     with choose_display(arguments) as display:
@@ -55,7 +55,8 @@ def _run(arguments: Namespace, act: Callable[[Shown], RunResult]) -> RunResult:
     return result
 
 
-def _status(result: RunResult) -> Exit:
+def status_of(result: RunResult) -> Exit:
+    """What a command ends with after such a run."""
     return Exit.OK if result.ok else Exit.NOT_ALL_WELL
 
 

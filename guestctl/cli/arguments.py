@@ -9,6 +9,7 @@ from .. import __version__
 from ..model.guest import State
 from ..model.options import SaveDecision
 from ..model.text import storable
+from .arguments_shed import add_shed, check_shed
 from .arguments_taking_over import OF_THE_HOST, add_taking_over_verbs
 from .grammar import (
     NAMES,
@@ -50,6 +51,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         _check_shutdown(parser, arguments)
     if arguments.verb == "start":
         _check_start(parser, arguments)
+    if arguments.verb == "shed":
+        check_shed(parser, arguments)
     if arguments.verb == "plan" and arguments.facts:
         _check_facts(parser, arguments)
     if arguments.verb in _OF_THE_SERVICE:
@@ -116,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = Verbs(parser, common)
     _add_shutdown(verbs)
     _add_start(verbs)
+    add_shed(verbs)
     _add_run_verbs(verbs)
     _add_marking_verbs(verbs)
     _add_reading_verbs(verbs)

@@ -21,7 +21,6 @@ _ELSEWHERE = {
     "managedsave": "shutdown --preserve",
     "suspend": "shutdown --preserve",
     "preserve": "shutdown --preserve",
-    "resume": "start",
     "restore": "start",
     "up": "start",
     "boot": "plan --boot",
@@ -114,6 +113,13 @@ def number(text: str) -> int:
     """A run's."""
     if not text.isdecimal() or not 1 <= int(text) < 2**63:
         raise argparse.ArgumentTypeError("expected the number of a run, as `history` has it")
+    return int(text)
+
+
+def order_number(text: str) -> int:
+    """A guest's `order`."""
+    if not text.isdecimal() or not 0 <= int(text) <= 999_999:
+        raise argparse.ArgumentTypeError("expected a number as in `order`, from 0 to 999999")
     return int(text)
 
 

@@ -81,7 +81,7 @@ def _wide_lines(rows: list[Row]) -> Iterator[tuple[str, ...]]:
             stopped(row),
             row.next_boot or "-",
             row.reason,
-            row.held or row.waiting or given_up(row) or _unready(row) or "-",
+            row.held or row.waiting or given_up(row) or shed(row) or _unready(row) or "-",
             row.uuid,
             row.uri,
         )
@@ -91,6 +91,12 @@ def given_up(row: Row) -> str:
     """That it is not tried any more, why, and what to type; empty where not."""
     again = f"`guestctl start {argument(row.name)}` tries it again"
     return f"given up: {row.given_up}; {again}" if row.given_up else ""
+
+
+def shed(row: Row) -> str:
+    """Since when it is shed, and why; empty where it is not."""
+    since = f" since {when(row.stopped_at)}" if row.stopped_at else ""
+    return "" if row.shed is None else f"shed{since} ({row.shed})"
 
 
 def _unready(row: Row) -> str:
@@ -138,6 +144,8 @@ def remarks(row: Row) -> Iterator[str]:
         yield f"waits: {row.waiting}"
     if gone := given_up(row):
         yield gone
+    if row.shed is not None:
+        yield f"shed ({row.shed}): `guestctl resume` brings it back"
     if row.is_off_by_libvirt_guests:
         yield "off since libvirt-guests was stopped; back by `guestctl start` or the next boot"
     if unready := _unready(row):

@@ -20,6 +20,8 @@ from .exits import INTERRUPTED, Exit, OutputLost, complain, exit_of
 _VERBS = {
     "shutdown": "act",
     "start": "act",
+    "shed": "shed",
+    "resume": "shed",
     "hold": "act",
     "release": "act",
     "forget": "act",

@@ -11,7 +11,7 @@ from ..control.queries import id_of
 from ..model.overview import Row
 from ..model.plan import ending
 from .exits import Exit, exit_of
-from .listing import given_up, stopped
+from .listing import given_up, shed, stopped
 from .options import client_of, complain_of_blindness
 from .tables import told_apart
 from .text import ago, emit, print_json, printable, when
@@ -47,6 +47,8 @@ def _lines(row: Row, name: str, now: int) -> Iterator[str]:
         yield f"    waits: {row.waiting}"
     if gone := given_up(row):
         yield f"    {gone}"
+    if since := shed(row):
+        yield f"    {since}; `guestctl resume` brings it back"
     if row.unready:
         yield f"    up but unready: {row.unready}"
     yield f"    wanted {row.wanted or 'unknown'}: {row.why_wanted}"

@@ -60,6 +60,8 @@ def _lines(found: Status) -> Iterator[tuple[str, str]]:
     for guest in service.get("waiting", ()):
         how = "given up" if guest.get("given_up") else "waited for"
         yield how, f"{guest['name']}: {guest['for']}"
+    for guest in values.get("shed", ()):
+        yield "shed", _shed(guest)
     for name in ("current_run", "last_run"):
         run = _run(values[name]) if found.seen else _UNSEEN
         yield name.replace("_", " "), run
@@ -89,6 +91,11 @@ def _guests(service: dict[str, Any], wanted: dict[str, int] | None) -> str:
         counted = f"{wanted['on']} wanted on, {wanted['off']} wanted off, {wanted['held']} held"
     up = service.get("up")
     return counted if up is None else f"{len(up)} up, {counted}"
+
+
+def _shed(guest: dict[str, Any]) -> str:
+    since = f" since {when(guest['since'])}" if guest["since"] else ""
+    return f"{guest['name']}{since} ({guest['reason']})"
 
 
 def _service(service: dict[str, Any]) -> str:

@@ -133,6 +133,12 @@ class Shutdown:
         " shut down instead of saved; what a guest needs is taken to be all of its memory.",
         per_guest=False,
     )
+    shed: bool = setting(
+        boolean(),
+        False,
+        "Whether `guestctl shed --profile NAME` takes the guest down, under that profile: so much"
+        " longer a UPS lasts for the others. It comes back by `guestctl resume`, or at a boot.",
+    )
     settle: float = setting(
         duration(),
         120.0,

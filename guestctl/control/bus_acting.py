@@ -55,6 +55,10 @@ def call_of_down(request: Down) -> tuple[str, list[str], Options]:
         options["within"] = Variant("d", min(max(left, _LEAST), LONGEST_WITHIN))
     if request.profile is not None:
         options["profile"] = Variant("s", request.profile)
+    if request.sheds:
+        if request.order is not None:
+            options["order"] = Variant("u", request.order)
+        return "Shed", list(map(word, request.names)), options
     if request.kind is RunKind.PRESERVE:
         return "Preserve", list(map(word, request.names)), options
     if not request.names:
@@ -65,6 +69,8 @@ def call_of_down(request: Down) -> tuple[str, list[str], Options]:
 def call_of_up(request: Up) -> tuple[str, list[str], Options]:
     """The method that brings guests up, and what it is given.  RequestError."""
     options = said(request.reason)
+    if request.shed:
+        return "Resume", list(map(word, request.names)), options
     if request.decision is not None:
         options["decision"] = Variant("s", str(request.decision))
     if request.run is not None:

@@ -28,9 +28,12 @@ from .requests import (
     find,
     refuse_unknown_profile,
 )
+from .shedding import resume, shed
 
 #: Whoever looks whether there is a run has the lock for a moment.
 A_GLANCE = 1.0
+#: How it begins what the run lock says of a run that sheds guests, and that `resume` calls off.
+SHEDS = "shed: "
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,9 @@ async def down(context: Context, prepared: Prepared, request: Down, asked: Asked
     """Take guests down, under the run lock.  RequestError where it cannot begin."""
     config, kind, begun = prepared.config, request.kind, request.begun
     note = note_of(asked.actor, request.reason)
-    async with _begun(context, asked, request.names) as (inventory, named):
+    async with _begun(context, asked, request.names, what=_what(request)) as (inventory, named):
+        if request.sheds:
+            return await shed(context, config, request, inventory, named, note)
         if kind is RunKind.PRESERVE and named is None:
             asked.keep_stop_deadline(prepared.within and begun + prepared.within)
         trigger = Trigger.COMMAND
@@ -92,7 +97,11 @@ async def down(context: Context, prepared: Prepared, request: Down, asked: Asked
 async def up(context: Context, config: Config, request: Up, asked: Asked) -> RunResult:
     """Bring guests up, under the run lock.  RequestError where it cannot begin."""
     note, decision = note_of(asked.actor, request.reason), request.decision
-    async with _begun(context, asked, request.names, patterns=True) as (inventory, named):
+    ends = SHEDS if request.shed else ""
+    begun = _begun(context, asked, request.names, patterns=True, ends=ends)
+    async with begun as (inventory, named):
+        if request.shed:
+            return await resume(context, config, inventory, named, note)
         if request.run is not None:
             named = await _taken_down_by(context, request.run, inventory)
         asked.keep_stop_deadline(None)  # who starts a guest is not in a hurry any more
@@ -103,15 +112,23 @@ async def up(context: Context, config: Config, request: Up, asked: Asked) -> Run
 
 @contextlib.asynccontextmanager
 async def _begun(
-    context: Context, asked: Asked, names: Sequence[Who], *, patterns: bool = False
+    context: Context,
+    asked: Asked,
+    names: Sequence[Who],
+    *,
+    patterns: bool = False,
+    what: str = "",
+    ends: str = "",
 ) -> AsyncIterator[tuple[Inventory, frozenset[GuestId] | None]]:
     """Under the run lock: all guests, and those of them that are named.
 
     patterns: not for what takes guests down, where one too many hurts.
+    what: said before whose run it is, to those that come second.  ends: see RunLock.
     """
     async with contextlib.AsyncExitStack() as lock:
         try:
-            await lock.enter_async_context(asked.lock.hold(str(asked.actor), A_GLANCE))
+            held = asked.lock.hold(f"{what}{asked.actor}", A_GLANCE, ends=ends)
+            await lock.enter_async_context(held)
         except LockHeld as error:
             raise RequestError(Failure.LOCKED, str(error)) from error
         inventory = await read_all(context.hypervisors)
@@ -120,6 +137,10 @@ async def _begun(
             asked.complain(reason)
         listed = [Named(guest.id, guest.name) for guest in inventory.guests]
         yield inventory, find(names, listed, patterns=patterns) if names else None
+
+
+def _what(request: Down) -> str:
+    return SHEDS if request.sheds else ""
 
 
 async def _taken_down_by(context: Context, run: int, inventory: Inventory) -> frozenset[GuestId]:

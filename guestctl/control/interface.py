@@ -42,6 +42,8 @@ OPTIONS: dict[str, dict[str, str]] = {
     "Preserve": {**_SAID, "within": "d", "profile": "s"},
     "Shutdown": {**_SAID, "within": "d", "profile": "s", "all": "b"},
     "Start": {**_SAID, "decision": "s", "run": "u"},
+    "Shed": {**_SAID, "within": "d", "profile": "s", "order": "u"},
+    "Resume": _SAID,
     "Hold": _SAID,
     "Release": _SAID,
     "Forget": _SAID,
@@ -125,6 +127,22 @@ MANAGER = Interface(
             Needs.START,
             "As `guestctl start`: these guests, or all that are wanted on. Options: `reason`,"
             " `decision` (`resume-anyway`, `discard-save`), `run` (whom it took down).",
+        ),
+        Method(
+            "Shed",
+            (_NAMES, _OPTIONS),
+            (_RUN,),
+            Needs.SHUTDOWN,
+            "As `guestctl shed`: these guests, or whom the options mean. Options: `reason`,"
+            " `within` (seconds), `profile`, `order`.",
+        ),
+        Method(
+            "Resume",
+            (_NAMES, _OPTIONS),
+            (_RUN,),
+            Needs.START,
+            "As `guestctl resume`: those of these guests, or of all, that are shed still. A run"
+            " that sheds guests is ended for it. Options: `reason`.",
         ),
         Method(
             "Hold",
@@ -258,6 +276,7 @@ GUEST = Interface(
         ),
         Property("Reason", "s", "Why the next boot does that."),
         Property("Waiting", "s", "What it waits for, or why it was given up."),
+        Property("Shed", "s", "Why it is shed; empty where it is not."),
         Property("Unready", "s", "Why it was not ready in time though it is up."),
     ),
     needs=Needs.READ,

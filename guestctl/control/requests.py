@@ -15,6 +15,7 @@ from ..model.near import nearest
 from ..model.options import SaveDecision
 from ..model.plan import RunKind
 from ..model.report import Listener
+from ..model.result import Trigger
 from ..model.uris import is_system, why_remote
 from .failure import Detached as Detached
 from .failure import Failure as Failure
@@ -36,6 +37,8 @@ class Down:
 
     within: seconds that it may take in all, instead of [shutdown] deadline, since `begun` on the
     monotonic clock.  reason: what the operator says about why.  profile: whose settings are used.
+    sheds: the host stays up; where none is named, see decisions.shedding.Whom.  order: those with
+    this number or a higher one.
     """
 
     kind: RunKind
@@ -44,6 +47,13 @@ class Down:
     within: float | None = None
     reason: str | None = None
     profile: str | None = None
+    sheds: bool = False
+    order: int | None = None
+
+    @property
+    def trigger(self) -> Trigger:
+        """That of the run."""
+        return Trigger.SHED if self.sheds else Trigger.COMMAND
 
 
 @dataclass(frozen=True)
@@ -52,12 +62,19 @@ class Up:
 
     decision: what a person decided about their saves.  reason: what they say about why.
     run: instead of names, the guests that this run took down.
+    shed: just those that are shed, of these or of all.
     """
 
     names: Sequence[Who]
     decision: SaveDecision | None = None
     reason: str | None = None
     run: int | None = None
+    shed: bool = False
+
+    @property
+    def trigger(self) -> Trigger:
+        """That of the run."""
+        return Trigger.RESUME if self.shed else Trigger.COMMAND
 
 
 @dataclass(frozen=True)

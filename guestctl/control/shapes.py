@@ -43,6 +43,12 @@ class _Waiting(NamedTuple):
     name: str
 
 
+class _Shed(NamedTuple):
+    name: str
+    since: int | None
+    reason: str
+
+
 class _Service(NamedTuple):
     """Whatever becomes of it; see _Running for one that runs."""
 
@@ -77,6 +83,7 @@ class _Status(NamedTuple):
     current_run: PastRun | None
     last_run: PastRun | None
     doctor: _Doctor | None = None
+    shed: tuple[_Shed, ...] = ()
 
 
 class _Event(NamedTuple):

@@ -21,6 +21,7 @@ from ..host.libvirt import auto_shutdown, autostart
 from ..ledger.ledger import Ledger
 from ..model.history import PastGuest, PastRun
 from ..model.host_units import GUARD
+from ..model.overview import Row
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
 from . import doctor_file, queries
@@ -54,11 +55,12 @@ def status(local: Local, *, hosts_files: bool) -> Status:
     service, seen = said_by_service(local, words, hosts_files), facts.sees_all
     recorded = _ask(local)
     under_way = _under_way(recorded, local)
+    rows = rows_of(facts)
     findings = [
         *of_host(service, words, facts.lost),
         *of_auto_shutdown(auto_shutdown.switched_on()),
         *of_ledger(facts, str(local.ledger_path)),
-        *queries.wrong_with(facts, rows_of(facts), _newest(recorded, under_way)),
+        *queries.wrong_with(facts, rows, _newest(recorded, under_way)),
         *of_hook(daemons_without_hook(), held_for_save(facts)),
         *map(of_damaged, map(str, local.damaged_ledgers())),
     ]
@@ -71,6 +73,7 @@ def status(local: Local, *, hosts_files: bool) -> Status:
         "unmatched": matches_of_nobody(facts),
         "wanted": recorded.wanted if seen else None,
         "doctor": _doctor(local),
+        "shed": _shed(rows) if seen else [],
         **_runs(recorded, under_way),
     }
     return Status(values, findings, seen, local.sees_all)
@@ -88,6 +91,15 @@ def newest_runs(local: Local) -> list[tuple[PastRun, list[PastGuest]]]:
     recorded = _ask(local)
     under_way = _under_way(recorded, local)
     return [(run, guests) for run, guests in recorded.newest if run != under_way]
+
+
+def _shed(rows: Collection[Row]) -> list[dict[str, Any]]:
+    keys = ("name", "uuid", "uri")
+    return [
+        {**{key: getattr(row, key) for key in keys}, "since": row.stopped_at, "reason": row.shed}
+        for row in rows
+        if row.shed is not None
+    ]
 
 
 def _ask(local: Local) -> _Recorded:

@@ -57,6 +57,12 @@ def may_be_followed(attempts: Sequence[Attempt]) -> bool:
     return last is not None and (last.step, last.end) == (Step.SHUTDOWN, StepEnd.TIMED_OUT)
 
 
+def is_asked_in_vain(attempts: Sequence[Attempt]) -> bool:
+    """Whether the last of them asked the guest to shut down, and did not see that come about."""
+    last = attempts[-1] if attempts else None
+    return last is not None and last.step is Step.SHUTDOWN and not last.worked
+
+
 def explain(attempts: Sequence[Attempt], reason: str) -> bool:
     """Whether the last of them took the guest down, and libvirt says that it went down so."""
     if not attempts or not attempts[-1].worked or attempts[-1].step not in _DOWN:

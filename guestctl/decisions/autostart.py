@@ -13,7 +13,6 @@ from ..model.history import Note
 from ..model.instant import Instant
 from ..model.record import (
     GuestRecord,
-    Update,
     Wanted,
     asked_for,
     flag_seen,
@@ -21,6 +20,7 @@ from ..model.record import (
     turned_off,
 )
 from ..model.stop import StoppedBy
+from ..model.update import Update
 from .wanted import Desired, Watched
 
 SOURCE = "guestctl:autostart"

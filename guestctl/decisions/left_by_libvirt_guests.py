@@ -10,8 +10,9 @@ from dataclasses import replace
 from ..model.guest import GuestFacts
 from ..model.history import Note
 from ..model.instant import Instant
-from ..model.record import GuestRecord, Update, Wanted, stopped
+from ..model.record import GuestRecord, Wanted, stopped
 from ..model.stop import Certainty, How, RivalStop, StoppedBy, Verdict
+from ..model.update import Update
 from .reconcile import reconcile
 from .wanted import Watched
 

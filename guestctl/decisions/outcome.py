@@ -79,7 +79,7 @@ _HOW = {
 
 def by_whom(kind: RunKind, trigger: Trigger) -> StoppedBy:
     """Who is behind a run that takes guests down."""
-    operators = kind is RunKind.SHUTDOWN or trigger is Trigger.COMMAND
+    operators = kind is RunKind.SHUTDOWN or trigger in (Trigger.COMMAND, Trigger.SHED)
     return StoppedBy.OPERATOR if operators else StoppedBy.HOST
 
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 from ..model.guest import GuestFacts
 from ..model.history import Note
 from ..model.instant import Instant
-from ..model.record import GuestRecord, Update, Wanted, held, released, seen_up, settled
+from ..model.record import GuestRecord, Wanted, held, released, seen_up, settled
 from ..model.stop import Certainty, StoppedBy
 from ..model.text import argument
+from ..model.update import Update
 from . import attempts, autostart
 from .wanted import (
     IN_DOUBT,

@@ -11,7 +11,6 @@ from ..model.history import Note
 from ..model.instant import Instant
 from ..model.record import (
     GuestRecord,
-    Update,
     Wanted,
     begins_to_settle,
     hosts_doing,
@@ -19,6 +18,7 @@ from ..model.record import (
     somebodys_doing,
 )
 from ..model.stop import StoppedBy, Verdict
+from ..model.update import Update
 from .reconcile import Reconciled
 
 SOURCE = "guestctl:settle"

@@ -115,13 +115,14 @@ def desired(
         return _turned_off(record, boot)
     if _moved(record, guest, boot):
         return _judged(verdict(Stop("migrated", watched.heard)), watched)
-    if record.taken_down and not _was_somebody_else(record, guest, boot):
-        why = _waits(record, boot) or _why_owed(record)
+    others = record.taken_down and _was_somebody_else(record, guest, boot)
+    if record.taken_down and not others:
+        why = _waits(record, boot) or _why_shed(record, boot) or _why_owed(record)
         found = _carried_out(record, guest, boot, watched)
         return Desired(Wanted.ON, record.stopped_by, why, found)
-    if record.up_boot is None:
+    if record.up_boot is None and not others:
         return Desired(Wanted.ON, record.stopped_by, _waits(record, boot) or _why_on(record))
-    if record.up_boot != boot:
+    if record.up_boot not in (None, boot):
         text = "it was running when the host went down unannounced"
         went = _power_went(text, How.POWERED_OFF)
         return replace(went, doubt=IN_DOUBT) if watched.left_alone else went
@@ -217,6 +218,11 @@ def _carried_out(
     return found if found.who is record.stopped_by else None
 
 
+def _why_shed(record: GuestRecord, boot: str) -> str:
+    reason = record.still_shed(boot)
+    return f"it is shed ({reason}): `guestctl resume` brings it back" if reason is not None else ""
+
+
 def _why_owed(record: GuestRecord) -> str:
     if record.stopped_by is StoppedBy.LIBVIRT_GUESTS:
         return "libvirt-guests took it down as it was stopped, and nobody turned it off"
@@ -253,11 +259,14 @@ def _was_somebody_else(record: GuestRecord, guest: GuestFacts, boot: str) -> boo
     """Whether libvirt says of a guest that we were to take down what no step of ours brings about.
 
     Such as "shutdown" of one that was only being saved: that run lost sight of it, or it was up
-    again since, and its user turned it off.
+    again since, and its user turned it off.  One that is shed is down for long, and a service need
+    not be there all the while.
     """
-    if not guest.down or record.up_boot != boot:
+    if not guest.down:
         return False
-    return not for_the_host(record.attempts).explains(guest.reason)
+    begun = for_the_host(record.attempts)
+    was_shed = record.still_shed(boot) is not None and bool(begun.steps)
+    return (record.up_boot == boot or was_shed) and not begun.explains(guest.reason)
 
 
 def _judged(found: Verdict, watched: Watched) -> Desired:

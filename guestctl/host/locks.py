@@ -130,14 +130,16 @@ class HostRunLock:
         return False
 
     @contextlib.asynccontextmanager
-    async def hold(self, what: str, limit: float, *, ask: bool = False) -> AsyncIterator[None]:
+    async def hold(
+        self, what: str, limit: float, *, ask: bool = False, ends: str = ""
+    ) -> AsyncIterator[None]:
         """See RunLock; a run that was asked to end has ASKED_LIMIT more seconds for that.
 
         A run of this process, where this lock is the one that it holds, is cancelled then.
         """
         with contextlib.ExitStack() as held:
             try:
-                await self._acquire(self._opened(held), limit, ask=ask)
+                await self._acquire(self._opened(held), limit, ask=ask, ends=ends)
             except OSError as error:
                 text = f"cannot lock {self._folder}: {error.strerror}; going on without a lock"
                 self._trouble(text)
@@ -161,17 +163,21 @@ class HostRunLock:
         held.callback(os.close, descriptor)
         return descriptor
 
-    async def _acquire(self, descriptor: int, limit: float, *, ask: bool) -> None:
+    async def _acquire(self, descriptor: int, limit: float, *, ask: bool, ends: str) -> None:
         # Who only looks whether it is held has it as well, for a moment.
         if await _got_it(descriptor, max(limit, 1.5 * _POLL)):
             return
         holder = _holder(self._folder)
-        if not ask:
+        if not (ask or (ends and holder.startswith(ends))):
             raise LockHeld(f"another run has the lock: {holder}")
         self._trouble(f"another run is told to end: {holder}")
         self._end_holder()
-        if not await _got_it(descriptor, ASKED_LIMIT):
-            self._trouble(f"another run does not end: {_holder(self._folder)}; going on beside it")
+        if await _got_it(descriptor, ASKED_LIMIT):
+            return
+        text = f"another run does not end: {_holder(self._folder)}"
+        if not ask:
+            raise LockHeld(text)
+        self._trouble(f"{text}; going on beside it")
 
     def _end_holder(self) -> None:
         """Such a run begins no further step, whoever's it is."""

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from ..model.guest import GuestFacts, GuestId
 from ..model.instant import Clock
-from ..model.record import Change, GuestRecord, Update, Wanted, flag_seen, seen_up
+from ..model.record import Change, GuestRecord, Wanted, flag_seen, seen_up
 from ..model.stop import Certainty, How, StoppedBy
+from ..model.update import Update
 from .runs import Runs
 from .saves import Saves
 from .trail import Trail
@@ -34,6 +35,7 @@ CREATE TABLE guest (
     as_of TEXT, flag INTEGER, flag_word INTEGER, up_since INTEGER,
     waits_for TEXT, waits_in TEXT, unready TEXT,
     waits_since INTEGER, given_up INTEGER NOT NULL DEFAULT 0,
+    shed TEXT, shed_boot TEXT,
     PRIMARY KEY (uri, uuid)) STRICT;
 CREATE TABLE copies (id TEXT NOT NULL, number INTEGER NOT NULL) STRICT;
 """
@@ -130,7 +132,7 @@ class Ledger:
         if is_news and self.copy is CopyNeed.NONE:  # one that is about to be made says it as well
             self.copy = CopyNeed.SPEND
         self.db.execute(
-            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 21})",
+            f"INSERT OR REPLACE INTO guest ({_COLUMNS}) VALUES (?, ?, ?{', ?' * 23})",
             _values(record),
         )
 
@@ -194,7 +196,7 @@ class Ledger:
 _COLUMNS = (
     "uri, uuid, name, wanted, stopped_by, stopped_at, stopped_boot, stopped_up, how, certainty,"
     " up_boot, taken_down, hold, held_for_save, settling, as_of, flag, flag_word,"
-    " waits_for, waits_in, up_since, unready, waits_since, given_up"
+    " waits_for, waits_in, up_since, unready, waits_since, given_up, shed, shed_boot"
 )
 
 
@@ -206,13 +208,14 @@ def _values(record: GuestRecord) -> tuple[Any, ...]:
     waits = (record.waits_for, record.waits_in)
     newer = (record.as_of, record.flag, record.flag_word, *waits, record.up_since, record.unready)
     tried = (record.waits_since, record.given_up)
-    return (*record.id, record.name, record.wanted, *kept, *newer, *tried)
+    shed = (record.shed, record.shed_boot)
+    return (*record.id, record.name, record.wanted, *kept, *newer, *tried, *shed)
 
 
 def _record(row: tuple[Any, ...]) -> GuestRecord:
     uri, uuid, name, wanted, by, at, boot, up, how, certainty, *rest = row
     up_boot, down, hold, for_save, settling, as_of, flag, flag_word, *newer = rest
-    waits_for, waits_in, up_since, unready, since, given_up = newer
+    waits_for, waits_in, up_since, unready, since, given_up, *shed = newer
     return GuestRecord(
         GuestId(uri, uuid),
         name,
@@ -237,6 +240,7 @@ def _record(row: tuple[Any, ...]) -> GuestRecord:
         unready,
         since,
         bool(given_up),
+        *shed,
     )
 
 

@@ -62,12 +62,14 @@ UPDATE step SET ended_up = 0 WHERE ended IS NOT NULL;
 """
 
 #: To version 4, of guestctl 0.4: why a guest that is up is not ready; since when a guest that waits
-#: is tried, and whether it was given up; when a guest that was started was ready.
+#: is tried, and whether it was given up; when a guest that was started was ready; who is shed.
 _FROM_3 = """
 ALTER TABLE guest ADD COLUMN unready TEXT;
 ALTER TABLE guest ADD COLUMN waits_since INTEGER;
 ALTER TABLE guest ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE step ADD COLUMN ready_up INTEGER;
+ALTER TABLE guest ADD COLUMN shed TEXT;
+ALTER TABLE guest ADD COLUMN shed_boot TEXT;
 """
 _UPGRADES = {1: _FROM_1, 2: _FROM_2, 3: _FROM_3}
 

@@ -18,6 +18,7 @@ class Row:
     next_boot where the ledger could not be.
     up_since: when it was first seen up, in nanoseconds since the epoch.
     unready: why it was not ready in time though it is up.
+    shed: why it is shed: down while its host stays up, until `resume`.
     waiting: why this boot could not bring it up so far, where it is still tried.
     given_up: the same, where it is not: it comes with what it needs, or by a person.
     reason: why the next boot does what it does.  why_wanted: why it is wanted on, or off.
@@ -39,6 +40,7 @@ class Row:
     unready: str | None
     waiting: str | None
     given_up: str | None
+    shed: str | None
     next_boot: NextBoot | None
     reason: str
     why_wanted: str

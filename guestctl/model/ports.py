@@ -275,11 +275,12 @@ class RunLock(Protocol):
         """Whether a run is under way."""
 
     def hold(
-        self, what: str, limit: float, *, ask: bool = False
+        self, what: str, limit: float, *, ask: bool = False, ends: str = ""
     ) -> AbstractAsyncContextManager[None]:
         """Hold the lock; where another run has it, wait for it so many seconds.
 
         what: who holds it, for whoever comes second.
         ask: then tell the other run to end, and after a while go on beside it: a host that goes
         down does not wait for an operator's run.  Without, LockHeld is raised then.
+        ends: one of which `what` begins so is told to end all the same, and waited for.
         """

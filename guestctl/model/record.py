@@ -1,6 +1,6 @@
 """What guestctl knows of a guest, and every change of that.  Pure.
 
-The state of a guest is in seven parts, drawn in docs/dev/guest-record.md:
+The state of a guest is in eight parts, drawn in docs/dev/guest-record.md:
 
 wanted      should it run; None while nothing was decided
 stopped by  who brought about that it is off, how, when, how sure that is
@@ -9,6 +9,7 @@ settling    it was turned off in this boot, and a host that goes down soon would
 waited for  what it needs was not there when it was to be brought back: it is tried again, and given
             up after a while
 unready     it is up, and what shows that it is ready does not hold yet
+shed        a run took it down while its host stays up: it stays down until somebody says `resume`
 held        it is never started, until a person decides (or its save is gone)
 
 Beside them: libvirt's autostart flag as it was last seen, and what was last said by changing it.
@@ -23,7 +24,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .guest import GuestId
-from .history import Attempt, Note
+from .history import Attempt
 from .instant import Instant
 from .stop import Certainty, How, StoppedBy, Verdict
 
@@ -57,6 +58,7 @@ class GuestRecord:
     waits_for: why the boot waits_in could not bring it up so far: see `waiting`.  waits_since: when
     a start of it failed first in that boot, see Instant.awake; None while none was tried, for want
     of others.  given_up: it was tried for as long as [boot] start-retry says.
+    shed: why it is shed, and since which boot (shed_boot); see `still_shed`.
     attempts: steps that runs have begun with it in the boot it was read for, oldest first; runs
     write them, see ledger/runs.py.
     """
@@ -84,6 +86,8 @@ class GuestRecord:
     unready: str | None = None
     waits_since: int | None = None
     given_up: bool = False
+    shed: str | None = None
+    shed_boot: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -100,23 +104,13 @@ class GuestRecord:
         """Why it is not ready, if it is as it was seen last: up in this boot; None where it is."""
         return self.unready if self.up_boot == boot else None
 
+    def still_shed(self, boot: str) -> str | None:
+        """Why it is shed, as long as this boot goes on; None where it is not."""
+        is_on = self.wanted is Wanted.ON
+        return self.shed if is_on and self.shed_boot == boot else None
+
 
 Change = Callable[[GuestRecord], GuestRecord]
-
-
-@dataclass(frozen=True)
-class Update:
-    """What is to be written of one guest at the end of a pass over it.
-
-    record: as it is from now on; None for no change.  verdict: of its stop.  remarks: further
-    lines of its trail.  is_up: no save that was made before may be resumed from any more.
-    """
-
-    guest: GuestId
-    record: GuestRecord | None = None
-    verdict: Verdict | None = None
-    remarks: tuple[Note, ...] = ()
-    is_up: bool = False
 
 
 def seen_up(record: GuestRecord, boot: str, now: int | None = None) -> GuestRecord:
@@ -154,6 +148,8 @@ def undecided(record: GuestRecord) -> GuestRecord:
         unready=None,
         waits_since=None,
         given_up=False,
+        shed=None,
+        shed_boot=None,
     )
 
 
@@ -176,12 +172,14 @@ def flag_seen(record: GuestRecord, *, flag: bool) -> GuestRecord:
 def asked_for(record: GuestRecord, boot: str) -> GuestRecord:
     """Somebody wants it on.  Until it is seen up again, no stop of before speaks against that.
 
-    What it waits for, it still does: an order that comes too early does not end that.
+    What it waits for, it still does: an order that comes too early does not end that; and one that
+    is shed is so until it is up.
     """
     wanted = replace(undecided(record), wanted=Wanted.ON, as_of=boot)
     since, given_up = record.waits_since, record.given_up
     wanted = replace(wanted, waits_since=since, given_up=given_up)
-    return replace(wanted, waits_for=record.waits_for, waits_in=record.waits_in)
+    wanted = replace(wanted, waits_for=record.waits_for, waits_in=record.waits_in)
+    return replace(wanted, shed=record.shed, shed_boot=record.shed_boot)
 
 
 def waits(
@@ -223,9 +221,13 @@ def stopped(record: GuestRecord, wanted: Wanted, verdict: Verdict, now: Instant)
 
     One that did not go down by its user's will, and is wanted on all the same, is owed a start.
     A stop that was nobody's will is no newer word than what was done to its flag in its life.
+    One that comes of a run that was to shed it does not end that.
     """
+    carried_out = record.taken_down and wanted is Wanted.ON and verdict.who is record.stopped_by
     return replace(
         undecided(record),
+        shed=record.shed if carried_out else None,
+        shed_boot=record.shed_boot if carried_out else None,
         wanted=wanted,
         stopped_by=verdict.who,
         stopped_at=now.at,
@@ -257,6 +259,17 @@ def taking_down(record: GuestRecord, now: Instant, by: StoppedBy = StoppedBy.HOS
     )
 
 
+def shed(record: GuestRecord, reason: str, boot: str) -> GuestRecord:
+    """A run takes it down while its host stays up, or found it so: it is not tried any more."""
+    record = replace(record, shed=reason, shed_boot=boot)
+    return replace(record, waits_for=None, waits_in=None, waits_since=None, given_up=False)
+
+
+def shed_no_more(record: GuestRecord) -> GuestRecord:
+    """Its host went down since: it comes back as anybody."""
+    return replace(record, shed=None, shed_boot=None)
+
+
 def seen_down(record: GuestRecord) -> GuestRecord:
     """The run that was to take it down has seen it down: whatever did it, it is owed a start."""
     return replace(record, up_boot=None, up_since=None, unready=None)
@@ -276,9 +289,8 @@ def went_down(record: GuestRecord, verdict: Verdict, now: Instant) -> GuestRecor
 
 def operators_word(record: GuestRecord) -> GuestRecord:
     """The host's run took down a guest that an operator was just shutting down: it stays off."""
-    return replace(
-        record, wanted=Wanted.OFF, stopped_by=StoppedBy.OPERATOR, taken_down=False, up_boot=None
-    )
+    off = replace(shed_no_more(record), wanted=Wanted.OFF, stopped_by=StoppedBy.OPERATOR)
+    return replace(off, taken_down=False, up_boot=None)
 
 
 def begins_to_settle(record: GuestRecord, boot: str) -> GuestRecord:
@@ -309,7 +321,7 @@ def somebodys_doing(record: GuestRecord, verdict: Verdict | None) -> GuestRecord
     verdict: what was said of that stop.
     """
     return replace(
-        record,
+        shed_no_more(record),
         wanted=Wanted.OFF,
         stopped_by=verdict.who if verdict else StoppedBy.UNKNOWN,
         certainty=verdict.certainty if verdict else None,

@@ -19,11 +19,13 @@ class Trigger(StrEnum):
     SWITCHED_ON = "switched-on"
     USER_SHUTDOWN = "user-shutdown"
     LATE = "late"
+    SHED = "shed"
+    RESUME = "resume"
 
     @property
     def keeps_at_it(self) -> bool:
         """Whether a guest that a restore of this kind cannot bring up is tried again later."""
-        return self in (Trigger.BOOT, Trigger.CANCELLED, Trigger.LATE)
+        return self in (Trigger.BOOT, Trigger.CANCELLED, Trigger.LATE, Trigger.RESUME)
 
 
 class StepEnd(StrEnum):

@@ -11,8 +11,8 @@ from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts
 from ..model.instant import Instant
 from ..model.ports import CALL_LIMIT, HypervisorError, within
-from ..model.record import Update
 from ..model.report import Trouble
+from ..model.update import Update
 from .context import Context, with_marks
 from .reconcile import Records
 

@@ -17,18 +17,21 @@ from ..config.config import Config
 from ..decisions.forecast import SaveForecast
 from ..decisions.plan import plan_down
 from ..decisions.policy import resolve
+from ..decisions.shedding import as_shed, shed_now
 from ..decisions.wanted import desired
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
 from ..model.history import NOT_TO_COME_BACK, Note
 from ..model.plan import Outcome, Plan, RunKind
-from ..model.record import GuestRecord, Wanted, put_back
+from ..model.record import GuestRecord, Wanted, put_back, shed
 from ..model.result import GuestResult, RunResult, Trigger
 from .context import Context, room_for_saves, with_domain_info
 from .reconcile import NO_LEDGER, Loss, Records, loss_of, reconcile_all
 from .run import Run, deadline_of, record_note
 from .save_check import with_lost_media
 from .take_down_log import record_intent, want_off
+
+NOTHING_KNOWN: Mapping[GuestId, GuestRecord] = {}
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,12 @@ class Request:
     note: Note | None
     up: Collection[GuestId]
     left: Collection[GuestId]
+    sheds: str | None = None
 
     def run(self, number: int | None) -> Run:
         """The run of this number in the ledger."""
         ends = deadline_of(self.config, self.begun)
-        return Run(self.context, self.config, self.kind, self.trigger, number, ends)
+        return Run(self.context, self.config, self.kind, self.trigger, number, ends, self.sheds)
 
 
 @dataclass(frozen=True)
@@ -144,9 +148,11 @@ def _open(
     owed: list[GuestFacts] = []
     if run.kind is RunKind.SHUTDOWN:
         owed = _want_off(request.named, ledger, guests, records, run.context.boot)
-    plan = _plan(run, request, guests, _forecast(ledger, run, room))
+    plan = _plan(run, request, guests, _forecast(ledger, run, room), records)
     number = ledger.runs.begin(run.kind, run.trigger, run.context.boot, run.context.actor)
     run = replace(run, number=number)
+    if run.sheds is not None:
+        _keep_down(ledger, records, run.context.boot)
     record_note(ledger, request.note, plan)
     for guest in owed if request.named is None else ():
         past = GuestResult(guest.id, guest.name, Outcome.SKIPPED, reason=NOT_TO_COME_BACK)
@@ -155,20 +161,33 @@ def _open(
     return Opened(run, plan, records, ledger.remembers, written=True, loss=loss_of(ledger))
 
 
+def _keep_down(ledger: Ledger, records: Records, boot: str) -> None:
+    """Who is shed, and was to come up again, is not tried any more."""
+    for guest in shed_now(records, boot):
+        ledger.change(guest, lambda it: shed(it, it.shed or "", boot))
+
+
 def _open_unwritten(
     request: Request, run: Run, guests: list[GuestFacts], room: Mapping[str, int], ledger: Ledger
 ) -> Opened:
-    plan = _plan(run, request, guests, _forecast(ledger, run, room))
     records = ledger.guests(run.context.boot)
+    plan = _plan(run, request, guests, _forecast(ledger, run, room), records)
     return Opened(run, plan, records, ledger.remembers, loss=loss_of(ledger))
 
 
 def _plan(
-    run: Run, request: Request | None, guests: Iterable[GuestFacts], forecast: SaveForecast
+    run: Run,
+    request: Request | None,
+    guests: Collection[GuestFacts],
+    forecast: SaveForecast,
+    records: Mapping[GuestId, GuestRecord] = NOTHING_KNOWN,
 ) -> Plan:
     """request: None for guests that turned up in mid-run."""
     named, left = (request.named, request.left) if request else (None, ())
-    return plan_down(run.kind, guests, partial(resolve, run.config), named, forecast, left)
+    plan = plan_down(run.kind, guests, partial(resolve, run.config), named, forecast, left)
+    if run.sheds is None:
+        return plan
+    return as_shed(plan, guests, records, run.config, run.context.boot)
 
 
 def _forecast(ledger: Ledger | None, run: Run, room: Mapping[str, int]) -> SaveForecast:

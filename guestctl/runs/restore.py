@@ -35,12 +35,13 @@ from .at_work import AtWork
 from .bring_up import BringUp
 from .context import Context, Inventory, with_domain_info
 from .flags import heed_flags
-from .live_guest import LiveGuest
+from .live_guest import LiveGuest, is_down
 from .order import RunOrder, order_up
 from .readiness import ReadyChecks
 from .reconcile import take_notice, without
 from .run import Run, deadline_of, interruptible, record_note
 from .save_check import with_images
+from .shed import left_shed, note_up
 from .slots import Slots
 from .unready import look_again
 
@@ -66,11 +67,13 @@ async def restore(
     autostart: Collection[str] = (),
     note: Note | None = None,
     among: Collection[GuestId] | None = None,
+    going: Collection[GuestId] = (),
 ) -> RunResult:
     """Start or resume every guest that is wanted on, not up and not held; or just those named.
 
     among: only whoever is wanted on of these.
-
+    going: who is up, and may still follow a request to shut down that was called off: they are
+    brought back if they do.
     decision: what a person decided about the saves of the guests named.
     autostart: connections whose guests with libvirt's autostart flag are started as well, unless
     somebody turned them off.
@@ -81,10 +84,13 @@ async def restore(
     inventory = inventory if among is None else _only(among, inventory)
     records, loss = await take_notice(context, inventory.guests)
     inventory = without(inventory, loss if named is None else {})
+    if named is None and (shed := await left_shed(context, trigger, records)):
+        records = {guest: record for guest, record in records.items() if guest not in shed}
+        inventory = _only({guest.id for guest in inventory.guests} - shed, inventory)
     if trigger is Trigger.BOOT and named is None:
         records = await heed_flags(context, inventory.guests, records, autostart)
     request = Request(named, decision, autostart)
-    busy = [g for g in inventory.guests if g.saving and (named is None or g.id in named)]
+    busy = [g for g in inventory.guests if g.id in going or _is_being_saved(g, named)]
     free = [guest for guest in inventory.guests if guest not in busy]
     plan = await _plan(context, config, free, records, request)
     if named is None:
@@ -106,6 +112,10 @@ async def restore(
     order = order_up(run, coming, _others(plan, everybody, wanted), unready)
     order.say_mistakes(context.tell)
     return await _Restore(run, inventory, request, order).carry_out(plan, busy)
+
+
+def _is_being_saved(guest: GuestFacts, named: Collection[GuestId] | None) -> bool:
+    return guest.saving and (named is None or guest.id in named)
 
 
 def _others(
@@ -288,6 +298,9 @@ class _Restore:
 
     async def _after_its_save(self, guest: GuestFacts) -> None:
         """What is wanted of it can be told once the save has ended."""
+        if not guest.saving:
+            await self._after_its_request(guest)
+            return
         self._context.tell(Trouble(f"{guest.name}: waiting for its save to end"))
         live = LiveGuest(guest, self._context.hypervisors[guest.id.uri])
         shutdown = self._run.policy(guest).shutdown
@@ -300,6 +313,20 @@ class _Restore:
         else:
             await take_notice(self._context, [guest])
             self._done(await self._skip(guest, Outcome.UNKNOWN, "its save has not ended yet"))
+
+    async def _after_its_request(self, guest: GuestFacts) -> None:
+        """It was asked to shut down, and that was called off: it may do so all the same."""
+        self._context.tell(Trouble(f"{guest.name}: waiting whether it follows the request"))
+        live = LiveGuest(guest, self._context.hypervisors[guest.id.uri])
+        shutdown = self._run.policy(guest).shutdown
+        limit = min(shutdown.shutdown_timeout, shutdown.deadline)
+        if not await live.wait_until(is_down, limit):
+            await note_up(self._context, [live.facts])
+            self._done(await self._skip(guest, Outcome.SKIPPED, "it is up still"))
+        elif live.facts.down:
+            await self._bring_back(live.facts)
+        else:
+            self._done(await self._skip(guest, Outcome.GONE, NOT_LISTED))
 
     async def _bring_back(self, guest: GuestFacts) -> None:
         for guest_plan in (await self._planned(guest)).guests:

@@ -31,6 +31,7 @@ class Run:
     """One run.
 
     number is the ledger's, None without a ledger; ends is the deadline on the loop's clock.
+    sheds: why it sheds guests; None where it does not.
     """
 
     context: Context
@@ -39,6 +40,7 @@ class Run:
     trigger: Trigger
     number: int | None
     ends: float
+    sheds: str | None = None
 
     @property
     def source(self) -> str:

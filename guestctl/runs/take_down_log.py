@@ -14,11 +14,11 @@ from ..model.plan import GuestPlan, Outcome, RunKind, Step
 from ..model.ports import HypervisorError
 from ..model.record import (
     GuestRecord,
-    Update,
     Wanted,
     put_back,
     seen_down,
     seen_up,
+    shed,
     stopped,
     taking_down,
     turned_off,
@@ -27,6 +27,7 @@ from ..model.record import (
 from ..model.report import StepEnded
 from ..model.result import GuestResult, StepEnd, StepResult
 from ..model.stop import Heard, StoppedBy
+from ..model.update import Update
 from . import save_check
 from .live_guest import LiveGuest
 from .run import Run
@@ -52,6 +53,8 @@ def want(run: Run, ledger: Ledger, guest: GuestFacts) -> None:
     elif guest.persistent and not _is_off_already(ledger, guest):
         up, now = partial(seen_up, boot=run.context.boot), ledger.now()
         ledger.note(guest, lambda it: taking_down(up(it), now, by_whom(run.kind, run.trigger)))
+        if (why := run.sheds) is not None:
+            ledger.change(guest.id, lambda it: shed(it, why, run.context.boot))
 
 
 def _is_off_already(ledger: Ledger, guest: GuestFacts) -> bool:

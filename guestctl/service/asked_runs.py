@@ -62,9 +62,10 @@ class AskedRuns:
         Whoever asked may go: the run goes on.
         """
         self._refuse(request)
-        run = LoggedRun(_kind(request), Trigger.COMMAND, actor)
+        called_off = self._call_off(request)
+        run = LoggedRun(_kind(request), request.trigger, actor)
         begun = asyncio.Event()
-        work = self._carry_out(request, run, begun)
+        work = self._carry_out(request, run, begun, called_off)
         self._run, self._task = run, asyncio.create_task(work, name=f"asked for by {actor.user}")
         task = self._task
         task.add_done_callback(_look_at)
@@ -80,9 +81,21 @@ class AskedRuns:
         if isinstance(request, Up) and self._state.goes_down:
             text = "cannot start guests: the host is going down"
             raise RequestError(Failure.LOCKED, text)
-        if self._run is not None:
+        if self._run is not None and not self._may_call_off(request):
             text = f"another run has the lock: {self._run.actor}; `guestctl attach` shows it"
             raise RequestError(Failure.LOCKED, text)
+
+    def _may_call_off(self, request: Request) -> bool:
+        """Whether the run under way sheds guests, and `resume` is asked for."""
+        is_shedding = self._run is not None and self._run.trigger is Trigger.SHED
+        return is_shedding and isinstance(request, Up) and request.shed
+
+    def _call_off(self, request: Request) -> asyncio.Task[None] | None:
+        """The run that ends for this one, as by Ctrl-C; None where none does."""
+        task = self._task if self._may_call_off(request) else None
+        if task is not None:
+            task.cancel()
+        return task
 
     def cancel(self, run: LoggedRun) -> None:
         """End it as Ctrl-C does; RequestError where it is none that somebody asked for."""
@@ -114,7 +127,13 @@ class AskedRuns:
 
     # The run
 
-    async def _carry_out(self, request: Request, run: LoggedRun, begun: asyncio.Event) -> None:
+    async def _carry_out(
+        self,
+        request: Request,
+        run: LoggedRun,
+        begun: asyncio.Event,
+        called_off: asyncio.Task[None] | None,
+    ) -> None:
         def note(event: RunEvent) -> None:
             self._log.tell(run, event)
             if isinstance(event, RunBegan):
@@ -122,6 +141,8 @@ class AskedRuns:
 
         tell = tell_all(RunJournal(run.actor), self._stop_timeout, note)
         try:
+            if called_off is not None:
+                await asyncio.wait([called_off], timeout=END_LIMIT)
             await self._act(request, run, tell)
         except RequestError as error:
             self._not_begun(run, error, tell)
@@ -134,7 +155,8 @@ class AskedRuns:
             text = f"internal error: {error!r}"
             self._not_begun(run, RequestError(Failure.NOT_ALL_WELL, text), tell)
         finally:
-            self._run = self._task = None
+            if self._run is run:  # and not one for which it ended
+                self._run = self._task = None
             self._log.close(run)
 
     def _not_begun(
@@ -170,7 +192,7 @@ class AskedRuns:
         if not (problems := self._problems()):
             return
         mistakes = "\n".join(problems)
-        if _kind(request) is not RunKind.PRESERVE:
+        if _kind(request) is not RunKind.PRESERVE and request.trigger is not Trigger.RESUME:
             text = f"cannot use the configuration:\n{mistakes}"
             raise RequestError(Failure.WRONG_REQUEST, text)
         tell(Trouble(f"the configuration has mistakes: {mistakes}"))
@@ -222,7 +244,10 @@ class _MarkedLock:
         return self._lock.is_held()
 
     @contextlib.asynccontextmanager
-    async def hold(self, what: str, limit: float, *, ask: bool = False) -> AsyncIterator[None]:
-        async with self._lock.hold(what, limit, ask=ask):
+    async def hold(
+        self, what: str, limit: float, *, ask: bool = False, ends: str = ""
+    ) -> AsyncIterator[None]:
+        # Named: a command in a process of its own must not tell the service to end.
+        async with self._lock.hold(f"the service, for {what}", limit, ask=ask, ends=ends):
             with self._state.asked_for(self._activity):
                 yield

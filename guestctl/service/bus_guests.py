@@ -98,5 +98,6 @@ def _values(row: Row) -> dict[str, Any]:
         "NextBoot": str(row.next_boot or ""),
         "Reason": row.reason,
         "Waiting": row.waiting or row.given_up or "",
+        "Shed": row.shed or "",
         "Unready": row.unready or "",
     }

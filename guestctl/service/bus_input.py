@@ -35,6 +35,7 @@ class Options:
     all: bool | None = None
     decision: SaveDecision | None = None
     run: int | None = None
+    order: int | None = None
 
 
 def invalid(text: str) -> CallError:

@@ -51,6 +51,8 @@ class Manager:
             "Preserve": self._preserve,
             "Shutdown": self._shutdown,
             "Start": self._start,
+            "Shed": self._shed,
+            "Resume": self._resume,
             "Hold": self._hold,
             "Release": self._release,
             "Forget": self._forget,
@@ -156,6 +158,16 @@ class Manager:
         options = bus_input.options("Start", given)
         request = bus_requests.start(names, options)
         return await self._begin(caller, "Start", request, options)
+
+    async def _shed(self, caller: Caller, names: Sequence[str], given: Any) -> Sequence[Any]:
+        options = bus_input.options("Shed", given)
+        request = bus_requests.shed(bus_input.names(names), options)
+        return await self._begin(caller, "Shed", request, options)
+
+    async def _resume(self, caller: Caller, names: Sequence[str], given: Any) -> Sequence[Any]:
+        options = bus_input.options("Resume", given)
+        request = bus_requests.resume(bus_input.names(names), options)
+        return await self._begin(caller, "Resume", request, options)
 
     async def _begin(
         self, caller: Caller, method: str, request: Down | Up, options: Options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..control.command_line import shortened
 from ..control.requests import Down, Up, Who, word
@@ -45,6 +46,18 @@ def start(names: Sequence[Who], options: Options) -> Up:
     if options.run and names:
         raise invalid("options: run names the guests itself")
     return Up(names, options.decision, options.reason, options.run)
+
+
+def shed(names: Sequence[Who], options: Options) -> Down:
+    """To safety while the host stays up; CallError where it is said twice who."""
+    if options.order is not None and names:
+        raise invalid("options: order names the guests itself")
+    return replace(_down(RunKind.PRESERVE, names, options), sheds=True, order=options.order)
+
+
+def resume(names: Sequence[Who], options: Options) -> Up:
+    """Those that are shed."""
+    return Up(names, reason=options.reason, shed=True)
 
 
 async def asker(caller: Caller, options: Options, method: str, names: Sequence[Who] = ()) -> Actor:

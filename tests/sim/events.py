@@ -52,7 +52,10 @@ class Turn:
     happenings: list[Line] = field(default_factory=list)
 
 
-COMMANDS = ("preserve", "host stops", "shutdown", "start", "boot", "hold", "release", "reboot")
+COMMANDS = (
+    *("preserve", "host stops", "shutdown", "start", "boot", "hold", "release", "reboot"),
+    *("shed", "resume"),
+)
 _LINE = re.compile(r"(\+?)(\S+)\s+(.+)")
 
 
@@ -95,6 +98,7 @@ class Command:
     within: float | None = None
     decision: SaveDecision | None = None
     profile: str | None = None
+    order: int | None = None
     kind: str = ""
 
 
@@ -111,10 +115,12 @@ def parse_command(deed: str) -> Command:
         return Command(deed, match[1], kind=match[2] or "")
     verb, *words = deed.split()
     within, profile = _taken_out(words, "--within"), _taken_out(words, "--profile")
+    order = _taken_out(words, "--order")
     decision = next((_DECISIONS[word] for word in words if word in _DECISIONS), None)
     names = tuple(word for word in words if not word.startswith("--"))
     seconds = None if within is None else parse_duration(within)
-    return Command(deed, verb, names, seconds, decision, profile)
+    number = None if order is None else int(order)
+    return Command(deed, verb, names, seconds, decision, profile, number)
 
 
 def _taken_out(words: list[str], option: str) -> str | None:

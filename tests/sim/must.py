@@ -67,7 +67,8 @@ def lies(done: Done, result: RunResult, untold: frozenset[GuestId] = frozenset()
             yield f"{said} there is no save"
         if guest.outcome in _UP and not is_up(facts):
             yield f"{said} it is not up"
-    if result.kind is RunKind.PRESERVE and result.ok and not done.names:
+    is_for_all = not (done.names or done.command.startswith("shed"))
+    if result.kind is RunKind.PRESERVE and result.ok and is_for_all:
         told = {guest.guest for guest in result.guests} | untold
         for left in (facts for facts in done.facts.values() if facts.up):
             if left.id not in told:

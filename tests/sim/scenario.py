@@ -31,6 +31,7 @@ from .daemon import Call
 from .events import Command, Line, Turn, happen, parse_command, parse_events, reason_of
 from .facts import parse_facts
 from .guest import SimGuest
+from .shed import VERBS, shedding
 from .telling import Chronicler, Commanded, CommandEnded, Happened, Moment, Remembered
 from .world import Process, Recorder, SimHost
 
@@ -149,7 +150,7 @@ class _Teller:
         self._loop = asyncio.get_running_loop()
         self._chronicler = Chronicler(host)
         self._story = Story(config=script.config, why=script.why)
-        self._task: asyncio.Task[RunResult] | None = None
+        self._task: asyncio.Task[RunResult | str] | None = None
         self._process: Process | None = None
         self._fuses: dict[int, str] = {}
         self._failure: Exception | None = None
@@ -282,11 +283,13 @@ class _Teller:
         command: Command,
         inventory: Inventory,
         named: frozenset[GuestId] | None,
-    ) -> Coroutine[Any, Any, RunResult]:
+    ) -> Coroutine[Any, Any, RunResult | str]:
         trigger = {"host stops": Trigger.HOST_STOP, "boot": Trigger.BOOT}.get(
             command.verb, Trigger.COMMAND
         )
         config = _in_force(self._config, command)
+        if command.verb in VERBS:
+            return shedding(process.context, config, command, inventory, named)
         if command.verb in ("start", "boot"):
             return restore(process.context, config, trigger, inventory, named, command.decision)
         kind = RunKind.SHUTDOWN if command.verb == "shutdown" else RunKind.PRESERVE

@@ -56,7 +56,23 @@ class StubAnswers(Answers):
 def _row(uri: str, guest: Any) -> Row:
     up = guest.up
     state = State.RUNNING if up else State.SHUT_OFF
-    rest = (None, None, None, None, None, None, False, None, None, None, None, None, "why", "")
+    rest = (
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        False,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        "why",
+        "",
+    )
     return Row(guest.name, guest.uuid, uri, state, False, *rest)
 
 

@@ -7,22 +7,25 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import libvirt
 import pytest
 
 from guestctl.config import reading
 from guestctl.config.config import Config
+from guestctl.control import queries
 from guestctl.control.client import Client
 from guestctl.control.failure import Failure, RequestError
 from guestctl.control.replies import Said
 from guestctl.control.requests import Down, PolicyRequest, Shown, Up
 from guestctl.decisions.host_facts import HostFacts
+from guestctl.decisions.shedding import NOBODY_NUMBERED
 from guestctl.host import machine
 from guestctl.model.guest import GuestId
 from guestctl.model.history import TrailEntry
 from guestctl.model.plan import Outcome, RunKind
-from guestctl.model.report import RunEvent
+from guestctl.model.report import RunEvent, Trouble
 from guestctl.model.result import RunResult
 from tests.unit.both_clients import Both, both_of, served
 from tests.unit.command import TEST, TEST_UUID
@@ -180,6 +183,45 @@ def test_runs(both: Both) -> None:
     assert [past.run.kind for past in runs[5:]] == [past.run.kind for past in runs[:5]]
     both.agree(lambda client: client.history(2, ["te*"], RunKind.SHUTDOWN))
     both.agree(lambda client: client.status(hosts_files=True))
+
+
+def _shed(client: Client, *names: str, **how: Any) -> RunResult:
+    begun = time.monotonic()
+    request = Down(RunKind.PRESERVE, names, begun, 60.0, "on battery", sheds=True, **how)
+    return _outcome(client.take_down(request, Shown(lambda _: None)))
+
+
+def _resume(client: Client, *names: str) -> RunResult:
+    told: list[RunEvent] = []
+    result = client.bring_up(Up(names, reason="line", shed=True), Shown(told.append))
+    troubles = [event.message for event in told if isinstance(event, Trouble)]
+    assert troubles == [f"{name} is not shed" for name in names if not result.guests]
+    return _outcome(result)
+
+
+def test_shedding(both: Both) -> None:
+    def story(client: Client) -> list[object]:
+        shed = [_shed(client, "test"), _shed(client, "test"), _shed(client, profile="ups")]
+        rows = queries.guests(client.facts())[0]
+        said = client.status(hosts_files=True).values["shed"]
+        back = [_resume(client, "t*"), _resume(client)]
+        return [*shed, [row.shed for row in rows], [one["reason"] for one in said], *back]
+
+    shed, again, nobody, rows, said, back, none = both.agree(story)
+    ends = [[guest.outcome for guest in run.guests] for run in (shed, again, nobody, back, none)]
+    assert ends == [[Outcome.SAVED], [Outcome.SKIPPED], [], [Outcome.STARTED], []]
+    assert (rows, said) == (["on battery"], ["on battery"])
+    runs = both.agree(lambda client: [str(past.run.trigger) for past in client.history(5)])
+    assert runs == ["resume", "resume", "shed", "shed", "shed"]
+
+
+def test_shedding_that_does_not_begin(both: Both) -> None:
+    failure, text = both.agree(_shed)
+    assert (failure, text) == (Failure.WRONG_REQUEST, NOBODY_NUMBERED)
+    for how in ({"profile": "nobodys"}, {"order": 5}):
+        both.agree(lambda client, how=how: _shed(client, **how))  # type: ignore[misc]
+    assert both.agree(lambda client: _resume(client, "tset"))[0] is Failure.WRONG_REQUEST
+    both.agree(lambda client: _resume(client, "test"))
 
 
 #: The test driver boots a guest that has a save; the last one named is up already.

@@ -23,6 +23,7 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "all": (True, True),
     "decision": ("resume-anyway", SaveDecision.RESUME_ANYWAY),
     "run": (7, 7),
+    "order": (30, 30),
 }
 
 

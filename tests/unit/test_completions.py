@@ -12,7 +12,7 @@ from tools.offers import names, verbs
 from .completing import SHELLS, offered
 
 OFFERED = {
-    "guestctl sh": {"shutdown"},
+    "guestctl sh": {"shed", "shutdown"},
     "guestctl shutdown --pre": {"--preserve"},
     "guestctl hold ": {"web-1", "my guest"},
     "guestctl hold start ": {"web-1", "my guest"},

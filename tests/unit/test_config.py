@@ -46,6 +46,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
         parallel-shutdowns = 2
         bypass-cache = false
         save-reserve = "3MiB"
+        shed = true
         settle = "3min"
         deadline = "4min"
         [boot]
@@ -85,6 +86,7 @@ def test_every_setting_is_read_into_its_own_place(tmp_path: Path) -> None:
             2,
             False,
             3 * 2**20,
+            True,
             180.0,
             240.0,
         ),

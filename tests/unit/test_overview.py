@@ -56,6 +56,7 @@ def test_a_running_guest() -> None:
         unready=None,
         waiting=None,
         given_up=None,
+        shed=None,
         next_boot=NextBoot.RESUME,
         reason="libvirt's autostart flag is set, and libvirt goes by it itself",
         why_wanted="it is running",

@@ -60,6 +60,8 @@ CHANGES: dict[str, Change] = {
     "released for its save": records.released_for_save,
     "flag seen set": lambda it: records.flag_seen(it, flag=True),
     "flag seen not set": lambda it: records.flag_seen(it, flag=False),
+    "shed": lambda it: records.shed(it, "on battery", BOOT),
+    "shed no more": records.shed_no_more,
     "not ready": lambda it: records.not_ready(it, "no address"),
     "ready": records.ready,
     "put back": lambda it: records.put_back(it, NEW),
