@@ -20,13 +20,16 @@ def takeover_verb(arguments: Namespace) -> int:
     try:
         done = take_over(loaded, _say, dry_run=dry_run, force=arguments.force)
     except Interrupted:
-        return _interrupted()
+        return _interrupted("")
     if not dry_run:
         _say(_IN_CHARGE if done else "guestctl is in charge of this host's guests already")
     return Exit.OK
 
 
-_IN_CHARGE = "guestctl is in charge of this host's guests; `guestctl handback` undoes it"
+_IN_CHARGE = (
+    "guestctl is in charge of this host's guests: look with `guestctl doctor` and `guestctl plan`;"
+    " `guestctl handback` undoes it"
+)
 
 
 def handback_verb(arguments: Namespace) -> int:
@@ -35,7 +38,7 @@ def handback_verb(arguments: Namespace) -> int:
     try:
         done = hand_back(config, _say, dry_run=arguments.dry_run)
     except Interrupted:
-        return _interrupted()
+        return _interrupted("; ask for it again, and it goes on")
     if not done:
         _say("guestctl is not in charge of this host's guests: nothing to hand back")
     elif not arguments.dry_run:
@@ -43,8 +46,8 @@ def handback_verb(arguments: Namespace) -> int:
     return Exit.OK
 
 
-def _interrupted() -> int:
-    complain("told to end; `guestctl takeover` and `guestctl handback` go on from where this was")
+def _interrupted(what_then: str) -> int:
+    complain(f"told to end{what_then}")
     return INTERRUPTED
 
 

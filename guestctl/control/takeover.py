@@ -18,7 +18,9 @@ from .takeover_step import Say
 
 VERB = "take over"
 #: Checks of the doctor whose findings are gone once guestctl has taken over.
-MENDED = frozenset({"service-off", "shutdown-target", "libvirt-guests", "auto-shutdown"})
+MENDED = frozenset(
+    {"service-off", "shutdown-target", "libvirt-guests", "auto-shutdown", "scope-order"}
+)
 
 
 def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:

@@ -1,0 +1,175 @@
+"""What takeover and handback refuse, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from guestctl.config.config import Config
+from guestctl.config.last_good import Loaded
+from guestctl.control import handback, takeover, takeover_list, takeover_rival, takeover_service
+from guestctl.control.doctor import Examined
+from guestctl.control.failure import Failure, RequestError
+from guestctl.control.interrupts import Interrupts
+from guestctl.control.local import Local
+from guestctl.control.takeover import MENDED, take_over
+from guestctl.control.takeover_step import StepFailed
+from guestctl.decisions.doctor import CHECKS
+from guestctl.host import locks, machine, status_file, systemd, unit_files
+from guestctl.model.finding import Finding, Severity
+from tests.unit.command import TEST, Command
+
+LOADED = Loaded(Config(), "", (), ())
+HERE = Local(Config(), (), print)
+
+
+def refused(command: Command, verb: str, *options: str, status: int) -> str:
+    return command.run(verb, *options, status=status).stderr
+
+
+@pytest.mark.parametrize("verb", ["takeover", "handback"])
+def test_they_are_about_the_host(command: Command, verb: str) -> None:
+    assert f"{verb} goes with neither --connect nor" in refused(command, verb, "-c", TEST, status=2)
+
+
+def test_what_it_mends_are_checks_of_the_doctors() -> None:
+    assert {check.name for check in CHECKS} >= MENDED
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """On a host that stays up, as root; what is said."""
+    monkeypatch.setattr(machine, "is_root", lambda: True)
+    monkeypatch.setattr(machine, "SYSTEM_RUN", tmp_path)
+    monkeypatch.setattr(systemd, "is_stopping_now", lambda: False)
+    return []
+
+
+def found(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
+    monkeypatch.setattr(takeover, "doctor", lambda *_, **__: Examined(list(findings)))
+
+
+LOST = Finding("guests would be lost", "do this", "web", None, "no-way-down", Severity.ERROR)
+OURS = Finding("it is off", "", "", None, "service-off", Severity.ERROR)
+ODD = Finding("odd", "", "", None, "order", Severity.WARNING)
+
+
+class Stepped(Exception):
+    """So far it came."""
+
+
+@pytest.fixture
+def no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise Stepped
+
+    monkeypatch.setattr(takeover_rival, "refuse_if_busy", lambda: None)
+    monkeypatch.setattr(takeover, "steps", stop)
+    monkeypatch.setattr(Interrupts, "take", lambda _: None)
+
+
+@pytest.mark.usefixtures("no_steps")
+def test_errors_that_stay_end_it(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, LOST, OURS, ODD)
+    with pytest.raises(RequestError, match=r"the doctor finds .*nothing was touched"):
+        take_over(LOADED, said.append, dry_run=False, force=False)
+    assert said == ["error: web: guests would be lost (no-way-down)", "  -> do this"]
+    with pytest.raises(Stepped):
+        take_over(LOADED, said.append, dry_run=False, force=True)
+
+
+@pytest.mark.usefixtures("no_steps")
+def test_what_it_mends_does_not(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, OURS, ODD)
+    with pytest.raises(Stepped):
+        take_over(LOADED, said.append, dry_run=False, force=False)
+    assert said == []
+
+
+def ask_both(say: list[str]) -> Iterator[RequestError]:
+    with pytest.raises(RequestError) as error:
+        take_over(LOADED, say.append, dry_run=False, force=False)
+    yield error.value
+    with pytest.raises(RequestError) as error:
+        handback.hand_back(Config(), say.append, dry_run=False)
+    yield error.value
+
+
+def test_only_root_may(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "is_root", lambda: False)
+    for error in ask_both(said):
+        assert error.failure is Failure.NOT_PERMITTED
+        assert "only root may; use sudo" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("stops", "text"), [(True, "the host is going down"), (None, "systemd does not say whether")]
+)
+def test_not_while_the_host_goes_down(
+    said: list[str], monkeypatch: pytest.MonkeyPatch, stops: bool | None, text: str
+) -> None:
+    monkeypatch.setattr(systemd, "is_stopping_now", lambda: stops)
+    assert all(text in str(error) for error in ask_both(said))
+
+
+def test_one_at_a_time(said: list[str], tmp_path: Path) -> None:
+    with locks.held_alone(tmp_path, "takeover.lock"):
+        for error in ask_both(said):
+            assert error.failure is Failure.LOCKED
+            assert "another takeover or handback goes on" in str(error)
+
+
+WELL = {
+    "pid": 7,
+    "connections": {"qemu:///system": "connected", "lxc:///system": "connected"},
+    "logind": {"connected": True, "problem": ""},
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (None, "it does not run"),
+        ({**WELL, "pid": 6}, "it does not run"),  # that is what another one said
+        ({**WELL, "connections": {}}, "it has no connection yet"),
+        ({**WELL, "connections": {"lxc:///system": "no answer"}}, "lxc:///system: no answer"),
+        ({**WELL, "logind": {"connected": False, "problem": "gone"}}, "are not heard: gone"),
+        (WELL, ""),
+    ],
+)
+def test_whether_the_service_watches(
+    said: dict[str, object] | None, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_file, "read", lambda _: said)
+    monkeypatch.setattr(unit_files, "show", lambda *_: {"MainPID": "7"})
+    text = takeover_service.why_not_watching()
+    assert (why in text, bool(text)) == (True, bool(why))
+
+
+def test_a_list_that_others_may_have_written_is_not_heeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "libvirt-guests"
+    file.write_text("default 11111111-1111-1111-1111-111111111111\n")
+    file.chmod(0o666)
+    monkeypatch.setattr(takeover_list, "LIST", file)
+    step = takeover_list.step(HERE)
+    with pytest.raises(StepFailed, match="no file that root alone can write"):
+        step.do(print)
+    assert file.exists()
+
+
+def test_a_list_is_put_back_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "libvirt-guests"
+    file.write_text("default 11111111-1111-1111-1111-111111111111\n")
+    monkeypatch.setattr(takeover_list, "LIST", file)
+    step = takeover_list.step(HERE)
+    before, made = step.look(), file.stat().st_mtime_ns
+    file.unlink()
+    step.undo(before, print)
+    assert (file.read_text().split()[0], file.stat().st_mtime_ns) == ("default", made)
+    assert step.hand_back is not None
+    step.hand_back(before, print)  # its next start would bring up whom it took down long ago
+    assert step.is_done()
