@@ -35,6 +35,7 @@ _POLKIT = (
     "/usr/local/share/polkit-1/actions",
     "/etc/polkit-1/actions",
 )
+_NETWORK = "/sys/class/net"
 _PACKAGE = Path("/var/lib/dpkg/info/guestctl.list")
 
 
@@ -97,6 +98,7 @@ async def _running(uris: list[str]) -> HostRunning:
         {uri: version for uri in uris if (version := await _server(uri))},
         await _systemd(),
         _python(),
+        _network_devices(),
     )
 
 
@@ -126,6 +128,13 @@ async def _systemd() -> Version | None:
         return None
     finally:
         bus.close()
+
+
+def _network_devices() -> frozenset[str] | None:
+    try:
+        return frozenset(os.listdir(_NETWORK))
+    except OSError:
+        return None
 
 
 def _python() -> Version:

@@ -108,6 +108,18 @@ def _cannot_run(guest: GuestFacts, text: str, seen: str) -> Finding:
     return Finding(f"cannot be started: {text}", command, guest.name, guest.id, evidence=(seen,))
 
 
+def _devices(state: HostState) -> Iterator[Finding]:
+    there = known(state.running).devices
+    for guest, needs in _coming_with_needs(state) if there is not None else ():
+        if absent := [device for device in needs.devices if device not in (there or ())]:
+            text = f"cannot be started: the host has no network device {shortened(absent)}"
+            command = f"virsh -c {shlex.quote(guest.id.uri)} domiflist --inactive"
+            seen = ("by /sys/class/net, now",)
+            yield Finding(
+                text, f"{command} {argument(guest.name)}", guest.name, guest.id, evidence=seen
+            )
+
+
 def _disks(state: HostState) -> Iterator[Finding]:
     made_anew = {guest.id: set(needs.made_anew) for guest, needs in _coming_with_needs(state)}
     for guest, paths in _missing(coming(state), known(state.guests).missing, made_anew):
@@ -154,6 +166,15 @@ CHECKS = (
         "The guest cannot be started any more, and a save of it cannot be resumed.",
         "Install what is missing, or change the guest's definition; a save of it is lost then.",
         _emulators,
+    ),
+    Check(
+        "bridge-missing",
+        Severity.ERROR,
+        "bridges and other network devices of guests that come back are there",
+        _WAITS,
+        "Have the host make it at each boot, or name another one in the guest's definition.",
+        _devices,
+        cheap=False,
     ),
     Check(
         "disk-missing",

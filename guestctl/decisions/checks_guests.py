@@ -72,6 +72,13 @@ def _unsavable(state: HostState) -> Iterator[Finding]:
             yield _of_guest(plan.guest, f"{how}: {reason}")
 
 
+def _transient(state: HostState) -> Iterator[Finding]:
+    guests = [it for it in known(state.facts).guests if it.up and not it.persistent]
+    if guests:
+        text = f"guests have no definition, and nobody brings them back: {names(guests)}"
+        yield Finding(text, evidence=("libvirt says that they are transient",))
+
+
 def _others(state: HostState) -> Iterator[Finding]:
     facts = known(state.facts)
     for uri in facts.uris:
@@ -115,6 +122,14 @@ CHECKS = (
         "Nothing has to be done; take what cannot be saved out of its definition, or give it"
         ' `save = "none"`.',
         _unsavable,
+    ),
+    Check(
+        "transient",
+        Severity.NOTE,
+        "guests that are up have a definition",
+        "libvirt forgets them as they go down: they are neither saved nor started again.",
+        "Nothing has to be done where another program made them; else define them.",
+        _transient,
     ),
     Check(
         "others-guests",

@@ -96,7 +96,7 @@ class HostRunning:
     """What can be seen of processes and versions.
 
     client: libvirt's library of this process.  servers: libvirt's daemon by URI.  systemd, python:
-    None where that is not known.
+    None where that is not known.  devices: of the host's network; None where that is not known.
     """
 
     daemons: tuple[Running, ...] = ()
@@ -105,3 +105,4 @@ class HostRunning:
     servers: Mapping[str, Version] = field(default_factory=dict)
     systemd: Version | None = None
     python: Version | None = None
+    devices: frozenset[str] | None = None

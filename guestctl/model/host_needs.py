@@ -14,14 +14,16 @@ from .host_state import NotKnown
 class GuestNeeds:
     """What a start of one guest takes, by the XML that it will be started with.
 
-    networks, pools: by name.  emulator: its path.  machine: as in "pc-q35-7.2".  accelerator:
-    libvirt's type of the domain, as in "kvm".  All are "" where the XML does not say.
+    networks, pools: by name.  devices: of the host's network, such as bridges.  emulator: its
+    path.  machine: as in "pc-q35-7.2".  accelerator: libvirt's type of the domain, as in "kvm".
+    All are "" where the XML does not say.
     made_anew: files that libvirt makes where they are missing, such as NVRAM.
     has_agent_channel: whether libvirt could talk to an agent in it.
     """
 
     networks: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
     emulator: str = ""
     arch: str = ""
     machine: str = ""

@@ -34,3 +34,14 @@ def found(host: Host, check: str) -> dict[str, Any]:
 def do(host: Host, finding: dict[str, Any]) -> None:
     """What it says is to be done."""
     host.run(["sh", "-c", finding["command"]])
+
+
+def checks(host: Host) -> set[str]:
+    """Those that find something."""
+    return {finding["check"] for finding in findings(host)}
+
+
+def gone_after_its_command(host: Host, check: str) -> None:
+    """It is found, what it says is done, and it is not found any more."""
+    do(host, found(host, check))
+    assert check not in checks(host)

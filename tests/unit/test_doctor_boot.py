@@ -14,6 +14,7 @@ from guestctl.decisions.host_state import HostState
 from guestctl.host.libvirt.needs import read_emulators, read_needs
 from guestctl.model.finding import Finding
 from guestctl.model.guest import GuestFacts
+from guestctl.model.host_details import HostRunning
 from guestctl.model.host_guests import GuestsInFull
 from guestctl.model.host_needs import (
     Emulator,
@@ -29,7 +30,7 @@ from tests.unit.makers import URI, guest, guest_id, off, recorded
 
 QEMU = "/usr/bin/qemu-system-x86_64"
 X86 = Emulator("x86_64", QEMU, frozenset({"q35", "pc-q35-10.0"}), frozenset({"qemu", "kvm"}))
-NEEDS = GuestNeeds(("default",), ("images",), QEMU, "x86_64", "pc-q35-10.0", "kvm")
+NEEDS = GuestNeeds(("default",), ("images",), (), QEMU, "x86_64", "pc-q35-10.0", "kvm")
 AT_BOOT = Supply("default", is_active=True, at_boot=True)
 POOL = Supply("images", is_active=True, at_boot=True)
 
@@ -149,6 +150,16 @@ def test_disks_that_are_not_there() -> None:
     assert finding.name == "web"
 
 
+def test_bridges_that_are_not_there() -> None:
+    state = host(replace(NEEDS, devices=("br0", "br1")))
+    assert found(state) == []
+    state = replace(state, running=HostRunning(devices=frozenset({"lo", "br1"})))
+    (finding,) = found(state)
+    assert finding.check == "bridge-missing"
+    assert finding.text == "cannot be started: the host has no network device br0"
+    assert finding.command == f"virsh -c {URI} domiflist --inactive web"
+
+
 XML = """
 <domain type='kvm'>
   <os><type arch='x86_64' machine='pc-q35-10.0'>hvm</type><nvram>/var/nvram.fd</nvram></os>
@@ -159,6 +170,9 @@ XML = """
     <interface type='network'><source network='default'/></interface>
     <interface type='network'><source network='default'/></interface>
     <interface type='bridge'><source bridge='br0'/></interface>
+    <interface type='direct'><source dev='eth0'/></interface>
+    <interface type='bridge'><source bridge='ovs'/><virtualport type='openvswitch'/></interface>
+    <interface type='user'/>
     <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
   </devices>
 </domain>
@@ -166,7 +180,8 @@ XML = """
 
 
 def test_needs_are_read_from_a_definition() -> None:
-    whole = replace(NEEDS, made_anew=("/var/nvram.fd",), has_agent_channel=True)
+    with_channel = replace(NEEDS, devices=("br0", "eth0"), has_agent_channel=True)
+    whole = replace(with_channel, made_anew=("/var/nvram.fd",))
     assert read_needs(XML) == whole
     assert read_needs("<domain/>") == GuestNeeds()
 

@@ -81,6 +81,12 @@ def test_guests_of_other_managers_are_a_note() -> None:
     assert finding.text == f"oVirt starts these guests of {URI}, and guestctl does not: web"
 
 
+def test_transient_guests_are_a_note() -> None:
+    found_of = {it.check: it for it in found(host(guest(persistent=False)))}
+    assert found_of["transient"].severity is Severity.NOTE
+    assert found_of["transient"].text.endswith("nobody brings them back: web")
+
+
 def test_circles_are_named() -> None:
     config = Config(order=Order(after=("a", "b")))
     (finding,) = found(host(guest("a"), guest("b", 2), config=config))

@@ -55,6 +55,7 @@ def read_needs(xml: str) -> GuestNeeds:
     return GuestNeeds(
         networks=_named(domain, "devices/interface[@type='network']/source", "network"),
         pools=_named(domain, "devices/disk[@type='volume']/source", "pool"),
+        devices=_devices(domain),
         emulator=domain.findtext("devices/emulator", ""),
         arch=kind.get("arch", "") if kind is not None else "",
         machine=kind.get("machine", "") if kind is not None else "",
@@ -68,6 +69,20 @@ def _named(domain: ET.Element, path: str, attribute: str) -> tuple[str, ...]:
     """Each once."""
     names = (source.get(attribute) for source in domain.iterfind(path))
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _devices(domain: ET.Element) -> tuple[str, ...]:
+    """Bridges of the host and devices that guests share; those of Open vSwitch need be none."""
+    found = []
+    for interface in domain.iterfind("devices/interface"):
+        port, source = interface.find("virtualport"), interface.find("source")
+        if source is not None and (port is None or port.get("type") != "openvswitch"):
+            found.append(source.get(_NAMED_BY.get(interface.get("type", ""), ""), ""))
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+#: How an interface names a network device of the host, by its type.
+_NAMED_BY = {"bridge": "bridge", "direct": "dev"}
 
 
 def _nvram_sources(domain: ET.Element) -> list[str | None]:
