@@ -48,7 +48,7 @@ def _tell(prepared: Prepared) -> None:
     for remark in made.remarks:
         emit(f"- {printable(remark)}\n")
     if not made.changes_something:
-        emit("nothing is to be written: guestctl goes by the same already\n")
+        emit("nothing is to be written: guestctl goes by the same without it\n")
         return
     count = sum(not entry.is_standing for entry in made.entries)
     emit(f"{prepared.target}: {count} settings, each with where it is from\n")

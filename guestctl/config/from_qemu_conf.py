@@ -31,9 +31,18 @@ _SCOPES = ("none", "persistent", "transient", "all")
 _WAIT_OF_ITS_OWN = 30
 
 
+#: The first version that has an auto-shutdown.
+SINCE = (11, 2, 0)
+
+
 def is_on(given: Givens) -> bool:
     """Whether the auto-shutdown is, by what the file says."""
     return any(key in given and given[key].value != "none" for key in _SWITCHES)
+
+
+def without_auto_shutdown(given: Givens) -> Givens:
+    """What else is set."""
+    return {key: it for key, it in given.items() if not key.startswith("auto_shutdown_")}
 
 
 def at_shutdown(given: Givens) -> Imported:

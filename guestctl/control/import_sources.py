@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import from_host, from_incus, from_proxmox
+from ..config import from_host, from_incus, from_proxmox, from_qemu_conf
 from ..config.from_host import OfHost
 from ..config.from_libvirt_guests import UPSTREAM
 from ..config.importing import Imported
 from ..host import given_files, shell_settings
-from ..host.libvirt import auto_shutdown, conf_file
+from ..host.libvirt import auto_shutdown, conf_file, versions
 from ..model.given import Givens, NotUnderstood
 from ..model.host_units import RIVAL, HostWords
 from .failure import Failure, RequestError
@@ -86,8 +86,7 @@ class _Reader:
 
     def this_host(self) -> OfHost:
         """What counts here."""
-        conf = self._text_if_any(auto_shutdown.CONF)
-        of_conf = None if conf is None else conf_file.read(conf, auto_shutdown.CONF)
+        of_conf = self._qemu_conf()
         script = self._script()
         file = _settings_file(script)
         if why := _why_off(ask()):
@@ -98,6 +97,18 @@ class _Reader:
         text = self._text_if_any(file)
         guests = {} if text is None else shell_settings.read(text, file)
         return OfHost(guests, self._defaults(script), of_conf)
+
+    def _qemu_conf(self) -> Givens | None:
+        """Without what this version of libvirt does not know, and passes over."""
+        text, version = self._text_if_any(auto_shutdown.CONF), versions.client()
+        found = None if text is None else conf_file.read(text, auto_shutdown.CONF)
+        if not found or not from_qemu_conf.is_on(found) or version >= from_qemu_conf.SINCE:
+            return found
+        self.left_out.append(
+            f"{auto_shutdown.CONF}: auto_shutdown_* is left out, which libvirt"
+            f" {'.'.join(map(str, version))} does not know"
+        )
+        return from_qemu_conf.without_auto_shutdown(found)
 
     def _script(self) -> tuple[Path, str] | None:
         return next(self._scripts(), None)

@@ -13,7 +13,7 @@ from guestctl.cli.importing import import_verb
 from guestctl.config import files
 from guestctl.control import import_sources
 from guestctl.control.failure import Failure, RequestError
-from guestctl.host.libvirt import auto_shutdown
+from guestctl.host.libvirt import auto_shutdown, versions
 from guestctl.model.host_units import RIVAL, HostWords, Unit
 from tests.unit.command import Command
 from tests.unit.test_importing import DEBIAN
@@ -111,6 +111,20 @@ def test_it_is_on_where_it_is_active_or_enabled(host: Host, unit: Unit) -> None:
     host.says(unit)
     run()
     assert 'save = "none"' in host.made.read_text()
+
+
+def test_an_auto_shutdown_that_libvirt_does_not_know_is_left_out_and_said(
+    host: Host, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.says(OFF)
+    host.conf.write_text('auto_shutdown_try_shutdown = "persistent"\n')
+    monkeypatch.setattr(versions, "client", lambda: (9, 0, 0))
+    run()
+    assert "left out, which libvirt 9.0.0 does not know" in capsys.readouterr().err
+    assert not host.made.exists()
+    monkeypatch.setattr(versions, "client", lambda: (11, 3, 0))
+    run()
+    assert 'shutdown = "persistent"' in host.made.read_text()
 
 
 def test_a_dry_run_prints_and_writes_nothing(
