@@ -8,7 +8,7 @@ from typing import Any
 from ..config import effective, reading
 from ..config.problems import Message, Problem
 from ..config.reading import Reading
-from ..control.configured import say_of_libvirt, say_unused
+from ..control.configured import default_meant, say_of_libvirt, say_unused
 from ..control.guest_reading import settings_of, with_guests
 from ..control.guest_settings import GuestSettings
 from ..control.local import Local, open_local
@@ -47,6 +47,8 @@ def _tell(found: Reading, local: Local, arguments: Namespace) -> None:
         _show(found, json=arguments.json)
     elif not arguments.json:
         file = arguments.file or config_file(arguments)
+        if meant := default_meant(found.config):
+            emit(f"{meant}\n")
         emit(f"{file or 'the configuration'}: no problems found\n")
 
 
@@ -54,7 +56,8 @@ def _show(found: Reading, *, json: bool) -> None:
     if json:
         print_json(effective.as_json(found))
     else:
-        emit(effective.as_toml(found))
+        meant = default_meant(found.config)
+        emit(effective.as_toml(found) + (f"\n# {meant}\n" if meant else ""))
 
 
 def _show_guest(found: GuestSettings, *, json: bool) -> None:

@@ -39,12 +39,13 @@ class Stamp(NamedTuple):
 def stamps(file: Path | None = None) -> tuple[Stamp, ...]:
     """Of the host's files, or of one file alone: other ones once something was written."""
     try:
-        return tuple(map(_stamp, [file] if file else host_files()))
+        return tuple(map(stamp, [file] if file else host_files()))
     except OSError as error:
         return (Stamp(f"{DROP_INS}: {error.strerror}"),)
 
 
-def _stamp(path: Path) -> Stamp:
+def stamp(path: Path) -> Stamp:
+    """That of any file."""
     try:
         found = path.stat()
     except OSError:

@@ -11,9 +11,8 @@ from ..config.config import Config
 from ..config.last_good import Loaded
 from ..decisions.health import of_auto_shutdown
 from ..host import machine, status_file, tasks
-from ..host.libvirt import auto_shutdown
-from ..host.libvirt.aliases import resolved
-from ..model.uris import canonical
+from ..host.libvirt import aliases, auto_shutdown
+from ..model.uris import DEFAULT, canonical, why_remote
 from .requests import Failure, RequestError
 
 #: The folder of the host's ledger.
@@ -55,7 +54,17 @@ def uris_of(config: Config, connect: str | None) -> tuple[str, ...]:
     """The connections to use; connect: a URI, instead of the configured ones."""
     chosen = (connect,) if connect else config.general.uris
     root = machine.is_root()
-    return tuple(dict.fromkeys(canonical(resolved(uri), root=root) for uri in chosen))
+    return tuple(dict.fromkeys(canonical(aliases.resolved(uri), root=root) for uri in chosen))
+
+
+def default_meant(config: Config) -> str:
+    """Which connection "default" stands for, and by what; empty where it is not among the URIs."""
+    if DEFAULT not in config.general.uris:
+        return ""
+    uri, why = aliases.default()
+    remote = why_remote(uri)
+    left_out = f"; it is left out, since it leads to another host: {remote}" if remote else ""
+    return f"the default connection is {uri}, by {why}{left_out}"
 
 
 def unused(config: Config) -> list[str]:

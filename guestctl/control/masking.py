@@ -22,6 +22,7 @@ from ..model.guest import Disk, DiskKind, DomainInfo, GuestFacts, GuestId, OwnSe
 from ..model.options import PROFILES_OF_HOST
 from ..model.record import GuestRecord
 from ..model.save import SaveRecord
+from ..model.uris import DEFAULT
 
 
 def masked(facts: HostFacts) -> HostFacts:
@@ -86,7 +87,7 @@ class _Mask:
         return GuestId(self._uri(guest.uri), self._uuids(guest.uuid))
 
     def _uri(self, uri: str) -> str:
-        if _USUAL_URI.fullmatch(uri):
+        if uri == DEFAULT or _USUAL_URI.fullmatch(uri):
             return uri
         driver = re.match(r"(qemu|lxc|xen|ch|bhyve|vz|test):", uri.replace("+unix:", ":"))
         return f"{driver[1] if driver else 'other'}:///{self._connections(uri)}"

@@ -18,8 +18,9 @@ from ..config.last_good import Loaded
 from ..control.configured import load_in_time
 from ..control.log_fields import URI
 from ..host import machine
-from ..host.libvirt.aliases import resolved
-from ..model.uris import canonical, why_remote
+from ..host.libvirt import aliases
+from ..model.report import names
+from ..model.uris import DEFAULT, canonical, why_remote
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Configuration:
         """file: that one alone, instead of the host's.  connect: a URI instead of its URIs."""
         self._file = file
         self._connect = connect
-        self._read = self._seen = files.stamps(file)
+        self._read = self._seen = self._stamps()
         loaded = self._load()
         if loaded.source:
             logger.error(f"{loaded.source} is used until the mistakes are mended")
@@ -62,8 +63,8 @@ class Configuration:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Where its files are."""
-        return files.folders(self._file)
+        """Where its files are, and libvirt's."""
+        return (*files.folders(self._file), aliases.FILE.parent)
 
     @property
     def config(self) -> Config:
@@ -82,7 +83,9 @@ class Configuration:
         """With one spelling for each connection, and without those to other hosts."""
         uris: dict[str, None] = {}
         for written in (self._connect,) if self._connect else config.general.uris:
-            uri = resolved(written)
+            uri = aliases.resolved(written)
+            if written == DEFAULT:
+                logger.info(f"the default connection is {uri}, by {aliases.default().why}")
             if reason := why_remote(uri):
                 text = f"cannot look after {uri}: {reason}; it is left out"
                 logger.error(text, extra={URI: uri})
@@ -95,16 +98,18 @@ class Configuration:
 
         Whether they could be used.
         """
-        self._read = self._seen = files.stamps(self._file)
+        self._read = self._seen = self._stamps()
         loaded = self._load()
         if loaded.problems:
             source = self.loaded.source or "the configuration of before"
             self.loaded = replace(loaded, config=self.config, source=source)
             logger.error(f"{source} is used until the mistakes are mended")
             return False
-        before = effective.values(self.written)
+        before, uris = effective.values(self.written), self.config.general.uris
         self._take(loaded)
         changes = effective.changes(before, effective.values(self.written))
+        if not changes and uris != self.config.general.uris:
+            changes = [f"uris are {names(self.config.general.uris)}, were {names(uris)}"]
         logger.info(f"the configuration was read anew: {'; '.join(changes) or 'it is the same'}")
         return True
 
@@ -126,7 +131,11 @@ class Configuration:
         return self._reload_if(is_written)
 
     def _reload_if(self, is_due: Callable[[Stamps], bool]) -> bool:
-        return is_due(files.stamps(self._file)) and self.reload()
+        return is_due(self._stamps()) and self.reload()
+
+    def _stamps(self) -> Stamps:
+        """libvirt.conf as well: it says which connection is the default one."""
+        return (*files.stamps(self._file), files.stamp(aliases.FILE))
 
     def keep(self) -> None:
         """Remember the files as good ones, where they are."""

@@ -99,6 +99,15 @@ def test_check(command: Command) -> None:
     assert "cannot be read" in command.run("check", command.home / "absent", status=2).stderr
 
 
+def test_check_says_which_connection_is_the_default(command: Command) -> None:
+    file = command.home / "some.toml"
+    file.write_text('uris = ["default"]\n')
+    assert "the default connection is " in command.run("check", file).stdout
+    shown = command.run("check", "--show", file).stdout
+    assert shown.startswith('uris = ["default"]')
+    assert "\n# the default connection is " in shown
+
+
 def test_check_shows_what_is_in_effect(command: Command) -> None:
     good, bad = command.home / "good.toml", command.home / "bad.toml"
     good.write_text('[boot]\nretries = 1\n[[guest]]\nmatch = "db"\n')

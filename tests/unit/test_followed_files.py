@@ -13,6 +13,7 @@ import pytest
 from guestctl.config.config import Config
 from guestctl.control.requests import Failure, RequestError
 from guestctl.host import machine
+from guestctl.host.libvirt import aliases
 from guestctl.service import followed_files
 from guestctl.service.configuration import Configuration
 from guestctl.service.followed_files import FollowedFiles
@@ -60,6 +61,40 @@ def test_a_run_begins_with_what_was_written(file: Path) -> None:
         assert [config.general.uris for config in service.used] == [("test:///default",)]
 
     asyncio.run(story())
+
+
+def test_another_default_connection_of_libvirt_is_taken_up(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    conf = tmp_path / "libvirt.conf"
+    monkeypatch.setattr(aliases, "FILE", conf)
+    write(conf, 'uri_default = "lxc:///system"\n')
+    write(file, 'uris = ["default"]\n')
+    caplog.set_level(logging.INFO)
+
+    async def story() -> None:
+        configuration = Configuration(file, None)
+        assert configuration.config.general.uris == ("lxc:///system",)
+        service = Service(configuration)
+        following = asyncio.create_task(service.files.follow(lambda: False))
+        write(conf, 'uri_default = "test:///default"\n')
+        await until(lambda: service.used)
+        following.cancel()
+        assert service.used[-1].general.uris == ("test:///default",)
+
+    asyncio.run(story())
+    assert "uris are test:///default, were lxc:///system" in caplog.text
+
+
+def test_a_default_on_another_host_is_left_out_with_a_word(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    conf = tmp_path / "libvirt.conf"
+    monkeypatch.setattr(aliases, "FILE", conf)
+    write(conf, 'uri_default = "qemu+ssh://there/system"\n')
+    write(file, 'uris = ["default", "test:///default"]\n')
+    assert Configuration(file, None).config.general.uris == ("test:///default",)
+    assert "cannot look after qemu+ssh://there/system" in caplog.text
 
 
 def test_it_is_taken_up_unasked_but_not_in_a_run(file: Path) -> None:
