@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ..model.finding import Finding, Severity
 from ..model.host_state import known
+from ..model.host_units import GUARD, SERVICE, HostUnits
 from . import health
 from .check import Check
 from .host_state import HostState
 
 
 def _service(state: HostState) -> Iterator[Finding]:
-    yield from health.of_service(known(state.service), known(state.units).words)
+    units = known(state.units)
+    yield from _with(units, SERVICE, health.of_service(known(state.service), units.words))
 
 
 def _guard(state: HostState) -> Iterator[Finding]:
-    yield from health.of_guard(known(state.service), known(state.units).words)
+    units = known(state.units)
+    yield from _with(units, GUARD, health.of_guard(known(state.service), units.words))
+
+
+def _with(units: HostUnits, name: str, found: Iterable[Finding]) -> Iterator[Finding]:
+    """The same with what systemd says of that unit."""
+    unit = units.units.get(name)
+    evidence = (unit.states,) if unit else ()
+    yield from (replace(finding, evidence=evidence) for finding in found)
 
 
 def _mistakes(state: HostState) -> Iterator[Finding]:

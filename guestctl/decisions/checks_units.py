@@ -42,14 +42,9 @@ def _paths(unit: UnitInFull) -> Iterator[str]:
 def _rival(state: HostState) -> Iterator[Finding]:
     units = known(state.units)
     rival = units.units.get(RIVAL)
-    evidence = () if rival is None else (_states(rival), *_files(rival))
+    evidence = () if rival is None else (rival.states, *_files(rival))
     for finding in health.of_rival(units.words):
         yield replace(finding, evidence=evidence)
-
-
-def _states(unit: UnitInFull) -> str:
-    states = (f"LoadState={unit.load}", f"ActiveState={unit.active}")
-    return f"{unit.name}: {' '.join(states)} UnitFileState={unit.enabled or 'none'}"
 
 
 def _target(state: HostState) -> Iterator[Finding]:
@@ -66,7 +61,7 @@ def _target(state: HostState) -> Iterator[Finding]:
     if target and runs and target.active != "active":
         text = f"{SHUTDOWN_TARGET} is {target.active}, and orders nothing: {_LOST}"
         command = f"systemctl start {SHUTDOWN_TARGET}"
-        yield Finding(text, command, evidence=(_states(target), *_files(target)))
+        yield Finding(text, command, evidence=(target.states, *_files(target)))
 
 
 _LOST = "as the host goes down systemd ends the guests while they are being saved"
@@ -87,7 +82,7 @@ def _missing(state: HostState) -> Iterator[Finding]:
     for unit in _ours(state):
         if unit.name in _MISSING and unit.load != "loaded":
             text = f"{unit.name} is {unit.load}: {_MISSING[unit.name]}"
-            yield Finding(text, _mend(unit), evidence=(_states(unit), *_files(unit)))
+            yield Finding(text, _mend(unit), evidence=(unit.states, *_files(unit)))
 
 
 def _mend(unit: UnitInFull) -> str:
@@ -101,7 +96,7 @@ def _claimer(state: HostState) -> Iterator[Finding]:
     is_on = units.words.enabled(SERVICE) == "enabled"
     if unit and is_on and unit.load == "loaded" and unit.enabled != "enabled":
         text = f"{CLAIMER} is {unit.enabled or 'not enabled'}: {_MISSING[CLAIMER]}"
-        yield Finding(text, f"systemctl enable {CLAIMER}", evidence=(_states(unit),))
+        yield Finding(text, f"systemctl enable {CLAIMER}", evidence=(unit.states,))
 
 
 def _failed(state: HostState) -> Iterator[Finding]:
@@ -110,7 +105,7 @@ def _failed(state: HostState) -> Iterator[Finding]:
         if unit.active == "failed" and unit.name not in (SERVICE, GUARD):
             text = f"{unit.name} has failed"
             command = f"journalctl --boot --unit={unit.name}"
-            yield Finding(text, command, evidence=(_states(unit),))
+            yield Finding(text, command, evidence=(unit.states,))
 
 
 def _probe(state: HostState) -> Iterator[Finding]:
@@ -119,10 +114,10 @@ def _probe(state: HostState) -> Iterator[Finding]:
         unit = units.get(name)
         if unit and unit.load != "loaded":
             text = f"{name} is {unit.load}: guests that are ready by a port never are"
-            yield Finding(text, _mend(unit), evidence=(_states(unit),))
+            yield Finding(text, _mend(unit), evidence=(unit.states,))
         elif unit and runs and name == PROBE_SOCKET and unit.active == "inactive":
             text = f"{name} is {unit.active}: guests that are ready by a port never are"
-            yield Finding(text, f"systemctl start {name}", evidence=(_states(unit),))
+            yield Finding(text, f"systemctl start {name}", evidence=(unit.states,))
 
 
 def _replaced(state: HostState) -> Iterator[Finding]:

@@ -82,6 +82,12 @@ class UnitInFull:
     after: tuple[str, ...] = ()
     job_limit: float | None = None
 
+    @property
+    def states(self) -> str:
+        """As `systemctl show` has them."""
+        states = (f"LoadState={self.load}", f"ActiveState={self.active}")
+        return f"{self.name}: {' '.join(states)} UnitFileState={self.enabled or 'none'}"
+
 
 @dataclass(frozen=True)
 class Setting:
