@@ -16,7 +16,7 @@ from . import takeover_rival
 from .gathering import gather
 from .interrupts import Interrupts
 from .local import Local, open_local
-from .takeover_frame import alone, refuse_others, refuse_while_host_stops, steps
+from .takeover_frame import alone, refuse_others, refuse_while_host_stops, stays_up, steps
 from .takeover_record import Store
 from .takeover_runner import Runner
 from .takeover_service import refuse_in_a_run
@@ -41,7 +41,7 @@ def hand_back(config: Config, say: Say, *, dry_run: bool) -> bool:
         interrupts = Interrupts()
         interrupts.take()
         local = open_local(config, None, say)
-        runner = Runner(steps(local), Store(), say, interrupts)
+        runner = Runner(steps(local), Store(), say, interrupts, stays_up)
         if dry_run:
             return runner.would_hand_back()
         done = runner.hand_back()

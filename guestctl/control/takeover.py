@@ -11,7 +11,7 @@ from .doctor import doctor
 from .failure import Failure, RequestError
 from .interrupts import Interrupts
 from .local import open_local
-from .takeover_frame import alone, refuse_others, refuse_while_host_stops, steps
+from .takeover_frame import alone, refuse_others, refuse_while_host_stops, stays_up, steps
 from .takeover_record import Store
 from .takeover_runner import Runner
 from .takeover_step import Say
@@ -37,7 +37,7 @@ def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:
         _examine(loaded, say, force=force)
         takeover_rival.refuse_if_busy()
         local = open_local(loaded.config, None, say)
-        runner = Runner(steps(local), Store(), say, interrupts)
+        runner = Runner(steps(local), Store(), say, interrupts, stays_up)
         return runner.would_take_over() if dry_run else runner.take_over()
 
 

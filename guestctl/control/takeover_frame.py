@@ -44,6 +44,11 @@ def refuse_while_host_stops(verb: str) -> None:
         raise RequestError(Failure.NOT_ALL_WELL, text)
 
 
+def stays_up() -> bool:
+    """Whether it is not known that the host goes down."""
+    return systemd.is_stopping_now() is not True
+
+
 @contextlib.contextmanager
 def alone(verb: str) -> Iterator[None]:
     """Meanwhile nobody else takes over or hands back.  RequestError where somebody does."""

@@ -63,7 +63,8 @@ def _do(local: Local, say: Say) -> None:
     if facts.lost:
         lost = "; ".join(connection.reason for connection in facts.lost)
         raise StepFailed(f"cannot tell which guests of {LIST} are off: {lost}")
-    guests = [guest for guest in facts.guests if guest.id.uuid in listing.uuids]
+    listed = [guest for guest in facts.guests if guest.id.uuid in listing.uuids]
+    guests = sorted(listed, key=lambda guest: guest.name)
     found = local.write_ledger(lambda ledger: _book(ledger, guests, rival))
     _tell(found, len(listing.uuids) - len(guests), say)
     _remove()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from .failure import Failure, RequestError
@@ -15,16 +15,23 @@ from .takeover_step import TROUBLE, Before, Say, Step, StepFailed, in_words
 class Runner:
     """steps: in the order in which they are done.  say: shows what is done.
 
-    interrupts: who holds SIGINT and SIGTERM off while something is undone.
+    interrupts: who holds SIGINT and SIGTERM off while something is undone.  stays_up: whether the
+    host does; where it goes down, guestctl has begun to see to its guests, and must end that.
     """
 
     def __init__(
-        self, steps: Sequence[Step], store: Store, say: Say, interrupts: Interrupts
+        self,
+        steps: Sequence[Step],
+        store: Store,
+        say: Say,
+        interrupts: Interrupts,
+        stays_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self._steps = steps
         self._store = store
         self._say = say
         self._interrupts = interrupts
+        self._stays_up = stays_up
 
     def take_over(self) -> bool:
         """Whether there was something to do.
@@ -96,11 +103,17 @@ class Runner:
 
     def _undo_all(self, why: str) -> str:
         """What is said of it; RequestError where something could not be undone."""
+        if not self._stays_up():
+            return "; the host is going down: ask again after the next boot, and it goes on"
         self._say(f"undoing it: {why}")
         record = self._store.read()
         touched = record.entries.items() if record else ()
         names = [name for name, entry in touched if entry.is_touched]
-        self._back([step for step in self._steps if step.name in names], why=why, for_good=False)
+        try:
+            self._back([step for step in self._steps if step.name in names], for_good=False)
+        except TROUBLE as error:
+            text = f"{why}; and {in_words(error)}"
+            raise RequestError(Failure.NOT_ALL_WELL, text) from error
         return "; what was done until then was undone"
 
     def hand_back(self) -> bool:
@@ -109,7 +122,7 @@ class Runner:
         steps = self._to_go_back(record)
         if record is not None and record.complete:
             self._store.write(replace(record, complete=False))
-        self._back(steps, why="", for_good=True)
+        self._back(steps, for_good=True)
         return bool(steps)
 
     def would_hand_back(self) -> bool:
@@ -130,29 +143,26 @@ class Runner:
         asked = record is None or step.hand_back is not None
         return asked and not step.back_already(entry.before if entry else None)
 
-    def _back(self, steps: Sequence[Step], *, why: str, for_good: bool) -> None:
-        """Newest first; all that can be, also where one cannot."""
-        failed = [text for step in reversed(steps) if (text := self._back_one(step, for_good))]
-        if failed:
-            text = "; ".join([*([why] if why else []), *failed])
-            again = "ask for it again by `guestctl handback`"
-            raise RequestError(Failure.NOT_ALL_WELL, f"{text}; {again}")
+    def _back(self, steps: Sequence[Step], *, for_good: bool) -> None:
+        """Newest first.  Where one cannot be undone, those before it are left as they are: guestctl
+        goes last, and is there as long as nobody else is."""
+        for step in reversed(steps):
+            if step.back:
+                self._say(f"{step.back} …")
+            try:
+                self._back_one(step, for_good)
+            except TROUBLE as error:
+                text = f"{in_words(error)}; `guestctl handback` goes on once that is mended"
+                raise RequestError(Failure.NOT_ALL_WELL, text) from error
         self._store.remove()
 
-    def _back_one(self, step: Step, for_good: bool) -> str:
-        """Why it could not be; empty where it was."""
+    def _back_one(self, step: Step, for_good: bool) -> None:
         record = self._store.read()
         entry = record.entries.get(step.name) if record else None
-        if step.back:
-            self._say(f"{step.back} …")
-        try:
-            _undo(step, entry.before if entry else None, self._say, for_good)
-        except Exception as error:  # noqa: BLE001 - what another one has done is undone all the same
-            return in_words(error)
+        _undo(step, entry.before if entry else None, self._say, for_good)
         if record and entry:  # a full disk keeps nothing from being undone, and it can be again
             with contextlib.suppress(RequestError):
                 self._mark(record, step.name, Progress.NOT_BEGUN)
-        return ""
 
 
 def _undo(step: Step, before: Before | None, say: Say, for_good: bool) -> None:

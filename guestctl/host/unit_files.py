@@ -9,6 +9,7 @@ terminal must not end it halfway, whoever waits for it decides.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ ADMINISTRATORS = Path("/etc/systemd/system")
 SHOW_LIMIT, RELOAD_LIMIT, STOP_LIMIT, START_LIMIT = 15.0, 90.0, 60.0, 120.0
 #: To stop and start libvirt's daemon, by systemd's own limits.
 RESTART_LIMIT = 200.0
+#: Seconds for a call to end by itself where whoever waits for it is told to end.
+GRACE = 10.0
 _QUIET = ("systemctl", "--no-pager", "--no-ask-password", "--quiet")
 
 
@@ -131,6 +134,17 @@ async def _systemctl(arguments: Sequence[str], limit: float) -> tuple[int, bytes
     try:
         async with asyncio.timeout(limit):
             output, errors = await process.communicate()
+    except asyncio.CancelledError:
+        await _own_end(process)
+        raise
     finally:
         await end(process)
     return process.returncode or 0, output, errors
+
+
+async def _own_end(process: asyncio.subprocess.Process) -> None:
+    """Whoever waits was told to end, and will undo this: what it has started (an init script is
+    switched by programs of its own) must not go on beside that."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GRACE):
+            await process.wait()

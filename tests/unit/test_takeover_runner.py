@@ -28,6 +28,7 @@ class Host:
         self.state = dict(OLD)
         self.store = Store(folder / "takeover.json")
         self.said: list[str] = []
+        self.stays_up = True
         self.happens: Callable[[], None] | None = None
         self.left = 0
 
@@ -44,7 +45,8 @@ class Host:
         self.left, self.happens = after, happens
 
     def runner(self) -> Runner:
-        return Runner([self.step(name) for name in NAMES], self.store, self.say, Interrupts())
+        steps = [self.step(name) for name in NAMES]
+        return Runner(steps, self.store, self.say, Interrupts(), lambda: self.stays_up)
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -184,14 +186,40 @@ def test_a_complete_one_is_only_mended(host: Host) -> None:
     assert host.state == OLD
 
 
-def test_one_that_cannot_be_undone_keeps_its_record(host: Host) -> None:
+def test_one_that_cannot_be_undone_leaves_those_before_it(host: Host) -> None:
+    """guestctl is one of them: it is there as long as nobody else is."""
     host.runner().take_over()
     host.interrupted(4, raising(StepFailed("cannot undo it: no")))
     with pytest.raises(RequestError, match=r"cannot undo it: no; .*guestctl handback"):
         host.runner().hand_back()
-    assert host.state == {**OLD, "two": "half"}
+    assert host.state == {"one": "new", "two": "half", "three": "old"}
     assert host.runner().hand_back()
     assert host.state == OLD
+
+
+def test_nor_after_another_one_has_failed(host: Host) -> None:
+    def fails() -> None:
+        host.interrupted(3, raising(StepFailed("cannot undo it: no")))
+        raise StepFailed("cannot do it: no")
+
+    host.interrupted(5, fails)
+    with pytest.raises(RequestError, match=r"cannot do it: no; and cannot undo it: no; "):
+        host.runner().take_over()
+    assert host.state["one"] == "new"
+    host.runner().hand_back()
+    assert host.state == OLD
+
+
+@pytest.mark.parametrize("error", [StepFailed("cannot do it: no"), Interrupted()])
+def test_nothing_is_undone_as_the_host_goes_down(host: Host, error: BaseException) -> None:
+    """guestctl sees to its guests by then."""
+    host.stays_up = False
+    host.interrupted(4, raising(error))
+    with pytest.raises((RequestError, Interrupted)):
+        host.runner().take_over()
+    assert host.state == {"one": "new", "two": "half", "three": "old"}
+    host.runner().take_over()
+    assert host.state == NEW
 
 
 def test_without_a_record_what_is_usual_is_handed_back(host: Host) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,14 @@ def test_the_folder_stays_with_others_in_it(tmp_path: Path) -> None:
     file.with_name("other.conf").write_text("")
     assert unit_files.remove_drop_in(file)
     assert file.with_name("other.conf").exists()
+
+
+@pytest.mark.thorough
+def test_what_is_under_way_as_we_are_told_to_end_is_waited_for(systemctl: Path) -> None:
+    """What undoes it must not run beside it."""
+    told = f"sleep 0.2; kill -{signal.SIGINT} $PPID; sleep 0.2; : > $0.through"
+    systemctl.write_text(f"#!/bin/sh\n{told}\n")
+    program = "from guestctl.host import unit_files; unit_files.reload()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert systemctl.with_name("systemctl.through").exists()
