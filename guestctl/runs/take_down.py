@@ -22,7 +22,7 @@ from .live_guest import LiveGuest
 from .make_ready import has_block_jobs, longest_wait, make_ready
 from .order import RunOrder
 from .save_check import SaveStamps
-from .shutting_down import ShutdownSlots
+from .shutting_down import Place, ShutdownSlots
 from .take_down_log import TakeDownLog
 
 _DOING = {
@@ -33,6 +33,7 @@ _DOING = {
 #: Seconds in which what a killed libvirtd had begun comes to an end: until then its helper writes
 #: the image, and a new save fails ("O_DIRECT write needs empty seekable file", libvirt 11.3).
 HELPERS_END, AT_ONCE = 2.0, 5.0
+UNREACHED = "libvirt cannot be reached"
 CROWDED = "parallel-shutdowns is given up: no time is left to wait for others to shut down"
 #: Within so many seconds nobody is taken to have begun another job with a guest.
 NOT_LONG = 2.0
@@ -136,7 +137,7 @@ class TakeDown:
                 return
             later = self._plan.steps[number + 1 :]
             if self._live.given_up:
-                await self._leave_out(planned, "libvirt cannot be reached")
+                await self._leave_out(planned, UNREACHED)
             elif self._starting and planned.step is not Step.POWEROFF:
                 await self._leave_out(planned, "libvirt is still starting it")
             elif planned.step is Step.SAVE:
@@ -163,20 +164,27 @@ class TakeDown:
             self._slots.saves.release()
 
     async def _try_shutdown(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
-        """Once fewer guests are shutting down, or no time is left to wait for that."""
         asked = asyncio.get_running_loop().time()
         with self._slots.shutdowns.place() as place:
-            if not place.is_granted:
-                self._show(None, "waiting for others to shut down")
-                kept = self._order.time_kept(self._guest.id)
-                before = latest_shutdown(self._plan, (planned, *later), self._run.budget, kept)
-                if not await place.wait(self._live, self._run.ends - before):
-                    return
-            if not place.is_granted:
-                self._slots.shutdowns.crowd_in(place)
-                await self._run.remark(self._guest, CROWDED)
-            await self._make_ready_anew(since=asked)
-            await self._try(planned, later)
+            if place.is_granted or await self._waits(place, (planned, *later)):
+                await self._make_ready_anew(since=asked)
+                await self._try(planned, later)
+
+    async def _waits(self, place: Place, steps: tuple[StepPlan, ...]) -> bool:
+        """Until fewer guests are shutting down, or no time is left for that; whether it is to shut
+        down then."""
+        self._show(None, "waiting for others to shut down")
+        kept = self._order.time_kept(self._guest.id)
+        before = latest_shutdown(self._plan, steps, self._run.budget, kept)
+        if not await place.wait(self._live, self._run.ends - before):
+            return False
+        if self._live.given_up:
+            await self._leave_out(steps[0], UNREACHED)
+            return False
+        if not place.is_granted:
+            self._slots.shutdowns.crowd_in(place)
+            await self._run.remark(self._guest, CROWDED)
+        return True
 
     async def _try(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
         limit = self._allowance(planned, later)

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import Guestctl
 from tests.testbed.session import SessionDaemon
 
-from .support import URI, by_name, last_tick, quoted, steps, went_on
+from .support import URI, by_name, last_tick, quoted, steps, trail, went_on
 
 pytestmark = pytest.mark.guests
 
@@ -58,9 +58,12 @@ def test_other_hosts_are_refused(guestctl: Guestctl) -> None:
 def test_with_and_without_the_hosts_cache(
     daemon: SessionDaemon, web: str, guestctl: Guestctl, bypass: str
 ) -> None:
-    guestctl.configure(f"[shutdown]\nbypass-cache = {bypass}\n")
+    caches = f"[shutdown]\nbypass-cache = {bypass}\n[boot]\nbypass-cache = {bypass}\n"
+    guestctl.configure(caches)
     before = last_tick(daemon, web)
     guest = by_name(guestctl.json("shutdown", "--preserve", web))[web]
     assert steps(guest) == {"save": "done"}
-    guestctl.run("start")
+    result = by_name(guestctl.json("start", web))
+    assert steps(result[web]) == {"resume": "done"}
+    assert trail(guestctl, web)[-1].startswith("resume done")
     assert went_on(daemon, web, before)
