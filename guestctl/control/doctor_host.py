@@ -11,6 +11,7 @@ from ..host import clock
 from ..host.bus import BusError, SystemBus
 from ..host.hooks import HOOK
 from ..host.libvirt import conf_file, processes, versions
+from ..host.programs import is_program
 from ..host.systemd import MANAGER, NAME, PATH
 from ..model.given import NotUnderstood
 from ..model.host_details import (
@@ -48,9 +49,7 @@ def gather(look: Look) -> HostDetails:
         _settings(Path("/", processes.QEMU_CONF)),
         _shipped("the bus's policy for guestctl", _BUS, "org.guestctl1.conf"),
         _shipped("polkit's file of guestctl's actions", _POLKIT, "org.guestctl1.policy"),
-        Shipped(
-            "libvirt's hook of guestctl", (HOOK,), Path(HOOK).exists(), os.access(HOOK, os.X_OK)
-        ),
+        Shipped("libvirt's hook of guestctl", (HOOK,), Path(HOOK).exists(), is_program(HOOK)),
         _PACKAGE.exists(),
     )
 

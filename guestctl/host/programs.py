@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 
 from .systemd import end
 
@@ -37,6 +38,16 @@ async def output_of(*argv: str, limit: float) -> str:
     if process.returncode:
         raise NotRun(_why(errors.decode(errors="replace")) or f"{argv[0]} says no more")
     return output.decode(errors="replace").strip()
+
+
+def is_program(path: str) -> bool:
+    """Whether others can run it.  Not access(2): of our sandbox, where next to nothing may be run,
+    that says no."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & 0o111)
 
 
 def _why(text: str) -> str:

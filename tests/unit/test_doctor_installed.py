@@ -14,6 +14,7 @@ from guestctl.decisions import checks_installed
 from guestctl.decisions.doctor import examine
 from guestctl.decisions.host_state import HostState
 from guestctl.host import clock
+from guestctl.host.programs import is_program
 from guestctl.model.finding import Finding
 from guestctl.model.host_details import Clock, HostDetails, HostRunning, Shipped
 from tests.unit.healthy import SAID, facts, healthy, units
@@ -108,3 +109,13 @@ def test_the_clock_of_this_machine(tmp_path: Path) -> None:
     container.write_text("systemd-nspawn\n")
     assert clock.look(container, adjtime).is_synchronised is None
     assert not clock.look(container, tmp_path / "none").is_local
+
+
+def test_what_is_a_program(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    assert not is_program(str(program))
+    program.touch(0o644)
+    assert not is_program(str(program))
+    program.chmod(0o755)
+    assert is_program(str(program))
+    assert not is_program(str(tmp_path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
@@ -12,6 +11,7 @@ import libvirt
 from ...model.guest import GuestId
 from ...model.host_needs import Emulator, GuestNeeds, Supplied, Supplies, Supply
 from ...model.host_state import NotKnown
+from ..programs import is_program
 from .connections import Pool, is_alive
 from .domain_xml import AGENT, parsed
 
@@ -30,7 +30,7 @@ async def read(uri: str, uuids: Collection[str]) -> tuple[dict[GuestId, GuestNee
 
 def absent(emulators: Iterable[str]) -> frozenset[str]:
     """Those that are no programs of this host."""
-    return frozenset(path for path in emulators if not os.access(path, os.X_OK))
+    return frozenset(path for path in emulators if not is_program(path))
 
 
 def _guests(uri: str, conn: Any, uuids: Collection[str]) -> dict[GuestId, GuestNeeds]:
