@@ -68,8 +68,11 @@ def _unsavable(state: HostState) -> Iterator[Finding]:
         reason = _why_not_saved(facts.config, plan)
         is_others = belongs_to(plan.guest, resolve(facts.config, plan.guest))
         if reason and plan.steps and not (is_others or without_room(plan)):
-            how = f"is not saved as the host goes down, but has a {plan.steps[0].step}"
+            how = f"is not saved as the host goes down, but {_DONE[plan.steps[0].step]}"
             yield _of_guest(plan.guest, f"{how}: {reason}")
+
+
+_DONE = {Step.SHUTDOWN: "shut down", Step.POWEROFF: "powered off"}
 
 
 def _transient(state: HostState) -> Iterator[Finding]:

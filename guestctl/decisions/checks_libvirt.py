@@ -215,7 +215,7 @@ CHECKS = (
     Check(
         "daemon-outdated",
         Severity.WARNING,
-        "libvirt's daemon has started since its program and its files were changed",
+        "libvirt's daemon has started since its program and its own file were changed",
         "It does not go by what stands there now.",
         "Restart it, which touches no guest.",
         _outdated,

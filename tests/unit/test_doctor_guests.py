@@ -57,9 +57,7 @@ def test_room_is_that_for_all_at_once() -> None:
 def test_who_cannot_be_saved_is_told_with_the_reason() -> None:
     (finding,) = found(host(guest(info=UNSAVABLE)))[:1]
     assert (finding.check, finding.severity, finding.name) == ("not-saved", Severity.NOTE, "web")
-    assert finding.text == (
-        "is not saved as the host goes down, but has a shutdown: it has a host device"
-    )
+    assert finding.text == "is not saved as the host goes down, but shut down: it has a host device"
 
 
 def test_who_is_not_to_be_saved_is_not_told() -> None:

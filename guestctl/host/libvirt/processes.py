@@ -56,8 +56,8 @@ def began(daemon: Process, root: Path = ROOT) -> float | None:
 
 
 def newer(daemon: Process, began: float, root: Path = ROOT) -> tuple[str, ...]:
-    """Its program, and what it has read as it began, as far as they have changed since."""
-    files = (daemon.program, daemon.conf, QEMU_CONF)
+    """Its program and its own configuration, as far as they have changed since."""
+    files = (daemon.program, daemon.conf)
     return tuple(f"/{file}" for file in files if _changed(root / file) > began)
 
 
