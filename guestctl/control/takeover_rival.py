@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..host import unit_files
+from ..host.libvirt import auto_shutdown
 from ..model.host_units import RIVAL
 from .failure import Failure, RequestError
 from .takeover_step import Before, Say, Step, StepFailed
@@ -133,13 +134,17 @@ def _that_set_it(found: Rival) -> Iterator[str]:
             yield name
 
 
-#: Where nobody took over: as Debian's package has it.
-_USUAL: Before = {"enabled": "enabled", "active": True, "drop_in": None}
+def _usual() -> Before:
+    """Where nobody took over: as Debian's package has it; but where libvirt's own auto-shutdown is
+    in charge, a second one beside it is not wanted."""
+    is_wanted = not auto_shutdown.switched_on()
+    enabled = "enabled" if is_wanted else "disabled"
+    return {"enabled": enabled, "active": is_wanted, "drop_in": None}
 
 
 def _is_back(before: Before | None) -> bool:
     """Whether it is as it was; one that is not there cannot be brought back."""
-    was, found = before or _USUAL, look()
+    was, found = before or _usual(), look()
     if not found.is_there:
         return not DROP_IN.exists()
     same = was["enabled"] not in _ON or found.enabled == was["enabled"]
@@ -147,7 +152,7 @@ def _is_back(before: Before | None) -> bool:
 
 
 def _undo(before: Before | None, say: Say) -> None:
-    was = before or _USUAL
+    was = before or _usual()
     _undo_drop_in(was["drop_in"])
     unit_files.reload()
     found = look()

@@ -13,6 +13,7 @@ from guestctl.control.failure import RequestError
 from guestctl.control.interrupts import Interrupts
 from guestctl.control.takeover_record import Store
 from guestctl.control.takeover_runner import Runner
+from guestctl.host.libvirt import auto_shutdown
 from tests.unit.fake_units import STOP, FakeUnits
 
 
@@ -110,6 +111,16 @@ def test_nobody_took_over(units: FakeUnits) -> None:
     assert runner(units).hand_back()
     assert state(units) == ("enabled", "active", False)
     assert not runner(units).hand_back()
+
+
+def test_nobody_took_over_and_libvirt_itself_is_in_charge(
+    units: FakeUnits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a handback is asked for again: both would act as the host goes down."""
+    monkeypatch.setattr(auto_shutdown, "switched_on", lambda: ("auto_shutdown_try_save",))
+    units.enabled, units.active = "disabled", "inactive"
+    assert not runner(units).hand_back()
+    assert state(units) == ("disabled", "inactive", False)
 
 
 def killing(after: int) -> Callable[[], None]:
