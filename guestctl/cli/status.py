@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +13,7 @@ from .exits import Exit
 from .options import client_of, complain_of_blindness
 from .present import guests_status
 from .sources import config_file
-from .text import ago, emit, print_json, printable, when
+from .text import emit, print_json, printable, when
 
 #: What stands before a line that goes on with the one above.
 _MORE = ""
@@ -82,7 +81,7 @@ def _doctor(said: dict[str, int]) -> str:
     counted = [(said["errors"], "error"), (said["warnings"], "warning")]
     told = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in counted if count]
     found = f"{', '.join(told)}, see guestctl doctor" if told else "nothing is wrong"
-    return f"{found} (looked {ago(said['at'], time.time_ns())})"
+    return f"{found} (looked {when(said['at'])})"
 
 
 def _guests(service: dict[str, Any], wanted: dict[str, int] | None) -> str:
