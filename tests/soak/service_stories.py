@@ -48,7 +48,12 @@ class _Story:
         self._dice, self._ways = dice, ways
         self.guests = [_guest(dice, name) for name in "abcd"[: dice.randint(1, 4)]]
         save = dice.choice((Scope.PERSISTENT, Scope.PERSISTENT, Scope.NONE))
-        limits = Shutdown(save=save, shutdown_timeout=20.0, parallel=dice.choice((1, 16)))
+        limits = Shutdown(
+            save=save,
+            shutdown_timeout=20.0,
+            parallel=dice.choice((1, 16)),
+            parallel_shutdowns=dice.choice((None, None, 1)),
+        )
         self.config = Config(shutdown=limits)
         if ways:
             self.guests, self.config = ways.added_to(self.guests, self.config)

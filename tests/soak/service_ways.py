@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from guestctl.config.config import Config
 from guestctl.model.options import Method, Scope
@@ -34,10 +35,15 @@ _OF_GUEST: Choices = {
     "save": (Scope.PERSISTENT, Scope.NONE),
     "shutdown": (Scope.ALL, Scope.NONE),
     "save_timeout": (3.0, 600.0),
-    "shutdown_timeout": (5.0, 20.0),
+    "shutdown_timeout": (5.0, 20.0, inf),
     "methods": ((Method.ACPI,),),
 }
-_OF_HOST: Choices = {**_OF_GUEST, "parallel": (1, 16), "deadline": (30.0, 60.0, 1500.0)}
+_OF_HOST: Choices = {
+    **_OF_GUEST,
+    "parallel": (1, 16),
+    "parallel_shutdowns": (None, 1),
+    "deadline": (30.0, 60.0, 1500.0),
+}
 
 
 def has_ways(seed: int) -> bool:
