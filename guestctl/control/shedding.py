@@ -76,6 +76,5 @@ async def resume(
     going, up = still_up(inventory.guests, records, context.boot)
     await note_up(context, [guest for guest in inventory.guests if guest.id in up & mine])
     down = mine - up
-    return await restore(
-        context, config, Trigger.RESUME, inventory, down, note=note, going=going & mine
-    )
+    going = {guest: step for guest, step in going.items() if guest in mine}
+    return await restore(context, config, Trigger.RESUME, inventory, down, note=note, going=going)

@@ -57,10 +57,13 @@ def may_be_followed(attempts: Sequence[Attempt]) -> bool:
     return last is not None and (last.step, last.end) == (Step.SHUTDOWN, StepEnd.TIMED_OUT)
 
 
-def is_asked_in_vain(attempts: Sequence[Attempt]) -> bool:
-    """Whether the last of them asked the guest to shut down, and did not see that come about."""
+def in_the_air(attempts: Sequence[Attempt]) -> Step | None:
+    """The last of them, where it was to take the guest down and may still: a request is not taken
+    back, and what was cut off may have been sent."""
     last = attempts[-1] if attempts else None
-    return last is not None and last.step is Step.SHUTDOWN and not last.worked
+    if last is None or last.step not in _DOWN or last.worked:
+        return None
+    return last.step if last.step is Step.SHUTDOWN or last.ended is None else None
 
 
 def explain(attempts: Sequence[Attempt], reason: str) -> bool:

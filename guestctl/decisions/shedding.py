@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from ..config.config import Config
 from ..model.guest import GuestFacts, GuestId
-from ..model.plan import GuestPlan, Outcome, Plan
+from ..model.plan import GuestPlan, Outcome, Plan, Step
 from ..model.record import GuestRecord
 from ..model.text import argument
-from .attempts import is_asked_in_vain
+from .attempts import in_the_air
 from .plan import belongs_to
 from .policy import resolve
 from .sequence import sequence_for
@@ -112,10 +112,10 @@ def _with_note(plan: GuestPlan, missed: Mapping[GuestId, list[str]]) -> GuestPla
 
 
 class ToResume(NamedTuple):
-    """going: up, and may still follow the request of a run that was called off.  up: up for good,
+    """going: up, and may still go down by this step of a run that was cut off.  up: up for good,
     though that run was to shed them."""
 
-    going: frozenset[GuestId]
+    going: Mapping[GuestId, Step]
     up: frozenset[GuestId]
 
 
@@ -123,5 +123,6 @@ def still_up(guests: Iterable[GuestFacts], records: Records, boot: str) -> ToRes
     """Those of whom a run that was cut off had only begun."""
     shed = shed_now(records, boot)
     up = [guest for guest in guests if guest.id in shed and guest.up and not guest.saving]
-    going = frozenset(g.id for g in up if is_asked_in_vain(records[g.id].attempts))
-    return ToResume(going, frozenset(guest.id for guest in up) - going)
+    begun = {guest.id: in_the_air(records[guest.id].attempts) for guest in up}
+    going = {guest: step for guest, step in begun.items() if step is not None}
+    return ToResume(going, frozenset(begun) - frozenset(going))

@@ -7,8 +7,9 @@ from itertools import islice
 
 from ..decisions.sequence import Sequence, mistakes_of, sequence_for
 from ..decisions.timeline import time_kept
-from ..model.guest import GuestFacts, GuestId
-from ..model.plan import GuestPlan
+from ..model.guest import GuestFacts, GuestId, State
+from ..model.plan import GuestPlan, Outcome, Plan
+from ..model.record import GuestRecord, Wanted
 from ..model.report import Listener, Trouble, names
 from .run import Run
 from .turns import Turns
@@ -125,3 +126,14 @@ def order_up(
     for guest in known.keys() - coming_ids:
         order.is_through(guest)
     return order
+
+
+def whoever_else(
+    plan: Plan, everybody: Iterable[GuestFacts], records: Mapping[GuestId, GuestRecord]
+) -> list[GuestFacts]:
+    """Who is up, and who is to come up and does not in this run."""
+    late = [p.guest for p in plan.guests if p.outcome not in (None, Outcome.SKIPPED)]
+    wanted = {it.id: it.name for it in records.values() if it.wanted is Wanted.ON}
+    seen = {guest.id: guest for guest in everybody if guest.up or guest.id in wanted}
+    unseen = [GuestFacts(i, name, State.UNKNOWN) for i, name in wanted.items() if i not in seen]
+    return [*unseen, *late, *seen.values()]

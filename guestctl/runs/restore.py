@@ -23,25 +23,25 @@ from ..decisions.policy import WILLING, Policy, resolve
 from ..decisions.restore_time import restore_in_time
 from ..decisions.wanted import has_unknown_save
 from ..ledger.ledger import Ledger
-from ..model.guest import GuestFacts, GuestId, State
+from ..model.guest import GuestFacts, GuestId
 from ..model.history import Note, PastStart
 from ..model.options import SaveDecision
-from ..model.plan import GuestPlan, Outcome, Plan, RunKind
+from ..model.plan import GuestPlan, Outcome, Plan, RunKind, Step
 from ..model.ports import HypervisorError
-from ..model.record import GuestRecord, Wanted
+from ..model.record import GuestRecord
 from ..model.report import GuestAdded, GuestEnded, RunBegan, RunEvent, Trouble
 from ..model.result import GuestResult, RunResult, StepEnd, Trigger
 from .at_work import AtWork
 from .bring_up import BringUp
 from .context import Context, Inventory, with_domain_info
 from .flags import heed_flags
-from .live_guest import LiveGuest, is_down
-from .order import RunOrder, order_up
+from .live_guest import LiveGuest
+from .order import RunOrder, order_up, whoever_else
 from .readiness import ReadyChecks
 from .reconcile import take_notice, without
 from .run import Run, deadline_of, interruptible, record_note
 from .save_check import with_images
-from .shed import left_shed, note_up
+from .shed import NOBODY_GOES, left_shed, what_comes_of
 from .slots import Slots
 from .unready import look_again
 
@@ -67,12 +67,12 @@ async def restore(
     autostart: Collection[str] = (),
     note: Note | None = None,
     among: Collection[GuestId] | None = None,
-    going: Collection[GuestId] = (),
+    going: Mapping[GuestId, Step] = NOBODY_GOES,
 ) -> RunResult:
     """Start or resume every guest that is wanted on, not up and not held; or just those named.
 
     among: only whoever is wanted on of these.
-    going: who is up, and may still follow a request to shut down that was called off: they are
+    going: who is up, and may still go down by such a step of a run that was cut off: they are
     brought back if they do.
     decision: what a person decided about the saves of the guests named.
     autostart: connections whose guests with libvirt's autostart flag are started as well, unless
@@ -109,24 +109,13 @@ async def restore(
     asked = named is not None and trigger is not Trigger.USER_SHUTDOWN
     wanted = {} if asked else records  # a person who names a guest need not name what it requires
     unready = await look_again(context, config, everybody, records.values(), run.source)
-    order = order_up(run, coming, _others(plan, everybody, wanted), unready)
+    order = order_up(run, coming, whoever_else(plan, everybody, wanted), unready)
     order.say_mistakes(context.tell)
-    return await _Restore(run, inventory, request, order).carry_out(plan, busy)
+    return await _Restore(run, inventory, request, order, going).carry_out(plan, busy)
 
 
 def _is_being_saved(guest: GuestFacts, named: Collection[GuestId] | None) -> bool:
     return guest.saving and (named is None or guest.id in named)
-
-
-def _others(
-    plan: Plan, everybody: Iterable[GuestFacts], records: Mapping[GuestId, GuestRecord]
-) -> list[GuestFacts]:
-    """Who is up, and who is to come up and does not in this run."""
-    late = [p.guest for p in plan.guests if p.outcome not in (None, Outcome.SKIPPED)]
-    wanted = {it.id: it.name for it in records.values() if it.wanted is Wanted.ON}
-    seen = {guest.id: guest for guest in everybody if guest.up or guest.id in wanted}
-    unseen = [GuestFacts(i, name, State.UNKNOWN) for i, name in wanted.items() if i not in seen]
-    return [*unseen, *late, *seen.values()]
 
 
 def _only(guests: Collection[GuestId], inventory: Inventory) -> Inventory:
@@ -195,17 +184,25 @@ def _refuse_unread(plan: GuestPlan) -> GuestPlan:
     return replace(plan, steps=(), outcome=Outcome.UNKNOWN, reason=reason)
 
 
+_Work = Callable[[], Awaitable[None]]
 #: Until a guest that did not come up is tried again, as long as others are at work: the first time.
 AGAIN = 5.0
 
 
 class _Restore:
-    def __init__(self, run: Run, inventory: Inventory, request: Request, order: RunOrder) -> None:
+    def __init__(
+        self,
+        run: Run,
+        inventory: Inventory,
+        request: Request,
+        order: RunOrder,
+        going: Mapping[GuestId, Step],
+    ) -> None:
         self._run = run
         self._context = run.context
         self._inventory = inventory
         self._request = request
-        self._order = order
+        self._order, self._going = order, going
         self._slots = Slots(run.config.boot.parallel)
         self._checks = ReadyChecks(run.context.probe)
         self._at_work = AtWork()
@@ -218,14 +215,16 @@ class _Restore:
         return await self._run.end(self._results.values(), lost, interrupted=interrupted)
 
     async def _start_all(self, plan: Plan, busy: Iterable[GuestFacts]) -> None:
-        works = [(planned.guest, partial(self._carry_out, planned)) for planned in plan.guests]
-        saving = [(guest, partial(self._after_its_save, guest)) for guest in busy]
-        self._at_work.begins(len(works) + len(saving))
+        works: list[tuple[GuestFacts, _Work]] = [
+            (planned.guest, partial(self._carry_out, planned)) for planned in plan.guests
+        ]
+        works += [(guest, self._waits(guest)) for guest in busy]
+        self._at_work.begins(len(works))
         async with asyncio.TaskGroup() as group:
-            for guest, work in (*works, *saving):
+            for guest, work in works:
                 group.create_task(self._one(guest, work))
 
-    async def _one(self, guest: GuestFacts, work: Callable[[], Awaitable[None]]) -> None:
+    async def _one(self, guest: GuestFacts, work: _Work) -> None:
         """A guest that is waited for does not keep the others from their turn."""
         try:
             await work()
@@ -296,11 +295,14 @@ class _Restore:
             for event in (*told, GuestEnded(result)):
                 self._context.tell(event)
 
+    def _waits(self, guest: GuestFacts) -> _Work:
+        begun = None if guest.saving else self._going.get(guest.id)
+        if begun is None:
+            return partial(self._after_its_save, guest)
+        return partial(self._after_what_was_begun, guest, begun)
+
     async def _after_its_save(self, guest: GuestFacts) -> None:
         """What is wanted of it can be told once the save has ended."""
-        if not guest.saving:
-            await self._after_its_request(guest)
-            return
         self._context.tell(Trouble(f"{guest.name}: waiting for its save to end"))
         live = LiveGuest(guest, self._context.hypervisors[guest.id.uri])
         shutdown = self._run.policy(guest).shutdown
@@ -314,19 +316,17 @@ class _Restore:
             await take_notice(self._context, [guest])
             self._done(await self._skip(guest, Outcome.UNKNOWN, "its save has not ended yet"))
 
-    async def _after_its_request(self, guest: GuestFacts) -> None:
-        """It was asked to shut down, and that was called off: it may do so all the same."""
-        self._context.tell(Trouble(f"{guest.name}: waiting whether it follows the request"))
-        live = LiveGuest(guest, self._context.hypervisors[guest.id.uri])
-        shutdown = self._run.policy(guest).shutdown
-        limit = min(shutdown.shutdown_timeout, shutdown.deadline)
-        if not await live.wait_until(is_down, limit):
-            await note_up(self._context, [live.facts])
-            self._done(await self._skip(guest, Outcome.SKIPPED, "it is up still"))
-        elif live.facts.down:
-            await self._bring_back(live.facts)
-        else:
+    async def _after_what_was_begun(self, guest: GuestFacts, step: Step) -> None:
+        """A run that was cut off was to take it down: that may come about all the same."""
+        facts = await what_comes_of(self._run, guest, step)
+        if facts is None:
             self._done(await self._skip(guest, Outcome.GONE, NOT_LISTED))
+        elif facts.saving:
+            await self._after_its_save(facts)
+        elif facts.down:
+            await self._bring_back(facts)
+        else:
+            self._done(await self._skip(guest, Outcome.SKIPPED, "it is up still"))
 
     async def _bring_back(self, guest: GuestFacts) -> None:
         for guest_plan in (await self._planned(guest)).guests:

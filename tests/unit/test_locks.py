@@ -304,3 +304,40 @@ def test_one_that_does_not_end_is_gone_on_beside(tmp_path: Path) -> None:
 
     assert 50 < virtual.run(main()) < 53
     assert "going on beside it" in trouble[-1]
+
+
+# A run that another may call off
+
+
+def test_one_that_says_so_is_told_to_end_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Path] = []
+    monkeypatch.setattr(locks, "_signal_holder", told.append)
+    with another_process(tmp_path) as holder:
+        (tmp_path / "run.json").write_text(json.dumps(_says("shed: root", holder)))
+
+        async def main() -> None:
+            asyncio.get_running_loop().call_later(3, holder.kill)
+            async with HostRunLock(tmp_path, print).hold("us", 0.0, ends="shed: "):
+                assert told == [tmp_path]
+
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("what", ["the service, for shed: root", "root: guestctl shed"])
+def test_no_other_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    told: list[Path] = []
+    monkeypatch.setattr(locks, "_signal_holder", told.append)
+    with lock(tmp_path, what), pytest.raises(LockHeld, match="another run has the lock"):
+        asyncio.run(HostRunLock(tmp_path, print).hold("us", 0.0, ends="shed: ").__aenter__())
+    assert told == []
+
+
+def test_one_that_does_not_end_then_is_not_gone_on_beside(tmp_path: Path) -> None:
+    with lock(tmp_path, "shed: root"), pytest.raises(LockHeld, match="another run does not end"):
+        virtual.run(HostRunLock(tmp_path, print).hold("us", 0.0, ends="shed: ").__aenter__())
+
+
+def _says(what: str, holder: Holder) -> dict[str, object]:
+    return {"pid": holder.pid, "what": what, "since": 0.0}
