@@ -32,8 +32,8 @@ RIVAL = "libvirt-guests"
 NOT_OURS = (
     "find / -xdev '(' -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp"
     " -o -path /var/tmp -o -path /var/log -o -path /var/cache/man -o -path /var/lib/testbed"
-    " -o -path /var/lib/libvirt -o -path /var/lib/systemd -o -path /root"
-    " -o -name __pycache__ ')' -prune -o -print"
+    " -o -path /var/lib/libvirt -o -path /var/cache/libvirt -o -path /var/lib/systemd"
+    " -o -path /root -o -name __pycache__ ')' -prune -o -print"
 )
 
 
