@@ -28,7 +28,6 @@ from .requests import (
     find,
     refuse_unknown_profile,
 )
-from .shedding import resume, shed
 
 #: Whoever looks whether there is a run has the lock for a moment.
 A_GLANCE = 1.0
@@ -87,6 +86,8 @@ async def down(context: Context, prepared: Prepared, request: Down, asked: Asked
     note = note_of(asked.actor, request.reason)
     async with _begun(context, asked, request.names, what=_what(request)) as (inventory, named):
         if request.sheds:
+            from .shedding import shed
+
             return await shed(context, config, request, inventory, named, note)
         if kind is RunKind.PRESERVE and named is None:
             asked.keep_stop_deadline(prepared.within and begun + prepared.within)
@@ -101,6 +102,8 @@ async def up(context: Context, config: Config, request: Up, asked: Asked) -> Run
     begun = _begun(context, asked, request.names, patterns=True, ends=ends)
     async with begun as (inventory, named):
         if request.shed:
+            from .shedding import resume
+
             return await resume(context, config, inventory, named, note)
         if request.run is not None:
             named = await _taken_down_by(context, request.run, inventory)

@@ -63,7 +63,7 @@ class _Mask:
         self._connections, self._boots = _Words("connection-{}"), _Words("boot-{}")
         self._disks, self._digests = _Words("disk-{}"), _Words("digest-{}")
         self._holds, self._reasons = _Words("hold-{}"), _Words("reason-{}")
-        self._profiles = _Words("profile-{}")
+        self._profiles, self._sheds = _Words("profile-{}"), _Words("shed-{}")
 
     def of_facts(self) -> HostFacts:
         facts = self._facts
@@ -145,6 +145,8 @@ class _Mask:
             waits_in=record.waits_in and self._boots(record.waits_in),
             as_of=record.as_of and self._boots(record.as_of),
             hold=record.hold and word(record.hold),
+            shed=record.shed and self._sheds(record.shed),
+            shed_boot=record.shed_boot and self._boots(record.shed_boot),
         )
 
     def _save(self, save: SaveRecord) -> SaveRecord:

@@ -10,6 +10,7 @@ from ..model.guest import GuestFacts, GuestId, State
 from ..model.history import PastGuest, PastRun
 from ..model.overview import Row
 from ..model.plan import GuestPlan, Outcome, RunKind, is_bad
+from ..model.result import Trigger
 from ..model.text import argument
 from .forecast import without_room
 from .host_facts import HostFacts, mistakes_in_metadata, plan_of
@@ -88,9 +89,10 @@ def of_run(
 ) -> list[Finding]:
     """What went wrong in the newest run of its kind, which is not under way.
 
-    Of a restore: who is still down, and for no other reason that is shown.
+    Of a restore: who is still down, and for no other reason that is shown.  Whom a run was to
+    shed, and did not, is up, and the host with it.
     """
-    if run.ok or now - run.begun > OLD:
+    if run.trigger is Trigger.SHED or run.ok or now - run.begun > OLD:
         return []
     bad = [guest for guest in guests if guest.outcome == _CUT_OFF or _is_bad(run, guest)]
     if run.kind is RunKind.RESTORE:

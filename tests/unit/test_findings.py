@@ -92,7 +92,8 @@ def test_a_guest_without_room_for_its_save() -> None:
 
 def run(kind: RunKind = RunKind.PRESERVE, **differs: Any) -> PastRun:
     values = {"begun": AT - 1, "ended": AT, "ok": False, **differs}
-    return PastRun(7, kind, Trigger.HOST_STOP, BOOT, 1, **values)
+    trigger = values.pop("trigger", Trigger.HOST_STOP)
+    return PastRun(7, kind, trigger, BOOT, 1, **values)
 
 
 FAILED = PastGuest("web", "failed", "no space left on device")
@@ -123,6 +124,7 @@ def test_a_preserve_that_was_cut_off() -> None:
 def test_what_went_well_or_is_long_ago_is_no_problem() -> None:
     assert of(run(ok=True), SAVED) == []
     assert of(run(begun=AT - OLD - 1), FAILED) == []
+    assert of(run(trigger=Trigger.SHED, ok=None), FAILED) == []
 
 
 def test_of_a_restore_only_who_is_down_still_and_not_for_another_reason() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from guestctl.cli.listing import _stopped_shortly, below
+from guestctl.cli.listing import _stopped_shortly, below, shed
 from guestctl.cli.text import print_table
 from guestctl.control.queries import named
 from guestctl.control.requests import Named, RequestError, find
@@ -48,6 +49,26 @@ def test_guests_that_libvirt_guests_took_down() -> None:
         "db, web: off since libvirt-guests was stopped; back by `guestctl start` or the next boot",
         "held: held by alice: its disk changed",
     ]
+
+
+def test_what_is_said_of_guests_that_are_shed() -> None:
+    how: dict[str, Any] = {
+        "shed": "on battery",
+        "up_boot": None,
+        "taken_down": True,
+        "stopped_at": 10**18,
+    }
+    seen = [off("web", 2, saved=True, reason="saved"), off("db", 4, reason="shutdown")]
+    known = [recorded(2, shed_boot=BOOT, **how), recorded(4, "db", shed_boot="before", **how)]
+    made = rows(seen, {one.id: one for one in known}, always(policy()), NOW, owned=True)
+    assert below(made) == ["web: shed (on battery): `guestctl resume` brings it back"]
+    assert [(row.shed, row.next_boot) for row in made] == [
+        (None, NextBoot.START),
+        ("on battery", NextBoot.RESUME),
+    ]
+    assert made[1].why_wanted == "it is shed (on battery): `guestctl resume` brings it back"
+    assert shed(made[0]) == ""
+    assert shed(made[1]).startswith("shed since 2001-09-09 ")
 
 
 def test_what_is_said_of_a_guest_that_was_given_up() -> None:

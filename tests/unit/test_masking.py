@@ -101,7 +101,7 @@ def test_what_is_the_same_stays_the_same() -> None:
         guest("web", 1, info=info),
         guest("db", 2, info=info),
         records=(
-            recorded(1, "web", hold="for Ann"),
+            recorded(1, "web", hold="for Ann", shed="Ann said so", shed_boot=BOOT),
             recorded(2, "db", hold="its save is gone", held_for_save=True),
         ),
         saves=(SaveRecord(guest_id(1), 1, "ab", 1.0, SaveState.FAILED, "no"),),
@@ -113,6 +113,7 @@ def test_what_is_the_same_stays_the_same() -> None:
     assert found.saves[0].guest == found.guests[0].id == found.records[0].id
     assert [record.up_boot for record in found.records] == [found.boot, found.boot]
     assert [record.hold for record in found.records] == ["hold-1", "its save is gone"]
+    assert (found.records[0].shed, found.records[0].shed_boot) == ("shed-1", found.boot)
 
 
 def test_texts_that_tell_nothing_of_the_host_stay() -> None:
