@@ -213,7 +213,7 @@ PRESERVE = "shutdown --preserve --profile ups --within upsc:ups@localhost"
 def test_the_host_goes_down_out_of_upsmons_unit(hook: Hook) -> None:
     hook.is_told("shutdown")
     program = hook.folder / "hook"
-    run = f"systemd-run --quiet --collect --unit=guestctl-ups.service -- {program} down"
+    run = f"systemd-run --quiet --collect --unit=ups-guestctl.service -- {program} down"
     assert hook.calls() == [run]
     (hook.folder / "calls").unlink()
     (hook.folder / "status.run").write_text("1")
