@@ -122,7 +122,7 @@ class ToResume(NamedTuple):
 def still_up(guests: Iterable[GuestFacts], records: Records, boot: str) -> ToResume:
     """Those of whom a run that was cut off had only begun."""
     shed = shed_now(records, boot)
-    up = [guest for guest in guests if guest.id in shed and guest.up and not guest.saving]
+    up = [guest for guest in guests if guest.id in shed and guest.started and not guest.saving]
     begun = {guest.id: in_the_air(records[guest.id].attempts) for guest in up}
     going = {guest: step for guest, step in begun.items() if step is not None}
     return ToResume(going, frozenset(begun) - frozenset(going))

@@ -135,6 +135,21 @@ class _Story:
         assert set(host.up.split()) == before
         self.shed = set()
 
+    async def _resume_is_cut_off(self, host: ServedHost) -> None:
+        before = set(host.up.split()) | self.shed
+        await host.service.asked.begin(resume_request(), ROOT)
+        await asyncio.sleep(self._dice.choice((0.0, 0.5, 5.0)))
+        self._tell("resume, and the service is killed in the midst of it")
+        host.kill()
+        await host.serve(self._dice.choice((5.0, QUIET)))
+        await self._resume(host)
+        assert set(host.up.split()) == before
+        self.shed = set()
+
+    async def _libvirtd_is_killed(self, host: ServedHost) -> None:
+        self._tell("libvirtd is killed")
+        host.happen("qemu:///system is killed for 20s")
+
     async def _guest_changes(self, host: ServedHost) -> None:
         name = self._dice.choice(self._names)
         is_up = host.guest(name).up
@@ -168,8 +183,8 @@ class _Story:
 
     _DEEDS = (
         *(_is_shed, _is_shed, _is_shed, _are_resumed, _are_resumed, _guest_changes),
-        *(_is_called_off, _is_cut_off, _service_is_killed, _service_is_away),
-        _shutdown_is_cancelled,
+        *(_is_called_off, _is_cut_off, _resume_is_cut_off, _service_is_killed, _service_is_away),
+        *(_shutdown_is_cancelled, _libvirtd_is_killed),
     )
 
     # -- ends ------------------------------------------------------------------------------------
@@ -190,6 +205,8 @@ class _Story:
     async def _host_goes_down(self, host: ServedHost) -> None:
         await asyncio.sleep(QUIET)
         before = set(host.up.split())
+        if self._dice.random() < 0.3 and await self._begin_shed(host):
+            await asyncio.sleep(self._dice.choice((0.0, 1.0, 15.0)))
         self._tell("the host goes down, and boots")
         host.announce()
         await host.until_idle()

@@ -114,3 +114,9 @@ def test_nothing_was_begun() -> None:
     assert in_the_air(()) is None
     assert still_up([A], {}, BOOT) == ({}, frozenset())
     assert still_up([replace(A, state=State.SHUT_OFF)], {A.id: record(A)}, BOOT).up == frozenset()
+
+
+def test_one_that_is_being_started_is_not_up_yet() -> None:
+    """A resume that was killed has asked for that."""
+    starting = replace(A, state=State.PAUSED, reason="starting up")
+    assert still_up([starting], {A.id: record(A)}, BOOT) == ({}, frozenset())
