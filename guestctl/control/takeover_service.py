@@ -83,8 +83,7 @@ def _do(_say: Say) -> None:
             hint = f"systemctl unmask {unit}" if load == "masked" else "install guestctl's package"
             raise StepFailed(f"cannot start {unit}: systemd says that it is {load}; {hint}")
     unit_files.enable(SERVICE)
-    if _word(SERVICE, "ActiveState") == "failed":
-        unit_files.reset_failed(SERVICE)
+    unit_files.forget_starts(SERVICE)
     unit_files.start(SERVICE)
     wait_watching()
 

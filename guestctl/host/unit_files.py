@@ -25,7 +25,7 @@ SHOW_LIMIT, RELOAD_LIMIT, STOP_LIMIT, START_LIMIT = 15.0, 90.0, 60.0, 120.0
 RESTART_LIMIT = 200.0
 #: Seconds for a call to end by itself where whoever waits for it is told to end.
 GRACE = 10.0
-_QUIET = ("systemctl", "--no-pager", "--no-ask-password", "--quiet")
+_SYSTEMCTL = ("systemctl", "--no-pager", "--no-ask-password")
 
 
 class SystemctlFailed(Exception):
@@ -74,9 +74,10 @@ def try_restart(unit: str) -> None:
     _run("try-restart", "--job-mode=fail", "--", unit, limit=RESTART_LIMIT)
 
 
-def reset_failed(unit: str) -> None:
-    """Failures of before do not count against a new start.  SystemctlFailed."""
-    _run("reset-failed", "--", unit, limit=SHOW_LIMIT)
+def forget_starts(unit: str) -> None:
+    """Starts and failures of before do not count against a new start (StartLimitBurst=)."""
+    with contextlib.suppress(SystemctlFailed):  # systemd has it not loaded: it knows of none
+        _run("reset-failed", "--", unit, limit=SHOW_LIMIT)
 
 
 def drop_in(unit: str, name: str) -> Path:
@@ -123,7 +124,7 @@ async def _systemctl(arguments: Sequence[str], limit: float) -> tuple[int, bytes
     """Its status, and what it prints.  OSError; TimeoutError, and then it is killed, while what
     systemd was told goes on."""
     process = await asyncio.create_subprocess_exec(
-        *_QUIET,
+        *_SYSTEMCTL,
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -37,9 +37,8 @@ def test_what_systemctl_is_told(systemctl: Path) -> None:
     unit_files.reload()
     unit_files.start("a.service", "b.service")
     unit_files.stop("a.service")
-    assert [
-        line.removeprefix("--no-pager --no-ask-password --quiet ") for line in called(systemctl)
-    ] == [
+    unit_files.forget_starts("a.service")
+    assert [line.removeprefix("--no-pager --no-ask-password ") for line in called(systemctl)] == [
         "enable -- a.service",
         "enable --runtime -- a.service",
         "disable --runtime -- a.service",
@@ -47,6 +46,7 @@ def test_what_systemctl_is_told(systemctl: Path) -> None:
         # A start must not cancel the stop of the host that is queued.
         "start --job-mode=fail -- a.service b.service",
         "stop -- a.service",
+        "reset-failed -- a.service",
     ]
 
 
