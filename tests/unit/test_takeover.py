@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,11 @@ from guestctl.control.takeover import MENDED, take_over
 from guestctl.control.takeover_step import StepFailed
 from guestctl.decisions.doctor import CHECKS
 from guestctl.host import locks, machine, status_file, systemd, unit_files
+from guestctl.host.libvirt import auto_shutdown
 from guestctl.model.finding import Finding, Severity
+from guestctl.model.guest import State
+from guestctl.model.overview import Row
+from guestctl.model.record import Wanted
 from tests.unit.command import TEST, Command
 
 LOADED = Loaded(Config(), "", (), ())
@@ -173,3 +179,35 @@ def test_a_list_is_put_back_as_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
     assert step.hand_back is not None
     step.hand_back(before, print)  # its next start would bring up whom it took down long ago
     assert step.is_done()
+
+
+NOTHING: dict[str, Any] = {field.name: None for field in fields(Row)}
+KNOWN = {"name": "web", "uuid": "u", "uri": "qemu:///system", "reason": "", "why_wanted": "why"}
+ROW = Row(**{**NOTHING, **KNOWN, "state": State.SHUT_OFF, "wanted": Wanted.ON})
+HELD = "web: off, and guestctl held it, which ends with guestctl: stale"
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (ROW, "web: off, but wanted on (why): virsh start web"),
+        (replace(ROW, wanted=Wanted.OFF), ""),
+        (replace(ROW, state=State.RUNNING), ""),
+        (
+            replace(ROW, held="stale"),
+            "web: off, and guestctl held it, which ends with guestctl: stale",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_up", [True, False])
+def test_a_handback_names_whom_nobody_sees_to(
+    row: Row, text: str, is_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rival = takeover_rival.Rival("loaded", "active" if is_up else "inactive", "", False, ())
+    monkeypatch.setattr(takeover_rival, "look", lambda: rival)
+    monkeypatch.setattr(handback, "gather", lambda *_: None)
+    monkeypatch.setattr(handback, "rows_of", lambda _: [row])
+    monkeypatch.setattr(auto_shutdown, "switched_on", tuple)
+    said = list(handback._left(HERE))
+    assert [line for line in said if line.startswith("web")] == [text] * bool(text)
+    assert any("nobody is in charge" in line for line in said) is not is_up
