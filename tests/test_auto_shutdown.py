@@ -148,3 +148,95 @@ def test_it_comes_back_where_it_cannot_be_resumed_at_first(after: float) -> None
         assert (host.up, host.wanted) == ("a b", "a b")
 
     tell(story, [guest("a", button=Button(after)), guest("b")], NO_SAVES)
+
+
+# The service is killed
+
+
+@pytest.mark.parametrize("paused_first", [True, False])
+def test_the_guard_knows_who_ran(paused_first: bool) -> None:
+    """Saved as libvirt had paused them, they came back paused."""
+
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        host.announce()
+        if paused_first:
+            host.happen("a is paused")
+            await asyncio.sleep(0.2)
+        host.kill()
+        host.happen("b is paused")
+        host.happen("a is paused")
+        await host.stop_units()
+        await host.boot()
+        assert {name: host.guest(name).state for name in "ab"} == dict.fromkeys("ab", State.RUNNING)
+
+    tell(story, [guest("a"), guest("b")])
+
+
+@pytest.mark.parametrize("again", [0.2, 3.0])
+def test_the_next_service_knows_who_ran(again: float) -> None:
+    """It is started anew within logind's delay, and finds all guests paused."""
+
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        host.kill()
+        host.announce()
+        host.happen("a is paused")
+        await asyncio.sleep(again)
+        host.start()
+        await host.until_idle()
+        await host.boot()
+        assert {name: host.guest(name).state for name in "ab"} == dict.fromkeys("ab", State.RUNNING)
+
+    tell(story, A)
+
+
+@pytest.mark.parametrize("auto_shutdown", [True, False])
+def test_the_guard_leaves_one_paused_that_somebody_had_paused_before(auto_shutdown: bool) -> None:
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = auto_shutdown
+        await host.serve(100)
+        host.happen("a is paused")
+        await asyncio.sleep(5)
+        host.kill()
+        await host.stop_units()
+        await host.boot()
+        assert host.guest("a").state is State.PAUSED
+        assert host.guest("b").state is State.RUNNING
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_what_a_service_said_long_ago_counts_no_longer() -> None:
+    """Whoever has paused the guest since had a reason."""
+
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        host.kill()
+        await asyncio.sleep(600)
+        host.happen("a is paused")
+        await host.stop_units()
+        await host.boot()
+        assert host.guest("a").state is State.PAUSED
+
+    tell(story, [guest("a"), guest("b")])
+
+
+def test_a_service_that_was_started_anew_does_not_take_a_pause_for_libvirts() -> None:
+    """The host goes down much later."""
+
+    async def story(host: ServedHost) -> None:
+        host.auto_shutdown = True
+        await host.serve(100)
+        host.kill()
+        host.happen("a is paused")
+        await host.serve(60)
+        host.announce()
+        await host.until_idle()
+        await host.boot()
+        assert host.guest("a").state is State.PAUSED
+
+    tell(story, A)

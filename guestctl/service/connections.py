@@ -14,6 +14,9 @@ from .state import ServiceState
 from .waiting import end_all
 from .watch import Told, Watch
 
+#: Before anything that this process has seen; since when a guest is paused that was found so.
+LONG_AGO = float("-inf")
+
 
 class Connections:
     """Watches of the configured connections, by URI; `use` begins and ends them."""
@@ -25,11 +28,13 @@ class Connections:
         told: Told,
         away: float,
         on_heard: Callable[[GuestEvent], None],
+        ran_before: frozenset[GuestId] = frozenset(),
     ) -> None:
         """connect makes the connection of a URI.  told: what is done about what watches see.
 
         away: for how many seconds no service had watched this host before.  on_heard: told of what
-        libvirt tells of guests.
+        libvirt tells of guests.  ran_before: who ran, by the last word of a service that ended just
+        before.
         """
         self.watches: dict[str, Watch] = {}
         self._state = state
@@ -38,6 +43,9 @@ class Connections:
         self._on_change_too = told.on_change
         self._away = away
         self._on_heard = on_heard
+        self._ran_before = ran_before
+        #: When it began to follow guests, on the loop's clock.
+        self._began = LONG_AGO
         self._following: dict[str, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -45,6 +53,8 @@ class Connections:
     def use(self, config: Config) -> None:
         """From now on this configuration; connections that it has as well go on."""
         state, before = self._state, self._state.context.hypervisors
+        if self._began == LONG_AGO:
+            self._began = asyncio.get_running_loop().time()
         hypervisors = {uri: before.get(uri) or self._connect(uri) for uri in config.general.uris}
         state.config = config
         state.context = replace(state.context, hypervisors=hypervisors)
@@ -79,9 +89,17 @@ class Connections:
         return frozenset(guest for watch in self.watches.values() for guest in watch.up)
 
     def ran(self, moment: float) -> frozenset[GuestId]:
-        """Those of them that nobody had paused by then, a time on the loop's clock."""
+        """Those of them that nobody had paused by then, a time on the loop's clock.
+
+        Of who was found paused, or was not looked at yet, a service that began since then knows it
+        by the last word of the one before.
+        """
         since = {guest: at for watch in self.watches.values() for guest, at in watch.paused.items()}
-        return frozenset(guest for guest in self.up if since.get(guest, moment) >= moment)
+        before = self._ran_before if self._began >= moment else frozenset()
+        return frozenset(
+            {guest for guest in self.up if since.get(guest, moment) >= moment}
+            | {guest for guest in before if since.get(guest, LONG_AGO) == LONG_AGO}
+        )
 
     @property
     def names_up(self) -> list[str]:

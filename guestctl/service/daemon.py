@@ -21,7 +21,16 @@ from ..control.local import LEDGER_NAME, shows_held
 from ..control.requests import Failure, RequestError
 from ..control.run_journal import RunJournal
 from ..control.served import Opening
-from ..host import journal, locks, machine, since_boot, status_file, stop_deadline, tasks
+from ..host import (
+    journal,
+    locks,
+    machine,
+    since_boot,
+    status_file,
+    stop_deadline,
+    tasks,
+    who_ran,
+)
 from ..host.daemons import SystemdDaemons
 from ..host.libvirt import auto_shutdown, autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
@@ -38,6 +47,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.second_copy import SecondCopy
 from ..ledger.writer import LedgerWriter
 from ..model.event import GuestEvent
+from ..model.guest import GuestId
 from ..model.report import tell_all
 from ..runs.context import Context
 from .bus_export import BusExport
@@ -113,6 +123,7 @@ class _Daemon:
         self._folder = folder
         self._since = time.time_ns()
         self._delay: float | None = None
+        self._ran: frozenset[GuestId] | None = None
         self._changed, self._connected = asyncio.Event(), asyncio.Event()
         self._files = FollowedFiles(configuration, self._use, self._on_change)
         self._reloads: set[asyncio.Task[None]] = set()
@@ -178,6 +189,7 @@ class _Daemon:
             problems=lambda: [str(it) for it in self._configuration.loaded.problems],
             keep_stop_deadline=self._keep_stop_deadline,
             on_heard=self._heard,
+            ran_before=who_ran.kept(self._folder, clock()),
         )
 
     def _keep_stop_deadline(self, ends: float | None) -> None:
@@ -299,6 +311,7 @@ class _Daemon:
             if self._delay is None and logind.connected:
                 self._delay = await logind.delay()
             status_file.write(self._folder, self._status())
+            self._keep_who_ran()
             if not service.state.activity.is_run:
                 loaded = self._configuration.loaded
                 self._notifier.status(line(service.state, service.connections, loaded, logind))
@@ -306,6 +319,13 @@ class _Daemon:
                 self._export.say_changes()
             await asyncio.sleep(AT_ONCE)
             await self._changed.wait()
+
+    def _keep_who_ran(self) -> None:
+        """For whoever comes after a service that is killed."""
+        ran = self._service.ran
+        if ran is not None and ran != self._ran:
+            who_ran.keep(self._folder, ran)
+            self._ran = ran
 
     def _status(self) -> dict[str, Any]:
         service = self._service

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -38,6 +38,9 @@ PLANNING = 120.0
 MEANT = 120.0
 #: A run that is begun late still has so many seconds.
 LEAST = 10.0
+
+#: For libvirt's configuration to be read.
+A_LOOK = 2.0
 
 WHAT = "guestctl, as the host goes down"
 OPERATORS_WORD = Note(
@@ -87,6 +90,14 @@ async def host_stop(
             await held.enter_async_context(lock.hold(WHAT, OPERATOR, ask=True))
         stop = _HostStop(context, config, stop_timeout, situation, up)
         return await stop.carry_out(begun - situation.spent)
+
+
+async def is_paused_by_libvirt(pauses_guests: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether libvirt itself pauses guests: saved so, they would stay paused once resumed."""
+    try:
+        return await within(A_LOOK, pauses_guests())
+    except HypervisorError:
+        return False
 
 
 async def _displaced(context: Context, mounts: Mounts) -> frozenset[str]:

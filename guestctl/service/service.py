@@ -18,18 +18,16 @@ from ..model.guest import GuestId
 from ..model.ports import (
     Daemons,
     Hypervisor,
-    HypervisorError,
     Login,
     Mounts,
     Rival,
     RunLock,
-    within,
 )
 from ..runs.context import Context
 from .asked_runs import AskedRuns
 from .boot import Restores
 from .connections import Connections
-from .host_stop import host_stop
+from .host_stop import host_stop, is_paused_by_libvirt
 from .late import LateGuests
 from .mounts import KeepMounts
 from .reach import LastLook, OutOfReach
@@ -48,8 +46,6 @@ logger = logging.getLogger(__name__)
 
 #: libvirt's daemon may hear of the host's end so many seconds sooner than we do.
 SOONER = 5.0
-#: For libvirt's configuration to be read.
-A_LOOK = 2.0
 
 
 async def pauses_nobody() -> bool:
@@ -79,6 +75,7 @@ class Surroundings:
     log: what runs have told.  problems: mistakes in the configuration's files.
     keep_stop_deadline: told by when a person wants the host's stop to be through.
     on_heard: told of what libvirt tells of guests.
+    ran_before: who ran, by the last word of a service that ended just before.
     """
 
     context: Context
@@ -101,6 +98,7 @@ class Surroundings:
     problems: Callable[[], Sequence[str]] = tuple
     keep_stop_deadline: Callable[[float | None], None] = keeps_nothing
     on_heard: Callable[[GuestEvent], None] = lambda _: None
+    ran_before: frozenset[GuestId] = frozenset()
 
 
 class Service:
@@ -128,7 +126,9 @@ class Service:
         self.late = LateGuests(self.state, stays, autostart)
         self._unready = UnreadyGuests(self.state, self.late.stirred)
         told = Told(self._on_change, self._settling.begin, self._restarts.add, self.late.stirred)
-        self.connections = Connections(self.state, it.connect, told, it.away, it.on_heard)
+        self.connections = Connections(
+            self.state, it.connect, told, it.away, it.on_heard, it.ran_before
+        )
         self._last_look = LastLook(it.daemons, lambda: it.triggers.is_terminated)
         self._out_of_reach = OutOfReach(self.state, it.daemons)
         self._out_of_reach.connections = self.connections
@@ -187,6 +187,19 @@ class Service:
         self._login.inhibit(busy and activity is not Activity.DOWN)
         self._on_change_too()
 
+    @property
+    def ran(self) -> frozenset[GuestId] | None:
+        """Who is up, and not paused; once the host goes down, who was so as that began.
+
+        None while that is not known: a connection cannot be used.
+        """
+        if self._settling.host_goes_down:
+            return self._ran
+        uris = self.connections.watches.keys()
+        if not uris or self.connections.usable(uris) != uris:
+            return None
+        return self.connections.ran(asyncio.get_running_loop().time())
+
     # Down
 
     async def _go_down(self) -> bool:
@@ -236,7 +249,7 @@ class Service:
 
     async def _host_stop(self, config: Config) -> None:
         state, up = self.state, self.connections.up
-        ran = self._ran if await self._are_paused_by_libvirt() else frozenset()
+        ran = self._ran if await is_paused_by_libvirt(self._pauses_guests) else frozenset()
         await host_stop(
             replace(state.context, ran=ran),
             config,
@@ -246,13 +259,6 @@ class Service:
             self._mounts,
             up,
         )
-
-    async def _are_paused_by_libvirt(self) -> bool:
-        """Saved as they are then, guests would stay paused once they are resumed."""
-        try:
-            return await within(A_LOOK, self._pauses_guests())
-        except HypervisorError:
-            return False
 
 
 async def _all_give_way(tasks: Iterable[asyncio.Task[None] | None]) -> None:

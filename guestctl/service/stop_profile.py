@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from ..config.config import Config
 from ..decisions.profiles import depends_on_stop, of_stop, under
+from ..model.guest import GuestId
 from ..model.ports import Mounts, RunLock
 from ..model.result import RunResult
 from ..runs.context import Context
@@ -60,8 +62,13 @@ async def finish_by_profile(
     lock: RunLock,
     last_look: LastLook,
     mounts: Mounts,
+    find_ran: Callable[[], Awaitable[frozenset[GuestId]]],
 ) -> RunResult | None:
-    """`finish`, by the settings that are in force."""
+    """`finish`, by the settings that are in force.
+
+    find_ran: who ran, where libvirt itself has paused guests.
+    """
+    context = replace(context, ran=await find_ran())
     by = await in_force(config, find_kind)
     return await finish(context, by, stop_timeout, lock, last_look, mounts)
 

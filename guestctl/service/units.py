@@ -13,17 +13,19 @@ from pathlib import Path
 from ..config.config import Config
 from ..control.local import Local
 from ..control.requests import Failure, RequestError
-from ..host import journal, machine, since_boot
+from ..host import journal, machine, since_boot, who_ran
 from ..host.daemons import SystemdDaemons
-from ..host.libvirt import autostart
+from ..host.libvirt import auto_shutdown, autostart
 from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
 from ..host.systemd import is_booting_now, is_stopping_now, kind_of_stop
+from ..model.guest import GuestId
 from ..model.ports import LockHeld
 from ..model.report import Listener, tell_all
 from ..model.result import RunResult
 from .boot import restore_at_boot
 from .configuration import Configuration
+from .host_stop import is_paused_by_libvirt
 from .reach import LastLook
 from .stop_profile import finish_by_profile
 from .stop_timeout import StopTimeout
@@ -60,11 +62,18 @@ def guard(local: Local, listener: Listener, *, follows_progress: bool) -> RunRes
     mounts = SystemdMounts(machine.run_folder())
     return local.act(
         lambda context: finish_by_profile(
-            context, local.config, kind_of_stop, stop_timeout, local.lock, last_look, mounts
+            context, local.config, kind_of_stop, stop_timeout, local.lock, last_look, mounts, _ran
         ),
         tell_all(listener, stop_timeout),
         follows_progress=follows_progress,
     )
+
+
+async def _ran() -> frozenset[GuestId]:
+    """Who ran before libvirt paused everybody, by the last word of the service."""
+    if not await is_paused_by_libvirt(auto_shutdown.may_be_on):
+        return frozenset()
+    return who_ran.kept(machine.run_folder(), machine.now())
 
 
 def owes_nothing(local: Local) -> bool:

@@ -55,8 +55,8 @@ _ASIDE = (EventKind.MONITOR, EventKind.AGENT)
 class Told(NamedTuple):
     """Who is told what a Watch sees.
 
-    on_change: guests came up or went down, or the connection did.  on_stop: somebody stopped a
-    guest, and its settle time begins.  on_restart: its user did, and policy is to start it again.
+    on_change: guests came up, were paused or went down, or the connection did.  on_stop: somebody
+    stopped one, and its settle time begins.  on_restart: its user did, and policy is to start it.
     on_stir: what guests may need, other guests included, or their definition, came or went: where
     it is that, the guest that was started.
     """
@@ -333,7 +333,7 @@ class Watch:
     def _count(
         self, seen: Iterable[GuestFacts], gone: Iterable[GuestId], *, first: bool = False
     ) -> None:
-        before = dict(self.up)
+        before = dict(self.up), dict(self.paused)
         now = float("-inf") if first else asyncio.get_running_loop().time()
         for guest in gone:
             self.up.pop(guest, None)
@@ -346,5 +346,5 @@ class Watch:
                 self.paused.pop(facts.id, None)
             elif facts.reason not in _ITS_OWN:
                 self.paused.setdefault(facts.id, now)
-        if self.up != before:
+        if (self.up, self.paused) != before:
             self._told.on_change()

@@ -39,7 +39,7 @@ from .behaviour import GuestSpec
 from .events import happen
 from .host_view import HostView
 from .life import Life, noting
-from .surroundings import SimDaemons, SimMounts, SimRival
+from .surroundings import SimDaemons, SimMounts, SimRival, WhoRan
 from .world import SimHost
 
 Named = frozenset[GuestId]
@@ -80,6 +80,7 @@ class ServedHost(HostView):
         #: The newest process of an operator's command.
         self.operators: Life | None = None
         self._last_alive = float("-inf")
+        self.who_ran = WhoRan(self)
 
     # -- what it is asked ------------------------------------------------------------------------
 
@@ -139,6 +140,7 @@ class ServedHost(HostView):
             ours=self.ours,
             rival=self.rival,
             pauses_guests=self._pauses_guests,
+            ran_before=self.who_ran.kept(),
         )
         self.lives.append(life)
         self._services.append(Service(surroundings, self.config))
@@ -176,10 +178,12 @@ class ServedHost(HostView):
         """SIGTERM, and to the end of the process."""
         self.life.triggers.terminate()
         await self.life.ended()
+        self.who_ran.keep(self.service.ran)
         self._last_alive = asyncio.get_running_loop().time()
 
     def kill(self) -> None:
         """SIGKILL to the service."""
+        self.who_ran.keep(self.service.ran)
         self.life.kill()
         self._last_alive = asyncio.get_running_loop().time()
 
@@ -224,6 +228,7 @@ class ServedHost(HostView):
             guard.lock,
             last_look,
             self.mounts,
+            self.who_ran.find,
         )
         guard.begin(work)
         self.lives.append(guard)
@@ -242,6 +247,7 @@ class ServedHost(HostView):
         if self.lives:
             self.kill()
         self.preparing = self.stopping = False
+        self.who_ran = WhoRan(self)
         self.rival.begin_boot()
         self.sim.reboot()
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from guestctl.host.who_ran import JUST_NOW
+from guestctl.model.guest import GuestId
 from guestctl.model.stop import RivalStop
 
 if TYPE_CHECKING:
@@ -84,3 +86,27 @@ class SimRival:
     def begin_boot(self) -> None:
         """The list of before is of another boot."""
         self._stop = None
+
+
+class WhoRan:
+    """What the newest service has left of who ran (host/who_ran.py)."""
+
+    def __init__(self, host: ServedHost) -> None:
+        self._host = host
+        self._ran: frozenset[GuestId] = frozenset()
+        self._at = float("-inf")
+
+    def keep(self, ran: frozenset[GuestId] | None) -> None:
+        """The last word of a service, where it had one."""
+        self._ran = self._ran if ran is None else ran
+        self._at = asyncio.get_running_loop().time()
+
+    def kept(self) -> frozenset[GuestId]:
+        """For whoever comes next."""
+        away = asyncio.get_running_loop().time() - self._at
+        return self._ran if away <= JUST_NOW else frozenset()
+
+    async def find(self) -> frozenset[GuestId]:
+        """For the guard, where libvirt itself pauses guests."""
+        await asyncio.sleep(0)
+        return self.kept() if self._host.auto_shutdown else frozenset()
