@@ -71,6 +71,7 @@ complete -c guestctl -n '__guestctl_at start' -l discard-save -d 'remove the sav
 complete -c guestctl -n '__guestctl_at shed' -l order -x -d 'those with this `order` or a higher one: they come up last'
 complete -c guestctl -n '__guestctl_at shed' -l within -x -d 'how long it may take in all, instead of [shutdown] deadline'
 complete -c guestctl -n '__guestctl_at shed' -l profile -x -a '(__guestctl_profiles)' -d 'with the settings of [profile.NAME]; without guests and --order: those of which it says `shed = true`'
+complete -c guestctl -n '__guestctl_at shed' -l dry-run -d 'show what would be done, and do nothing'
 complete -c guestctl -n '__guestctl_at shed' -l reason -x -d 'why; shown by `list`, and in the reason trail'
 complete -c guestctl -n '__guestctl_at hold' -l reason -x -d 'why; shown by `list`'
 complete -c guestctl -n '__guestctl_at list' -l problems -d 'only guests with which something is wrong: what, and the command to type'

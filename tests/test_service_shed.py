@@ -323,6 +323,20 @@ def test_resume_waits_for_no_other_run() -> None:
     tell(story, [guest("a", save=SLOW), guest("b"), guest("c")])
 
 
+def test_who_cannot_be_brought_back_is_tried_again_by_itself() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        await shed(host, "a")
+        host.happen("a has no disk")
+        await resume(host)
+        await asyncio.sleep(100)
+        host.happen("a has its disk again")
+        await asyncio.sleep(30)
+        assert (host.up, is_shed(host)) == ("a b c", "")
+
+    tell(story, ABC)
+
+
 def test_who_cannot_be_brought_back_is_tried_until_it_is_shed_again() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

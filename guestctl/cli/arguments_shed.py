@@ -35,6 +35,8 @@ def add_shed(verbs: Verbs) -> None:
         "with the settings of [profile.NAME]; without guests and --order: those of which it says"
         " `shed = true`",
     )
+    text = "show what would be done, and do nothing"
+    shed.add_argument("--dry-run", action="store_true", help=text)
     reason_option(shed, "why; shown by `list`, and in the reason trail")
     guests_argument(shed, "*")
     display_options(shed)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 
+from ..control import queries
+from ..control.client import Client
 from ..control.requests import Down, Up
-from ..model.plan import RunKind
+from ..model.plan import RunKind, describe
 from .act import carry_out, status_of
+from .exits import exit_of
 from .options import client_of, seconds_of
-from .text import emit
+from .tables import told_apart
+from .text import emit, print_json, print_table
 
 
 def shed_verb(arguments: Namespace) -> int:
     """`shed [GUEST…]`, `shed --order N`, `shed --profile NAME`."""
     begun = time.monotonic()
     client = client_of(arguments)
+    if arguments.dry_run:
+        return _show(client, arguments)
     request = Down(
         RunKind.PRESERVE,
         arguments.guests,
@@ -27,6 +33,21 @@ def shed_verb(arguments: Namespace) -> int:
         order=arguments.order,
     )
     return status_of(carry_out(arguments, lambda shown: client.take_down(request, shown)))
+
+
+def _show(client: Client, arguments: Namespace) -> int:
+    from .show import plan_json
+
+    facts = queries.under_profile(client.facts(), arguments.profile)
+    facts = queries.within(facts, seconds_of(arguments, facts.config))
+    plan = queries.shed_plan(facts, arguments.guests, arguments.order, arguments.profile)
+    if arguments.json:
+        print_json([plan_json(one) for one in plan.guests])
+        return exit_of(queries.incomplete(facts))
+    names = told_apart((one.guest.id, one.guest.name) for one in plan.guests)
+    lines = [(names[one.guest.id], str(one.guest.state), describe(one)) for one in plan.guests]
+    print_table(("NAME", "STATE", "PLAN"), lines, wraps=True)
+    return exit_of(queries.incomplete(facts))
 
 
 def resume_verb(arguments: Namespace) -> int:

@@ -71,7 +71,7 @@ def _plan(facts: HostFacts, arguments: Namespace) -> int:
     if arguments.json:
         timed = {guest.guest: guest for guest in timeline.guests}
         print_json(
-            [_plan_json(g) | in_time_json(timed.get(g.guest.id), timeline, names) for g in chosen]
+            [plan_json(g) | in_time_json(timed.get(g.guest.id), timeline, names) for g in chosen]
         )
     else:
         lines = [(names[g.guest.id], str(g.guest.state), describe(g)) for g in chosen]
@@ -111,7 +111,8 @@ def _of_named(
     return [plan for plan in plans if not names or plan.guest.id in chosen]
 
 
-def _plan_json(plan: GuestPlan) -> dict[str, Any]:
+def plan_json(plan: GuestPlan) -> dict[str, Any]:
+    """A guest's plan, without times."""
     return {
         "name": plan.guest.name,
         "uuid": plan.guest.id.uuid,

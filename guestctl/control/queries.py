@@ -14,10 +14,12 @@ from ..decisions.host_facts import (
     boot_timeline_of,
     plan_of,
     rows_of,
+    shed_plan_of,
     timeline_of,
     with_deadline,
     with_profile,
 )
+from ..decisions.shedding import NOBODY_NUMBERED, Whom, chosen
 from ..model.finding import Finding
 from ..model.guest import GuestId
 from ..model.near import nearest
@@ -75,6 +77,20 @@ def plan(facts: HostFacts) -> tuple[Plan, Failure | None]:
     """What a preserve would do.  RequestError when no connection could be read."""
     refuse_unread(facts)
     return plan_of(facts), incomplete(facts)
+
+
+def shed_plan(
+    facts: HostFacts, names: Sequence[str], order: int | None, profile: str | None
+) -> Plan:
+    """What `shed` would do; RequestError as that would end with.  facts: under the profile."""
+    refuse_unread(facts)
+    if names:
+        return shed_plan_of(facts, find(names, [Named(it.id, it.name) for it in facts.guests]))
+    whom = Whom(order, profile)
+    meant = chosen(whom, [guest for guest in facts.guests if not guest.down], facts.config)
+    if whom == Whom() and not meant:
+        raise RequestError(Failure.WRONG_REQUEST, NOBODY_NUMBERED)
+    return shed_plan_of(facts, meant)
 
 
 def refuse_unread(facts: HostFacts) -> None:

@@ -23,6 +23,7 @@ from .policy import own_problems, resolve, unmatched
 from .profiles import under
 from .restore_time import restore_in_time
 from .sequence import mistakes_of, sequence_for
+from .shedding import as_shed
 from .timeline import timeline_down
 
 
@@ -93,7 +94,15 @@ def plan_of(facts: HostFacts) -> Plan:
     return replace(plan, guests=tuple(map(budget.fitted, plan.guests)))
 
 
-def _plan_down(facts: HostFacts) -> Plan:
+def shed_plan_of(facts: HostFacts, named: Collection[GuestId]) -> Plan:
+    """What shedding these guests would do."""
+    records = {record.id: record for record in facts.records}
+    plan = as_shed(_plan_down(facts, named), facts.guests, records, facts.config, facts.boot)
+    budget = Budget(facts.config.shutdown.deadline)
+    return replace(plan, guests=tuple(map(budget.fitted, plan.guests)))
+
+
+def _plan_down(facts: HostFacts, named: Collection[GuestId] | None = None) -> Plan:
     shutdown, policies = facts.config.shutdown, partial(resolve, facts.config)
     forecast = SaveForecast(
         facts.saves,
@@ -102,7 +111,7 @@ def _plan_down(facts: HostFacts) -> Plan:
         shutdowns=facts.shutdowns,
         parallel=shutdown.parallel,
     )
-    return plan_down(RunKind.PRESERVE, facts.guests, policies, forecast=forecast)
+    return plan_down(RunKind.PRESERVE, facts.guests, policies, named, forecast)
 
 
 def with_deadline(facts: HostFacts, seconds: float | None) -> HostFacts:

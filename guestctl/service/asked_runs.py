@@ -55,6 +55,8 @@ class AskedRuns:
         self._run: LoggedRun | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_over = False
+        #: Called when one that brings guests up has ended, and some may be left that wait.
+        self.on_end: Callable[[], None] = lambda: None
 
     async def begin(self, request: Request, actor: Actor) -> LoggedRun:
         """The run, once it has begun, or soon; RequestError where it cannot begin.
@@ -158,6 +160,8 @@ class AskedRuns:
             if self._run is run:  # and not one for which it ended
                 self._run = self._task = None
             self._log.close(run)
+            if isinstance(request, Up):
+                self.on_end()
 
     def _not_begun(
         self, run: LoggedRun, error: RequestError, tell: Callable[[RunEvent], None]

@@ -124,6 +124,7 @@ class Service:
         self._restarts = Restarts(self.state, it.triggers.until_host_stays)
         stays, autostart = it.triggers.until_host_stays, it.autostart
         self.late = LateGuests(self.state, stays, autostart)
+        self.asked.on_end = self.late.look
         self._unready = UnreadyGuests(self.state, self.late.stirred)
         told = Told(self._on_change, self._settling.begin, self._restarts.add, self.late.stirred)
         self.connections = Connections(

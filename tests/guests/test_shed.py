@@ -51,6 +51,9 @@ def up(guests: SessionDaemon) -> None:
 def test_by_number_and_back(guests: SessionDaemon) -> None:
     guestctl = fresh(guests, CONFIG)
     batch, router = last_tick(guests, BATCH.name), last_tick(guests, ROUTER.name)
+    shown = by_name(guestctl.json("shed", "--dry-run"))
+    assert [step["step"] for step in shown[BATCH.name]["steps"]] == ["save", "shutdown", "poweroff"]
+    assert "save (at most" in guestctl.run("shed", "--dry-run").stdout
     assert outcomes(guestctl.json("shed", "--reason", "on battery")) == {BATCH.name: "saved"}
     assert outcomes(guestctl.json("shed")) == {CACHE.name: "shut-down"}
     assert "no guest that is up has an `order`" in guestctl.run("shed", status=2).stderr

@@ -24,7 +24,7 @@ from guestctl.decisions.shedding import NOBODY_NUMBERED
 from guestctl.host import machine
 from guestctl.model.guest import GuestId
 from guestctl.model.history import TrailEntry
-from guestctl.model.plan import Outcome, RunKind
+from guestctl.model.plan import Outcome, RunKind, describe
 from guestctl.model.report import RunEvent, Trouble
 from guestctl.model.result import RunResult
 from tests.unit.both_clients import Both, both_of, served
@@ -213,6 +213,18 @@ def test_shedding(both: Both) -> None:
     assert (rows, said) == (["on battery"], ["on battery"])
     runs = both.agree(lambda client: [str(past.run.trigger) for past in client.history(5)])
     assert runs == ["resume", "resume", "shed", "shed", "shed"]
+
+
+def test_what_shedding_would_do(both: Both) -> None:
+    def planned(client: Client, *names: str, profile: str | None = None) -> list[str]:
+        facts = queries.under_profile(client.facts(), profile)
+        return [describe(one) for one in queries.shed_plan(facts, names, None, profile).guests]
+
+    (line,) = both.agree(lambda client: planned(client, "test"))
+    assert line.startswith("save (at most 10min)")
+    assert both.agree(lambda client: planned(client, profile="ups")) == []
+    assert both.agree(planned) == (Failure.WRONG_REQUEST, NOBODY_NUMBERED)
+    assert both.agree(lambda client: planned(client, "tset"))[0] is Failure.WRONG_REQUEST
 
 
 def test_shedding_that_does_not_begin(both: Both) -> None:
