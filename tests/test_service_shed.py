@@ -312,6 +312,20 @@ def test_who_does_not_is_up_for_good() -> None:
     tell(story, [guest("a", button=IGNORED_BUTTON), guest("b"), guest("c")], UNSAVED)
 
 
+def test_mistakes_in_the_files_keep_nobody_down() -> None:
+    """Nobody is there to mend them when the power is back."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.service.asked._problems = lambda: ("guestctl.toml:3: not a number",)
+        await shed(host, "a")
+        assert is_shed(host) == "a"
+        assert (await resume(host)).ok
+        assert host.up == "a b c"
+
+    tell(story, ABC)
+
+
 def test_resume_waits_for_no_other_run() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

@@ -29,12 +29,14 @@ LOOKS = (
     *("history --json", f"history --json -n 2 '{ONE}'", "history -n 1", "history nobody"),
     *("plan", "plan --json", "plan --json --within 20s", f"plan '{ONE}'", "plan nobody"),
     *("plan --boot", "plan --boot --json", "plan --profile nobody"),
+    *(f"shed --dry-run '{ONE}'", f"shed --dry-run --json '{ONE}'", "shed --dry-run --order 1"),
     *(f"policy '{ONE}'", "policy nobody"),
 )
 #: None of them finds what it is to act on.
 FAILS = (
     *("shutdown nobody", "shutdown --preserve nobody", f"shutdown '{ONE}' nobody"),
     *("shutdown --preserve --profile nobody", "start nobody", "start --run 99999"),
+    *("shed", "shed nobody", "shed --profile nobody", "resume nobody"),
     *("hold nobody", "release nobody", "forget nobody", f"forget '{ONE}'"),
     *("policy nobody --set save=none", f"policy '{ONE}' --set save=never"),
     *("shutdown", "hold", "start --run nothing"),
