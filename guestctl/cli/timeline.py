@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..model import no_time
 from ..model.guest import GuestId
-from ..model.report import names
-from ..model.result import StepEnd
 from ..model.timeline import TimedGuest, TimedStep, Timeline
 from ..model.units import show_seconds
 from .tables import room_beside
@@ -97,7 +96,7 @@ def _legend(timeline: Timeline) -> Iterator[str]:
 def _words(timeline: Timeline, called: Names) -> Iterator[str]:
     yield from _storage(timeline)
     for guest in timeline.guests:
-        for text in _why_not(guest, called):
+        for text in no_time.why_not(guest, called):
             yield f"{called[guest.guest]}: {text}"
 
 
@@ -111,29 +110,6 @@ def _storage(timeline: Timeline) -> Iterator[str]:
     }
     for uri, count in sorted(sharing.items()):
         yield f"{count} saves at a time share the storage of {uri}"
-
-
-def _why_not(guest: TimedGuest, called: Names) -> Iterator[str]:
-    if guest.passed:
-        others = names([called[other] for other in guest.passed])
-        yield f"does not wait for {others}: there is no time for that order before the deadline"
-    if guest.crowded:
-        yield "does not wait for others to shut down: there is no time for that before the deadline"
-    for place, step in enumerate(guest.steps):
-        if step.end is not StepEnd.DONE:
-            yield f"{_cut(step)}: {step.reason}; {_then(guest, place)}"
-
-
-def _cut(step: TimedStep) -> str:
-    if step.end is StepEnd.LEFT_OUT:
-        return f"no {step.step}"
-    return f"{step.step} is given up after {show_seconds(step.seconds)}"
-
-
-def _then(guest: TimedGuest, place: int) -> str:
-    if place + 1 < len(guest.steps):
-        return f"then {guest.steps[place + 1].step}"
-    return "nothing is tried after that, and it is still up as the run ends"
 
 
 # For programs

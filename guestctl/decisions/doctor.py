@@ -18,6 +18,7 @@ from . import (
     checks_power,
     checks_service,
     checks_stop,
+    checks_time,
     checks_units,
     checks_wanted,
 )
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     *checks_service.CHECKS,
     *checks_units.CHECKS,
     *checks_stop.CHECKS,
+    *checks_time.CHECKS,
     *checks_auto_shutdown.CHECKS,
     *checks_guests.CHECKS,
     *checks_agents.CHECKS,

@@ -5,7 +5,7 @@ Whoever listens must not raise and must not block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -13,6 +13,7 @@ from .guest import GuestFacts
 from .plain import PlainError, from_plain, to_plain
 from .plan import GuestPlan, Plan, Step
 from .result import GuestResult, RunResult, StepResult, Trigger
+from .text import names as names
 
 
 @dataclass(frozen=True)
@@ -147,9 +148,3 @@ def count_up(number: int) -> str:
     if not number:
         return "no guest is up"
     return f"{count_of_guests(number)} {'is' if number == 1 else 'are'} up"
-
-
-def names(guests: Sequence[str], most: int = 3) -> str:
-    """A few of them, for one line of status."""
-    shown = ", ".join(guests[:most])
-    return f"{shown} and {len(guests) - most} more" if len(guests) > most else shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
@@ -21,3 +22,9 @@ def storable(text: str) -> str:
 def argument(name: str) -> str:
     """A guest's name as the last word of a command that is to be pasted into a shell."""
     return f"{'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"
+
+
+def names(guests: Sequence[str], most: int = 3) -> str:
+    """A few of them, for one line of status."""
+    shown = ", ".join(guests[:most])
+    return f"{shown} and {len(guests) - most} more" if len(guests) > most else shown
