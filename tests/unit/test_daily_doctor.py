@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from guestctl.cli.arguments import parse
 from guestctl.control import doctor_file
 from guestctl.control.doctor_file import Last, Told, added
 from guestctl.service import daily_doctor
-from guestctl.service.daily_doctor import DailyDoctor
+from guestctl.service.configuration import Configuration
+from guestctl.service.daily_doctor import DailyDoctor, child
 from tests.unit.running import run_async
 
 RIVAL = Told("libvirt-guests", "error", "", "libvirt-guests.service is active", "guestctl takeover")
@@ -175,3 +177,14 @@ def test_a_look_under_way_ends(case: Case, monkeypatch: pytest.MonkeyPatch, ends
 
     run_async(work_until(doctor, end()))
     assert not is_there(int(file.read_text()))
+
+
+def test_the_command_goes_by_what_the_service_does(tmp_path: Path) -> None:
+    file = tmp_path / "one.toml"
+    file.write_text("")
+    argv = child(Configuration(file, "test:///default"))
+    arguments = parse(argv[argv.index("unit") :])
+    assert (arguments.job, arguments.config) == ("doctor", file)
+    assert arguments.connect == "test:///default"
+    argv = child(Configuration(None, None))
+    assert argv[argv.index("unit") :] == ["unit", "doctor"]
