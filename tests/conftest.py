@@ -50,7 +50,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 #: Modules of tests/host that have hosts of their own: whoever is free takes those.
 _OWN_HOSTS = frozenset(
-    ("failures", "gates", "held_starts", "interrupted", "lxc", "order", "probe", "who_stopped")
+    (
+        *("failures", "gates", "held_starts", "interrupted", "lxc", "order", "probe"),
+        *("takeover_auto_shutdown", "who_stopped"),
+    )
 )
 
 
