@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from guestctl.decisions.checks_installed import TO_SYNCHRONISE
+from guestctl.host import clock
 from tests.host import doctor
 from tests.host.conftest import copy_package
 from tests.host.doctor import checks, gone_after_its_command
@@ -124,3 +126,15 @@ def test_local_time(host: Host) -> None:
     assert doctor.found(host, "local-time")["severity"] == "note"
     host.run("rm /etc/adjtime")
     assert "local-time" not in checks(host)
+
+
+def test_a_clock_that_nobody_sets(host: Host) -> None:
+    """This machine's, since the host is a container, which it is kept from knowing."""
+    ours, mark = clock.look(Path("/nonexistent")), "/run/systemd/container"
+    assert "clock" not in checks(host)
+    host.run(f"mv {mark} {mark}.away")
+    try:
+        is_wrong = ours.is_synchronised is False and ours.up > TO_SYNCHRONISE
+        assert ("clock" in checks(host)) == is_wrong
+    finally:
+        host.run(f"mv {mark}.away {mark}")
