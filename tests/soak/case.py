@@ -116,6 +116,12 @@ class Case:
             made += daemon.calls[self.was.calls.get(uri, 0) :]
         return made
 
+    def is_meant(self, guest: GuestId) -> bool:
+        """Whether a restore without names is for the guest: `resume` for those that are shed."""
+        record = self.was.records.get(guest)
+        is_shed = record is not None and record.shed is not None
+        return is_shed or self.command.verb != "resume"
+
     @property
     def ledger_worked(self) -> bool:
         """Whether all that was to be written was."""

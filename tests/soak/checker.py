@@ -19,6 +19,8 @@ _RUNS = {
     "shutdown": RunKind.SHUTDOWN,
     "start": RunKind.RESTORE,
     "boot": RunKind.RESTORE,
+    "shed": RunKind.PRESERVE,
+    "resume": RunKind.RESTORE,
 }
 
 

@@ -30,6 +30,7 @@ from tests.sim.scenario import Script, run_script
 ENDINGS = {
     "killed, then preserve": ("guestctl is killed", "+2s preserve\n+1s reboot\n+5s boot"),
     "killed, then start": ("guestctl is killed", "+2s start"),
+    "killed, then resume": ("guestctl is killed", "+2s resume"),
     "killed, and start much later": ("guestctl is killed", "+10min start"),
     "interrupted, then start": ("guestctl is interrupted", "+2s start"),
     "interrupted, then reboot": ("guestctl is interrupted", "+2min reboot\n+5s boot"),
@@ -155,6 +156,17 @@ HOSTS = {
         (_guest("a", start=Start(2.0, fails=1)), _guest("b", writes=False)),
         "+1s preserve\n+1s start",
         "ab",
+    ),
+    "shed": Host(
+        (_guest("a", save=Save(4.0)), _guest("b", save=Save(inf)), _guest("c")),
+        "+1s shed a b",
+        "abc",
+        _BRISK,
+    ),
+    "resumed after it": Host(
+        (_guest("a", start=Start(20.0)), _guest("b"), _guest("c")),
+        "+1s shed a b\n+5s resume",
+        "abc",
     ),
     "one is shut down": Host((_guest("a"), _guest("b")), "+1s shutdown a", "b"),
     "one was shut down": Host((_guest("a"), _guest("b")), "+1s shutdown a\n+5s host stops", "b"),

@@ -104,7 +104,7 @@ def _why_not_to_start(case: Case, guest: GuestId, *, named: bool) -> Iterator[st
         return
     if case.account(guest).due is Due.OFF:
         yield "it is to be off"
-    if not boot.restore:
+    if not boot.restore and case.command.verb != "resume":
         yield "policy says not to"
 
 
@@ -191,7 +191,7 @@ def what_is_owed_comes_back(case: Case) -> Iterator[str]:
     run = case.run
     if case.kind is not RunKind.RESTORE or run is None or run.interrupted or case.command.names:
         return
-    for guest in sorted(case.owed):
+    for guest in sorted(filter(case.is_meant, case.owed)):
         facts = case.done.facts.get(guest)
         if facts is None or not facts.persistent or facts.up or guest.uri in run.lost:
             continue
