@@ -21,6 +21,13 @@ VERB = "take over"
 MENDED = frozenset(
     {"service-off", "shutdown-target", "libvirt-guests", "auto-shutdown", "scope-order"}
 )
+#: Those that hold whoever is in charge: they are shown, and keep nobody from taking over.
+AS_BEFORE = frozenset(
+    {
+        *("no-way-down", "given-up", "upsmon-command", "upsmon-forced"),
+        *("network-at-boot", "pool-at-boot", "bridge-missing", "disk-missing", "cannot-run"),
+    }
+)
 
 
 def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:
@@ -46,14 +53,18 @@ def _examine(loaded: Loaded, say: Say, *, force: bool) -> None:
     found = doctor(loaded, None, hosts_files=True).findings
     errors = list(_that_stay(found))
     for finding in errors:
-        whom = f"{finding.name}: " if finding.name else ""
-        say(f"{finding.severity}: {whom}{finding.text} ({finding.check})")
-        if finding.command:
-            say(f"  -> {finding.command}")
-    if errors and not force:
+        _show(finding, say)
+    if any(finding.check not in AS_BEFORE for finding in errors) and not force:
         text = f"cannot {VERB}: the doctor finds what guests would be lost by, see above"
         hint = "mend that and ask again, or say --force; nothing was touched"
         raise RequestError(Failure.NOT_ALL_WELL, f"{text}; {hint}")
+
+
+def _show(finding: Finding, say: Say) -> None:
+    whom = f"{finding.name}: " if finding.name else ""
+    say(f"{finding.severity}: {whom}{finding.text} ({finding.check})")
+    if finding.command:
+        say(f"  -> {finding.command}")
 
 
 def _that_stay(found: Iterable[Finding]) -> Iterable[Finding]:

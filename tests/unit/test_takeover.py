@@ -16,7 +16,7 @@ from guestctl.control.doctor import Examined
 from guestctl.control.failure import Failure, RequestError
 from guestctl.control.interrupts import Interrupts
 from guestctl.control.local import Local
-from guestctl.control.takeover import MENDED, take_over
+from guestctl.control.takeover import AS_BEFORE, MENDED, take_over
 from guestctl.control.takeover_step import StepFailed
 from guestctl.decisions.doctor import CHECKS
 from guestctl.host import locks, machine, status_file, systemd, unit_files
@@ -40,8 +40,9 @@ def test_they_are_about_the_host(command: Command, verb: str) -> None:
     assert f"{verb} goes with neither --connect nor" in refused(command, verb, "-c", TEST, status=2)
 
 
-def test_what_it_mends_are_checks_of_the_doctors() -> None:
-    assert {check.name for check in CHECKS} >= MENDED
+def test_what_it_mends_and_passes_over_are_checks_of_the_doctors() -> None:
+    assert {check.name for check in CHECKS} >= MENDED | AS_BEFORE
+    assert not MENDED & AS_BEFORE
 
 
 @pytest.fixture
@@ -57,7 +58,8 @@ def found(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
     monkeypatch.setattr(takeover, "doctor", lambda *_, **__: Examined(list(findings)))
 
 
-LOST = Finding("guests would be lost", "do this", "web", None, "no-way-down", Severity.ERROR)
+LOST = Finding("guests would be lost", "do this", "web", None, "saves-not-kept", Severity.ERROR)
+BEFORE = Finding("its network is off at boot", "", "web", None, "network-at-boot", Severity.ERROR)
 OURS = Finding("it is off", "", "", None, "service-off", Severity.ERROR)
 ODD = Finding("odd", "", "", None, "order", Severity.WARNING)
 
@@ -81,7 +83,7 @@ def test_errors_that_stay_end_it(said: list[str], monkeypatch: pytest.MonkeyPatc
     found(monkeypatch, LOST, OURS, ODD)
     with pytest.raises(RequestError, match=r"the doctor finds .*nothing was touched"):
         take_over(LOADED, said.append, dry_run=False, force=False)
-    assert said == ["error: web: guests would be lost (no-way-down)", "  -> do this"]
+    assert said == ["error: web: guests would be lost (saves-not-kept)", "  -> do this"]
     with pytest.raises(Stepped):
         take_over(LOADED, said.append, dry_run=False, force=True)
 
@@ -92,6 +94,17 @@ def test_what_it_mends_does_not(said: list[str], monkeypatch: pytest.MonkeyPatch
     with pytest.raises(Stepped):
         take_over(LOADED, said.append, dry_run=False, force=False)
     assert said == []
+
+
+@pytest.mark.usefixtures("no_steps")
+def test_what_was_as_bad_before_is_shown_and_does_not(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a guest on libvirt's default network, which half of all hosts do not start at boot."""
+    found(monkeypatch, BEFORE)
+    with pytest.raises(Stepped):
+        take_over(LOADED, said.append, dry_run=False, force=False)
+    assert said == ["error: web: its network is off at boot (network-at-boot)"]
 
 
 def ask_both(say: list[str]) -> Iterator[RequestError]:
