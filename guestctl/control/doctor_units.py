@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from ..host import logind_conf, unit_states
+from ..host import logind_conf, machine, unit_states
 from ..host.bus import BusError, SystemBus
 from ..host.hooks import daemons_without_hook
 from ..host.libvirt import autostart
+from ..host.locks import is_locked
 from ..model.host_state import NotKnown, NotSeen
 from ..model.host_units import (
     OURS,
@@ -22,8 +23,10 @@ from ..model.host_units import (
     UnitInFull,
 )
 from .doctor_look import Look
+from .failure import RequestError
 from .host_units import ask
 from .service_said import said_by_service
+from .takeover_record import LOCK, Store
 
 
 def units(_look: Look) -> HostUnits:
@@ -38,7 +41,21 @@ def units(_look: Look) -> HostUnits:
         _delay_set(),
         Autostart(autostart.claimed(), autostart.unmarked()),
         tuple(daemons_without_hook()),
+        _cut_off(),
     )
+
+
+def _cut_off() -> str:
+    """Only root may see it; a damaged one was not carried through either, as far as is known."""
+    if is_locked(machine.SYSTEM_RUN, LOCK):
+        return ""  # it goes on
+    store = Store()
+    try:
+        record = store.read()
+    except RequestError as error:
+        refused = isinstance(error.__cause__, PermissionError)
+        return "" if refused else str(store.file)
+    return "" if record is None or record.complete else str(store.file)
 
 
 async def _units() -> dict[str, UnitInFull]:

@@ -12,12 +12,11 @@ from .failure import Failure, RequestError
 from .local import Local
 from .takeover_auto_shutdown import step as auto_shutdown
 from .takeover_list import step as left_list
+from .takeover_record import LOCK
 from .takeover_rival import step as rival
 from .takeover_service import step as service
 from .takeover_service import watching_step
 from .takeover_step import Step
-
-_LOCK = "takeover.lock"
 
 
 def steps(local: Local) -> list[Step]:
@@ -54,11 +53,11 @@ def alone(verb: str) -> Iterator[None]:
     """Meanwhile nobody else takes over or hands back.  RequestError where somebody does."""
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(held_alone(machine.SYSTEM_RUN, _LOCK))
+            held.enter_context(held_alone(machine.SYSTEM_RUN, LOCK))
         except LockHeld as error:
             text = f"cannot {verb}: another takeover or handback goes on"
             raise RequestError(Failure.LOCKED, text) from error
         except OSError as error:
-            text = f"cannot {verb}: cannot lock {machine.SYSTEM_RUN / _LOCK}: {error.strerror}"
+            text = f"cannot {verb}: cannot lock {machine.SYSTEM_RUN / LOCK}: {error.strerror}"
             raise RequestError(Failure.NOT_ALL_WELL, text) from error
         yield

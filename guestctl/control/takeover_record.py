@@ -14,6 +14,8 @@ from .failure import Failure, RequestError
 from .takeover_step import Before
 
 FILE = machine.SYSTEM_STATE / "takeover.json"
+#: In the run folder: whoever takes over or hands back holds it.
+LOCK = "takeover.lock"
 _VERSION = 1
 
 

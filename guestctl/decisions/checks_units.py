@@ -47,6 +47,12 @@ def _rival(state: HostState) -> Iterator[Finding]:
         yield replace(finding, evidence=evidence)
 
 
+def _cut_off(state: HostState) -> Iterator[Finding]:
+    if record := known(state.units).cut_off:
+        text = "a takeover, or a handback, was cut off in the middle"
+        yield Finding(text, "guestctl takeover", evidence=(f"{record} says how far it is",))
+
+
 def _target(state: HostState) -> Iterator[Finding]:
     units, runs = known(state.units).units, known(state.service).get("running")
     for name in (SERVICE, GUARD):
@@ -166,6 +172,14 @@ CHECKS = (
         "Both take guests down as the host goes down, and bring them back at boot.",
         "Hand its guests over to guestctl; its own stop would take them down.",
         _rival,
+    ),
+    Check(
+        "takeover-cut-off",
+        Severity.WARNING,
+        "no takeover and no handback was cut off in the middle",
+        "guestctl and who was in charge before may both be on.",
+        "Go on with it by `guestctl takeover`, or back by `guestctl handback`.",
+        _cut_off,
     ),
     Check(
         "shutdown-target",

@@ -21,7 +21,7 @@ from .own_files import open_for_us, take_folder
 _SERVICE, _ALIVE = "daemon.lock", "daemon.alive"
 _LOCK, _HOLDER = "run.lock", "run.json"
 _POLL = 0.2
-#: Attempts at the service's lock, and the pause between two: who only looks whether there is a
+#: Attempts at a lock, and the pause between two: who only looks whether there is a
 #: service has it as well, for a moment.
 _ATTEMPTS, _PAUSE = 5, 0.1
 #: How long a run that was told to end may take: it aborts saves that are under way.
@@ -44,12 +44,18 @@ def take_service_lock(folder: Path) -> int:
     take_folder(folder)
     # Whoever may open it may lock it, and keep the service from starting.
     descriptor = open_for_us(folder / _SERVICE)
-    for attempt in range(_ATTEMPTS):
-        if _try_lock(descriptor):
-            return descriptor
-        time.sleep(_PAUSE if attempt < _ATTEMPTS - 1 else 0)
+    if _try_often(descriptor):
+        return descriptor
     os.close(descriptor)
     raise AnotherService
+
+
+def _try_often(descriptor: int) -> bool:
+    for attempt in range(_ATTEMPTS):
+        if _try_lock(descriptor):
+            return True
+        time.sleep(_PAUSE if attempt < _ATTEMPTS - 1 else 0)
+    return False
 
 
 def is_service_running(folder: Path) -> bool | None:
@@ -98,11 +104,20 @@ def held_alone(folder: Path, name: str) -> Iterator[None]:
     take_folder(folder)
     descriptor = open_for_us(folder / name)
     try:
-        if not _try_lock(descriptor):
+        if not _try_often(descriptor):
             raise LockHeld(f"{folder / name} is locked")
         yield
     finally:
         os.close(descriptor)
+
+
+def is_locked(folder: Path, name: str) -> bool:
+    """Whether somebody holds it."""
+    with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+        descriptor = os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC)
+        held.callback(os.close, descriptor)
+        return not _try_lock(descriptor)
+    return False
 
 
 # The run lock, in the run folder as well
@@ -123,11 +138,7 @@ class HostRunLock:
         self._own: asyncio.Task[Any] | None = None
 
     def is_held(self) -> bool:
-        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-            descriptor = os.open(self._folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
-            held.callback(os.close, descriptor)
-            return not _try_lock(descriptor)
-        return False
+        return is_locked(self._folder, _LOCK)
 
     @contextlib.asynccontextmanager
     async def hold(

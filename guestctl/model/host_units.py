@@ -115,6 +115,7 @@ class HostUnits:
 
     delay_set: where logind's InhibitDelayMaxSec= is set; None for its default.
     unhooked: libvirt's daemons that run since before there was guestctl's hook.
+    cut_off: the record of a takeover, or a handback, that was not carried through; "" for none.
     """
 
     words: HostWords
@@ -122,3 +123,4 @@ class HostUnits:
     delay_set: Setting | NotKnown | None = None
     autostart: Autostart = Autostart()
     unhooked: tuple[str, ...] = ()
+    cut_off: str = ""

@@ -11,14 +11,22 @@ import pytest
 
 from guestctl.config.config import Config
 from guestctl.config.last_good import Loaded
-from guestctl.control import handback, takeover, takeover_list, takeover_rival, takeover_service
+from guestctl.control import (
+    doctor_units,
+    handback,
+    takeover,
+    takeover_list,
+    takeover_rival,
+    takeover_service,
+)
 from guestctl.control.doctor import Examined
 from guestctl.control.failure import Failure, RequestError
 from guestctl.control.interrupts import Interrupts
 from guestctl.control.local import Local
 from guestctl.control.takeover import AS_BEFORE, MENDED, take_over
+from guestctl.control.takeover_record import Record, Store
 from guestctl.control.takeover_step import StepFailed
-from guestctl.decisions.doctor import CHECKS
+from guestctl.decisions.doctor import CHECKS, examine
 from guestctl.host import locks, machine, status_file, systemd, unit_files
 from guestctl.host.libvirt import auto_shutdown
 from guestctl.model.finding import Finding, Severity
@@ -26,6 +34,7 @@ from guestctl.model.guest import State
 from guestctl.model.overview import Row
 from guestctl.model.record import Wanted
 from tests.unit.command import TEST, Command
+from tests.unit.healthy import healthy, units
 
 LOADED = Loaded(Config(), "", (), ())
 HERE = Local(Config(), (), print)
@@ -224,3 +233,23 @@ def test_a_handback_names_whom_nobody_sees_to(
     said = list(handback._left(HERE))
     assert [line for line in said if line.startswith("web")] == [text] * bool(text)
     assert any("nobody is in charge" in line for line in said) is not is_up
+
+
+def test_one_that_was_cut_off_is_told_by_the_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "takeover.json")
+    monkeypatch.setattr(doctor_units, "Store", lambda: store)
+    monkeypatch.setattr(machine, "SYSTEM_RUN", tmp_path)
+    assert doctor_units._cut_off() == ""
+    store.write(Record())
+    told = doctor_units._cut_off()
+    (found,) = examine(healthy(units=units(cut_off=told)))
+    assert (found.check, found.command) == ("takeover-cut-off", "guestctl takeover")
+    assert found.evidence == (f"{store.file} says how far it is",)
+    with locks.held_alone(tmp_path, "takeover.lock"):
+        assert doctor_units._cut_off() == ""
+    store.write(Record(complete=True))
+    assert doctor_units._cut_off() == ""
+    store.file.write_text("?")
+    assert doctor_units._cut_off() == str(store.file)
