@@ -199,6 +199,18 @@ def test_another_run_has_the_lock(hook: Hook) -> None:
     assert hook.calls() == tries
 
 
+@pytest.mark.thorough
+def test_who_was_shed_comes_back_though_a_preserve_could_not_begin(hook: Hook) -> None:
+    hook.is_told("shed")
+    hook.wait_calls("shed -q")
+    (hook.folder / "status.shutdown").write_text("5\n")
+    hook.is_told("preserve")
+    wait_until(lambda: len(hook.calls()) > 2, 20, "tries")
+    hook.says("OL")
+    wait_until(lambda: "resume -q" in hook.calls() or "start -q" in hook.calls(), 20, "its end")
+    hook.wait_idle()
+
+
 def test_options_of_shed_come_from_its_settings(hook: Hook) -> None:
     (hook.folder / "guestctl-ups").write_text('SHED="--order 20"\n')
     hook.is_told("shed")
