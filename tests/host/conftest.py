@@ -77,15 +77,15 @@ def share_boot_id(host: Host) -> None:
 
     systemd-nspawn mounts it over the kernel's, and the /proc that systemd 252 makes for a
     sandbox does not have that mount: the same id for ever, on a host that is not a real machine.
-    Later ones copy it.
+    Later ones copy it.  Where packages have drop-ins: in /etc it would be an administrator's.
     """
     tmpfiles = host.root / "etc/tmpfiles.d/boot-id.conf"
     tmpfiles.write_text(f"C /run/boot-id - - - - {BOOT_ID}\n")
     for unit in (PROJECT / "systemd").glob("*.service"):
         if unit.name == "guestctl-probe.service":
             continue  # it sees no more of /proc than processes
-        drop_in = host.root / f"etc/systemd/system/{unit.name}.d/boot-id.conf"
-        drop_in.parent.mkdir(exist_ok=True)
+        drop_in = host.root / f"usr/local/lib/systemd/system/{unit.name}.d/boot-id.conf"
+        drop_in.parent.mkdir(parents=True, exist_ok=True)
         drop_in.write_text(f"[Service]\nBindReadOnlyPaths=/run/boot-id:{BOOT_ID}\n")
 
 
