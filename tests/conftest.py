@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -48,23 +50,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return Groups(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
-#: Modules of tests/host that have hosts of their own: whoever is free takes those.
-_OWN_HOSTS = frozenset(
-    (
-        *("failures", "gates", "held_starts", "interrupted", "lxc", "order", "probe"),
-        *("takeover_auto_shutdown", "who_stopped"),
-    )
-)
+HOST_TESTS = Path(__file__).parent / "host"
+
+
+@functools.cache
+def has_own_hosts(module: str) -> bool:
+    """Whether a module of tests/host does without the shared host, which needs its CAST."""
+    return not re.search(r"^CAST\b", (HOST_TESTS / f"{module}.py").read_text(), re.MULTILINE)
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Hands each group out as a whole: real guests, and the hosts of each generation."""
+    """Hands each group out as a whole, to whoever is free.
+
+    Real guests; those on the shared host of a generation; modules with hosts of their own.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        found = re.match(r"tests/host/test_(\w+)\.py.*?\[(bookworm|trixie|forky)\b", nodeid)
+        found = re.match(r"tests/host/(test_\w+)\.py.*?\[(bookworm|trixie|forky)\b", nodeid)
         if not found:
             return "guests"
-        return f"{'own ' if found[1] in _OWN_HOSTS else ''}hosts of {found[2]}"
+        module, suite = found.groups()
+        return f"{module} of {suite}" if has_own_hosts(module) else f"hosts of {suite}"
 
 
 def pytest_collection_finish() -> None:
