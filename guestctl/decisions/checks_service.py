@@ -59,7 +59,8 @@ CHECKS = (
         "guestctl.service runs, and is for the next boot",
         "As the host goes down nobody takes its guests to safety, but for the guard where that is"
         " active; at boot nobody brings them back.",
-        "Start and enable it; where it has failed, its journal says why.",
+        "Start and enable it, or have it take over from libvirt-guests; where it has failed, its"
+        " journal says why.",
         _service,
     ),
     Check(

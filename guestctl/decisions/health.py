@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..model.finding import Finding
-from ..model.host_units import GUARD, RIVAL, SERVICE, HostWords
+from ..model.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
 from ..model.uris import is_system
 from .host_facts import HostFacts, LostConnection
 
@@ -16,6 +16,7 @@ QEMU_CONF = "/etc/libvirt/qemu.conf"
 
 #: Not `systemctl disable --now`: its stop acts on guests, and has to go first.
 _WITHOUT_RIVAL = "guestctl takeover"
+_ACTS = ("active", "activating")
 
 
 def of_host(
@@ -51,9 +52,7 @@ def of_service(service: Mapping[str, Any], words: HostWords) -> Iterator[Finding
     """guestctl.service does not run, or is not for the next boot."""
     unit = words.units.get(SERVICE)
     if unit and unit.is_off:
-        unmask = "" if unit.enabled == "disabled" else f"systemctl unmask {SERVICE} && "
-        text = f"{SERVICE} is {unit.enabled}: as the host goes down nobody sees to its guests"
-        yield Finding(text, f"{unmask}systemctl enable --now {SERVICE}")
+        yield _switched_off(unit, words)
     elif service["running"] is False:
         failed = unit is not None and unit.active == "failed"
         command = f"systemctl {'status' if failed else 'start'} {SERVICE}"
@@ -62,6 +61,15 @@ def of_service(service: Mapping[str, Any], words: HostWords) -> Iterator[Finding
         yield Finding(
             "what the service says of itself cannot be read", f"systemctl status {SERVICE}"
         )
+
+
+def _switched_off(unit: Unit, words: HostWords) -> Finding:
+    """Beside libvirt-guests it must not be switched on: a takeover has that go first."""
+    unmask = "" if unit.enabled == "disabled" else f"systemctl unmask {SERVICE} && "
+    who = f"{RIVAL} and not guestctl sees" if _is_rivals(words) else "nobody sees"
+    text = f"{SERVICE} is {unit.enabled}: as the host goes down {who} to its guests"
+    on = _WITHOUT_RIVAL if _rival_is_on(words) else f"systemctl enable --now {SERVICE}"
+    return Finding(text, f"{unmask}{on}")
 
 
 def of_guard(service: Mapping[str, Any], words: HostWords) -> Iterator[Finding]:
@@ -127,10 +135,22 @@ def of_rival(words: HostWords) -> Iterator[Finding]:
     if rival and rival.active == "deactivating":
         text = f"{RIVAL} is being stopped, and takes down the guests that ran as that began"
         yield Finding(text, f"systemctl status {RIVAL}")
-    elif rival and (rival.active in ("active", "activating") or rival.enabled == "enabled"):
+    elif rival and _rival_is_on(words) and not _is_rivals(words):
         how = rival.active if rival.active == "active" else rival.enabled
         text = f"{RIVAL} is {how} beside guestctl: both take guests down and bring them back"
         yield Finding(text, _WITHOUT_RIVAL)
+
+
+def _rival_is_on(words: HostWords) -> bool:
+    rival = words.units.get(RIVAL)
+    return rival is not None and (rival.active in _ACTS or rival.enabled == "enabled")
+
+
+def _is_rivals(words: HostWords) -> bool:
+    """Whether libvirt-guests sees to the guests of this boot, and guestctl is off beside it."""
+    ours, rival = words.units.get(SERVICE), words.units.get(RIVAL)
+    is_off = ours is not None and ours.is_off and ours.active != "active"
+    return is_off and rival is not None and rival.active in _ACTS
 
 
 def held_for_save(facts: HostFacts) -> list[str]:

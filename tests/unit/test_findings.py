@@ -200,6 +200,15 @@ HOSTS: list[tuple[dict[str, Any], dict[str, Unit], list[str], str]] = [
         f"systemctl unmask {SERVICE} && systemctl enable --now {SERVICE}",
     ),
     (
+        DOWN,
+        {**UNITS, SERVICE: Unit("inactive", "disabled"), RIVAL: Unit("active", "enabled")},
+        [
+            f"{SERVICE} is disabled: as the host goes down {RIVAL} and not guestctl sees to its"
+            " guests"
+        ],
+        "guestctl takeover",
+    ),
+    (
         WELL,
         {**UNITS, GUARD: Unit("failed", "static")},
         [f"{GUARD} is failed: nobody is there should the service be killed"],
