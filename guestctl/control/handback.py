@@ -36,7 +36,7 @@ def hand_back(config: Config, say: Say, *, dry_run: bool) -> bool:
     refuse_others(VERB)
     with alone(VERB):
         refuse_while_host_stops(VERB)
-        takeover_rival.refuse_if_busy()
+        takeover_rival.refuse_if_busy(VERB)
         refuse_in_a_run()
         interrupts = Interrupts()
         interrupts.take()

@@ -42,7 +42,7 @@ def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:
         interrupts = Interrupts()
         interrupts.take()
         _examine(loaded, say, force=force)
-        takeover_rival.refuse_if_busy()
+        takeover_rival.refuse_if_busy(VERB)
         local = open_local(loaded.config, None, say)
         runner = Runner(steps(local), Store(), say, interrupts, stays_up)
         return runner.would_take_over() if dry_run else runner.take_over()

@@ -16,7 +16,7 @@ from .takeover_record import LOCK
 from .takeover_rival import step as rival
 from .takeover_service import step as service
 from .takeover_service import watching_step
-from .takeover_step import Step
+from .takeover_step import TROUBLE, Step, in_words
 
 
 def steps(local: Local) -> list[Step]:
@@ -50,7 +50,8 @@ def stays_up() -> bool:
 
 @contextlib.contextmanager
 def alone(verb: str) -> Iterator[None]:
-    """Meanwhile nobody else takes over or hands back.  RequestError where somebody does."""
+    """Meanwhile nobody else takes over or hands back.  RequestError where somebody does, and for
+    what goes wrong meanwhile."""
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(held_alone(machine.SYSTEM_RUN, LOCK))
@@ -60,4 +61,16 @@ def alone(verb: str) -> Iterator[None]:
         except OSError as error:
             text = f"cannot {verb}: cannot lock {machine.SYSTEM_RUN / LOCK}: {error.strerror}"
             raise RequestError(Failure.NOT_ALL_WELL, text) from error
+        with _as_refusal():
+            yield
+
+
+@contextlib.contextmanager
+def _as_refusal() -> Iterator[None]:
+    """Also what there is cannot always be seen: systemctl may be gone, or have no answer."""
+    try:
         yield
+    except RequestError:
+        raise
+    except TROUBLE as error:
+        raise RequestError(Failure.NOT_ALL_WELL, in_words(error)) from error

@@ -68,12 +68,12 @@ def look() -> Rival:
     )
 
 
-def refuse_if_busy() -> None:
+def refuse_if_busy(verb: str) -> None:
     """RequestError while it starts or stops guests: they must not be left halfway."""
     active = look().active
     if active in _BUSY:
         doing = "stopped, and takes guests down" if active == "deactivating" else "started"
-        text = f"cannot take over: {RIVAL} is just being {doing}"
+        text = f"cannot {verb}: {RIVAL} is just being {doing}"
         hint = f"wait until it is through (`systemctl status {RIVAL}`), and ask again"
         raise RequestError(Failure.NOT_ALL_WELL, f"{text}; {hint}")
 
@@ -99,7 +99,7 @@ def _before() -> Before:
 
 
 def _do(_say: Say) -> None:
-    refuse_if_busy()
+    refuse_if_busy("take over")
     if look().is_there:
         unit_files.write_drop_in(DROP_IN, _TEXT)
     unit_files.reload()

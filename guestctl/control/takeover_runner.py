@@ -121,7 +121,7 @@ class Runner:
         record = self._store.read()
         steps = self._to_go_back(record)
         if record is not None and record.complete:
-            self._store.write(replace(record, complete=False))
+            self._write_if_there_is_room(replace(record, complete=False))
         self._back(steps, for_good=True)
         return bool(steps)
 
@@ -160,9 +160,14 @@ class Runner:
         record = self._store.read()
         entry = record.entries.get(step.name) if record else None
         _undo(step, entry.before if entry else None, self._say, for_good)
-        if record and entry:  # a full disk keeps nothing from being undone, and it can be again
-            with contextlib.suppress(RequestError):
-                self._mark(record, step.name, Progress.NOT_BEGUN)
+        if record and entry:
+            entry = replace(entry, progress=Progress.NOT_BEGUN)
+            self._write_if_there_is_room(record.having(step.name, entry))
+
+    def _write_if_there_is_room(self, record: Record) -> None:
+        """A full disk keeps nothing from being undone, and it can be again."""
+        with contextlib.suppress(RequestError):
+            self._store.write(record)
 
 
 def _undo(step: Step, before: Before | None, say: Say, for_good: bool) -> None:

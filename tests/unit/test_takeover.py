@@ -82,7 +82,7 @@ def no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
         raise Stepped
 
-    monkeypatch.setattr(takeover_rival, "refuse_if_busy", lambda: None)
+    monkeypatch.setattr(takeover_rival, "refuse_if_busy", lambda _: None)
     monkeypatch.setattr(takeover, "steps", stop)
     monkeypatch.setattr(Interrupts, "take", lambda _: None)
 
@@ -140,6 +140,19 @@ def test_not_while_the_host_goes_down(
 ) -> None:
     monkeypatch.setattr(systemd, "is_stopping_now", lambda: stops)
     assert all(text in str(error) for error in ask_both(said))
+
+
+def test_a_systemd_that_cannot_be_asked_is_told(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: str) -> None:
+        raise unit_files.SystemctlFailed("cannot systemctl show: it took longer than 15 s")
+
+    found(monkeypatch)
+    monkeypatch.setattr(Interrupts, "take", lambda _: None)
+    monkeypatch.setattr(unit_files, "show", fails)
+    for error in ask_both(said):
+        assert str(error) == "cannot systemctl show: it took longer than 15 s"
 
 
 def test_one_at_a_time(said: list[str], tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_one_that_sets_something_else_does_not(units: FakeUnits) -> None:
 def test_busy_it_is_left_alone(units: FakeUnits, active: str) -> None:
     units.active = active
     with pytest.raises(RequestError, match="wait until it is through"):
-        takeover_rival.refuse_if_busy()
+        takeover_rival.refuse_if_busy("hand back")
     with pytest.raises(RequestError, match="is just being"):
         runner(units).take_over()
     assert state(units) == ("enabled", active, False)

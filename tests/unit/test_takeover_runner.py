@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.control.failure import RequestError
+from guestctl.control.failure import Failure, RequestError
 from guestctl.control.interrupts import Interrupted, Interrupts
-from guestctl.control.takeover_record import Progress, Store
+from guestctl.control.takeover_record import Progress, Record, Store
 from guestctl.control.takeover_runner import Runner
 from guestctl.control.takeover_step import Before, Say, Step, StepFailed
 
@@ -208,6 +208,19 @@ def test_nor_after_another_one_has_failed(host: Host) -> None:
     assert host.state["one"] == "new"
     host.runner().hand_back()
     assert host.state == OLD
+
+
+def test_a_full_disk_keeps_nobody_from_handing_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Record) -> None:
+        raise RequestError(Failure.NOT_ALL_WELL, "cannot write: No space left on device")
+
+    host.runner().take_over()
+    monkeypatch.setattr(host.store, "write", full)
+    assert host.runner().hand_back()
+    assert host.state == OLD
+    assert host.store.read() is None
 
 
 @pytest.mark.parametrize("error", [StepFailed("cannot do it: no"), Interrupted()])
