@@ -8,18 +8,14 @@ from typing import Any
 
 from ..host import machine, status_file, unit_files
 from ..host.locks import HostRunLock
-from ..model.host_units import GUARD, SERVICE
+from ..model.host_units import CLAIMER, FALLBACK, GUARD, PROBE, PROBE_SOCKET, SERVICE
 from .failure import Failure, RequestError
 from .takeover_step import Before, Say, Step, StepFailed
 
-AUTOSTART = "guestctl-autostart.service"
 #: All that may be active; stopping them touches no guest while the host stays up.
-_UNITS = (
-    *(SERVICE, "guestctl-fallback.service", GUARD, AUTOSTART),
-    *("guestctl-probe.socket", "guestctl-probe.service"),
-)
+_UNITS = (SERVICE, FALLBACK, GUARD, CLAIMER, PROBE_SOCKET, PROBE)
 #: Enabling the service enables both.
-_ENABLED = (SERVICE, AUTOSTART)
+_ENABLED = (SERVICE, CLAIMER)
 #: Seconds until the service watches all connections, and between two looks at that.
 WATCHING_LIMIT, _PAUSE = 60.0, 0.25
 _FAILED = f"see `journalctl --unit={SERVICE} --boot`"

@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from ..model.host_units import RIVAL
 from ..model.stop import RivalStop
 from . import tasks
 from .bus import BusError, SystemBus
 from .daemons import UNIT
 from .systemd import MANAGER, NAME, PATH
 
-NAME_OF_UNIT = "libvirt-guests.service"
 #: Its LISTFILE; localstatedir is /var wherever libvirt is packaged.
 LIST = Path("/var/lib/libvirt/libvirt-guests")
 #: Of the list: some 28,000 guests.
@@ -121,7 +121,7 @@ class LibvirtGuests:
 
 
 async def _ask(bus: SystemBus) -> _Times:
-    call = (NAME, PATH, MANAGER, "LoadUnit", "s", (NAME_OF_UNIT,))
+    call = (NAME, PATH, MANAGER, "LoadUnit", "s", (RIVAL,))
     (unit,) = await bus.call(*call, returns="o")
 
     async def when(path: str, interface: str, name: str) -> float:

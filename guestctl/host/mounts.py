@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..model.host_units import GUARD, SERVICE
 from . import tasks
 from .bus import BusError, SystemBus
 from .bus_values import Variant
@@ -25,7 +26,8 @@ from .daemons import UNIT
 from .storage import save_folder
 from .systemd import MANAGER, NAME, PATH
 
-OURS = ("guestctl.service", "guestctl-guard.service")
+#: They take guests to safety as the host stops.
+_SAVERS = (SERVICE, GUARD)
 KEEPER = "guestctl-mounts-{}.service"
 MOUNTINFO = Path("/proc/self/mountinfo")
 Identity = list[int]
@@ -182,7 +184,7 @@ async def _there(bus: SystemBus, names: Iterable[str]) -> frozenset[str]:
     found = set()
     for name, path in active.items():
         after = await bus.get_property(NAME, path, UNIT, "After", "as")
-        if not set(after) & set(OURS):  # else the order would be a circle
+        if not set(after) & set(_SAVERS):  # else the order would be a circle
             found.add(name)
     return frozenset(found)
 
@@ -196,7 +198,7 @@ async def _start(bus: SystemBus, keeper: str, mounts: list[str]) -> None:
     properties = [
         ["Description", Variant("s", "Mounts that guests' saves, disks and guestctl need")],
         ["After", Variant("as", mounts)],
-        ["Before", Variant("as", list(OURS))],
+        ["Before", Variant("as", list(_SAVERS))],
         ["Type", Variant("s", "oneshot")],
         ["RemainAfterExit", Variant("b", True)],
         ["ExecStart", Variant("a(sasb)", [["/bin/true", ["/bin/true"], False]])],

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..model.host_auto_shutdown import GuestScope
+from ..model.host_units import SHUTDOWN_TARGET
 from . import other_files, unit_files
 from .bus import SystemBus
 from .daemons import QEMU_DAEMONS, UNIT, guest_of_scope
@@ -23,9 +24,9 @@ from .systemd import MANAGER, NAME, PATH
 
 TRANSIENT = Path("/run/systemd/transient")
 _UNITS = "a(ssssssouso)"
-_TARGET = "virt-guest-shutdown.target"
 _LINE = re.compile(
-    rf"^(?:After|Before)=(?:{'|'.join(map(re.escape, (*QEMU_DAEMONS, _TARGET)))})\n", re.MULTILINE
+    rf"^(?:After|Before)=(?:{'|'.join(map(re.escape, (*QEMU_DAEMONS, SHUTDOWN_TARGET)))})\n",
+    re.MULTILINE,
 )
 
 
@@ -70,6 +71,6 @@ def _ordered(text: str, *, outlive_daemon: bool) -> str:
     word = "Before" if outlive_daemon else "After"
     lines = [f"{word}={daemon}" for daemon in QEMU_DAEMONS]
     if not outlive_daemon:
-        lines.append(f"Before={_TARGET}")
+        lines.append(f"Before={SHUTDOWN_TARGET}")
     kept = _LINE.sub("", text).rstrip("\n")
     return "\n".join([kept, "", "[Unit]", *lines, ""])
