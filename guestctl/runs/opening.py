@@ -17,7 +17,7 @@ from ..config.config import Config
 from ..decisions.forecast import SaveForecast
 from ..decisions.plan import plan_down
 from ..decisions.policy import resolve
-from ..decisions.shedding import as_shed, shed_now
+from ..decisions.shedding import as_nobody_shed, as_shed, shed_now
 from ..decisions.wanted import desired
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
@@ -94,6 +94,8 @@ async def _begin(request: Request, guests: list[GuestFacts], room: Mapping[str, 
     if opened is None:  # a ledger on a full disk can still be read
         reading = partial(_open_unwritten, request, run, guests, room)
         opened = await context.ledger(reading, nothing)
+        if run.sheds is not None:
+            opened = replace(opened, plan=as_nobody_shed(opened.plan))
     return opened
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..decisions.outcome import was_saved
 from ..decisions.sequence import FROZEN_BY_THEN
+from ..decisions.shedding import UNREMEMBERED
 from ..decisions.timeline import latest_shutdown
 from ..model.guest import State
 from ..model.plan import GuestPlan, Step, StepPlan
@@ -137,9 +138,9 @@ class TakeDown:
                 return
             later = self._plan.steps[number + 1 :]
             if self._live.given_up:
-                await self._leave_out(planned, UNREACHED)
+                await self._leave_out(planned.step, UNREACHED)
             elif self._starting and planned.step is not Step.POWEROFF:
-                await self._leave_out(planned, "libvirt is still starting it")
+                await self._leave_out(planned.step, "libvirt is still starting it")
             elif planned.step is Step.SAVE:
                 await self._try_save(planned, later)
             elif planned.step is Step.SHUTDOWN:
@@ -155,7 +156,7 @@ class TakeDown:
             async with asyncio.timeout(max(0.0, unlimited - (planned.estimate or 0.0))):
                 await self._slots.saves.acquire()
         except TimeoutError:
-            await self._leave_out(planned, "no time left when it was its turn")
+            await self._leave_out(planned.step, "no time left when it was its turn")
             return
         try:
             await self._make_ready_anew(since=asked)
@@ -179,7 +180,7 @@ class TakeDown:
         if not await place.wait(self._live, self._run.ends - before):
             return False
         if self._live.given_up:
-            await self._leave_out(steps[0], UNREACHED)
+            await self._leave_out(steps[0].step, UNREACHED)
             return False
         if not place.is_granted:
             self._slots.shutdowns.crowd_in(place)
@@ -189,16 +190,19 @@ class TakeDown:
     async def _try(self, planned: StepPlan, later: Sequence[StepPlan]) -> None:
         limit = self._allowance(planned, later)
         if reason := self._run.budget.why_left_out(planned, limit):
-            await self._leave_out(planned, reason)
+            await self._leave_out(planned.step, reason)
         else:
             await self._carry_out(planned.step, limit)
 
-    async def _leave_out(self, planned: StepPlan, reason: str) -> None:
-        await self._log.step_ends(None, StepResult(planned.step, StepEnd.LEFT_OUT, 0.0, reason))
+    async def _leave_out(self, step: Step, reason: str) -> None:
+        await self._log.step_ends(None, StepResult(step, StepEnd.LEFT_OUT, 0.0, reason))
 
     async def _carry_out(self, step: Step, limit: float) -> None:
         await self._context.checkpoint()
         row = await self._log.step_begins(step)
+        if not self._log.may_go_on(row):
+            await self._leave_out(step, UNREMEMBERED)
+            return
         self._saving = step is Step.SAVE
         self._context.tell(StepBegan(self._guest, step, limit))
         begun = asyncio.get_running_loop().time()

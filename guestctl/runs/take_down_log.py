@@ -117,8 +117,16 @@ class TakeDownLog:
         row = await self._context.ledger(
             lambda ledger: ledger.runs.begin_step(self.run.number, self._guest, step), None
         )
-        self._asking = step is not Step.SAVE
+        self._asking = step is not Step.SAVE and self.may_go_on(row)
         return row
+
+    def may_go_on(self, row: int | None) -> bool:
+        """Whether a step is carried out that has that row; none where the ledger cannot be written.
+
+        Saves fill disks.  A guest that is shed has time: it stays up, where it would seem to have
+        been turned off by somebody.
+        """
+        return row is not None or self.run.sheds is None
 
     async def step_ends(
         self, row: int | None, result: StepResult, stamps: SaveStamps | None = None
