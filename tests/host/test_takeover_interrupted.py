@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import pytest
 
 from tests.host.conftest import NewHost
@@ -21,19 +23,24 @@ from tests.testbed.host import Host
 pytestmark = pytest.mark.hosts
 
 
+TAKEOVER, HANDBACK = "guestctl takeover", "guestctl handback"
+
+
 def test_told_to_end_and_killed_at_each_step(new_host: NewHost, suite: str) -> None:
     host = new_host(suite)
     host.boot()
     under_libvirt_guests(host, NAMES)
     before, held = ticks(host, NAMES), HeldSystemctl(host)
-    told_to_end(host, held)
-    killed_while_taking_over(host, held)
-    killed_while_handing_back(host, held)
+    there, back = points(held.calls_of(TAKEOVER)), points(held.calls_of(HANDBACK))
+    for point in there[::3]:
+        told_to_end(host, held, point)
+    turns = zip_longest(by_turns(there), by_turns(back))
+    for number, (taking, handing) in enumerate(turns):
+        goes_on = number % 4 in (0, 3)
+        killed_while_taking_over(host, held, taking, goes_on=goes_on)
+        killed_while_handing_back(host, held, handing, goes_on=goes_on)
     assert_lived_on(host, before)
     assert all(lived_once(host, name) for name in NAMES)
-
-
-TAKEOVER, HANDBACK = "guestctl takeover", "guestctl handback"
 
 
 def points(calls: int) -> list[str]:
@@ -42,44 +49,39 @@ def points(calls: int) -> list[str]:
     return [f"{when} {call}" for call in range(1, calls + 1) for when in ("before", "after")]
 
 
-def told_to_end(host: Host, held: HeldSystemctl) -> None:
+def by_turns(points: list[str]) -> list[str]:
+    """One for each call, before it and after it by turns; all of them took a quarter of an hour."""
+    return [it for number, it in enumerate(points) if (number + number // 2) % 2 == 0]
+
+
+def told_to_end(host: Host, held: HeldSystemctl, point: str) -> None:
     """All that was done is undone."""
-    for point in half_of(points(held.calls_of(TAKEOVER))):
-        host.run(HANDBACK)
-        assert is_libvirt_guests(host), point
-        assert held.end_at(TAKEOVER, point, "INT") == 130
-        assert is_libvirt_guests(host), point
+    assert held.end_at(TAKEOVER, point, "INT") == 130
+    assert is_libvirt_guests(host), point
 
 
-def killed_while_taking_over(host: Host, held: HeldSystemctl) -> None:
+def killed_while_taking_over(
+    host: Host, held: HeldSystemctl, point: str | None, *, goes_on: bool
+) -> None:
     """It goes on when it is asked for again, or is handed back from there."""
-    for point, goes_on in by_turns(points(held.calls_of(TAKEOVER))):
-        host.run(HANDBACK)
+    if point is not None:
         held.end_at(TAKEOVER, point, "KILL")
         assert record(host)["complete"] is False
-        if goes_on:
+        if not goes_on:
+            host.run(HANDBACK, timeout=120)
+            assert is_libvirt_guests(host), point
+    host.run(TAKEOVER, timeout=120)
+    assert is_guestctls(host), point
+
+
+def killed_while_handing_back(
+    host: Host, held: HeldSystemctl, point: str | None, *, goes_on: bool
+) -> None:
+    """The same, the other way round."""
+    if point is not None:
+        held.end_at(HANDBACK, point, "KILL")
+        if not goes_on:
             host.run(TAKEOVER, timeout=120)
             assert is_guestctls(host), point
-        host.run(HANDBACK)
-        assert is_libvirt_guests(host), point
-
-
-def killed_while_handing_back(host: Host, held: HeldSystemctl) -> None:
-    host.run(TAKEOVER, timeout=120)
-    for point, goes_on in by_turns(points(held.calls_of(HANDBACK))):
-        host.run(TAKEOVER, timeout=120)
-        held.end_at(HANDBACK, point, "KILL")
-        host.run(HANDBACK if goes_on else TAKEOVER, timeout=120)
-        is_right = is_libvirt_guests if goes_on else is_guestctls
-        assert is_right(host), point
-
-
-def half_of(points: list[str]) -> list[str]:
-    """At each call one."""
-    return [point for point, chosen in by_turns(points) if chosen]
-
-
-def by_turns(points: list[str]) -> list[tuple[str, bool]]:
-    """Before a call and after it by turns, beginning with another one at each call: what comes then
-    goes by what was on, which both see."""
-    return [(point, (number + number // 2) % 2 == 0) for number, point in enumerate(points)]
+    host.run(HANDBACK, timeout=120)
+    assert is_libvirt_guests(host), point
