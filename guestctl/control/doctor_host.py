@@ -14,6 +14,7 @@ from ..host.libvirt import conf_file, processes, versions
 from ..host.programs import is_program
 from ..host.systemd import MANAGER, NAME, PATH
 from ..model.given import NotUnderstood
+from ..model.host_auto_shutdown import QEMU_CONF
 from ..model.host_details import (
     Daemon,
     HostDetails,
@@ -46,7 +47,7 @@ def gather(look: Look) -> HostDetails:
         return HostDetails()
     return HostDetails(
         tuple(map(_daemon, processes.running())),
-        _settings(Path("/", processes.QEMU_CONF)),
+        _settings(Path(QEMU_CONF)),
         _shipped("the bus's policy for guestctl", _BUS, "org.guestctl1.conf"),
         _shipped("polkit's file of guestctl's actions", _POLKIT, "org.guestctl1.policy"),
         Shipped("libvirt's hook of guestctl", (HOOK,), Path(HOOK).exists(), is_program(HOOK)),

@@ -16,7 +16,7 @@ from . import takeover_rival
 from .gathering import gather
 from .interrupts import Interrupts
 from .local import Local, open_local
-from .takeover_frame import alone, refuse_others, refuse_while_host_stops, stays_up, steps
+from .takeover_frame import alone, refuse_unless_root, refuse_while_host_stops, stays_up, steps
 from .takeover_record import Store
 from .takeover_runner import Runner
 from .takeover_service import refuse_in_a_run
@@ -33,7 +33,7 @@ def hand_back(config: Config, say: Say, *, dry_run: bool) -> bool:
     say: shows what is done.  dry_run: only what would be.  RequestError, Interrupted: not all was
     handed back, and whoever asks again goes on from there.
     """
-    refuse_others(VERB)
+    refuse_unless_root(VERB)
     with alone(VERB):
         refuse_while_host_stops(VERB)
         takeover_rival.refuse_if_busy(VERB)

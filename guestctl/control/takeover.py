@@ -11,7 +11,7 @@ from .doctor import doctor
 from .failure import Failure, RequestError
 from .interrupts import Interrupts
 from .local import open_local
-from .takeover_frame import alone, refuse_others, refuse_while_host_stops, stays_up, steps
+from .takeover_frame import alone, refuse_unless_root, refuse_while_host_stops, stays_up, steps
 from .takeover_record import Store
 from .takeover_runner import Runner
 from .takeover_step import Say
@@ -36,7 +36,7 @@ def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:
     say: shows what is done.  dry_run: only what would be.  force: whatever the doctor finds.
     RequestError, Interrupted: nothing was changed, or it was undone; else what is left is said.
     """
-    refuse_others(VERB)
+    refuse_unless_root(VERB)
     with alone(VERB):
         refuse_while_host_stops(VERB)
         interrupts = Interrupts()

@@ -25,8 +25,8 @@ def steps(local: Local) -> list[Step]:
     return [service(), rival(), left_list(local), auto_shutdown(), watching_step()]
 
 
-def refuse_others(verb: str) -> None:
-    """RequestError for who is not root."""
+def refuse_unless_root(verb: str) -> None:
+    """RequestError for anybody else."""
     if not machine.is_root():
         text = f"cannot {verb}: it changes units of the host, which only root may; use sudo"
         raise RequestError(Failure.NOT_PERMITTED, text)

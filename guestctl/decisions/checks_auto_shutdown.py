@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..model.finding import Finding, Severity
+from ..model.host_auto_shutdown import QEMU_CONF
 from ..model.host_state import known
 from . import health
 from .check import Check
@@ -16,7 +17,7 @@ TAKEOVER = "guestctl takeover"
 
 def _switched_on(state: HostState) -> Iterator[Finding]:
     settings = known(state.auto_shutdown).settings
-    evidence = tuple(f"{health.QEMU_CONF}: {setting}" for setting in settings)
+    evidence = tuple(f"{QEMU_CONF}: {setting}" for setting in settings)
     for finding in health.of_auto_shutdown(settings):
         yield replace(finding, evidence=evidence)
 
@@ -35,11 +36,11 @@ def _behind(state: HostState) -> Iterator[Finding]:
     """Where the file has it on, that finding's command restarts daemons as well."""
     found = known(state.auto_shutdown)
     for unit in found.behind if not found.settings else ():
-        text = f"{unit} runs since before {health.QEMU_CONF} was written: it goes by what was there"
+        text = f"{unit} runs since before {QEMU_CONF} was written: it goes by what was there"
         yield Finding(
             text,
             f"systemctl restart {unit}",
-            evidence=(f"{health.QEMU_CONF} is newer than its process",),
+            evidence=(f"{QEMU_CONF} is newer than its process",),
         )
 
 

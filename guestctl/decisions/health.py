@@ -7,12 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..model.finding import Finding
+from ..model.host_auto_shutdown import QEMU_CONF
 from ..model.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
 from ..model.uris import is_system
 from .host_facts import HostFacts, LostConnection
-
-#: libvirt's configuration of QEMU guests.
-QEMU_CONF = "/etc/libvirt/qemu.conf"
 
 #: Not `systemctl disable --now`: its stop acts on guests, and has to go first.
 _WITHOUT_RIVAL = "guestctl takeover"

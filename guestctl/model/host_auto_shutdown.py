@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+#: libvirt's configuration of QEMU guests; the settings of auto-shutdown stand there.
+QEMU_CONF = "/etc/libvirt/qemu.conf"
+
 
 class GuestScope(NamedTuple):
     """What systemd keeps a guest's processes in.

@@ -10,9 +10,10 @@ import re
 import time
 from pathlib import Path
 
+from ...model.host_auto_shutdown import QEMU_CONF
 from .. import other_files, tasks
 
-CONF = Path("/etc/libvirt/qemu.conf")
+CONF = Path(QEMU_CONF)
 #: Before each line that a takeover has switched off.
 MARK = b"#guestctl takeover: "
 #: What takes guests down as the host goes down, and where it is not to.  Its other settings only

@@ -33,8 +33,6 @@ DAEMONS = (
         "run/virtqemud.pid",
     ),
 )
-#: What QEMU's driver goes by, whichever daemon has it.
-QEMU_CONF = "etc/libvirt/qemu.conf"
 
 
 def running(root: Path = ROOT) -> Iterator[Process]:
