@@ -64,4 +64,6 @@ def _of_guest(row: Row) -> Iterator[str]:
     if row.held is not None:
         yield f"{row.name}: off, and guestctl held it, which ends with guestctl: {row.held}"
     elif row.wanted is Wanted.ON:
-        yield f"{row.name}: off, but wanted on ({row.why_wanted}): virsh start {argument(row.name)}"
+        # Of one that is shed the reason names a command of ours, which may be gone soon.
+        why = row.why_wanted if row.shed is None else f"it was shed, {row.shed}"
+        yield f"{row.name}: off, but wanted on ({why}): virsh start {argument(row.name)}"

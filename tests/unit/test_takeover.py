@@ -226,6 +226,10 @@ HELD = "web: off, and guestctl held it, which ends with guestctl: stale"
     ("row", "text"),
     [
         (ROW, "web: off, but wanted on (why): virsh start web"),
+        (
+            replace(ROW, shed="on battery"),
+            "web: off, but wanted on (it was shed, on battery): virsh start web",
+        ),
         (replace(ROW, wanted=Wanted.OFF), ""),
         (replace(ROW, state=State.RUNNING), ""),
         (
