@@ -129,10 +129,10 @@ class _Reader:
         try:
             text = given_files.read_text(file)
         except OSError as error:
-            failure = Failure.WRONG_REQUEST
+            failure, hint = Failure.WRONG_REQUEST, ""
             if isinstance(error, PermissionError):
-                failure = Failure.NOT_PERMITTED
-            message = f"cannot import: {file} cannot be read: {error.strerror or error}"
+                failure, hint = Failure.NOT_PERMITTED, "; root may, use sudo"
+            message = f"cannot import: {file} cannot be read: {error.strerror or error}{hint}"
             raise RequestError(failure, message) from error
         self.files.append(file)
         return text

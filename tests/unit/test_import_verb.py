@@ -13,6 +13,7 @@ from guestctl.cli.importing import import_verb
 from guestctl.config import files
 from guestctl.control import import_sources
 from guestctl.control.failure import Failure, RequestError
+from guestctl.host import given_files
 from guestctl.host.libvirt import auto_shutdown, versions
 from guestctl.model.host_units import RIVAL, HostWords, Unit
 from tests.unit.command import Command
@@ -202,3 +203,15 @@ def test_the_command(command: Command) -> None:
         assert "only root may; --dry-run shows what would be written" in refused.stderr
     missing = command.run("import", "--qemu-conf", file.with_name("none"), status=2)
     assert "none cannot be read: No such file or directory" in missing.stderr
+
+
+def test_a_file_that_only_root_may_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Debian has qemu.conf."""
+
+    def refuse(_: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(given_files, "read_text", refuse)
+    with pytest.raises(RequestError, match="Permission denied; root may, use sudo") as told:
+        import_sources.gather(import_sources.Sources(qemu_conf=tmp_path))
+    assert told.value.failure is Failure.NOT_PERMITTED
