@@ -114,6 +114,8 @@ install:
 	for page in docs/man/*; do \
 	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page || exit; \
 	done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/guestctl/examples examples/*
+	find README.md docs -type f -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/share/doc/guestctl/{} \;
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions completions/guestctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions completions/_guestctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d completions/guestctl.fish
@@ -154,6 +156,7 @@ uninstall:
 	for page in docs/man/*; do \
 	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; \
 	done
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/guestctl
 	rm -f $(DESTDIR)/etc/libvirt/hooks/qemu.d/guestctl
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/guestctl
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_guestctl

@@ -41,23 +41,29 @@ def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:
         refuse_while_host_stops(VERB)
         interrupts = Interrupts()
         interrupts.take()
-        _examine(loaded, say, force=force)
+        refusal = _refusal(loaded, say, force=force)
+        if refusal is not None and not dry_run:
+            raise refusal
         takeover_rival.refuse_if_busy(VERB)
-        local = open_local(loaded.config, None, say)
-        runner = Runner(steps(local), Store(), say, interrupts, stays_up)
-        return runner.would_take_over() if dry_run else runner.take_over()
+        runner = Runner(
+            steps(open_local(loaded.config, None, say)), Store(), say, interrupts, stays_up
+        )
+        some = runner.would_take_over() if dry_run else runner.take_over()
+        if refusal is not None:
+            raise refusal
+        return some
 
 
-def _examine(loaded: Loaded, say: Say, *, force: bool) -> None:
-    """RequestError where the doctor finds errors that stay, unless they are to be."""
-    found = doctor(loaded, None, hosts_files=True).findings
-    errors = list(_that_stay(found))
+def _refusal(loaded: Loaded, say: Say, *, force: bool) -> RequestError | None:
+    """For errors of the doctor's that stay, all of which are shown; None where they may."""
+    errors = list(_that_stay(doctor(loaded, None, hosts_files=True).findings))
     for finding in errors:
         _show(finding, say)
-    if any(finding.check not in AS_BEFORE for finding in errors) and not force:
-        text = f"cannot {VERB}: the doctor finds what guests would be lost by, see above"
-        hint = "mend that and ask again, or say --force; nothing was touched"
-        raise RequestError(Failure.NOT_ALL_WELL, f"{text}; {hint}")
+    if force or all(finding.check in AS_BEFORE for finding in errors):
+        return None
+    text = f"cannot {VERB}: the doctor finds what guests would be lost by, see above"
+    hint = "mend that and ask again, or say --force; nothing was touched"
+    return RequestError(Failure.NOT_ALL_WELL, f"{text}; {hint}")
 
 
 def _show(finding: Finding, say: Say) -> None:

@@ -16,7 +16,7 @@ def test_make_install_has_every_module_and_no_tool(tmp_path: Path) -> None:
     argv = ["make", "-C", str(PROJECT), "install", f"DESTDIR={tmp_path}", "PREFIX=/usr"]
     subprocess.run(argv, check=True, capture_output=True, env=env)
     library = tmp_path / "usr/lib/guestctl"
-    installed = {path.relative_to(library) for path in tmp_path.rglob("*.py")}
+    installed = {path.relative_to(library) for path in library.rglob("*.py")}
     assert installed == {path.relative_to(PROJECT) for path in PACKAGE.rglob("*.py")}
     share = tmp_path / "usr/share"
     assert (share / "bash-completion/completions/guestctl").is_file()
@@ -24,6 +24,9 @@ def test_make_install_has_every_module_and_no_tool(tmp_path: Path) -> None:
     assert (tmp_path / "etc/dbus-1/system.d/org.guestctl1.conf").is_file()
     assert (share / "polkit-1/actions/org.guestctl1.policy").is_file()
     assert (share / "fish/vendor_completions.d/guestctl.fish").is_file()
+    # Named by the manual page, and by the how-to for a UPS.
+    for name in ("docs/reference/doctor.md", "examples/guestctl-ups"):
+        assert (share / "doc/guestctl" / name).is_file()
 
 
 def test_the_wheel_is_made_of_the_package_alone() -> None:

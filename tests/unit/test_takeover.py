@@ -25,6 +25,7 @@ from guestctl.control.interrupts import Interrupts
 from guestctl.control.local import Local
 from guestctl.control.takeover import AS_BEFORE, MENDED, take_over
 from guestctl.control.takeover_record import Record, Store
+from guestctl.control.takeover_runner import Runner
 from guestctl.control.takeover_step import StepFailed
 from guestctl.decisions.doctor import CHECKS, examine
 from guestctl.host import locks, machine, status_file, systemd, unit_files
@@ -95,6 +96,23 @@ def test_errors_that_stay_end_it(said: list[str], monkeypatch: pytest.MonkeyPatc
     assert said == ["error: web: guests would be lost (saves-not-kept)", "  -> do this"]
     with pytest.raises(Stepped):
         take_over(LOADED, said.append, dry_run=False, force=True)
+
+
+@pytest.mark.usefixtures("no_steps")
+def test_what_would_be_done_is_shown_before_it_is_refused(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found(monkeypatch, LOST)
+    monkeypatch.setattr(takeover, "steps", lambda _: [])
+
+    def show(_: Runner) -> bool:
+        said.append("would do it")
+        return True
+
+    monkeypatch.setattr(Runner, "would_take_over", show)
+    with pytest.raises(RequestError, match="the doctor finds"):
+        take_over(LOADED, said.append, dry_run=True, force=False)
+    assert said[-1] == "would do it"
 
 
 @pytest.mark.usefixtures("no_steps")
