@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
+from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 
 
@@ -50,3 +53,27 @@ def gone_after_its_command(host: Host, check: str) -> None:
     """It is found, what it says is done, and it is not found any more."""
     do(host, found(host, check))
     assert check not in checks(host)
+
+
+@contextlib.contextmanager
+def comes(host: Host, spec: GuestSpec) -> Iterator[None]:
+    """Meanwhile there is this guest, off, that the next boot starts."""
+    host.define(spec)
+    host.virsh("autostart", spec.id)
+    try:
+        yield
+    finally:
+        host.run(["virsh", "-q", "destroy", spec.id], check=False)
+        host.virsh("undefine", spec.id)
+
+
+@contextlib.contextmanager
+def written(host: Host, text: str) -> Iterator[None]:
+    """Meanwhile this stands in a drop-in."""
+    file = host.root / "etc/guestctl/conf.d/doctor.toml"
+    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.unlink()
+        host.run(["guestctl", "reload"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.host import doctor
-from tests.host.doctor import checks, gone_after_its_command
+from tests.host.doctor import checks, comes, gone_after_its_command, written
 from tests.host.service import UNIT, wait_watching
 from tests.host.stage import FEW
 from tests.testbed.guests import Card, GuestSpec
@@ -26,30 +26,6 @@ VOLUME = (
     "<disk type='volume' device='disk'><source pool='images' volume='a'/>"
     "<target dev='vdb' bus='virtio'/></disk>"
 )
-
-
-@contextlib.contextmanager
-def comes(host: Host, spec: GuestSpec) -> Iterator[None]:
-    """Meanwhile there is this guest, off, that the next boot starts."""
-    host.define(spec)
-    host.virsh("autostart", spec.id)
-    try:
-        yield
-    finally:
-        host.run(["virsh", "-q", "destroy", spec.id], check=False)
-        host.virsh("undefine", spec.id)
-
-
-@contextlib.contextmanager
-def written(host: Host, text: str) -> Iterator[None]:
-    """Meanwhile this stands in a drop-in."""
-    file = host.root / "etc/guestctl/conf.d/doctor.toml"
-    file.write_text(text)
-    try:
-        yield
-    finally:
-        file.unlink()
-        host.run(["guestctl", "reload"])
 
 
 @contextlib.contextmanager
