@@ -15,6 +15,9 @@ from ..model.ups import Ups
 #: and the host's own end, and for what the UPS is wrong about: seconds, and the part of what it
 #: says, whichever is more; but half of it at most, or a short battery would leave no time at all.
 MARGIN, MARGIN_SHARE, MOST_SHARE = 60.0, 0.1, 0.5
+#: With less every plug would be pulled at once, which an empty battery does by itself; and a UPS
+#: that says so may be wrong.
+LEAST = 30.0
 
 Within = float | Ups
 
@@ -47,4 +50,4 @@ def seconds_of(
 
 def without_margin(left: float) -> float:
     """The part of a battery's time that guests may have."""
-    return left - min(max(MARGIN, MARGIN_SHARE * left), MOST_SHARE * left)
+    return max(LEAST, left - min(max(MARGIN, MARGIN_SHARE * left), MOST_SHARE * left))

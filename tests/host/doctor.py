@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tests.host.service import wait_watching
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 
@@ -40,8 +41,9 @@ def found(host: Host, check: str) -> dict[str, Any]:
 
 
 def do(host: Host, finding: dict[str, Any]) -> None:
-    """What it says is to be done."""
+    """What it says is to be done; a daemon that was restarted for it is there again after that."""
     host.run(["sh", "-c", finding["command"]])
+    wait_watching(host)
 
 
 def checks(host: Host) -> set[str]:

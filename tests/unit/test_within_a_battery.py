@@ -35,11 +35,13 @@ def test_what_is_no_name_of_a_ups(name: str) -> None:
 
 
 #: What is left of a battery's seconds.
-LEFT = ((10, 5), (60, 30), (120, 60), (121, 61), (600, 540), (1200, 1080))
+LEFT = ((1, 30), (10, 30), (60, 30), (70, 35), (120, 60), (121, 61), (600, 540), (1200, 1080))
 
 
 @pytest.mark.parametrize(("runtime", "left"), LEFT)
-def test_a_minute_or_a_tenth_is_kept_and_half_at_most(runtime: float, left: float) -> None:
+def test_a_minute_or_a_tenth_is_kept_and_half_at_most_and_half_a_minute_is_there(
+    runtime: float, left: float
+) -> None:
     assert battery.without_margin(runtime) == pytest.approx(left)
 
 
