@@ -9,6 +9,7 @@ from ..model.guest import GuestId
 from ..model.host_state import known
 from ..model.no_time import why_not
 from ..model.options import PROFILES_OF_HOST
+from ..model.plan import Basis
 from ..model.text import names
 from ..model.timeline import TimedGuest
 from ..model.units import show_duration
@@ -28,15 +29,20 @@ def _no_time(state: HostState) -> Iterator[Finding]:
 
 
 def _of_profile(facts: HostFacts, profile: str) -> Iterator[Finding]:
-    """Of guests of which it is known how long they take: a guess is no reason to worry."""
+    """Of guests of which it is known how long they take: what others took is no reason to worry."""
     timed = timeline_of(facts).guests
-    if short := [guest for guest in timed if not guest.fits and not guest.is_guess]:
+    if short := [guest for guest in timed if not guest.fits and _is_known(guest)]:
         called = {guest.id: guest.name for guest in facts.guests}
         whom = names([called[guest.guest] for guest in short])
         deadline = show_duration(facts.config.shutdown.deadline)
         text = f"there is no time for all that guests should have, within {deadline}: {whom}"
         command = f"guestctl plan --profile {profile}" if profile else "guestctl plan"
         yield Finding(text, command, evidence=tuple(_seen(short, called)))
+
+
+def _is_known(guest: TimedGuest) -> bool:
+    """Whether its first step was seen to take so long, if it was made before."""
+    return guest.steps[0].estimate.basis is Basis.OWN
 
 
 def _seen(short: list[TimedGuest], called: dict[GuestId, str]) -> Iterator[str]:

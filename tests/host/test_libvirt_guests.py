@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.host import doctor
 from tests.host.service import wait_watching
 from tests.host.stage import FEW
 from tests.host.support import (
@@ -63,6 +64,7 @@ def beside_guestctl(host: Host) -> None:
         name: f"guestctl start '{name}'" if " " in name else f"guestctl start {name}"
         for name in taken
     }
+    assert found_by_doctor(host) == {(name, "warning") for name in taken}
     host.run("systemctl restart guestctl")
     wait_watching(host)
     assert by_it(host) == taken
@@ -74,6 +76,7 @@ def beside_guestctl(host: Host) -> None:
     up = {name for name, row in listed(host).items() if row["state"] == "running"}
     assert up == {*OTHERS, "slow", "ignores"}
     assert problems(host) == []
+    assert found_by_doctor(host) == set()
 
 
 def before_guestctl(host: Host) -> None:
@@ -110,3 +113,10 @@ def problems(host: Host) -> list[dict[str, Any]]:
     said = json.loads(host.run("guestctl status --json", check=False).stdout)
     found: list[dict[str, Any]] = said["problems"]
     return found
+
+
+def found_by_doctor(host: Host) -> set[tuple[str, str]]:
+    """Who is off because of it, and how bad that is."""
+    told = doctor.findings(host)
+    off = [it for it in told if it["check"] == "off-by-libvirt-guests"]
+    return {(it["guest"]["name"], it["severity"]) for it in off}

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.host import doctor
 from tests.host.service import status, wait_watching
 from tests.host.stage import FEW
 from tests.host.support import journal_since, listed, trail, wait_restored
@@ -34,6 +35,7 @@ def test_nobody_is_started_and_all_say_so(host: Host) -> None:
     assert f"off, though wanted on before: {NEVER}" in journal_since(host, since)
     assert status(host)["service"]["as_found"] == ["qemu:///system"]
     assert "left as they were found" in host.run("guestctl status", check=False).stdout
+    assert doctor.found(host, "switched-on-late")["severity"] == "note"
 
     host.run("systemctl restart guestctl")
     wait_watching(host)
@@ -43,6 +45,7 @@ def test_nobody_is_started_and_all_say_so(host: Host) -> None:
     wait_restored(host)
     assert sorted(status(host)["service"]["up"]) == sorted(UP)
     assert status(host)["service"]["as_found"] == []
+    assert "switched-on-late" not in doctor.checks(host)
 
 
 def assert_left_as_found(host: Host) -> None:

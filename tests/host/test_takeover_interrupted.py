@@ -6,6 +6,7 @@ from itertools import zip_longest
 
 import pytest
 
+from tests.host import doctor
 from tests.host.conftest import NewHost
 from tests.host.held_systemctl import HeldSystemctl
 from tests.host.support import lived_once
@@ -67,11 +68,13 @@ def killed_while_taking_over(
     if point is not None:
         held.end_at(TAKEOVER, point, "KILL")
         assert record(host)["complete"] is False
+        assert doctor.found(host, "takeover-cut-off")["command"] == TAKEOVER
         if not goes_on:
             host.run(HANDBACK, timeout=120)
             assert is_libvirt_guests(host), point
     host.run(TAKEOVER, timeout=120)
     assert is_guestctls(host), point
+    assert "takeover-cut-off" not in doctor.checks(host)
 
 
 def killed_while_handing_back(

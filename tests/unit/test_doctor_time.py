@@ -51,3 +51,8 @@ def test_of_a_profile_of_the_host_as_well() -> None:
 @pytest.mark.parametrize("deadline", [30.0, 110.0])
 def test_a_guess_is_no_reason_to_worry(deadline: float) -> None:
     assert found(one_at_a_time(deadline), past=()) == []
+
+
+def test_nor_is_what_others_took() -> None:
+    """A guest that was never shut down need not be as slow as another one."""
+    assert found(one_at_a_time(110.0), past=(PastShutdown(guest_id(9), 20.0),)) == []
