@@ -70,11 +70,12 @@ def test_a_guest_that_is_waited_for_and_one_that_is_given_up(host: Host) -> None
 
 
 def test_a_guest_that_is_unready(host: Host) -> None:
-    waits = settings("mute", 'ready = ["agent"]', 'ready-timeout = "2s"')
+    waits = settings("mute", 'save = "none"', 'ready = ["agent"]', 'ready-timeout = "2s"')
     with comes(host, GuestSpec("mute")), written(host, waits):
         host.run(f'guestctl reload; echo "{CHANNEL}" > /run/channel.xml')
         host.virsh("attach-device", "mute", "/run/channel.xml", "--config")
         host.run("guestctl start mute", check=False)
+        assert "mute" in silent(host)
         found = doctor.found(host, "unready")
         assert (found["severity"], found["guest"]["name"]) == ("warning", "mute")
         assert "agent" in host.run(["sh", "-c", found["command"]]).stdout
@@ -83,6 +84,14 @@ def test_a_guest_that_is_unready(host: Host) -> None:
         host.run("guestctl start mute", check=False)
         host.wait_for_agent("mute")
         wait_over(host, "unready")
+        assert "mute" not in silent(host)
+
+
+def silent(host: Host) -> str:
+    """What is noted of guests whose agent would be asked first; some have none at all."""
+    found = doctor.found(host, "agent-silent")
+    assert found["severity"] == "note"
+    return str(found["problem"])
 
 
 def test_a_guest_that_is_wanted_and_not_there(host: Host) -> None:
