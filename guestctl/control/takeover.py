@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..config.last_good import Loaded
+from ..decisions.check import AtTakeover
+from ..decisions.doctor import CHECKS
 from ..model.finding import Finding, Severity
 from . import takeover_rival
 from .doctor import doctor
@@ -17,17 +19,6 @@ from .takeover_runner import Runner
 from .takeover_step import Say
 
 VERB = "take over"
-#: Checks of the doctor whose findings are gone once guestctl has taken over.
-MENDED = frozenset(
-    {"service-off", "shutdown-target", "libvirt-guests", "auto-shutdown", "scope-order"}
-)
-#: Those that hold whoever is in charge: they are shown, and keep nobody from taking over.
-AS_BEFORE = frozenset(
-    {
-        *("no-way-down", "given-up", "upsmon-command", "upsmon-forced"),
-        *("network-at-boot", "pool-at-boot", "bridge-missing", "disk-missing", "cannot-run"),
-    }
-)
 
 
 def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:
@@ -59,7 +50,7 @@ def _refusal(loaded: Loaded, say: Say, *, force: bool) -> RequestError | None:
     errors = list(_that_stay(doctor(loaded, None, hosts_files=True).findings))
     for finding in errors:
         _show(finding, say)
-    if force or all(finding.check in AS_BEFORE for finding in errors):
+    if force or not any(_means(finding) is AtTakeover.ENDS for finding in errors):
         return None
     text = f"cannot {VERB}: the doctor finds what guests would be lost by, see above"
     hint = "mend that and ask again, or say --force; nothing was touched"
@@ -75,5 +66,11 @@ def _show(finding: Finding, say: Say) -> None:
 
 def _that_stay(found: Iterable[Finding]) -> Iterable[Finding]:
     for finding in found:
-        if finding.severity is Severity.ERROR and finding.check not in MENDED:
+        if finding.severity is Severity.ERROR and _means(finding) is not AtTakeover.MENDED:
             yield finding
+
+
+def _means(finding: Finding) -> AtTakeover:
+    """What could not be looked at is of no check, and ends it as well."""
+    known = (check.at_takeover for check in CHECKS if check.name == finding.check)
+    return next(known, AtTakeover.ENDS)

@@ -9,7 +9,7 @@ from ..model.finding import Finding, Severity
 from ..model.host_auto_shutdown import QEMU_CONF
 from ..model.host_state import known
 from . import health
-from .check import Check
+from .check import AtTakeover, Check
 from .host_state import HostState
 
 TAKEOVER = "guestctl takeover"
@@ -53,6 +53,7 @@ CHECKS = (
         " whatever is configured here, and marks them to be started once.",
         "Have guestctl take over; no guest is touched.",
         _switched_on,
+        at_takeover=AtTakeover.MENDED,
     ),
     Check(
         "scope-order",
@@ -62,6 +63,7 @@ CHECKS = (
         " virt-guest-shutdown.target has: should the daemon die, the host's stop ends them.",
         "Have guestctl take over: it changes the order, and guests run on. Or restart them.",
         _scopes,
+        at_takeover=AtTakeover.MENDED,
     ),
     Check(
         "qemu-conf-unread",

@@ -10,7 +10,7 @@ from ..model.guest import GuestFacts, GuestId
 from ..model.host_needs import Emulator, GuestNeeds, Supplied, Supplies, Supply
 from ..model.host_state import known
 from ..model.text import argument
-from .check import Check
+from .check import AtTakeover, Check
 from .coming import coming, names, shortened
 from .host_state import HostState
 
@@ -150,6 +150,7 @@ CHECKS = (
         _WAITS,
         "Have libvirt start it at boot; or define it, or take it out of the guests.",
         _networks,
+        at_takeover=AtTakeover.AS_BEFORE,
     ),
     Check(
         "pool-at-boot",
@@ -158,6 +159,7 @@ CHECKS = (
         _WAITS,
         "Have libvirt start it at boot; or define it, or name the guests' files instead.",
         _pools,
+        at_takeover=AtTakeover.AS_BEFORE,
     ),
     Check(
         "cannot-run",
@@ -166,6 +168,7 @@ CHECKS = (
         "The guest cannot be started any more, and a save of it cannot be resumed.",
         "Install what is missing, or change the guest's definition; a save of it is lost then.",
         _emulators,
+        at_takeover=AtTakeover.AS_BEFORE,
     ),
     Check(
         "bridge-missing",
@@ -175,6 +178,7 @@ CHECKS = (
         "Have the host make it at each boot, or name another one in the guest's definition.",
         _devices,
         cheap=False,
+        at_takeover=AtTakeover.AS_BEFORE,
     ),
     Check(
         "disk-missing",
@@ -184,5 +188,6 @@ CHECKS = (
         "Put the file back or mount it; take a medium that is gone out of the guest's definition.",
         _disks,
         cheap=False,
+        at_takeover=AtTakeover.AS_BEFORE,
     ),
 )

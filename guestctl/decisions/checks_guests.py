@@ -13,7 +13,7 @@ from ..model.host_state import known
 from ..model.plan import GuestPlan, Step
 from ..model.text import argument
 from ..model.units import show_size
-from .check import Check
+from .check import AtTakeover, Check
 from .coming import names, of_connection
 from .findings import Of, of_guests
 from .forecast import without_room
@@ -108,6 +108,7 @@ CHECKS = (
         "As the host goes down nothing can be done for it: it is killed with the host.",
         "Allow `shutdown` or `poweroff` for it, or mend what keeps it from being saved.",
         _no_way,
+        at_takeover=AtTakeover.AS_BEFORE,
     ),
     Check(
         Of.NO_ROOM,

@@ -10,7 +10,7 @@ from ..model.host_power import Upsmon
 from ..model.host_state import known
 from ..model.options import PROFILES_OF_STOPS
 from ..model.units import show_duration
-from .check import Check
+from .check import AtTakeover, Check
 from .host_state import HostState
 from .profiles import under
 
@@ -81,6 +81,7 @@ CHECKS = (
         "Nothing takes guests to safety before the battery is empty.",
         "`SHUTDOWNCMD` in upsmon.conf(5), as the how-to for a UPS has it.",
         _command,
+        at_takeover=AtTakeover.AS_BEFORE,
     ),
     Check(
         "upsmon-forced",
@@ -89,6 +90,7 @@ CHECKS = (
         "systemd ends guests at once, and nobody is asked.",
         "Take `-f` or `--force` out of `SHUTDOWNCMD` in upsmon.conf(5).",
         _forced,
+        at_takeover=AtTakeover.AS_BEFORE,
     ),
     Check(
         "upsmon-secondary",

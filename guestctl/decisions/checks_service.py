@@ -9,7 +9,7 @@ from ..model.finding import Finding, Severity
 from ..model.host_state import known
 from ..model.host_units import GUARD, SERVICE, HostUnits
 from . import health
-from .check import Check
+from .check import AtTakeover, Check
 from .host_state import HostState
 
 
@@ -62,6 +62,7 @@ CHECKS = (
         "Start and enable it, or have it take over from libvirt-guests; where it has failed, its"
         " journal says why.",
         _service,
+        at_takeover=AtTakeover.MENDED,
     ),
     Check(
         "guard-off",

@@ -21,7 +21,7 @@ from ..model.host_units import (
     UnitInFull,
 )
 from . import health
-from .check import Check
+from .check import AtTakeover, Check
 from .drop_ins import is_anothers, matters
 from .host_state import HostState
 
@@ -172,6 +172,7 @@ CHECKS = (
         "Both take guests down as the host goes down, and bring them back at boot.",
         "Hand its guests over to guestctl; its own stop would take them down.",
         _rival,
+        at_takeover=AtTakeover.MENDED,
     ),
     Check(
         "takeover-cut-off",
@@ -189,6 +190,7 @@ CHECKS = (
         " ends guests at once, while they are being saved.",
         "Start it; take out what changes `Requires=` and `After=` of guestctl's units.",
         _target,
+        at_takeover=AtTakeover.MENDED,
     ),
     Check(
         "unit-missing",

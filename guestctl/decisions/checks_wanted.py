@@ -8,7 +8,7 @@ from ..config.toml import quoted
 from ..model.finding import Finding, Severity
 from ..model.host_state import known
 from . import health
-from .check import Check
+from .check import AtTakeover, Check
 from .findings import Of, of_guests, of_run
 from .host_facts import matches_of_nobody, rows_of
 from .host_state import HostState
@@ -64,6 +64,7 @@ CHECKS = (
         " comes.",
         "Mend what it could not be started for, and start it.",
         _guests(Of.GIVEN_UP),
+        at_takeover=AtTakeover.AS_BEFORE,
     ),
     Check(
         Of.WAITED_FOR,

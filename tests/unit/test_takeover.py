@@ -23,10 +23,11 @@ from guestctl.control.doctor import Examined
 from guestctl.control.failure import Failure, RequestError
 from guestctl.control.interrupts import Interrupts
 from guestctl.control.local import Local
-from guestctl.control.takeover import AS_BEFORE, MENDED, take_over
+from guestctl.control.takeover import take_over
 from guestctl.control.takeover_record import Record, Store
 from guestctl.control.takeover_runner import Runner
 from guestctl.control.takeover_step import StepFailed
+from guestctl.decisions.check import AtTakeover
 from guestctl.decisions.doctor import CHECKS, examine
 from guestctl.host import locks, machine, status_file, systemd, unit_files
 from guestctl.host.libvirt import auto_shutdown
@@ -50,9 +51,13 @@ def test_they_are_about_the_host(command: Command, verb: str) -> None:
     assert f"{verb} goes with neither --connect nor" in refused(command, verb, "-c", TEST, status=2)
 
 
-def test_what_it_mends_and_passes_over_are_checks_of_the_doctors() -> None:
-    assert {check.name for check in CHECKS} >= MENDED | AS_BEFORE
-    assert not MENDED & AS_BEFORE
+def test_what_guests_would_be_lost_by_under_guestctl_ends_it() -> None:
+    """A check that is new does, unless it says otherwise."""
+    ends = {it.name for it in CHECKS if it.severity is Severity.ERROR} - {
+        it.name for it in CHECKS if it.at_takeover is not AtTakeover.ENDS
+    }
+    assert ends >= {"saves-not-kept", "ledger-not-kept", "job-limit", "connection-lost"}
+    assert not ends & {"service-off", "libvirt-guests", "network-at-boot", "disk-missing"}
 
 
 @pytest.fixture
