@@ -91,7 +91,7 @@ def wait_watching() -> None:
         if time.monotonic() >= end:
             text = f"the service does not watch all guests after {WATCHING_LIMIT:g} s: {why}"
             raise StepFailed(f"cannot take over: {text}; {_FAILED}")
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE)  # the service says so in a file, and nothing tells when it does
 
 
 def why_not_watching() -> str:
