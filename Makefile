@@ -9,8 +9,8 @@ READY = $(VENV)/.ready
 PROCESSES := $(shell expr $$(nproc) + 1)
 EXAMPLES = quick
 SHARED = $(PYTHON) -m pytest -q -n $(PROCESSES) --dist worksteal --hypothesis-profile=$(EXAMPLES)
-# Real guests, and each generation of hosts, have a process of their own: they wait much.
-BESIDE = $(PYTHON) -m pytest -n 2 --dist loadgroup
+# Real guests and hosts wait much.
+BESIDE = $(PYTHON) -m pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 GUESTS = guests or hosts
 SUITE ?= trixie
 K ?=

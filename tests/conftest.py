@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import re
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,34 +41,50 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """With `--dist loadgroup`: groups of tests that share guests or hosts, in one process each.
-
-    Not by marks: xdist 3.8 notes those in a field that pytest 9.2 does not read.
-    """
-    return Groups(config, log) if config.getvalue("dist") == "loadgroup" else None
+    """With `--dist loadgroup`: each module in one process, which keeps its daemon and its host."""
+    return Modules(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
-HOST_TESTS = Path(__file__).parent / "host"
+#: What takes minutes, longest first: begun last, it would go on when all else is over.
+LONG = (
+    "host/test_who_stopped",
+    "host/test_hostile",
+    "host/test_time_limits",
+    "host/test_late",
+    "host/test_takeover_interrupted",
+    "host/test_daemon_dies",
+    "host/test_package",
+    "host/test_libvirt_guests",
+    "host/test_order",
+    "host/test_takeover_units",
+    "host/test_ups",
+    "host/test_takeover",
+)
 
 
-@functools.cache
-def has_own_hosts(module: str) -> bool:
-    """Whether a module of tests/host does without the shared host, which needs its CAST."""
-    return not re.search(r"^CAST\b", (HOST_TESTS / f"{module}.py").read_text(), re.MULTILINE)
+class Modules(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands each module out as a whole, to whoever is free.
 
-
-class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Hands each group out as a whole, to whoever is free.
-
-    Real guests; those on the shared host of a generation; modules with hosts of their own.
+    A process has one session daemon, and one shared host of each generation: those of the modules
+    that come first to it.  A generation's modules come one after the other.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        found = re.match(r"tests/host/(test_\w+)\.py.*?\[(bookworm|trixie|forky)\b", nodeid)
-        if not found:
-            return "guests"
-        module, suite = found.groups()
-        return f"{module} of {suite}" if has_own_hosts(module) else f"hosts of {suite}"
+        suite = re.search(r"[-\[](bookworm|trixie|forky)\b", nodeid)
+        return f"{nodeid.partition('::')[0]} {suite and suite[1]}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where modules are handed out, the longest are begun first, and shared hosts together."""
+    if config.getvalue("dist") == "loadgroup":
+        items.sort(key=turn)
+
+
+def turn(item: pytest.Item) -> int:
+    """When a test is begun; those of one module, and of all that are short, stay as they are."""
+    name = item.nodeid.partition(".py::")[0].removeprefix("tests/")
+    return LONG.index(name) if name in LONG else len(LONG)
 
 
 def pytest_collection_finish() -> None:

@@ -17,6 +17,7 @@ from tests.testbed.console import read_ticks, wait_for_tick
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 
+SAVES = "var/lib/libvirt/qemu/save"
 SLOW = GuestSpec("slow", button="slow:2")
 IGNORES = GuestSpec("ignores", button="ignore")
 #: The second is brought to its last step by this.
@@ -98,11 +99,14 @@ class Stage:
 
 
 def send_off(host: Host, cast: Cast) -> None:
-    """Remove the guests that do not belong to the cast."""
+    """Remove the guests that do not belong to the cast, and saves of guests that are gone."""
     for name in _listed(host, "--all") - set(cast.names):
         if name in _listed(host):
             host.virsh("destroy", name)
         host.virsh("undefine", "--managed-save", name)
+    for save in (host.root / SAVES).glob("*.save"):
+        if save.stem not in _listed(host, "--all"):
+            save.unlink()
 
 
 def make_all_run(host: Host, cast: Cast) -> None:
