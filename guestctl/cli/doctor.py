@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..config.last_good import Loaded
 from ..control.configured import HOST_STATE, load_config, load_in_time
-from ..control.doctor import Examined, doctor, finding_json, keep_for_status
+from ..control.doctor.examining import Examined, doctor, finding_json, keep_for_status
 from ..model.finding import Finding, Severity
 from .exits import Exit, complain, exit_of
 from .sources import config_file, connect

@@ -6,9 +6,9 @@ import contextlib
 from argparse import Namespace
 
 from ..control.configured import load_config, load_in_time
-from ..control.handback import hand_back
-from ..control.interrupts import Interrupted
-from ..control.takeover import take_over
+from ..control.takeover.handing_back import hand_back
+from ..control.takeover.interrupts import Interrupted
+from ..control.takeover.taking_over import take_over
 from .exits import INTERRUPTED, Exit, OutputLost, complain
 from .text import emit, printable
 

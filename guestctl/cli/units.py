@@ -36,7 +36,7 @@ def unit_verb(arguments: Namespace) -> int:
             return Exit.WRONG_REQUEST
         return Exit.OK
     if arguments.job == "doctor":
-        from ..control.doctor import examine_for_service  # of no use to the other units
+        from ..control.doctor.examining import examine_for_service  # of no use to the other units
 
         examine_for_service(config_file(arguments), connect(arguments))
         return Exit.OK

@@ -24,7 +24,8 @@ from ..model.host_units import GUARD
 from ..model.overview import Row
 from ..model.plan import RunKind
 from ..model.record import GuestRecord
-from . import doctor_file, queries
+from . import queries
+from .doctor import findings_file
 from .facts import matches_of_nobody
 from .gathering import gather
 from .host_units import ask
@@ -81,7 +82,7 @@ def status(local: Local, *, hosts_files: bool) -> Status:
 
 def _doctor(local: Local) -> dict[str, int] | None:
     """When the doctor looked last, and how much it found."""
-    if (last := doctor_file.read(local.run_folder)) is None:
+    if (last := findings_file.read(local.run_folder)) is None:
         return None
     return {"at": last.at, "errors": last.count("error"), "warnings": last.count("warning")}
 

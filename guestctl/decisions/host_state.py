@@ -1,7 +1,7 @@
 """All that the doctor looks at, as one value.  Pure.
 
 Here and not in the model, since guests and what is wanted of them are `HostFacts`.  A part that is
-new gets a field here, its values in a module of the model, and a row in control/doctor_facts.py.
+new gets a field here, its values in a module of the model, and a row in control/doctor/facts.py.
 """
 
 from __future__ import annotations

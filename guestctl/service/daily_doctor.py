@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..control import doctor_file
-from ..control.doctor_file import Last, Told, added
+from ..control.doctor import findings_file
+from ..control.doctor.findings_file import Last, Told, added
 from ..host.programs import NotRun, output_of
 from .configuration import Configuration
 from .state import ServiceState
@@ -86,18 +86,18 @@ class DailyDoctor:
         except NotRun as error:
             logger.warning(f"the doctor could not look at this host: {error}")
             return
-        if last := doctor_file.read(self._run):
+        if last := findings_file.read(self._run):
             self._tell(last)
 
     def _tell(self, last: Last) -> None:
-        before = (doctor_file.read(self._kept) or Last()).findings
+        before = (findings_file.read(self._kept) or Last()).findings
         for told in added(before, last.findings):
             command = f" -> {told.command}" if told.command else ""
             logger.log(_LEVELS[told.severity], f"doctor: {_said(told)}{command}")
         for told in added(last.findings, before):
             logger.info(f"doctor: this is over: {_said(told)}")
         with contextlib.suppress(OSError):  # it is told once more then
-            doctor_file.write(self._kept, last, 0o600)
+            findings_file.write(self._kept, last, 0o600)
         self._on_change()
 
 

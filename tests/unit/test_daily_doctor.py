@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from guestctl.cli.arguments import parse
-from guestctl.control import doctor_file
-from guestctl.control.doctor_file import Last, Told, added
+from guestctl.control.doctor import findings_file
+from guestctl.control.doctor.findings_file import Last, Told, added
 from guestctl.service import daily_doctor
 from guestctl.service.configuration import Configuration
 from guestctl.service.daily_doctor import DailyDoctor, child
@@ -48,7 +48,7 @@ class Case:
 
     def look(self, *findings: Told) -> None:
         """One look that finds these."""
-        doctor_file.write(self.run, Last(1, findings))
+        findings_file.write(self.run, Last(1, findings))
         run_async(self.doctor("true")._look())
 
 
@@ -97,14 +97,14 @@ def test_a_look_that_fails_is_said_and_no_verdict(
     assert [it.message for it in caplog.records] == [
         "the doctor could not look at this host: no disk"
     ]
-    assert doctor_file.read(case.kept) == Last(1, (RIVAL,))
+    assert findings_file.read(case.kept) == Last(1, (RIVAL,))
 
 
 def test_a_file_that_is_torn_or_anothers_is_none(case: Case) -> None:
-    assert doctor_file.read(case.run) is None
+    assert findings_file.read(case.run) is None
     for text in ("{", "[]", '{"findings": [{"check": 1}]}'):
         (case.run / "doctor.json").write_text(text)
-        assert doctor_file.read(case.run) is None
+        assert findings_file.read(case.run) is None
 
 
 # When it looks
@@ -144,7 +144,7 @@ def test_a_fault_is_not_tried_again_at_once(
     case: Case, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(daily_doctor, "FIRST", 0.0)
-    doctor_file.write(case.run, Last(1, (HELD._replace(severity="unheard of"),)))
+    findings_file.write(case.run, Last(1, (HELD._replace(severity="unheard of"),)))
     doctor = case.doctor("true")
 
     async def a_while() -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from guestctl.config.config import Config
 from guestctl.config.last_good import Loaded
-from guestctl.control import doctor_facts
-from guestctl.control.doctor import Examined, doctor, finding_json
-from guestctl.control.doctor_facts import PARTS as GATHERED
-from guestctl.control.doctor_facts import Part, host_state
+from guestctl.control.doctor import facts
+from guestctl.control.doctor.examining import Examined, doctor, finding_json
+from guestctl.control.doctor.facts import PARTS as GATHERED
+from guestctl.control.doctor.facts import Part, host_state
 from guestctl.control.local import Local
 from guestctl.decisions.check import Check
 from guestctl.decisions.doctor import CHECKS, NOT_KNOWN, examine
@@ -162,7 +162,7 @@ def wrong(_look: object) -> object:
 def test_a_part_that_fails_is_not_known(
     gather: Any, expected: NotKnown, local: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_facts, "PARTS", (Part("units", "what", gather, 0.05),))
+    monkeypatch.setattr(facts, "PARTS", (Part("units", "what", gather, 0.05),))
     state = host_state(local, [], hosts_files=False)
     assert state.units == expected
     assert not isinstance(state.facts, NotKnown)

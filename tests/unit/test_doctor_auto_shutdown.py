@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.control import doctor_auto_shutdown as gathering
+from guestctl.control.doctor import auto_shutdown as gathering
 from guestctl.decisions import checks_auto_shutdown
 from guestctl.decisions.doctor import examine
 from guestctl.host import daemons, scopes

@@ -11,22 +11,18 @@ import pytest
 
 from guestctl.config.config import Config
 from guestctl.config.last_good import Loaded
-from guestctl.control import (
-    doctor_units,
-    handback,
-    takeover,
-    takeover_list,
-    takeover_rival,
-    takeover_service,
-)
-from guestctl.control.doctor import Examined
+from guestctl.control.doctor import units as doctor_units
+from guestctl.control.doctor.examining import Examined
 from guestctl.control.failure import Failure, RequestError
-from guestctl.control.interrupts import Interrupts
 from guestctl.control.local import Local
-from guestctl.control.takeover import take_over
-from guestctl.control.takeover_record import Record, Store
-from guestctl.control.takeover_runner import Runner
-from guestctl.control.takeover_step import StepFailed
+from guestctl.control.takeover import handing_back as handback
+from guestctl.control.takeover import left_list, rival, service
+from guestctl.control.takeover import taking_over as takeover
+from guestctl.control.takeover.interrupts import Interrupts
+from guestctl.control.takeover.record import Record, Store
+from guestctl.control.takeover.runner import Runner
+from guestctl.control.takeover.step import StepFailed
+from guestctl.control.takeover.taking_over import take_over
 from guestctl.decisions.check import AtTakeover
 from guestctl.decisions.doctor import CHECKS, examine
 from guestctl.host import locks, machine, status_file, systemd, unit_files
@@ -88,7 +84,7 @@ def no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
         raise Stepped
 
-    monkeypatch.setattr(takeover_rival, "refuse_if_busy", lambda _: None)
+    monkeypatch.setattr(rival, "refuse_if_busy", lambda _: None)
     monkeypatch.setattr(takeover, "steps", stop)
     monkeypatch.setattr(Interrupts, "take", lambda _: None)
 
@@ -208,7 +204,7 @@ def test_whether_the_service_watches(
 ) -> None:
     monkeypatch.setattr(status_file, "read", lambda _: said)
     monkeypatch.setattr(unit_files, "show", lambda *_: {"MainPID": "7"})
-    text = takeover_service.why_not_watching()
+    text = service.why_not_watching()
     assert (why in text, bool(text)) == (True, bool(why))
 
 
@@ -218,8 +214,8 @@ def test_a_list_that_others_may_have_written_is_not_heeded(
     file = tmp_path / "libvirt-guests"
     file.write_text("default 11111111-1111-1111-1111-111111111111\n")
     file.chmod(0o666)
-    monkeypatch.setattr(takeover_list, "LIST", file)
-    step = takeover_list.step(HERE)
+    monkeypatch.setattr(left_list, "LIST", file)
+    step = left_list.step(HERE)
     with pytest.raises(StepFailed, match="no file that root alone can write"):
         step.do(print)
     assert file.exists()
@@ -228,8 +224,8 @@ def test_a_list_that_others_may_have_written_is_not_heeded(
 def test_a_list_is_put_back_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "libvirt-guests"
     file.write_text("default 11111111-1111-1111-1111-111111111111\n")
-    monkeypatch.setattr(takeover_list, "LIST", file)
-    step = takeover_list.step(HERE)
+    monkeypatch.setattr(left_list, "LIST", file)
+    step = left_list.step(HERE)
     before, made = step.look(), file.stat().st_mtime_ns
     file.unlink()
     step.undo(before, print)
@@ -265,8 +261,8 @@ HELD = "web: off, and guestctl held it, which ends with guestctl: stale"
 def test_a_handback_names_whom_nobody_sees_to(
     row: Row, text: str, is_up: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rival = takeover_rival.Rival("loaded", "active" if is_up else "inactive", "", False, ())
-    monkeypatch.setattr(takeover_rival, "look", lambda: rival)
+    other = rival.Rival("loaded", "active" if is_up else "inactive", "", False, ())
+    monkeypatch.setattr(rival, "look", lambda: other)
     monkeypatch.setattr(handback, "gather", lambda *_: None)
     monkeypatch.setattr(handback, "rows_of", lambda _: [row])
     monkeypatch.setattr(auto_shutdown, "switched_on", tuple)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.control import takeover_auto_shutdown as module
-from guestctl.control.takeover_step import StepFailed
+from guestctl.control.takeover import auto_shutdown as module
+from guestctl.control.takeover.step import StepFailed
 from guestctl.host import daemons, scopes, unit_files
 from guestctl.host.bus import BusError
 from guestctl.host.libvirt import auto_shutdown

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from guestctl.control import takeover_rival
 from guestctl.control.failure import RequestError
-from guestctl.control.interrupts import Interrupts
-from guestctl.control.takeover_record import Store
-from guestctl.control.takeover_runner import Runner
+from guestctl.control.takeover import rival
+from guestctl.control.takeover.interrupts import Interrupts
+from guestctl.control.takeover.record import Store
+from guestctl.control.takeover.runner import Runner
 from guestctl.host.libvirt import auto_shutdown
 from tests.unit.fake_units import STOP, FakeUnits
 
@@ -24,14 +24,14 @@ class Killed(BaseException):
 @pytest.fixture
 def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeUnits:
     units = FakeUnits(tmp_path)
-    monkeypatch.setattr(takeover_rival, "unit_files", units)
-    monkeypatch.setattr(takeover_rival, "DROP_IN", units.file)
+    monkeypatch.setattr(rival, "unit_files", units)
+    monkeypatch.setattr(rival, "DROP_IN", units.file)
     return units
 
 
 def runner(units: FakeUnits) -> Runner:
     store = Store(units.folder / "state/takeover.json")
-    return Runner([takeover_rival.step()], store, lambda _text: None, Interrupts())
+    return Runner([rival.step()], store, lambda _text: None, Interrupts())
 
 
 def state(units: FakeUnits) -> tuple[str, str, bool]:
@@ -90,7 +90,7 @@ def test_one_that_sets_something_else_does_not(units: FakeUnits) -> None:
 def test_busy_it_is_left_alone(units: FakeUnits, active: str) -> None:
     units.active = active
     with pytest.raises(RequestError, match="wait until it is through"):
-        takeover_rival.refuse_if_busy("hand back")
+        rival.refuse_if_busy("hand back")
     with pytest.raises(RequestError, match="is just being"):
         runner(units).take_over()
     assert state(units) == ("enabled", active, False)

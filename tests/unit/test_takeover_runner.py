@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from guestctl.control.failure import Failure, RequestError
-from guestctl.control.interrupts import Interrupted, Interrupts
-from guestctl.control.takeover_record import Progress, Record, Store
-from guestctl.control.takeover_runner import Runner
-from guestctl.control.takeover_step import Before, Say, Step, StepFailed
+from guestctl.control.takeover.interrupts import Interrupted, Interrupts
+from guestctl.control.takeover.record import Progress, Record, Store
+from guestctl.control.takeover.runner import Runner
+from guestctl.control.takeover.step import Before, Say, Step, StepFailed
 
 NAMES = ("one", "two", "three")
 OLD, NEW = dict.fromkeys(NAMES, "old"), dict.fromkeys(NAMES, "new")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..host.unit_files import SystemctlFailed
-from .failure import RequestError
+from ...host.unit_files import SystemctlFailed
+from ..failure import RequestError
 
 #: What there was before a step, as JSON can hold it.
 Before = Mapping[str, Any]

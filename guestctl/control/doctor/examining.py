@@ -12,19 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..config.last_good import Loaded
-from ..decisions.doctor import examine
-from ..decisions.host_state import HostState
-from ..host import machine
-from ..model.finding import Finding, Severity
-from ..model.host_state import NotKnown
-from . import doctor_file
-from .configured import load_in_time, uris_of
-from .doctor_facts import host_state
-from .doctor_file import Last, Told
-from .local import Local
-from .queries import incomplete
-from .requests import Failure
+from ...config.last_good import Loaded
+from ...decisions.doctor import examine
+from ...decisions.host_state import HostState
+from ...host import machine
+from ...model.finding import Finding, Severity
+from ...model.host_state import NotKnown
+from ..configured import load_in_time, uris_of
+from ..local import Local
+from ..queries import incomplete
+from ..requests import Failure
+from . import findings_file
+from .facts import host_state
+from .findings_file import Last, Told
 
 #: The least share of the processor that there is.
 _NICE = 19
@@ -91,7 +91,7 @@ def keep_for_status(found: Examined) -> None:
 def _keep(found: Examined) -> None:
     """Notes are left out."""
     told = tuple(_told(it) for it in found.findings if it.severity is not Severity.NOTE)
-    doctor_file.write(machine.run_folder(), Last(time.time_ns(), told))
+    findings_file.write(machine.run_folder(), Last(time.time_ns(), told))
 
 
 def _told(finding: Finding) -> Told:

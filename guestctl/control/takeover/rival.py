@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..host import unit_files
-from ..host.libvirt import auto_shutdown
-from ..model.host_units import RIVAL
-from .failure import Failure, RequestError
-from .takeover_step import Before, Say, Step, StepFailed
+from ...host import unit_files
+from ...host.libvirt import auto_shutdown
+from ...model.host_units import RIVAL
+from ..failure import Failure, RequestError
+from .step import Before, Say, Step, StepFailed
 
 #: Of this name since the how-to of 0.2, whose users wrote it by hand.
 DROP_IN = unit_files.drop_in(RIVAL, "guestctl")

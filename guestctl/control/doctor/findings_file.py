@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..host.own_files import replace
-from ..model.plain import PlainError, from_plain, to_plain
+from ...host.own_files import replace
+from ...model.plain import PlainError, from_plain, to_plain
 
 _NAME = "doctor.json"
 #: Sizes and times in texts: the same is wrong, and is not told anew each day.

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..config.config import Config
-from ..decisions.host_facts import rows_of
-from ..host.libvirt import auto_shutdown
-from ..model.guest import State
-from ..model.host_units import RIVAL
-from ..model.overview import Row
-from ..model.record import Wanted
-from ..model.text import argument
-from . import takeover_rival
-from .gathering import gather
+from ...config.config import Config
+from ...decisions.host_facts import rows_of
+from ...host.libvirt import auto_shutdown
+from ...model.guest import State
+from ...model.host_units import RIVAL
+from ...model.overview import Row
+from ...model.record import Wanted
+from ...model.text import argument
+from ..gathering import gather
+from ..local import Local, open_local
+from . import rival
+from .frame import alone, refuse_unless_root, refuse_while_host_stops, stays_up, steps
 from .interrupts import Interrupts
-from .local import Local, open_local
-from .takeover_frame import alone, refuse_unless_root, refuse_while_host_stops, stays_up, steps
-from .takeover_record import Store
-from .takeover_runner import Runner
-from .takeover_service import refuse_in_a_run
-from .takeover_step import Say
+from .record import Store
+from .runner import Runner
+from .service import refuse_in_a_run
+from .step import Say
 
 VERB = "hand back"
 #: Seconds for libvirt to tell of the guests.
@@ -36,7 +36,7 @@ def hand_back(config: Config, say: Say, *, dry_run: bool) -> bool:
     refuse_unless_root(VERB)
     with alone(VERB):
         refuse_while_host_stops(VERB)
-        takeover_rival.refuse_if_busy(VERB)
+        rival.refuse_if_busy(VERB)
         refuse_in_a_run()
         interrupts = Interrupts()
         interrupts.take()
@@ -55,7 +55,7 @@ def _left(local: Local) -> Iterator[str]:
     for row in rows_of(gather(local, _LIMIT)):
         if row.state is State.SHUT_OFF:
             yield from _of_guest(row)
-    if not (takeover_rival.look().is_up or auto_shutdown.switched_on()):
+    if not (rival.look().is_up or auto_shutdown.switched_on()):
         text = "nobody is in charge of this host's guests: they are killed when it goes down"
         yield f"{text}; systemctl enable --now {RIVAL}"
 

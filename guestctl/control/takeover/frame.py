@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ..host import machine, systemd
-from ..host.locks import held_alone
-from ..model.ports import LockHeld
-from .failure import Failure, RequestError
-from .local import Local
-from .takeover_auto_shutdown import step as auto_shutdown
-from .takeover_list import step as left_list
-from .takeover_record import LOCK
-from .takeover_rival import step as rival
-from .takeover_service import step as service
-from .takeover_service import watching_step
-from .takeover_step import TROUBLE, Step, in_words
+from ...host import machine, systemd
+from ...host.locks import held_alone
+from ...model.ports import LockHeld
+from ..failure import Failure, RequestError
+from ..local import Local
+from .auto_shutdown import step as auto_shutdown
+from .left_list import step as left_list
+from .record import LOCK
+from .rival import step as rival
+from .service import step as service
+from .service import watching_step
+from .step import TROUBLE, Step, in_words
 
 
 def steps(local: Local) -> list[Step]:

@@ -10,21 +10,13 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from ..decisions.host_state import HostState
-from ..host import tasks
-from ..model.host_state import NotKnown, NotSeen
-from . import (
-    doctor_auto_shutdown,
-    doctor_folders,
-    doctor_guests,
-    doctor_host,
-    doctor_ledger,
-    doctor_power,
-    doctor_units,
-)
-from .doctor_look import Look
-from .gathering import gather
-from .local import Local
+from ...decisions.host_state import HostState
+from ...host import tasks
+from ...model.host_state import NotKnown, NotSeen
+from ..gathering import gather
+from ..local import Local
+from . import auto_shutdown, folders, guests, host, ledger, power, units
+from .look import Look
 
 
 class Part(NamedTuple):
@@ -46,16 +38,16 @@ GUESTS_LIMIT, FACTS_LIMIT = 10.0, 40.0
 _FACTS = "guests, and what is wanted of them"
 #: A call over the bus has 5 s: some of them, one after another.
 PARTS = (
-    Part("units", "systemd's units", doctor_units.units, 15.0),
-    Part("service", "what the service says of itself", doctor_units.service, 15.0),
-    Part("auto_shutdown", "libvirt's auto-shutdown", doctor_auto_shutdown.gather, 15.0),
-    Part("ledger", "past runs", doctor_ledger.gather, 25.0),
-    Part("guests", "guests' storage and agents", doctor_guests.gather, 60.0, cheap=False),
-    Part("needs", "what guests need to be started", doctor_guests.needs, 30.0),
-    Part("folders", "the folders of saves and of the ledger", doctor_folders.gather, 10.0),
-    Part("details", "files of libvirt's daemons and of the bus", doctor_host.gather, 15.0),
-    Part("running", "processes, versions and the clock", doctor_host.running, 20.0, cheap=False),
-    Part("power", "what watches the UPS", doctor_power.gather, 10.0),
+    Part("units", "systemd's units", units.units, 15.0),
+    Part("service", "what the service says of itself", units.service, 15.0),
+    Part("auto_shutdown", "libvirt's auto-shutdown", auto_shutdown.gather, 15.0),
+    Part("ledger", "past runs", ledger.gather, 25.0),
+    Part("guests", "guests' storage and agents", guests.gather, 60.0, cheap=False),
+    Part("needs", "what guests need to be started", guests.needs, 30.0),
+    Part("folders", "the folders of saves and of the ledger", folders.gather, 10.0),
+    Part("details", "files of libvirt's daemons and of the bus", host.gather, 15.0),
+    Part("running", "processes, versions and the clock", host.running, 20.0, cheap=False),
+    Part("power", "what watches the UPS", power.gather, 10.0),
 )
 
 

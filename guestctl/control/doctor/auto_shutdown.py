@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
-from ..host import daemons, scopes
-from ..host.bus import BusError
-from ..host.libvirt import auto_shutdown
-from ..model.host_auto_shutdown import AutoShutdown
-from ..model.host_state import NotKnown, NotSeen
-from .doctor_look import Look
+from ...host import daemons, scopes
+from ...host.bus import BusError
+from ...host.libvirt import auto_shutdown
+from ...model.host_auto_shutdown import AutoShutdown
+from ...model.host_state import NotKnown, NotSeen
+from .look import Look
 
 
 def gather(_look: Look) -> AutoShutdown:

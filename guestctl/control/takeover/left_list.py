@@ -11,17 +11,17 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..decisions.left_by_libvirt_guests import owed
-from ..host import libvirt_guests, own_files
-from ..host.libvirt_guests import LIST, LibvirtGuests
-from ..ledger.ledger import Ledger
-from ..model.guest import GuestFacts
-from ..model.record import Wanted
-from ..model.report import names
-from ..model.stop import RivalStop
-from .gathering import gather
-from .local import Local
-from .takeover_step import Before, Say, Step, StepFailed
+from ...decisions.left_by_libvirt_guests import owed
+from ...host import libvirt_guests, own_files
+from ...host.libvirt_guests import LIST, LibvirtGuests
+from ...ledger.ledger import Ledger
+from ...model.guest import GuestFacts
+from ...model.record import Wanted
+from ...model.report import names
+from ...model.stop import RivalStop
+from ..gathering import gather
+from ..local import Local
+from .step import Before, Say, Step, StepFailed
 
 
 class _Found(NamedTuple):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..host import machine
-from ..host.file_systems import look as look_at
-from ..host.storage import save_folder
-from ..ledger.second_copy import SecondCopy
-from ..model.host_folders import HostFolders
-from .doctor_look import Look
+from ...host import machine
+from ...host.file_systems import look as look_at
+from ...host.storage import save_folder
+from ...ledger.second_copy import SecondCopy
+from ...model.host_folders import HostFolders
+from .look import Look
 
 
 def gather(look: Look) -> HostFolders:

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from ..host import logind_conf, machine, unit_states
-from ..host.bus import BusError, SystemBus
-from ..host.hooks import daemons_without_hook
-from ..host.libvirt import autostart
-from ..host.locks import is_locked
-from ..model.host_state import NotKnown, NotSeen
-from ..model.host_units import (
+from ...host import logind_conf, machine, unit_states
+from ...host.bus import BusError, SystemBus
+from ...host.hooks import daemons_without_hook
+from ...host.libvirt import autostart
+from ...host.locks import is_locked
+from ...model.host_state import NotKnown, NotSeen
+from ...model.host_units import (
     OURS,
     RIVAL,
     SHUTDOWN_TARGET,
@@ -22,11 +22,11 @@ from ..model.host_units import (
     Setting,
     UnitInFull,
 )
-from .doctor_look import Look
-from .failure import RequestError
-from .host_units import ask
-from .service_said import said_by_service
-from .takeover_record import LOCK, Store
+from ..failure import RequestError
+from ..host_units import ask
+from ..service_said import said_by_service
+from ..takeover.record import LOCK, Store
+from .look import Look
 
 
 def units(_look: Look) -> HostUnits:

@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from .failure import Failure, RequestError
+from ..failure import Failure, RequestError
 from .interrupts import Interrupted, Interrupts
-from .takeover_record import Entry, Progress, Record, Store
-from .takeover_step import TROUBLE, Before, Say, Step, StepFailed, in_words
+from .record import Entry, Progress, Record, Store
+from .step import TROUBLE, Before, Say, Step, StepFailed, in_words
 
 
 class Runner:

@@ -9,9 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ..host import machine, own_files
-from .failure import Failure, RequestError
-from .takeover_step import Before
+from ...host import machine, own_files
+from ..failure import Failure, RequestError
+from .step import Before
 
 FILE = machine.SYSTEM_STATE / "takeover.json"
 #: In the run folder: whoever takes over or hands back holds it.

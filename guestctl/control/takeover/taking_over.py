@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..config.last_good import Loaded
-from ..decisions.check import AtTakeover
-from ..decisions.doctor import CHECKS
-from ..model.finding import Finding, Severity
-from . import takeover_rival
-from .doctor import doctor
-from .failure import Failure, RequestError
+from ...config.last_good import Loaded
+from ...decisions.check import AtTakeover
+from ...decisions.doctor import CHECKS
+from ...model.finding import Finding, Severity
+from ..doctor.examining import doctor
+from ..failure import Failure, RequestError
+from ..local import open_local
+from . import rival
+from .frame import alone, refuse_unless_root, refuse_while_host_stops, stays_up, steps
 from .interrupts import Interrupts
-from .local import open_local
-from .takeover_frame import alone, refuse_unless_root, refuse_while_host_stops, stays_up, steps
-from .takeover_record import Store
-from .takeover_runner import Runner
-from .takeover_step import Say
+from .record import Store
+from .runner import Runner
+from .step import Say
 
 VERB = "take over"
 
@@ -35,7 +35,7 @@ def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:
         refusal = _refusal(loaded, say, force=force)
         if refusal is not None and not dry_run:
             raise refusal
-        takeover_rival.refuse_if_busy(VERB)
+        rival.refuse_if_busy(VERB)
         runner = Runner(
             steps(open_local(loaded.config, None, say)), Store(), say, interrupts, stays_up
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from ..host.libvirt import needs as libvirt_needs
-from ..model.host_guests import GuestsInFull
-from ..model.host_needs import HostNeeds
-from ..model.host_state import NotKnown, NotSeen
-from ..model.ports import HypervisorError
-from ..model.save import Found
-from .doctor_look import Look
+from ...host.libvirt import needs as libvirt_needs
+from ...model.host_guests import GuestsInFull
+from ...model.host_needs import HostNeeds
+from ...model.host_state import NotKnown, NotSeen
+from ...model.ports import HypervisorError
+from ...model.save import Found
+from .look import Look
 
 
 def gather(look: Look) -> GuestsInFull:

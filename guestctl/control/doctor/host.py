@@ -7,15 +7,15 @@ import os
 import sys
 from pathlib import Path
 
-from ..host import clock
-from ..host.bus import BusError, SystemBus
-from ..host.hooks import HOOK
-from ..host.libvirt import conf_file, processes, versions
-from ..host.programs import is_program
-from ..host.systemd import MANAGER, NAME, PATH
-from ..model.given import NotUnderstood
-from ..model.host_auto_shutdown import QEMU_CONF
-from ..model.host_details import (
+from ...host import clock
+from ...host.bus import BusError, SystemBus
+from ...host.hooks import HOOK
+from ...host.libvirt import conf_file, processes, versions
+from ...host.programs import is_program
+from ...host.systemd import MANAGER, NAME, PATH
+from ...model.given import NotUnderstood
+from ...model.host_auto_shutdown import QEMU_CONF
+from ...model.host_details import (
     Daemon,
     HostDetails,
     HostRunning,
@@ -25,10 +25,10 @@ from ..model.host_details import (
     Shipped,
     Version,
 )
-from ..model.host_state import NotKnown
-from ..model.ports import HypervisorError
-from ..model.uris import is_system
-from .doctor_look import Look
+from ...model.host_state import NotKnown
+from ...model.ports import HypervisorError
+from ...model.uris import is_system
+from .look import Look
 
 _BUS = ("/etc/dbus-1/system.d", "/usr/share/dbus-1/system.d", "/usr/local/share/dbus-1/system.d")
 #: polkit 122 knows the first alone.

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from ..host import machine, status_file, unit_files
-from ..host.locks import HostRunLock
-from ..model.host_units import CLAIMER, FALLBACK, GUARD, PROBE, PROBE_SOCKET, SERVICE
-from .failure import Failure, RequestError
-from .takeover_step import Before, Say, Step, StepFailed
+from ...host import machine, status_file, unit_files
+from ...host.locks import HostRunLock
+from ...model.host_units import CLAIMER, FALLBACK, GUARD, PROBE, PROBE_SOCKET, SERVICE
+from ..failure import Failure, RequestError
+from .step import Before, Say, Step, StepFailed
 
 #: All that may be active; stopping them touches no guest while the host stays up.
 _UNITS = (SERVICE, FALLBACK, GUARD, CLAIMER, PROBE_SOCKET, PROBE)

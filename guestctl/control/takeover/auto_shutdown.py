@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import asyncio
 
-from ..host import scopes, unit_files
-from ..host.bus import BusError
-from ..host.libvirt import auto_shutdown
-from ..host.libvirt.auto_shutdown import CONF
-from ..host.libvirt.connections import library_version
-from ..model.host_auto_shutdown import AutoShutdown
-from ..model.report import names
-from .doctor_auto_shutdown import look
-from .takeover_step import Before, Say, Step, StepFailed
+from ...host import scopes, unit_files
+from ...host.bus import BusError
+from ...host.libvirt import auto_shutdown
+from ...host.libvirt.auto_shutdown import CONF
+from ...host.libvirt.connections import library_version
+from ...model.host_auto_shutdown import AutoShutdown
+from ...model.report import names
+from ..doctor.auto_shutdown import look
+from .step import Before, Say, Step, StepFailed
 
 
 def step() -> Step:

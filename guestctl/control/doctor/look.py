@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..decisions.host_facts import HostFacts
-from ..model.host_state import NotKnown, known
-from .local import Local
+from ...decisions.host_facts import HostFacts
+from ...model.host_state import NotKnown, known
+from ..local import Local
 
 
 @dataclass(frozen=True)

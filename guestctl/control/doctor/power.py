@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from ..host import upsmon
-from ..model.host_power import PowerSupply
-from .doctor_look import Look
+from ...host import upsmon
+from ...model.host_power import PowerSupply
+from .look import Look
 
 
 def gather(_look: Look) -> PowerSupply:

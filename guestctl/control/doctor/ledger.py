@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..model.host_ledger import LedgerSaid
-from .doctor_look import Look
-from .status import newest_runs
+from ...model.host_ledger import LedgerSaid
+from ..status import newest_runs
+from .look import Look
 
 
 def gather(look: Look) -> LedgerSaid:

@@ -1,0 +1,1 @@
+"""Takeover and handback: steps, what is known of them on the disk, and who goes through them."""
