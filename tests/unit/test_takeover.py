@@ -15,9 +15,7 @@ from guestctl.control.doctor import units as doctor_units
 from guestctl.control.doctor.examining import Examined
 from guestctl.control.failure import Failure, RequestError
 from guestctl.control.local import Local
-from guestctl.control.takeover import handing_back as handback
-from guestctl.control.takeover import left_list, rival, service
-from guestctl.control.takeover import taking_over as takeover
+from guestctl.control.takeover import handing_back, left_list, rival, service, taking_over
 from guestctl.control.takeover.interrupts import Interrupts
 from guestctl.control.takeover.record import Record, Store
 from guestctl.control.takeover.runner import Runner
@@ -66,7 +64,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def found(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
-    monkeypatch.setattr(takeover, "doctor", lambda *_, **__: Examined(list(findings)))
+    monkeypatch.setattr(taking_over, "doctor", lambda *_, **__: Examined(list(findings)))
 
 
 LOST = Finding("guests would be lost", "do this", "web", None, "saves-not-kept", Severity.ERROR)
@@ -85,7 +83,7 @@ def no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Stepped
 
     monkeypatch.setattr(rival, "refuse_if_busy", lambda _: None)
-    monkeypatch.setattr(takeover, "steps", stop)
+    monkeypatch.setattr(taking_over, "steps", stop)
     monkeypatch.setattr(Interrupts, "take", lambda _: None)
 
 
@@ -104,7 +102,7 @@ def test_what_would_be_done_is_shown_before_it_is_refused(
     said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found(monkeypatch, LOST)
-    monkeypatch.setattr(takeover, "steps", lambda _: [])
+    monkeypatch.setattr(taking_over, "steps", lambda _: [])
 
     def show(_: Runner) -> bool:
         said.append("would do it")
@@ -140,7 +138,7 @@ def ask_both(say: list[str]) -> Iterator[RequestError]:
         take_over(LOADED, say.append, dry_run=False, force=False)
     yield error.value
     with pytest.raises(RequestError) as error:
-        handback.hand_back(Config(), say.append, dry_run=False)
+        handing_back.hand_back(Config(), say.append, dry_run=False)
     yield error.value
 
 
@@ -263,10 +261,10 @@ def test_a_handback_names_whom_nobody_sees_to(
 ) -> None:
     other = rival.Rival("loaded", "active" if is_up else "inactive", "", False, ())
     monkeypatch.setattr(rival, "look", lambda: other)
-    monkeypatch.setattr(handback, "gather", lambda *_: None)
-    monkeypatch.setattr(handback, "rows_of", lambda _: [row])
+    monkeypatch.setattr(handing_back, "gather", lambda *_: None)
+    monkeypatch.setattr(handing_back, "rows_of", lambda _: [row])
     monkeypatch.setattr(auto_shutdown, "switched_on", tuple)
-    said = list(handback._left(HERE))
+    said = list(handing_back._left(HERE))
     assert [line for line in said if line.startswith("web")] == [text] * bool(text)
     assert any("nobody is in charge" in line for line in said) is not is_up
 
