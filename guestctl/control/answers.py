@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -57,6 +58,9 @@ class Answers:
         # Who may act does not wait for those who may only read.
         self._reading, self._acting = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(1)
         self._under_way: dict[Hashable, asyncio.Task[Answer[Any]]] = {}
+        #: How many wait for each answer, and those that are being made in a thread.
+        self._askers: Counter[asyncio.Future[Answer[Any]]] = Counter()
+        self._at_work: set[asyncio.Future[Answer[Any]] | None] = set()
         self._account = tasks.Account()
 
     def renew(self) -> None:
@@ -109,15 +113,31 @@ class Answers:
             self.renew()
 
     async def _read(self, key: Hashable, work: Callable[[Local], T]) -> Answer[T]:
-        """Who asks for what is being read shares its answer, which is not kept after that."""
+        """Who asks for what is being read shares its answer, which is not kept after that.
+
+        What nobody waits for any more is not begun.
+        """
         self._refuse_in_vain()
         reading = self._under_way.get(key)
         if reading is None:
             reading = asyncio.ensure_future(self._in_thread(self._reading, work))
             self._under_way[key] = reading
             reading.add_done_callback(lambda done: self._ended(key, done))
-        answer: Answer[T] = await self._in_time(reading)
-        return answer
+        self._askers[reading] += 1
+        try:
+            answer: Answer[T] = await self._in_time(reading)
+            return answer
+        finally:
+            self._gone(key, reading)
+
+    def _gone(self, key: Hashable, reading: asyncio.Task[Answer[Any]]) -> None:
+        """One of those who wait for that does so no longer."""
+        self._askers[reading] -= 1
+        if self._askers[reading]:
+            return
+        del self._askers[reading]
+        if reading not in self._at_work and reading.cancel():
+            self._ended(key, reading)
 
     def _ended(self, key: Hashable, reading: asyncio.Task[Answer[Any]]) -> None:
         if self._under_way.get(key) is reading:
@@ -141,14 +161,15 @@ class Answers:
                 value = work(self._open(complaints.append, *asked_by))
             return Answer(value, tuple(complaints[:MOST_COMPLAINTS]))
 
-        # Nobody waits any longer; questions of callers who have gone would wait for each other.
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(LIMIT):  # nobody waits any longer
             await free.acquire()
-        loop = asyncio.get_running_loop()
+        loop, doing = asyncio.get_running_loop(), asyncio.current_task()
         began = loop.time()
+        self._at_work.add(doing)
         try:
             return await tasks.start(do)
         finally:
+            self._at_work.discard(doing)
             loop.call_later(self._rest(loop.time() - began), free.release)
 
     def _refuse_in_vain(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from .bus_callers import Caller, Callers
+from .bus_callers import Caller, Callers, Place
 from .bus_errors import CallError, Standard
 from .bus_messages import ALLOW_INTERACTIVE_AUTHORIZATION, Header, Message, close_all
 from .bus_objects import Exported, Target, find
@@ -36,8 +36,8 @@ class Answering:
         self._unread = unread
         self._outbox = outbox
         self._trouble = trouble
-        #: What is cancelled when the connection ends, and what goes on.
-        self._for_the_caller: set[asyncio.Task[None]] = set()
+        #: What is cancelled when the connection ends or its caller leaves, and what goes on.
+        self._for_the_caller: dict[asyncio.Task[None], Place] = {}
         self._for_its_own_sake: set[asyncio.Task[None]] = set()
 
     def accepts(self, call: Header) -> bool:
@@ -65,35 +65,48 @@ class Answering:
         except Exception as error:  # noqa: BLE001 - of the exporter's
             self._refuse(call, error)
             return
-        self._callers.begun(call.sender)
-        task = asyncio.get_running_loop().create_task(self._answer(message, target))
-        self._for_the_caller.add(task)
-        task.add_done_callback(lambda task: self._ended(task, call.sender))
+        place = self._callers.begun(call.sender)
+        task = asyncio.get_running_loop().create_task(self._answer(message, target, place))
+        self._for_the_caller[task] = place
+        task.add_done_callback(lambda task: self._ended(task, place))
+
+    def left(self, name: str) -> None:
+        """That connection has left the bus: its calls make room for others at once.
+
+        What has begun to change something goes on, and keeps its place.
+        """
+        for task, place in self._for_the_caller.items():
+            if place.name == name:
+                self._callers.ended(place)
+                task.cancel()
+        self._callers.left(name)
+        self._unread.left(name)
 
     def end(self) -> None:
         """Nobody waits for an answer any more."""
         for task in self._for_the_caller:
             task.cancel()
 
-    def _ended(self, task: asyncio.Task[None], sender: str) -> None:
-        self._callers.ended(sender)
-        self._for_the_caller.discard(task)
+    def _ended(self, task: asyncio.Task[None], place: Place) -> None:
+        self._callers.ended(place)
+        self._for_the_caller.pop(task, None)
         self._for_its_own_sake.discard(task)
 
-    async def _answer(self, message: Message, target: Target) -> None:
+    async def _answer(self, message: Message, target: Target, place: Place) -> None:
         call = message.header
         try:
-            values = await self._values(call, target, message.body)
+            values = await self._values(call, target, message.body, place)
             if values is not None:
                 self._outbox.reply(call, target.method, values)
         except asyncio.CancelledError:
-            self._refuse(call, CallError(Standard.FAILED, "the call was cancelled"))
+            if not place.is_free:
+                self._refuse(call, CallError(Standard.FAILED, "the call was cancelled"))
             raise
         except Exception as error:  # noqa: BLE001 - of the exporter's
             self._refuse(call, error)
 
     async def _values(
-        self, call: Header, target: Target, arguments: list[Any]
+        self, call: Header, target: Target, arguments: list[Any], place: Place
     ) -> Sequence[Any] | None:
         """What it returns; None where nobody is there any more who could have it."""
         is_interactive = bool(call.flags & ALLOW_INTERACTIVE_AUTHORIZATION)
@@ -102,14 +115,13 @@ class Answering:
         caller = await self._callers.identify(call.sender, interactive=is_interactive, anew=acts)
         if caller is None:
             return None
-        with self._callers.counted(caller):
-            if not await self._unread.has_room(caller.name):
-                text = "answers are not read: too many wait for this connection, or this user"
-                raise CallError(Standard.LIMITS_EXCEEDED, text)
-            if target.is_standard:
-                name = target.method.name
-                return await self._standard.call(caller, call.path, name, arguments)
-            return await self._result(caller, call, target, arguments)
+        self._callers.count(place, caller.uid)
+        if not await self._unread.has_room(caller.name):
+            text = "answers are not read: too many wait for this connection, or this user"
+            raise CallError(Standard.LIMITS_EXCEEDED, text)
+        if target.is_standard:
+            return await self._standard.call(caller, call.path, target.method.name, arguments)
+        return await self._result(caller, call, target, arguments)
 
     async def _result(
         self, caller: Caller, call: Header, target: Target, arguments: list[Any]
@@ -129,7 +141,7 @@ class Answering:
 
     def _goes_on_alone(self) -> None:
         task: Any = asyncio.current_task()
-        self._for_the_caller.discard(task)
+        self._for_the_caller.pop(task, None)
         self._for_its_own_sake.add(task)
 
     def _refuse(self, call: Header, error: Exception) -> None:

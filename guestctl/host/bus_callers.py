@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from .bus import NO_OWNER
 from .bus_calls import BusError
+from .bus_departures import ignore, listen
 from .bus_driver import Driver
 from .bus_errors import CallError, Standard
 
@@ -18,7 +17,7 @@ ROOT = 0
 #: Calls that may be under way: of one connection, of a user but root, of all users but root, in
 #: all.
 OF_A_CONNECTION, OF_A_USER, OF_USERS, IN_ALL = 8, 32, 112, 128
-#: Connections whose credentials are kept.
+#: Connections that are known: what they are, until the bus tells that they have left.
 _MOST_KNOWN = 256
 
 
@@ -40,12 +39,23 @@ class _Who(NamedTuple):
     pid: int
 
 
+class Place:
+    """Of a call under way, among as many as its connection and its user may have."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        #: None until it is known whose it is.
+        self.uid: int | None = None
+        self.is_free = False
+
+
 class Callers:
     """The callers of one connection to the bus."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._known: OrderedDict[str, _Who] = OrderedDict()
+        #: None of whom the bus has yet to say what they are.
+        self._known: OrderedDict[str, _Who | None] = OrderedDict()
         self._of_connections: Counter[str] = Counter()
         self._of_users: Counter[int] = Counter()
 
@@ -64,23 +74,33 @@ class Callers:
         who = self._known.get(name)
         return None if who is None else who.uid
 
-    def begun(self, name: str) -> None:
+    def begun(self, name: str) -> Place:
         """Count a call of this connection, until it has `ended`."""
+        if name not in self._known:
+            self._meet(name)
         self._of_connections[name] += 1
+        return Place(name)
 
-    def ended(self, name: str) -> None:
-        """It is no longer under way."""
-        _count_down(self._of_connections, name)
-
-    @contextmanager
-    def counted(self, caller: Caller) -> Iterator[None]:
+    def count(self, place: Place, uid: int) -> None:
         """Count it as its user's as well; CallError where that one may have no further."""
-        self._check_user(caller.uid)
-        self._of_users[caller.uid] += 1
-        try:
-            yield
-        finally:
-            _count_down(self._of_users, caller.uid)
+        self._check_user(uid)
+        self._of_users[uid] += 1
+        place.uid = uid
+
+    def ended(self, place: Place) -> None:
+        """It is no longer under way, or nobody waits for it; may be called again."""
+        if place.is_free:
+            return
+        place.is_free = True
+        _count_down(self._of_connections, place.name)
+        if place.uid is not None:
+            _count_down(self._of_users, place.uid)
+
+    def left(self, name: str) -> None:
+        """It has left the bus, and never comes back."""
+        if name in self._known:
+            del self._known[name]
+            ignore(self._driver, name)
 
     async def identify(self, name: str, *, interactive: bool, anew: bool = False) -> Caller | None:
         """Who that is; None where they have left the bus, CallError where the bus does not say.
@@ -92,12 +112,18 @@ class Callers:
         if who is None:
             who = await self._ask(name)
         if who is None:
+            self.left(name)
             return None
         self._known[name] = who
         self._known.move_to_end(name)
-        if len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
         return Caller(name, who.uid, who.pid, interactive)
+
+    def _meet(self, name: str) -> None:
+        """Before it is asked for: who leaves after that is told of."""
+        self._known[name] = None
+        listen(self._driver, name)
+        if len(self._known) > _MOST_KNOWN:
+            self.left(next(each for each in self._known if not self._of_connections[each]))
 
     async def _ask(self, name: str) -> _Who | None:
         """In two questions: GetConnectionCredentials has a descriptor in its answer, for which

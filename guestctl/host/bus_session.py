@@ -123,7 +123,9 @@ class Session:
     def _name_changed(self, message: Message) -> None:
         if message.header.member == "NameOwnerChanged":
             name, _, owner = message.body
-            self.subscribers.owner_changed(name, owner)
+            if not owner:
+                self.subscribers.remove(name)
+                self._answering.left(name)
         else:
             self.close("another program has taken the name")
 
@@ -142,7 +144,7 @@ class Session:
 
 
 def _is_of_names(header: Header) -> bool:
-    """Whether a signal of the bus says that a subscriber has left, or that our name is lost."""
+    """Whether a signal of the bus says that a caller has left, or that our name is lost."""
     what = (header.interface, header.member, header.signature)
     changes = ((DRIVER, "NameOwnerChanged", "sss"), (DRIVER, "NameLost", "s"))
     return what in changes and header.size <= _LONGEST_CHANGE

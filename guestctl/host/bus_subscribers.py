@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 
 from .bus_callers import ROOT, Caller
 from .bus_calls import BusError
+from .bus_departures import ignore, rule_of
 from .bus_driver import Driver
 from .bus_errors import CallError, Standard
-from .bus_messages import DRIVER
-from .bus_signals import Rule
-from .bus_writer import QueueFull
 
 #: How many there may be: of a user but root, of all users but root, in all.
 OF_A_USER, OF_USERS, IN_ALL = 8, 48, 64
@@ -56,15 +53,10 @@ class Subscribers:
         if subscriber is not None:
             self._forget(name, subscriber)
 
-    def owner_changed(self, name: str, owner: str) -> None:
-        """What the bus says of it: without an owner it has left."""
-        if not owner:
-            self.remove(name)
-
     async def _watch(self, name: str) -> bool:
         """Be told when it leaves; whether it is still there, and not gone before that."""
         try:
-            await self._driver.ask("AddMatch", "s", (_rule(name),), "")
+            await self._driver.ask("AddMatch", "s", (rule_of(name),), "")
             (is_there,) = await self._driver.ask("NameHasOwner", "s", (name,), "b")
         except BusError as error:
             raise CallError(Standard.FAILED, f"the bus does not tell of you: {error}") from error
@@ -74,8 +66,7 @@ class Subscribers:
         if self._by_name.get(name) is not subscriber:
             return
         del self._by_name[name]
-        with contextlib.suppress(QueueFull):  # the bus tells of it once, in vain
-            self._driver.tell("RemoveMatch", "s", (_rule(name),))
+        ignore(self._driver, name)
 
     def _check_room(self, uid: int) -> None:
         users = [each.uid for each in self._by_name.values()]
@@ -85,8 +76,3 @@ class Subscribers:
         if uid != ROOT and users.count(uid) >= OF_A_USER:
             text = f"this user has subscribed {OF_A_USER} times already"
             raise CallError(Standard.LIMITS_EXCEEDED, text)
-
-
-def _rule(name: str) -> str:
-    """Of signals about nobody else: a stranger who comes or goes wakes nobody up."""
-    return str(Rule(DRIVER, DRIVER, "NameOwnerChanged", "sss", arg0=name))

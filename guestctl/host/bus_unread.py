@@ -78,6 +78,10 @@ class Unread:
             await asyncio.wait(looks)
         return not self._suspects(name, 0)
 
+    def left(self, name: str) -> None:
+        """What that connection has not read is gone with it."""
+        self._accounts.pop(name, None)
+
     def close(self) -> None:
         """Nobody is looked at any more."""
         for look in self._looks.values():

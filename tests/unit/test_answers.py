@@ -105,6 +105,31 @@ def test_few_are_at_work_at_the_same_time_and_who_acts_does_not_wait(readers: Re
     run_async(work())
 
 
+def test_what_nobody_waits_for_any_more_is_not_begun(
+    readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers who come, ask and leave would fill the queue for those who stay."""
+    monkeypatch.setattr(answers, "REST", 0.0)
+
+    async def work() -> None:
+        begun = [readers.ask(str(n)) for n in range(answers.AT_ONCE)]
+        await until(lambda: readers.begun == answers.AT_ONCE)
+        left, both = [readers.ask(f"left {n}") for n in range(20)], readers.ask("both")
+        stays = readers.ask("both")
+        await asyncio.sleep(0)
+        for asked in (*begun, *left, both):
+            asked.cancel()
+        await asyncio.gather(*begun, *left, both, return_exceptions=True)
+        again = readers.ask("left 0")
+        readers.gate.set()
+        assert {(await stays).value, (await again).value} <= {3, 4}
+        assert readers.begun == answers.AT_ONCE + 2
+        await until(lambda: not readers.answers._under_way)
+        assert not readers.answers._askers
+
+    run_async(work())
+
+
 def test_what_takes_too_long_is_an_error_and_keeps_its_thread(
     readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

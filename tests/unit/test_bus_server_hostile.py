@@ -12,8 +12,8 @@ import socket
 import pytest
 
 from guestctl.host import bus_outbox, bus_server
-from guestctl.host.bus import BusError, SystemBus
-from guestctl.host.bus_callers import IN_ALL, OF_A_CONNECTION, OF_A_USER, Caller, Callers
+from guestctl.host.bus import BusError
+from guestctl.host.bus_callers import IN_ALL, OF_A_CONNECTION, OF_A_USER, Callers, Place
 from guestctl.host.bus_errors import CallError, Standard
 from guestctl.host.bus_messages import (
     DRIVER,
@@ -89,6 +89,9 @@ class Told:
     def __init__(self) -> None:
         self.asked = 0
 
+    def tell(self, *_: object) -> None:
+        """Takes it."""
+
     async def ask(self, _: str, __: str, body: tuple[str], ___: str) -> list[int]:
         self.asked += 1
         return [int(body[0].rpartition(".")[2]) // 100]
@@ -97,19 +100,20 @@ class Told:
 def test_a_user_has_a_share_and_all_users_leave_some_for_root() -> None:
     async def work() -> None:
         told = Told()
-        callers, stack = Callers(told), contextlib.ExitStack()  # type: ignore[arg-type]
+        callers = Callers(told)  # type: ignore[arg-type]
+        places: list[Place] = []
 
-        async def begin(number: int) -> Caller:
+        async def begin(number: int) -> None:
             callers.check_room(f":1.{number}")
-            callers.begun(f":1.{number}")
-            caller = await callers.identify(f":1.{number}", interactive=False)
+            place = callers.begun(f":1.{number}")
+            caller = await callers.identify(place.name, interactive=False)
             assert caller
             try:
-                stack.enter_context(callers.counted(caller))
+                callers.count(place, caller.uid)
             except CallError:
-                callers.ended(caller.name)
+                callers.ended(place)
                 raise
-            return caller
+            places.append(place)
 
         for user in (100, 200, 300, 400):
             for number in range(OF_A_USER):
@@ -126,8 +130,10 @@ def test_a_user_has_a_share_and_all_users_leave_some_for_root() -> None:
         with pytest.raises(CallError, match="128 in all"):
             callers.check_room(":1.2")
         assert told.asked == asked + 2 * 17  # about each connection once
-        stack.close()
+        for place in 2 * places:
+            callers.ended(place)
         assert not callers._of_users
+        assert not callers._of_connections
 
     run_async(work())
 
@@ -269,58 +275,3 @@ def test_replies_and_signals_of_strangers_are_not_read(bus: PrivateBus) -> None:
             assert exported.server.has_subscribers
 
     run_async(work())
-
-
-# -- who leaves
-
-
-def test_a_caller_that_leaves_changes_nothing(bus: PrivateBus) -> None:
-    async def work() -> None:
-        async with shop(bus.address) as exported, connected(bus) as client:
-            exported.gate.clear()
-            async with raw(bus) as leaving:
-                leaving.call("Sell")
-                leaving.call("Look")
-                await until(lambda: exported.begun == ["Sell", "Look"])
-            exported.gate.set()
-            await until(lambda: exported.done == ["Sell", "Look"])
-            assert await ask(client, "Echo", "s", "on") == ["on"]
-            assert exported.troubles == []
-
-    run_async(work())
-
-
-def test_who_has_left_before_it_is_known_gets_nothing_done(
-    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def work() -> None:
-        async with shop(bus.address) as exported, connected(bus) as client:
-            original = Callers.identify
-            gone = asyncio.Event()
-
-            async def late(self: Callers, name: str, **options: bool) -> Caller | None:
-                await gone.wait()
-                return await original(self, name, **options)
-
-            monkeypatch.setattr(Callers, "identify", late)
-            async with raw(bus) as leaving:
-                leaving.call("Sell")
-                await ping(leaving)
-            await until_gone(client, leaving.connection.unique_name)
-            gone.set()
-            assert await ask(client, "Echo", "s", "on") == ["on"]
-            assert exported.done == ["Echo"]
-
-    async def ping(client: Raw) -> None:
-        """Returns when the bus has passed on what was sent before."""
-        serial = client.call("Nonsense")
-        await until(lambda: client.answer(serial) is not None)
-
-    run_async(work())
-
-
-async def until_gone(client: SystemBus, name: str) -> None:
-    """Until the bus knows nothing of it."""
-    call = (DRIVER, DRIVER_PATH, DRIVER, "NameHasOwner", "s", [name])
-    while (await client.call(*call, returns="b"))[0]:  # noqa: ASYNC110 - the bus is another process
-        await asyncio.sleep(0.01)
