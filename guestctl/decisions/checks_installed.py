@@ -34,10 +34,7 @@ def _of_shipped(details: HostDetails, file: Shipped | None, option: str = "") ->
 
 
 def _off_bus(state: HostState) -> Iterator[Finding]:
-    said = known(state.service).get("interface")
-    if said and said["problem"]:
-        text = f"the service is not on the bus as org.guestctl1: {said['problem']}"
-        yield Finding(text, "busctl status org.guestctl1", evidence=("status.json: interface",))
+    yield from health.of_bus(known(state.service))
 
 
 def _hook(state: HostState) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ def of_host(
         *of_files(service),
         *of_connections(service, lost),
         *of_logind(service),
+        *of_bus(service),
         *of_rival(words),
     ]
 
@@ -117,6 +118,18 @@ def of_logind(service: Mapping[str, Any]) -> Iterator[Finding]:
     if logind and not logind["connected"]:
         text = f"announcements of logind are not heard: {logind['problem']}"
         yield Finding(text, "systemctl status systemd-logind.service")
+
+
+def of_bus(service: Mapping[str, Any]) -> Iterator[Finding]:
+    """Nobody but root's commands can ask the service.
+
+    Not as it starts, nor where it is not root's; where there is no bus at all logind is not heard
+    for the same reason, which is told once.
+    """
+    said, logind = service.get("interface") or {}, service.get("logind") or {}
+    if said.get("on_bus") is False and said["problem"] != logind.get("problem"):
+        text = f"the service is not on the bus as org.guestctl1: {said['problem']}"
+        yield Finding(text, "busctl status org.guestctl1", evidence=("status.json: interface",))
 
 
 def of_hook(daemons: Iterable[str], held: Iterable[str]) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from .bus_parts import Parts
 from .bus_paths import connection_of, guest_of, run_of
 from .bus_run import Runs
 from .state import ServiceState
+from .status import interface_said
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,10 @@ class BusExport:
             await self._server.run()
         finally:
             await self.news.end()
+
+    def said(self) -> dict[str, Any]:
+        """Whether it can be called, for what the service says of itself."""
+        return interface_said(self.problem, is_to_be=self.problem != _NOT_YET)
 
     def say_changes(self) -> None:
         """The service's state may be another."""

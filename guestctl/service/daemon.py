@@ -58,7 +58,7 @@ from .followed_files import FollowedFiles
 from .run_log import RunLog
 from .service import Service, Surroundings
 from .state import Activity
-from .status import line, status
+from .status import interface_said, line, status
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
 from .waiting import first, keep_at
@@ -330,5 +330,7 @@ class _Daemon:
     def _status(self) -> dict[str, Any]:
         service = self._service
         about = (service.state, service.connections, self._configuration, self._logind)
-        not_on_bus = self._export.problem if self._export else NOT_ROOTS
-        return status(*about, self._delay, self._since, not_on_bus)
+        interface = (
+            self._export.said() if self._export else interface_said(NOT_ROOTS, is_to_be=False)
+        )
+        return status(*about, self._delay, self._since, interface)

@@ -22,12 +22,12 @@ def status(
     logind: Logind,
     delay: float | None,
     since: int,
-    not_on_bus: str,
+    interface: dict[str, Any],
 ) -> dict[str, Any]:
     """Everything; delay: how long logind waits for inhibitors, in seconds.
 
-    since: when the service was started, in nanoseconds since the epoch.  not_on_bus: why nobody can
-    call it there; empty while they can.
+    since: when the service was started, in nanoseconds since the epoch.  interface: whether it
+    can be called on the bus, as `interface_said` has it.
     """
     loaded = configuration.loaded
     return {
@@ -47,7 +47,7 @@ def status(
             "problem": logind.problem,
             "announced": logind.shutting_down,
         },
-        "interface": {"on_bus": not not_on_bus, "problem": not_on_bus},
+        "interface": interface,
         "connections": {
             uri: watch.trouble or "connected" for uri, watch in connections.watches.items()
         },
@@ -56,6 +56,14 @@ def status(
         "waiting": _waiting(state),
         "out_of_reach": {uri: list(guests) for uri, guests in state.out_of_reach.items()},
     }
+
+
+def interface_said(problem: str, *, is_to_be: bool) -> dict[str, Any]:
+    """Of the interface on the bus.  problem: why nobody can call; empty while they can.
+
+    is_to_be: whether somebody should be able to by now.
+    """
+    return {"on_bus": not problem if is_to_be else None, "problem": problem}
 
 
 def _waiting(state: ServiceState) -> list[dict[str, Any]]:

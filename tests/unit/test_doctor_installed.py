@@ -76,8 +76,9 @@ def test_a_hook_that_nobody_calls() -> None:
 
 
 def test_a_service_that_is_not_on_the_bus() -> None:
-    assert found(healthy(service={**SAID, "interface": {"problem": ""}})) == []
-    (finding,) = found(healthy(service={**SAID, "interface": {"problem": "refused"}}))
+    well, refused = {"on_bus": True, "problem": ""}, {"on_bus": False, "problem": "refused"}
+    assert found(healthy(service={**SAID, "interface": well})) == []
+    (finding,) = found(healthy(service={**SAID, "interface": refused}))
     assert finding.check == "off-the-bus"
     assert finding.text.endswith("org.guestctl1: refused")
 

@@ -221,6 +221,25 @@ HOSTS: list[tuple[dict[str, Any], dict[str, Unit], list[str], str]] = [
         "",
     ),
     (
+        {**WELL, "interface": {"on_bus": False, "problem": "refused"}},
+        UNITS,
+        ["the service is not on the bus as org.guestctl1: refused"],
+        "busctl status org.guestctl1",
+    ),
+    # It starts, or is a user's own.
+    ({**WELL, "interface": {"on_bus": None, "problem": "not yet"}}, UNITS, [], ""),
+    # There is no bus.
+    (
+        {
+            **WELL,
+            "interface": {"on_bus": False, "problem": "no such file"},
+            "logind": {"connected": False, "problem": "no such file"},
+        },
+        UNITS,
+        ["announcements of logind are not heard: no such file"],
+        "systemctl status systemd-logind.service",
+    ),
+    (
         {**WELL, "configuration": {"source": "what is right", "problems": ["/a:1: no"]}},
         UNITS,
         ["the configuration has a mistake, what is right is used: /a:1: no"],
