@@ -13,7 +13,7 @@ from guestctl.model.guest import OwnSetting
 from guestctl.model.options import Scope
 
 from .served import AB, guest
-from .sim.behaviour import IGNORED_BUTTON, Button, Save
+from .sim.behaviour import IGNORED_BUTTON, Button, Image, Save
 from .sim.service import ServedHost, tell
 
 #: Saved usually and as the host powers off; a reboot has the guests shut down.
@@ -162,6 +162,59 @@ def test_the_time_of_a_profile_counts_from_the_announcement() -> None:
     guests = [guest("a", save=hangs, button=never), guest("b", save=hangs, button=never)]
     config = Config(shutdown=Shutdown(parallel=2), profiles={"poweroff": {"deadline": 60.0}})
     tell(story, guests, config)
+
+
+HANGS = guest("a", save=Save(float("inf")), button=IGNORED_BUTTON)
+
+
+@pytest.mark.parametrize("delay", [15.0, 40.0])
+def test_the_shorter_time_of_a_profile_that_turns_out_late(delay: float) -> None:
+    """Saves under way go on, as long as a run by the profile would let them."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        begun = asyncio.get_running_loop().time()
+        host.announce("")
+        await asyncio.sleep(delay)
+        host.kind = "poweroff"
+        await host.stop_units()
+        assert host.up == ""
+        assert asyncio.get_running_loop().time() - begun < 66
+        assert host.guest("b").image is Image.COMPLETE
+        assert host.said("too late to begin anew")
+        assert host.said("the run begins anew")
+
+    guests = [HANGS, guest("b", save=Save(18.0))]
+    tell(story, guests, Config(profiles={"poweroff": {"deadline": 60.0}}))
+
+
+def test_a_run_that_is_through_before_the_shorter_time_is_over() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        host.announce("")
+        await asyncio.sleep(15)
+        host.kind = "poweroff"
+        await host.stop_units()
+        assert host.calls("save") == ["save a", "save b"]
+        assert host.calls("abort_job") == []
+
+    tell(story, SLOW, Config(profiles={"poweroff": {"deadline": 60.0}}))
+
+
+def test_the_longer_time_of_a_profile_that_turns_out_late() -> None:
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        begun = asyncio.get_running_loop().time()
+        host.announce("")
+        await asyncio.sleep(25)
+        host.kind = "poweroff"
+        await host.stop_units()
+        assert host.up == ""
+        assert asyncio.get_running_loop().time() - begun < 66
+        assert not host.said("the run begins anew")
+
+    config = Config(shutdown=Shutdown(deadline=60.0), profiles={"poweroff": {"deadline": 100.0}})
+    tell(story, [HANGS], config)
 
 
 def test_a_guests_own_profile() -> None:

@@ -31,6 +31,12 @@ class Budget:
         """The seconds for ending a step that ran out of time."""
         return min(ENDING, ENDING_SHARE * self.deadline)
 
+    def last_steps(self, shutdown_timeout: float) -> float:
+        """How many seconds before the deadline a guest that is being saved has to go on to its
+        next steps."""
+        shutdown = min(shutdown_timeout, SHUTDOWN_SHARE * self.deadline)
+        return self.ending + shutdown + min(POWEROFF, POWEROFF_SHARE * self.deadline)
+
     def allowance(self, planned: StepPlan, later: Sequence[StepPlan], left: float) -> float:
         """How many seconds a step may take: its timeout, within what is left of the deadline.
 

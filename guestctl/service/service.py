@@ -35,7 +35,7 @@ from .restarts import Restarts
 from .run_log import RunLog
 from .settling import Settling
 from .state import NO_RIVAL, Activity, ServiceState, nothing_new
-from .stop_profile import stop_by_profile
+from .stop_profile import StopByProfile
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
 from .unready import UnreadyGuests
@@ -244,7 +244,8 @@ class Service:
         starting = [] if self._triggers.is_terminated else [self._out_of_reach.start_daemons()]
         tasks = [asyncio.create_task(work) for work in starting]
         try:
-            await stop_by_profile(self._triggers, self.state.config, self._host_stop)
+            config, begun = self.state.config, asyncio.get_running_loop().time()
+            await StopByProfile(self._triggers, config, self._host_stop, begun).carry_out()
         finally:
             await end_all(tasks)
 

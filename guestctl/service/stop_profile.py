@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.config import Config
+from ..config.settings import LONGEST_STOP
+from ..decisions.budget import Budget
 from ..decisions.profiles import depends_on_stop, of_stop, under
 from ..model.guest import GuestId
 from ..model.ports import Mounts, RunLock
@@ -22,7 +24,7 @@ from .waiting import end_all, give_way
 
 logger = logging.getLogger(__name__)
 
-#: Up to this part of the deadline a run begins anew for other settings; saves begun since are lost.
+#: Up to this part of its time a run begins anew for other settings; saves begun since are lost.
 SOON_ENOUGH = 0.2
 
 #: A run for the host's stop, by this configuration.
@@ -73,58 +75,81 @@ async def finish_by_profile(
     return await finish(context, by, stop_timeout, lock, last_look, mounts)
 
 
-async def stop_by_profile(triggers: Triggers, config: Config, stop: HostStop) -> None:
-    """Have the host's stop go by the profile of its kind, and by another once it turns out so.
-
-    Where that leaves other settings in force, the run gives way to one by these: a save under way
-    is aborted, and the time that has gone counts.  Cancelled, the run gives way as well.
-    """
-    begun = asyncio.get_running_loop().time()
-    by: Config | None = await in_force(config, triggers.find_kind)
-    while by is not None:
-        by = await _until_others(triggers, config, by, stop, begun)
-
-
-async def _until_others(
-    triggers: Triggers, config: Config, by: Config, stop: HostStop, begun: float
-) -> Config | None:
-    """The settings that turn out to be in force instead; None at the end of the run.
+@dataclass(frozen=True)
+class StopByProfile:
+    """Has the host's stop go by what its kind has in force, and by another once it turns out so.
 
     begun: when the stop did, on the loop's clock.
     """
-    running = asyncio.create_task(_run(stop, by))
-    others = asyncio.create_task(_others(triggers, config, by))
-    try:
-        await asyncio.wait({running, others}, return_when=asyncio.FIRST_COMPLETED)
-        if others.done() and (error := others.exception()):
-            logger.error(f"internal error, the run goes on by the settings it has: {error!r}")
-            await asyncio.wait({running})
-        elif others.done() and _comes_too_late(others.result(), begun):
+
+    triggers: Triggers
+    config: Config
+    stop: HostStop
+    begun: float
+
+    async def carry_out(self) -> None:
+        """Where other settings turn out to be in force, the run gives way to one by these: a save
+        under way is aborted, and the time that has gone counts.  Cancelled, it gives way as well.
+        """
+        by: Config | None = await in_force(self.config, self.triggers.find_kind)
+        while by is not None:
+            by = await self._until_anew(by)
+
+    async def _until_anew(self, by: Config) -> Config | None:
+        """What the run is to begin anew by; None at its end."""
+        running = asyncio.create_task(_run(self.stop, by))
+        anew = asyncio.create_task(self._anew(by))
+        try:
+            await asyncio.wait({running, anew}, return_when=asyncio.FIRST_COMPLETED)
+            if anew.done() and (error := anew.exception()):
+                logger.error(f"internal error, the run goes on by the settings it has: {error!r}")
+                await asyncio.wait({running})
+            if running.done():
+                return None
+            logger.warning("the run begins anew: other settings turn out to be in force")
+            return anew.result()
+        finally:
+            await end_all([anew])
+            await give_way(running)
+
+    async def _anew(self, by: Config) -> Config:
+        """Until the run is to begin anew; by what."""
+        found = by
+        while not await self._is_to_begin_anew(by, found):
+            found = await in_force(self.config, self.triggers.find_kind)
+        return found
+
+    async def _is_to_begin_anew(self, by: Config, found: Config) -> bool:
+        """At once, or when the shorter time is nearly over; False where another way down may be
+        told before."""
+        is_other = found != by
+        if is_other and self._is_soon_enough(found):
+            return True
+        if is_other:
             logger.warning("other settings turn out to be in force, too late to begin anew")
-            await asyncio.wait({running})
-        if running.done():
-            return None
-        logger.warning("the run begins anew: other settings turn out to be in force")
-        return others.result()
-    finally:
-        await end_all([others])
-        await give_way(running)
+        left = self._latest(found) if _time(found) < _time(by) else None
+        try:
+            async with asyncio.timeout_at(left):
+                await self.triggers.until_told_again()
+        except TimeoutError:
+            return True
+        return False
+
+    def _is_soon_enough(self, found: Config) -> bool:
+        """Whether so little of the time is gone that guests under way do not lose by a new run."""
+        gone = asyncio.get_running_loop().time() - self.begun
+        return gone <= SOON_ENOUGH * _time(found)
+
+    def _latest(self, found: Config) -> float:
+        """When those that are still being saved have to go on to their next steps."""
+        time = _time(found)
+        return self.begun + time - Budget(time).last_steps(found.shutdown.shutdown_timeout)
 
 
-def _comes_too_late(config: Config, begun: float) -> bool:
-    """Whether so much of the deadline is gone that guests under way would lose by a new run."""
-    gone = asyncio.get_running_loop().time() - begun
-    return gone > SOON_ENOUGH * config.shutdown.deadline
+def _time(config: Config) -> float:
+    """How many seconds a run has by it."""
+    return min(config.shutdown.deadline, LONGEST_STOP)
 
 
-async def _run(stop: HostStop, config: Config) -> None:
-    await stop(config)
-
-
-async def _others(triggers: Triggers, config: Config, by: Config) -> Config:
-    """The settings in force, once these are not."""
-    found = by
-    while found == by:
-        await triggers.until_told_again()
-        found = await in_force(config, triggers.find_kind)
-    return found
+async def _run(stop: HostStop, by: Config) -> None:
+    await stop(by)
