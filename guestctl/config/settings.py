@@ -28,8 +28,9 @@ from .kinds import (
 from .setting import Setting as Setting
 from .setting import rows, setting
 
-#: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=), whatever
-#: else systemd is told; a run for the host's stop ends well before, whatever `deadline` says.
+#: After so long poweroff.target and reboot.target force the host down (JobTimeoutSec=, unless a
+#: drop-in says otherwise), whatever else systemd is told; a run for the host's stop ends well
+#: before, whatever `deadline` says.
 FORCED, LONGEST_STOP = 30 * 60.0, 27 * 60.0
 #: What one guest can keep the others waiting for, when they come up.
 HOUR = 3600.0
@@ -152,7 +153,8 @@ class Shutdown:
         duration(10),
         1500.0,
         "How long the whole run may take. systemd ends the host's shutdown by force after"
-        " 30 minutes, whatever else it is told (JobTimeoutSec= of poweroff.target): stay below.",
+        " 30 minutes, whatever else it is told (JobTimeoutSec= of poweroff.target): stay below."
+        " Where that is less, a run has less time as well.",
         per_guest=False,
     )
 

@@ -18,6 +18,16 @@ POWEROFF_SHARE, POWEROFF = 0.3, 30.0
 MARGIN, UNKNOWN_SHARE = 1.5, 0.15
 #: libvirt gives a QEMU that does not answer SIGTERM for 10 s, then SIGKILL.
 LEAST_POWEROFF = 15.0
+#: What is kept free of the time after which systemd forces the host down, for what comes after
+#: guests (libvirt's daemons, disks, the journal): the part of it, the least and the most seconds.
+#: A poweroff that begins at the very deadline fits into the least.
+AFTER_GUESTS_SHARE, LEAST_AFTER_GUESTS, MOST_AFTER_GUESTS = 0.25, 15.0, 180.0
+
+
+def before_force(limit: float) -> float:
+    """How many of the seconds after which systemd forces the host down are for guests."""
+    least_share = max(LEAST_AFTER_GUESTS, AFTER_GUESTS_SHARE * limit)
+    return max(0.0, limit - min(least_share, MOST_AFTER_GUESTS))
 
 
 @dataclass(frozen=True)

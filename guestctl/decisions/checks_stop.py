@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..config.config import Config
-from ..config.settings import FORCED, LONGEST_STOP
+from ..config.settings import LONGEST_STOP
 from ..model.finding import Finding, Severity
 from ..model.host_state import NotKnown, NotSeen, known
 from ..model.host_units import CLAIMER, WAYS_DOWN, HostUnits
@@ -13,14 +14,13 @@ from ..model.options import PROFILES_OF_HOST
 from ..model.units import BadValue, parse_duration, show_duration, show_seconds
 from ..model.uris import is_system
 from . import health
+from .budget import before_force
 from .check import Check
 from .duration import duration_of
 from .host_facts import HostFacts, timeline_of
 from .host_state import HostState
 from .profiles import under
 
-#: What comes after guests before the host is off: libvirt's daemons, disks, the journal.
-_AFTER_GUESTS = FORCED - LONGEST_STOP
 #: The profiles that a stop of the host goes by; None for the usual settings.
 _PROFILES = (None, *PROFILES_OF_HOST)
 
@@ -29,23 +29,47 @@ def _deadlines(config: Config) -> list[float]:
     return [under(config, profile).shutdown.deadline for profile in _PROFILES]
 
 
-def _job_limit(state: HostState) -> Iterator[Finding]:
-    units, config = known(state.units).units, known(state.facts).config
-    needs = min(max(_deadlines(config)), LONGEST_STOP)
+class _Limit(NamedTuple):
+    """Less time than a deadline says: is_too_short: also than guests take, as far as is known."""
+
+    unit: str
+    text: str
+    takes: float
+    is_too_short: bool
+    evidence: tuple[str, ...]
+
+
+def _limits(state: HostState) -> Iterator[_Limit]:
+    units, facts = known(state.units).units, known(state.facts)
+    needs = min(max(_deadlines(facts.config)), LONGEST_STOP)
     for name in WAYS_DOWN:
         limit = units[name].job_limit if name in units else None
-        if limit is not None and limit < needs + _AFTER_GUESTS:
-            ends, wanted = show_duration(limit), show_duration(needs)
-            text = f"{name} is forced after {ends}, and taking guests down may take {wanted}"
-            files = (units[name].fragment, *(it.path for it in units[name].drop_ins))
-            evidence = (f"{name}: JobTimeoutSec={ends}", *filter(None, files))
-            yield Finding(f"{text} ([shutdown] deadline)", _LONGER.format(name), evidence=evidence)
+        if limit is None or (has := before_force(limit)) >= needs:
+            continue
+        takes = duration_of(timeline_of(facts)).about or 0.0
+        ends = show_duration(limit)
+        text = f"{name} is forced after {ends}: guests have {show_duration(has)}"
+        files = (units[name].fragment, *(it.path for it in units[name].drop_ins))
+        evidence = (f"{name}: JobTimeoutSec={ends}", *filter(None, files))
+        yield _Limit(name, text, takes, takes > has or not has, evidence)
 
 
 _LONGER = "systemctl cat {}"
 
 
+def _job_limit(state: HostState) -> Iterator[Finding]:
+    for it in _limits(state):
+        if it.is_too_short:
+            takes = f", and take about {show_seconds(it.takes)}" if it.takes else ""
+            text = f"{it.text}{takes}"
+            yield Finding(text, _LONGER.format(it.unit), evidence=it.evidence)
+
+
 def _deadline(state: HostState) -> Iterator[Finding]:
+    for it in _limits(state):
+        if not it.is_too_short:
+            text = f"{it.text}, less than [shutdown] deadline"
+            yield Finding(text, _LONGER.format(it.unit), evidence=it.evidence)
     longest = max(_deadlines(known(state.facts).config))
     if longest > LONGEST_STOP:
         has, most = show_duration(longest), show_duration(LONGEST_STOP)
@@ -131,11 +155,11 @@ CHECKS = (
     Check(
         "job-limit",
         Severity.ERROR,
-        "`JobTimeoutSec=` of poweroff.target and reboot.target leaves time for `deadline`",
-        "systemd forces the host down then, whatever guests are at: those that are being saved"
-        " are lost.",
-        "Give the target more time in a drop-in, or lower `[shutdown] deadline` to three minutes"
-        " less.",
+        "`JobTimeoutSec=` of poweroff.target and reboot.target leaves the time that guests take",
+        "systemd forces the host down then. guestctl is through before: guests that cannot be saved"
+        " by then are shut down or powered off.",
+        "Give the target more time in a drop-in: a quarter of it, 15 s to three minutes, is kept"
+        " for what comes after guests.",
         _job_limit,
     ),
     Check(
@@ -143,8 +167,8 @@ CHECKS = (
         Severity.WARNING,
         "`deadline` is not longer than a stop of the host may take",
         "As the host goes down guests have less time than was asked for: systemd forces it after"
-        " 30 minutes.",
-        "Lower `deadline`.",
+        " 30 minutes, or what a drop-in for the target says, and guestctl is through before.",
+        "Lower `deadline`, or give the target more time.",
         _deadline,
     ),
     Check(

@@ -13,7 +13,7 @@ from ..model.host_units import DropIn, UnitInFull
 from .bus import SystemBus
 from .systemd import MANAGER, NAME, PATH
 
-_UNIT, _PROPERTIES = "org.freedesktop.systemd1.Unit", "org.freedesktop.DBus.Properties"
+UNIT, _PROPERTIES = "org.freedesktop.systemd1.Unit", "org.freedesktop.DBus.Properties"
 #: What systemd has for "no limit" (USEC_INFINITY).
 _INFINITY = 2**64 - 1
 _PACKAGES = "/usr/lib/systemd/system"
@@ -30,7 +30,7 @@ async def units(bus: SystemBus, names: Iterable[str]) -> dict[str, UnitInFull]:
 
 
 async def _unit(bus: SystemBus, name: str, path: str) -> UnitInFull:
-    (said,) = await bus.call(NAME, path, _PROPERTIES, "GetAll", "s", (_UNIT,), returns="a{sv}")
+    (said,) = await bus.call(NAME, path, _PROPERTIES, "GetAll", "s", (UNIT,), returns="a{sv}")
     return UnitInFull(
         name,
         _text(said, "LoadState"),
@@ -42,7 +42,7 @@ async def _unit(bus: SystemBus, name: str, path: str) -> UnitInFull:
         outdated=bool(said.get("NeedDaemonReload")),
         requires=tuple(said.get("Requires", ())),
         after=tuple(said.get("After", ())),
-        job_limit=_job_limit(said),
+        job_limit=job_limit(said.get("JobTimeoutUSec", _INFINITY)),
     )
 
 
@@ -50,11 +50,13 @@ def _text(said: Mapping[str, Any], name: str) -> str:
     return str(said.get(name, ""))
 
 
-def _job_limit(said: Mapping[str, Any]) -> float | None:
-    """JobTimeoutSec= or JobRunningTimeoutSec=, whichever ends first."""
-    limits = (int(said.get(f"Job{it}TimeoutUSec", _INFINITY)) for it in ("", "Running"))
-    ends = [limit / 1e6 for limit in limits if 0 < limit < _INFINITY]
-    return min(ends, default=None)
+def job_limit(microseconds: int) -> float | None:
+    """JobTimeoutSec=, in seconds; it counts from when the job is queued.
+
+    JobRunningTimeoutSec= is no limit of a stop: a target of a way down waits for the service that
+    ends the host, so that its job begins to run when all is over (tried with systemd 257).
+    """
+    return microseconds / 1e6 if 0 < microseconds < _INFINITY else None
 
 
 def drop_in(path: Path) -> DropIn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .host_state import NotKnown
 
@@ -14,8 +15,25 @@ PROBE, PROBE_SOCKET = "guestctl-probe.service", "guestctl-probe.socket"
 OURS = (SERVICE, GUARD, CLAIMER, FALLBACK, PROBE, PROBE_SOCKET)
 #: Guests' scopes are ordered before it.
 SHUTDOWN_TARGET = "virt-guest-shutdown.target"
-#: Ways down that have a limit of their own.
-WAYS_DOWN = ("poweroff.target", "reboot.target", "halt.target", "kexec.target")
+#: Ways down that have a limit of their own; the last from systemd 254 on.
+WAYS_DOWN = (
+    "poweroff.target",
+    "reboot.target",
+    "halt.target",
+    "kexec.target",
+    "soft-reboot.target",
+)
+
+
+class StopLimit(NamedTuple):
+    """After how many seconds systemd forces the host down, by which unit; inf for never.
+
+    gone: how many of them have gone by, as far as systemd tells.
+    """
+
+    unit: str
+    seconds: float
+    gone: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,8 +84,8 @@ class UnitInFull:
     """A unit as systemd has loaded it.
 
     load, active, enabled: systemd's words.  fragment: its own file.  replaces: see DropIn.
-    outdated: whether files were changed since.  job_limit: seconds after which a job of it is given
-    up; None for never.
+    outdated: whether files were changed since.  job_limit: seconds after which a job of it that was
+    queued is given up; None for never.
     """
 
     name: str

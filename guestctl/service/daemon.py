@@ -40,6 +40,7 @@ from ..host.logind import Logind
 from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
 from ..host.probe import HostProbe
+from ..host.stop_limit import limit_of_stop
 from ..host.storage import HostStorage
 from ..host.systemd import is_booting_now, is_stopping_retrying, kind_of_stop
 from ..ledger.file import TROUBLE
@@ -184,6 +185,7 @@ class _Daemon:
             refresh=self._files.refresh,
             ours=ours,
             rival=LibvirtGuests(),
+            stop_limit=limit_of_stop,
             pauses_guests=auto_shutdown.may_be_on,
             log=self._log,
             problems=lambda: [str(it) for it in self._configuration.loaded.problems],

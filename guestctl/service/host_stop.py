@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
+from math import inf
 from typing import NamedTuple
 
 from ..config.config import Config
@@ -23,6 +25,8 @@ from ..runs.preserve import preserve
 from .reach import LastLook
 from .settling import host_goes_down, settle_old
 from .stop_timeout import StopTimeout
+
+logger = logging.getLogger(__name__)
 
 #: How long an unreachable libvirtd is waited for, where guests may be up.
 LIBVIRTD = 60.0
@@ -48,6 +52,31 @@ OPERATORS_WORD = Note(
 )
 
 
+@dataclass(frozen=True)
+class InForce:
+    """What a stop of the host goes by.
+
+    forced: by when, on the loop's clock, guests have to be down whatever the deadline, since
+    systemd forces the host down soon after; why: that, in words.
+    """
+
+    config: Config
+    forced: float = inf
+    why: str = ""
+
+    def ends(self, begun: float) -> float:
+        """When the time of a run is over, on the loop's clock, where it began then."""
+        return min(self._ends_by_deadline(begun), self.forced)
+
+    def note(self, begun: float) -> Note | None:
+        """Why guests have less time than the deadline says; None where they have not."""
+        is_less = self.forced < self._ends_by_deadline(begun)
+        return Note(f"guestctl:{RunKind.PRESERVE}", self.why) if is_less else None
+
+    def _ends_by_deadline(self, begun: float) -> float:
+        return begun + min(self.config.shutdown.deadline, LONGEST_STOP)
+
+
 class Situation(NamedTuple):
     """What the ledger says as the host goes down.
 
@@ -67,7 +96,7 @@ class Situation(NamedTuple):
 
 async def host_stop(
     context: Context,
-    config: Config,
+    by: InForce,
     stop_timeout: StopTimeout,
     lock: RunLock,
     last_look: LastLook,
@@ -88,7 +117,7 @@ async def host_stop(
         context = replace(context, gone=last_look.gone, displaced=displaced)
         with stop_timeout.phase("waiting for another run", OPERATOR + ASKED + 5):
             await held.enter_async_context(lock.hold(WHAT, OPERATOR, ask=True))
-        stop = _HostStop(context, config, stop_timeout, situation, up)
+        stop = _HostStop(context, by, stop_timeout, situation, up)
         return await stop.carry_out(begun - situation.spent)
 
 
@@ -158,7 +187,7 @@ def _is_of_this_stop(since: float | None) -> bool:
 @dataclass(frozen=True)
 class _HostStop:
     context: Context
-    config: Config
+    by: InForce
     stop_timeout: StopTimeout
     situation: Situation
     up: frozenset[GuestId]
@@ -172,9 +201,11 @@ class _HostStop:
             )
         self.stop_timeout.allow(PLANNING)
         config, kind, trigger = self._within_limits(begun), RunKind.PRESERVE, Trigger.HOST_STOP
-        up, left = self.up, self.situation.left
+        up, left, note = self.up, self.situation.left, self.by.note(begun)
+        if note:
+            logger.warning(note.text)
         result = await preserve(
-            context, config, kind, trigger, inventory, begun=begun, up=up, left=left
+            context, config, kind, trigger, inventory, begun=begun, note=note, up=up, left=left
         )
         if not result.lost:  # everybody was looked at: what becomes of guests now is known
             await context.ledger(lambda ledger: ledger.watches.begin(context.boot), None)
@@ -187,12 +218,12 @@ class _HostStop:
         return LIBVIRTD_AGAIN if self.situation.waited else LIBVIRTD
 
     def _within_limits(self, begun: float) -> Config:
-        shutdown = self.config.shutdown
-        deadline = max(min(shutdown.deadline, LONGEST_STOP), self.situation.spent + LEAST)
+        shutdown = self.by.config.shutdown
+        deadline = max(self.by.ends(begun) - begun, self.situation.spent + LEAST)
         stop_by = self.context.stop_by()
         if stop_by is not None and begun <= stop_by + MEANT:
             deadline = min(deadline, max(0.0, stop_by - begun))
-        return replace(self.config, shutdown=replace(shutdown, deadline=deadline))
+        return replace(self.by.config, shutdown=replace(shutdown, deadline=deadline))
 
     def _keep_word(self, ledger: Ledger) -> None:
         for guest in self.situation.doomed:
@@ -203,7 +234,7 @@ class _HostStop:
 
 async def finish(
     context: Context,
-    config: Config,
+    by: InForce,
     stop_timeout: StopTimeout,
     lock: RunLock,
     last_look: LastLook,
@@ -213,11 +244,12 @@ async def finish(
 
     None when nothing is left to do.
     """
-    earlier = await context.ledger(lambda ledger: _earlier_run(ledger, context.boot, config), None)
+    boot, config = context.boot, by.config
+    earlier = await context.ledger(lambda ledger: _earlier_run(ledger, boot, config), None)
     if earlier and earlier.ended and await _everybody_is_down(context):
-        await context.ledger(lambda ledger: host_goes_down(ledger, context.boot), None)
+        await context.ledger(lambda ledger: host_goes_down(ledger, boot), None)
         return None
-    return await host_stop(context, config, stop_timeout, lock, last_look, mounts)
+    return await host_stop(context, by, stop_timeout, lock, last_look, mounts)
 
 
 def _earlier_run(ledger: Ledger, boot: str, config: Config) -> PastRun | None:

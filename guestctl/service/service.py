@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from ..config.config import Config
 from ..model.event import GuestEvent
 from ..model.guest import GuestId
+from ..model.host_units import StopLimit
 from ..model.ports import (
     Daemons,
     Hypervisor,
@@ -27,7 +28,7 @@ from ..runs.context import Context
 from .asked_runs import AskedRuns
 from .boot import Restores
 from .connections import Connections
-from .host_stop import host_stop, is_paused_by_libvirt
+from .host_stop import InForce, host_stop, is_paused_by_libvirt
 from .late import LateGuests
 from .mounts import KeepMounts
 from .reach import LastLook, OutOfReach
@@ -35,7 +36,7 @@ from .restarts import Restarts
 from .run_log import RunLog
 from .settling import Settling
 from .state import NO_RIVAL, Activity, ServiceState, nothing_new
-from .stop_profile import StopByProfile
+from .stop_profile import Asked, StopByProfile
 from .stop_timeout import StopTimeout
 from .triggers import Triggers
 from .unready import UnreadyGuests
@@ -51,6 +52,11 @@ SOONER = 5.0
 async def pauses_nobody() -> bool:
     """libvirt's own auto-shutdown is off."""
     return False
+
+
+async def never_forced(_kind: str) -> StopLimit | None:
+    """Nobody tells after how long a stop of the host is forced."""
+    return None
 
 
 def keeps_nothing(_ends: float | None) -> None:
@@ -71,6 +77,7 @@ class Surroundings:
     away: for how many seconds no service had watched this host before.
     refresh: called as a run begins; has Service.use called where there is another configuration.
     rival: who else may have taken guests down.
+    stop_limit: after how long systemd forces a stop of this kind; None where nobody answers.
     pauses_guests: whether libvirt itself pauses all guests as the host goes down.
     log: what runs have told.  problems: mistakes in the configuration's files.
     keep_stop_deadline: told by when a person wants the host's stop to be through.
@@ -93,6 +100,7 @@ class Surroundings:
     refresh: Callable[[], Awaitable[None]] = nothing_new
     ours: frozenset[str] | None = None
     rival: Rival = NO_RIVAL
+    stop_limit: Callable[[str], Awaitable[StopLimit | None]] = never_forced
     pauses_guests: Callable[[], Awaitable[bool]] = pauses_nobody
     log: RunLog = field(default_factory=RunLog)
     problems: Callable[[], Sequence[str]] = tuple
@@ -108,6 +116,7 @@ class Service:
         it = surroundings
         self._login, self._triggers, self._stop_timeout = it.login, it.triggers, it.stop_timeout
         self._pauses_guests = it.pauses_guests
+        self._stop_asked = Asked(it.triggers.find_kind, it.stop_limit)
         #: Who ran as the host began to go down.
         self._ran: frozenset[GuestId] = frozenset()
         self._on_change_too = it.on_change
@@ -245,16 +254,17 @@ class Service:
         tasks = [asyncio.create_task(work) for work in starting]
         try:
             config, begun = self.state.config, asyncio.get_running_loop().time()
-            await StopByProfile(self._triggers, config, self._host_stop, begun).carry_out()
+            stop = (self._triggers, config, self._stop_asked, self._host_stop, begun)
+            await StopByProfile(*stop).carry_out()
         finally:
             await end_all(tasks)
 
-    async def _host_stop(self, config: Config) -> None:
+    async def _host_stop(self, by: InForce) -> None:
         state, up = self.state, self.connections.up
         ran = self._ran if await is_paused_by_libvirt(self._pauses_guests) else frozenset()
         await host_stop(
             replace(state.context, ran=ran),
-            config,
+            by,
             self._stop_timeout,
             state.lock,
             self._last_look,

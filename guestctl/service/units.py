@@ -18,6 +18,7 @@ from ..host.daemons import SystemdDaemons
 from ..host.libvirt import auto_shutdown, autostart
 from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
+from ..host.stop_limit import limit_of_stop
 from ..host.systemd import is_booting_now, is_stopping_now, kind_of_stop
 from ..model.guest import GuestId
 from ..model.ports import LockHeld
@@ -27,7 +28,7 @@ from .boot import restore_at_boot
 from .configuration import Configuration
 from .host_stop import is_paused_by_libvirt
 from .reach import LastLook
-from .stop_profile import finish_by_profile
+from .stop_profile import Asked, finish_by_profile
 from .stop_timeout import StopTimeout
 
 logger = logging.getLogger(__name__)
@@ -59,10 +60,10 @@ def guard(local: Local, listener: Listener, *, follows_progress: bool) -> RunRes
     notifier = Notifier()
     stop_timeout = StopTimeout(notifier.extend, notifier.status)
     last_look = LastLook(SystemdDaemons(), lambda: True)
-    mounts = SystemdMounts(machine.run_folder())
+    mounts, asked = SystemdMounts(machine.run_folder()), Asked(kind_of_stop, limit_of_stop)
     return local.act(
         lambda context: finish_by_profile(
-            context, local.config, kind_of_stop, stop_timeout, local.lock, last_look, mounts, _ran
+            context, local.config, asked, stop_timeout, local.lock, last_look, mounts, _ran
         ),
         tell_all(listener, stop_timeout),
         follows_progress=follows_progress,

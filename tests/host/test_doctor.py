@@ -99,7 +99,12 @@ CASES = [
         drop_in("guestctl.service", "[Service]\\nNice=1", read=False),
         beside=frozenset({"unit-adjusted"}),
     ),
-    Case("job-limit", drop_in("reboot.target", "[Unit]\\nJobTimeoutSec=10min"), UNDROP, "error"),
+    Case("job-limit", drop_in("reboot.target", "[Unit]\\nJobTimeoutSec=10s"), UNDROP, "error"),
+    Case(
+        "deadline-too-long",
+        drop_in("reboot.target", "[Unit]\\nJobTimeoutSec=10min\\nJobRunningTimeoutSec=5s"),
+        UNDROP,
+    ),
     Case("deadline-too-long", configured('[shutdown]\\ndeadline = "40min"'), UNCONFIGURE),
     Case(
         "config-mistakes",
@@ -173,7 +178,7 @@ def is_over(host: Host, check: str) -> bool:
 @pytest.mark.usefixtures("clean")
 def test_the_service_looks_by_itself(host: Host) -> None:
     """In its sandbox it sees what a command sees, and the journal and status have it."""
-    host.run(drop_in("reboot.target", "[Unit]\\nJobTimeoutSec=10min"))
+    host.run(drop_in("reboot.target", "[Unit]\\nJobTimeoutSec=10s"))
     file = host.path("/run/guestctl/doctor.json")
     file.unlink(missing_ok=True)
     host.run(["systemctl", "restart", "guestctl.service"])

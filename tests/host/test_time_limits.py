@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +20,7 @@ from tests.host.support import (
     wait_restored,
 )
 from tests.testbed.host import Host
-from tests.testbed.triggers import POWEROFF, TARGET
+from tests.testbed.triggers import POWEROFF, TARGET, Trigger
 from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts
@@ -105,6 +108,41 @@ def back_by_plan(host: Host, within: str) -> dict[str, str]:
     planned = json.loads(host.run(["guestctl", "plan", "--json", "--within", within]).stdout)
     saved = {guest["name"]: guest["steps"][0]["step"] == "save" for guest in planned}
     return {name: "resumed" if saved[name] else "started" for name in CAST.back}
+
+
+FORCED = 40
+WHY = "systemd forces the host down after 40s (JobTimeoutSec= of poweroff.target): guests have 25s"
+
+
+@contextlib.contextmanager
+def forced(host: Host) -> Iterator[None]:
+    """Meanwhile systemd forces a poweroff after 40 s."""
+    folder = host.root / "etc/systemd/system/poweroff.target.d"
+    folder.mkdir()
+    (folder / "test.conf").write_text(f"[Unit]\nJobTimeoutSec={FORCED}s\n")
+    host.run(["systemctl", "daemon-reload"])
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+        if host.is_on:
+            host.run(["systemctl", "daemon-reload"])
+
+
+@pytest.mark.parametrize("trigger", [POWEROFF, TARGET], ids=lambda it: it.command)
+def test_a_host_that_systemd_forces_early(trigger: Trigger, host: Host) -> None:
+    """Who cannot be saved by then is shut down; nobody is cut off."""
+    before = look(host, CAST.names)
+    host.slow_saves(LEISURELY // 2)
+    with forced(host):
+        assert host.poweroff(trigger.command, 180) < FORCED
+    host.boot()
+    wait_restored(host)
+    assert "Forcibly powering off" not in host.journal(f"--since=@{before.at // 10**9}")
+    down = dict.fromkeys(CAST.saved, "shut-down")
+    assert outcomes(host, "preserve", before.at) == {**CAST.safe, **down}
+    assert_back(host, before, dict.fromkeys(CAST.names, "started"))
+    assert WHY in host.run(["guestctl", "why", CAST.saved[0]]).stdout
 
 
 def test_nothing_answers(host: Host) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from guestctl.model.host_units import StopLimit
 from guestctl.model.record import GuestRecord
 
 from .chronicle import BEGINNINGS
@@ -10,10 +13,19 @@ from .world import SimHost
 
 
 class HostView:
-    """The guests, their records, the calls and the runs."""
+    """The guests, their records, the calls and the runs.
+
+    forced: after how long systemd forces a stop; None where it does not answer.
+    """
 
     def __init__(self, sim: SimHost) -> None:
         self.sim = sim
+        self.forced: float | None = 1800.0
+
+    async def stop_limit(self, kind: str) -> StopLimit | None:
+        """systemd's answer."""
+        await asyncio.sleep(0)
+        return None if self.forced is None else StopLimit(f"{kind}.target", self.forced)
 
     def guest(self, name: str) -> SimGuest:
         """The guest of this name."""

@@ -32,7 +32,7 @@ from guestctl.runs.preserve import preserve
 from guestctl.runs.restore import restore
 from guestctl.service.reach import LastLook
 from guestctl.service.service import Service, Surroundings
-from guestctl.service.stop_profile import finish_by_profile
+from guestctl.service.stop_profile import Asked, finish_by_profile
 
 from . import loop as virtual
 from .behaviour import GuestSpec
@@ -139,6 +139,7 @@ class ServedHost(HostView):
             refresh=self._refresh,
             ours=self.ours,
             rival=self.rival,
+            stop_limit=self.stop_limit,
             pauses_guests=self._pauses_guests,
             ran_before=self.who_ran.kept(),
         )
@@ -223,7 +224,7 @@ class ServedHost(HostView):
         work = finish_by_profile(
             context,
             self.config,
-            self.kind_of_stop,
+            Asked(self.kind_of_stop, self.stop_limit),
             guard.stop_timeout,
             guard.lock,
             last_look,
@@ -239,8 +240,7 @@ class ServedHost(HostView):
         if not self.stopping:
             return None
         result = await self.begin_guard().ended()
-        assert result is None or isinstance(result, RunResult)
-        return result
+        return result if isinstance(result, RunResult) else None
 
     def cut_power(self) -> None:
         """Everything ends, and is as after a boot, but for the service, which is to be started."""

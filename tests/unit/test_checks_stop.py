@@ -42,17 +42,41 @@ LIMITS = [
     (12 * MINUTE, config(5, reboot=10), True),
     (12 * MINUTE, config(5, ups=10), False),
 ]
+DROP_IN = DropIn("/etc/systemd/system/reboot.target.d/x.conf", ("JobTimeoutSec=12min",))
 
 
 @pytest.mark.parametrize(("limit", "configured", "told"), LIMITS)
-def test_a_target_that_is_forced_too_early(
+def test_a_target_that_is_forced_before_the_deadline(
     limit: float | None, configured: Config, told: bool
 ) -> None:
-    drop_in = DropIn("/etc/systemd/system/reboot.target.d/x.conf", ("JobTimeoutSec=12min",))
-    seen = units_but("reboot.target", job_limit=limit, drop_ins=(drop_in,))
+    """The run heeds it."""
+    seen = units_but("reboot.target", job_limit=limit, drop_ins=(DROP_IN,))
     found = examine(healthy(units=seen, facts=facts(config=configured)))
-    assert [it.check for it in found] == ["job-limit"] * told
-    assert all(it.severity is Severity.ERROR and drop_in.path in it.evidence for it in found)
+    assert [it.check for it in found] == ["deadline-too-long"] * told
+    assert all(it.severity is Severity.WARNING and DROP_IN.path in it.evidence for it in found)
+    text = "reboot.target is forced after 12min: guests have 9min, less than [shutdown] deadline"
+    assert all(it.text == text for it in found)
+
+
+@pytest.mark.parametrize(("limit", "has"), [(10.0, "0s"), (30.0, "15s")])
+def test_a_target_that_is_forced_before_guests_are_through(limit: float, has: str) -> None:
+    one = guest(memory=2**30)
+    past = SaveRecord(one.id, one.memory, "", 40.0, SaveState.RESUMED, None)
+    seen = units_but("reboot.target", job_limit=limit, drop_ins=(DROP_IN,))
+    host = facts((one,), (recorded(),), saves=(past,))
+    found = examine(healthy(units=seen, facts=host))
+    (limited,) = (it for it in found if it.severity is Severity.ERROR)
+    assert limited.check == "job-limit"
+    assert DROP_IN.path in limited.evidence
+    begins = f"reboot.target is forced after {limit:.0f}s: guests have {has}, and take about 4"
+    assert limited.text.startswith(begins)
+    assert "deadline-too-long" not in [it.check for it in found]
+
+
+def test_a_target_that_is_forced_at_once_and_guests_of_which_nothing_is_known() -> None:
+    finding = only(units=units_but("halt.target", job_limit=10.0))
+    assert finding.text == "halt.target is forced after 10s: guests have 0s"
+    assert finding.severity is Severity.ERROR
 
 
 def test_a_deadline_that_no_stop_of_the_host_has() -> None:
