@@ -12,7 +12,7 @@ STOP = "ExecStop=/usr/libexec/libvirt-guests.sh stop\n"
 
 
 class FakeUnits:
-    """load, active, enabled: systemd's words.  shut_down: whether guests were, by a stop of it.
+    """load, active, sub, enabled: systemd's words.  shut_down: whether its stop did that.
 
     later: what an administrator's drop-in says that is read after ours.  before: is called before
     each change, and may raise.
@@ -20,7 +20,7 @@ class FakeUnits:
 
     def __init__(self, folder: Path) -> None:
         self.load, self.active, self.enabled = "loaded", "active", "enabled"
-        self.later = ""
+        self.sub = self.later = ""
         self.shut_down = False
         self.folder = folder
         self.file = folder / "guestctl.conf"
@@ -39,6 +39,7 @@ class FakeUnits:
         said = {
             "LoadState": self.load,
             "ActiveState": self.active,
+            "SubState": self.sub,
             "UnitFileState": self.enabled,
             "DropInPaths": " ".join(map(str, files)),
             "ExecStop": "{ path=/x }" if self._stops else "",

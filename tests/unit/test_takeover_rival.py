@@ -26,6 +26,7 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeUnits:
     units = FakeUnits(tmp_path)
     monkeypatch.setattr(rival, "unit_files", units)
     monkeypatch.setattr(rival, "DROP_IN", units.file)
+    monkeypatch.setattr(rival, "LIST", units.folder / "list")
     return units
 
 
@@ -94,6 +95,19 @@ def test_busy_it_is_left_alone(units: FakeUnits, active: str) -> None:
     with pytest.raises(RequestError, match="is just being"):
         runner(units).take_over()
     assert state(units) == ("enabled", active, False)
+
+
+def test_up_while_its_script_brings_guests_back_it_is_busy_too(units: FakeUnits) -> None:
+    """Type=exec, as libvirt 12.8 has it."""
+    units.sub, listing = "running", units.folder / "list"
+    listing.touch()
+    with pytest.raises(RequestError, match="is just being started; wait until"):
+        rival.refuse_if_busy("take over")
+    listing.unlink()
+    rival.refuse_if_busy("take over")
+    units.sub = "exited"
+    listing.touch()
+    assert runner(units).take_over()
 
 
 def test_a_drop_in_that_was_written_by_hand_is_put_back_as_it_was(units: FakeUnits) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...host import unit_files
 from ...host.libvirt import auto_shutdown
+from ...host.libvirt_guests import LIST
 from ...model.host_units import RIVAL
 from ..failure import Failure, RequestError
 from .step import Before, Say, Step, StepFailed
@@ -29,13 +30,17 @@ _BUSY = ("activating", "deactivating", "reloading")
 
 @dataclass(frozen=True)
 class Rival:
-    """systemd's words.  stops: whether its stop does anything.  drop_ins: that are in force."""
+    """systemd's words.  stops: whether its stop does anything.  drop_ins: that are in force.
+
+    runs: whether its start's script does still.
+    """
 
     load: str
     active: str
     enabled: str
     stops: bool
     drop_ins: tuple[str, ...]
+    runs: bool = False
 
     @property
     def is_there(self) -> bool:
@@ -48,6 +53,12 @@ class Rival:
         return self.active not in ("inactive", "failed")
 
     @property
+    def is_busy(self) -> bool:
+        """Whether it is just started or stopped.  libvirt 12.8's is up as soon as its script runs
+        (Type=exec), which removes the list of guests once it has brought them back."""
+        return self.active in _BUSY or (self.is_up and self.runs and LIST.exists())
+
+    @property
     def is_off(self) -> bool:
         """Whether neither this boot nor the next one has it act on guests."""
         harmless = not self.is_there or (DROP_IN.exists() and not self.stops)
@@ -57,7 +68,7 @@ class Rival:
 def look() -> Rival:
     """As it is now.  Raises SystemctlFailed."""
     said = unit_files.show(
-        RIVAL, "LoadState", "ActiveState", "UnitFileState", "DropInPaths", *_STOPS
+        RIVAL, "LoadState", "ActiveState", "SubState", "UnitFileState", "DropInPaths", *_STOPS
     )
     return Rival(
         said["LoadState"],
@@ -65,14 +76,16 @@ def look() -> Rival:
         said["UnitFileState"],
         any(said[name] for name in _STOPS),
         tuple(said["DropInPaths"].split()),
+        said["SubState"] == "running",
     )
 
 
 def refuse_if_busy(verb: str) -> None:
     """RequestError while it starts or stops guests: they must not be left halfway."""
-    active = look().active
-    if active in _BUSY:
-        doing = "stopped, and takes guests down" if active == "deactivating" else "started"
+    found = look()
+    if found.is_busy:
+        stops = found.active == "deactivating"
+        doing = "stopped, and takes guests down" if stops else "started"
         text = f"cannot {verb}: {RIVAL} is just being {doing}"
         hint = f"wait until it is through (`systemctl status {RIVAL}`), and ask again"
         raise RequestError(Failure.NOT_ALL_WELL, f"{text}; {hint}")
