@@ -13,16 +13,13 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .bus import BusError, SystemBus
+from .libvirt import processes
 from .systemd import MANAGER, NAME, PATH
 
 UNIT, _SERVICE = "org.freedesktop.systemd1.Unit", "org.freedesktop.systemd1.Service"
 _UNITS = "a(ssssssouso)"
-#: Daemons that serve a driver's system connection: one for all, or one for each.
-QEMU_DAEMONS = ("libvirtd.service", "virtqemud.service")
-_DAEMONS = {
-    "qemu": QEMU_DAEMONS,
-    "lxc": ("libvirtd.service", "virtlxcd.service"),
-}
+QEMU_DAEMONS = tuple(daemon.unit for daemon in processes.QEMU)
+_DAEMONS = {"qemu": QEMU_DAEMONS, "lxc": tuple(daemon.unit for daemon in processes.LXC)}
 #: machine-qemu\\x2d3\\x2dweb.scope: libvirt's number, and the name as far as machined takes it.
 _SCOPE = re.compile(r"machine-(?P<driver>qemu|lxc)-\d+-(?P<name>.*)\.scope")
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .libvirt.processes import DAEMONS, ROOT, began
+from .libvirt.processes import QEMU, ROOT, began
 
 _HOOKS, _OURS = "etc/libvirt/hooks", "qemu.d/guestctl"
 HOOK = f"/{_HOOKS}/{_OURS}"
@@ -21,7 +21,7 @@ def daemons_without_hook(root: Path = ROOT) -> list[str]:
     if not os.access(hooks / _OURS, os.X_OK):
         return []
     first = min(_changed(hooks), default=0.0)
-    begun = {daemon.unit: began(daemon, root) for daemon in DAEMONS}
+    begun = {daemon.unit: began(daemon, root) for daemon in QEMU}
     return [unit for unit, when in begun.items() if when is not None and when < first]
 
 

@@ -119,7 +119,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def test_a_daemon_by_its_process(tmp_path: Path) -> None:
-    daemon = processes.DAEMONS[0]
+    daemon = processes.QEMU[0]
     assert list(processes.running(tmp_path)) == []
     assert processes.began(daemon, tmp_path) is None
     for folder in ("run", f"proc/{PID}", "usr/sbin", "etc/libvirt"):

@@ -92,7 +92,7 @@ def running(look: Look) -> HostRunning:
 
 async def _running(uris: list[str]) -> HostRunning:
     return HostRunning(
-        tuple(filter(None, map(_began, processes.DAEMONS))),
+        tuple(filter(None, map(_began, processes.QEMU))),
         clock.look(),
         versions.client(),
         {uri: version for uri in uris if (version := await _server(uri))},

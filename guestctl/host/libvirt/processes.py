@@ -1,4 +1,4 @@
-"""libvirt's daemons that have QEMU's guests, by what they leave in /run and /proc."""
+"""libvirt's daemons: which there are, and what those that run leave in /run and /proc."""
 
 from __future__ import annotations
 
@@ -19,25 +19,24 @@ class Process(NamedTuple):
     pid_file: str
 
 
-DAEMONS = (
-    Process(
-        "libvirtd.service",
-        "usr/sbin/libvirtd",
-        "etc/libvirt/libvirtd.conf",
-        "run/libvirtd.pid",
-    ),
-    Process(
-        "virtqemud.service",
-        "usr/sbin/virtqemud",
-        "etc/libvirt/virtqemud.conf",
-        "run/virtqemud.pid",
-    ),
-)
+def _named(name: str) -> Process:
+    """All that is a daemon's own is called after its program."""
+    return Process(
+        f"{name}.service",
+        f"usr/sbin/{name}",
+        f"etc/libvirt/{name}.conf",
+        f"run/{name}.pid",
+    )
+
+
+#: That serve a driver's system connection: one for all drivers, or one for each.
+QEMU = (_named("libvirtd"), _named("virtqemud"))
+LXC = (_named("libvirtd"), _named("virtlxcd"))
 
 
 def running(root: Path = ROOT) -> Iterator[Process]:
-    """Those that seem to run, by the file that each removes as it ends."""
-    return (daemon for daemon in DAEMONS if (root / daemon.pid_file).exists())
+    """Those of QEMU's guests that seem to run, by the file that each removes as it ends."""
+    return (daemon for daemon in QEMU if (root / daemon.pid_file).exists())
 
 
 def began(daemon: Process, root: Path = ROOT) -> float | None:
