@@ -3,41 +3,68 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from typing import NamedTuple
 
-from .systemd import end
+#: Seconds for the end of one that is killed.
+KILL_LIMIT = 1.0
+
+
+class Ended(NamedTuple):
+    """A program that has come to its end by itself: its status, and what it printed."""
+
+    status: int
+    output: str
+    errors: str
 
 
 class NotRun(Exception):
     """The program printed nothing that counts; the text says why."""
 
 
-async def output_of(*argv: str, limit: float) -> str:
-    """What it prints, in nobody's language, within so many seconds.
+async def run(*argv: str, limit: float, grace: float = 0.0) -> Ended:
+    """Run a program to its end, in nobody's language.
 
-    NotRun where it cannot be run, fails, or takes longer: it is killed then.
+    OSError where it cannot be run.  TimeoutError after limit seconds, and it is killed.
+    grace: seconds for it to end by itself where whoever waits is told to end; Ctrl-C at the
+    terminal is not for it then.
     """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except OSError as error:
-        raise NotRun(f"cannot run {argv[0]}: {error.strerror}") from None
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        start_new_session=bool(grace),
+        env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
+    )
     try:
         async with asyncio.timeout(limit):
             output, errors = await process.communicate()
+    except asyncio.CancelledError:
+        await _wait(process, grace)
+        raise
+    finally:
+        await _end(process)
+    return Ended(process.returncode or 0, _text(output), _text(errors))
+
+
+async def output_of(*argv: str, limit: float) -> str:
+    """What it prints.
+
+    NotRun where it cannot be run, fails, or takes longer than limit seconds: it is killed then.
+    """
+    try:
+        ended = await run(*argv, limit=limit)
     except TimeoutError:
         raise NotRun(f"no answer within {limit:g} s") from None
-    finally:
-        await end(process)
-    if process.returncode:
-        raise NotRun(_why(errors.decode(errors="replace")) or f"{argv[0]} says no more")
-    return output.decode(errors="replace").strip()
+    except OSError as error:
+        raise NotRun(f"cannot run {argv[0]}: {error.strerror}") from None
+    if ended.status:
+        raise NotRun(_why(ended.errors) or f"{argv[0]} says no more")
+    return ended.output.strip()
 
 
 def is_program(path: str) -> bool:
@@ -55,3 +82,22 @@ def _why(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
     return (errors or lines or [""])[-1]
+
+
+async def _wait(process: Process, grace: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(grace):
+            await process.wait()
+
+
+async def _end(process: Process) -> None:
+    """Leave none behind that was given up on."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await _wait(process, KILL_LIMIT)
+
+
+def _text(printed: bytes) -> str:
+    return printed.decode(errors="replace")

@@ -7,11 +7,10 @@ systemd on a socket of their own.  Neither starts a unit.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import time
 from collections.abc import Iterable
 
+from . import programs
 from .bus import BusError, SystemBus
 
 NAME, PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
@@ -31,8 +30,8 @@ STOP_KINDS = ("reboot", "kexec", "soft-reboot", "poweroff", "halt")
 STOP_STATES = frozenset({"stopping", "maintenance"})
 #: SystemState until the jobs of the boot are done.
 START_STATES = frozenset({"initializing", "starting"})
-#: Seconds for the bus to answer; for each question to systemctl, and for its end when killed.
-BUS_LIMIT, SYSTEMCTL_LIMIT, KILL_LIMIT = 3.0, 4.0, 1.0
+#: Seconds for the bus to answer, and for each question to systemctl.
+BUS_LIMIT, SYSTEMCTL_LIMIT = 3.0, 4.0
 #: Seconds for which the answer is sought when nobody gives one, and between two attempts.
 RETRY_FOR, PAUSE = 5.0, 0.5
 
@@ -147,33 +146,7 @@ async def _jobs_by_systemctl() -> list[tuple[str, str]] | None:
 async def _systemctl(*arguments: str) -> str | None:
     """What systemctl prints; None when it fails or takes too long, and then it is killed."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            "systemctl",
-            "--no-pager",
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
-        )
-    except OSError:
+        ended = await programs.run("systemctl", "--no-pager", *arguments, limit=SYSTEMCTL_LIMIT)
+    except OSError:  # TimeoutError is one
         return None
-    try:
-        async with asyncio.timeout(SYSTEMCTL_LIMIT):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        return None
-    finally:
-        await end(process)
-    return output.decode(errors="replace") if process.returncode == 0 else None
-
-
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Leave none behind that was given up on."""
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(KILL_LIMIT):
-            await process.wait()
+    return None if ended.status else ended.output

@@ -2,20 +2,18 @@
 
 Not over the bus: as root systemctl speaks with systemd on a socket of their own, also where
 dbus-daemon is gone; it sees to init scripts and `Also=`; it is a process that can be given up; and
-it is what whoever reads the messages would type.  It is in a session of its own: Ctrl-C at the
-terminal must not end it halfway, whoever waits for it decides.
+it is what whoever reads the messages would type.  Ctrl-C at the terminal does not end it halfway,
+whoever waits for it decides.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from . import own_files
-from .systemd import end
+from . import own_files, programs
 
 ADMINISTRATORS = Path("/etc/systemd/system")
 #: Seconds: to tell of a unit; to read all unit files anew, which enabling and disabling do as well;
@@ -23,7 +21,8 @@ ADMINISTRATORS = Path("/etc/systemd/system")
 SHOW_LIMIT, RELOAD_LIMIT, STOP_LIMIT, START_LIMIT = 15.0, 90.0, 60.0, 120.0
 #: To stop and start libvirt's daemon, by systemd's own limits.
 RESTART_LIMIT = 200.0
-#: Seconds for a call to end by itself where whoever waits for it is told to end.
+#: Seconds for a call to end by itself where whoever waits is told to end, and will undo it: what it
+#: has started (an init script is switched by programs of its own) must not go on beside that.
 GRACE = 10.0
 _SYSTEMCTL = ("systemctl", "--no-pager", "--no-ask-password")
 
@@ -107,45 +106,15 @@ def remove_drop_in(file: Path) -> bool:
 
 
 def _run(*arguments: str, limit: float) -> str:
+    """What it prints.  SystemctlFailed; where it took too long, what systemd was told goes on."""
     what = f"systemctl {' '.join(argument for argument in arguments if argument != '--')}"
     try:
-        status, output, errors = asyncio.run(_systemctl(arguments, limit))
+        ended = asyncio.run(programs.run(*_SYSTEMCTL, *arguments, limit=limit, grace=GRACE))
     except TimeoutError as error:
         raise SystemctlFailed(f"cannot {what}: it took longer than {limit:g} s") from error
     except OSError as error:
         raise SystemctlFailed(f"cannot {what}: {error.strerror}") from error
-    if status:
-        said = " ".join(errors.decode(errors="replace").split())
-        raise SystemctlFailed(f"cannot {what}: {said or f'status {status}'}")
-    return output.decode(errors="replace")
-
-
-async def _systemctl(arguments: Sequence[str], limit: float) -> tuple[int, bytes, bytes]:
-    """Its status, and what it prints.  OSError; TimeoutError, and then it is killed, while what
-    systemd was told goes on."""
-    process = await asyncio.create_subprocess_exec(
-        *_SYSTEMCTL,
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
-    )
-    try:
-        async with asyncio.timeout(limit):
-            output, errors = await process.communicate()
-    except asyncio.CancelledError:
-        await _own_end(process)
-        raise
-    finally:
-        await end(process)
-    return process.returncode or 0, output, errors
-
-
-async def _own_end(process: asyncio.subprocess.Process) -> None:
-    """Whoever waits was told to end, and will undo this: what it has started (an init script is
-    switched by programs of its own) must not go on beside that."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(GRACE):
-            await process.wait()
+    if ended.status:
+        said = " ".join(ended.errors.split())
+        raise SystemctlFailed(f"cannot {what}: {said or f'status {ended.status}'}")
+    return ended.output
