@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from ..control import queries
-from ..control.queries import id_of
 from ..model.overview import NextBoot, Row
 from ..model.plan import ending
 from ..model.record import Wanted
@@ -57,10 +56,10 @@ _WIDE = (
 
 
 def _lines(rows: list[Row], now: int) -> Iterator[tuple[str, ...]]:
-    names_of = told_apart((id_of(row), row.name) for row in rows)
+    names_of = told_apart((row.id, row.name) for row in rows)
     for row in rows:
         yield (
-            names_of[id_of(row)],
+            names_of[row.id],
             row.state,
             row.wanted or "unknown",
             yes(row.saved),
@@ -128,11 +127,11 @@ def stopped(row: Row) -> str:
 
 def below(rows: list[Row]) -> list[str]:
     """What the columns do not say; guests with the same to say share it."""
-    names_of = told_apart((id_of(row), row.name) for row in rows)
+    names_of = told_apart((row.id, row.name) for row in rows)
     said: dict[str, list[str]] = {}
     for row in rows:
         for text in remarks(row):
-            said.setdefault(text, []).append(names_of[id_of(row)])
+            said.setdefault(text, []).append(names_of[row.id])
     return [f"{names(guests)}: {text}" for text, guests in said.items()]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from ..control import queries
 from ..control.client import Client
-from ..control.queries import id_of
 from ..control.replies import PastRunInFull, Trail, past_json
 from ..control.requests import Failure, RequestError
 from ..model.history import PastGuest
@@ -28,7 +27,7 @@ def why_verb(arguments: Namespace) -> int:
     complain_of_blindness(client)
     every, _ = queries.guests(client.facts())
     uris = client.uris if connect(arguments) else None
-    listed = [id_of(row) for row in _called(arguments.guest, every)]
+    listed = [row.id for row in _called(arguments.guest, every)]
     entries = client.trail(arguments.guest, uris, listed)
     rows = _rows(arguments.guest, every, entries)
     if not (rows or entries):
@@ -51,8 +50,8 @@ def why_verb(arguments: Namespace) -> int:
 
 def _rows(name: str, every: list[Row], entries: Trail) -> list[Row]:
     """Guests of this name now, and those that had it."""
-    meant = {guest for guest, _ in entries} | {id_of(row) for row in _called(name, every)}
-    return [row for row in every if id_of(row) in meant]
+    meant = {guest for guest, _ in entries} | {row.id for row in _called(name, every)}
+    return [row for row in every if row.id in meant]
 
 
 def _called(name: str, every: list[Row]) -> list[Row]:

@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from ..control import queries
-from ..control.queries import id_of
 from ..model.overview import Row
 from ..model.plan import ending
 from .exits import Exit, exit_of
@@ -33,9 +32,9 @@ def guests_status(arguments: Namespace) -> int:
 
 def show(rows: list[Row]) -> None:
     """A paragraph for each."""
-    names = told_apart((id_of(row), row.name) for row in rows)
+    names = told_apart((row.id, row.name) for row in rows)
     for row in rows:
-        for line in _lines(row, names[id_of(row)], time.time_ns()):
+        for line in _lines(row, names[row.id], time.time_ns()):
             emit(f"{printable(line)}\n")
 
 

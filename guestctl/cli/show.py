@@ -12,7 +12,6 @@ from ..control import queries
 from ..control.facts import HostFacts, load, matches_of_nobody, mistakes_in_order
 from ..control.facts_text import to_text
 from ..control.masking import masked
-from ..control.queries import id_of
 from ..model.guest import GuestId
 from ..model.overview import Row
 from ..model.plan import GuestPlan, describe
@@ -107,7 +106,7 @@ def _of_named(
 ) -> list[GuestPlan]:
     """Plans of the guests named; one of them that is down has none."""
     rows, _ = queries.guests(facts)
-    chosen = {id_of(row) for row in queries.named(rows, names)}
+    chosen = {row.id for row in queries.named(rows, names)}
     return [plan for plan in plans if not names or plan.guest.id in chosen]
 
 
@@ -138,21 +137,19 @@ def plan_json(plan: GuestPlan) -> dict[str, Any]:
 def _boot_plan(facts: HostFacts, arguments: Namespace) -> int:
     rows, status = _rows(facts)
     rows = queries.named(rows, arguments.guests)
-    names = told_apart((id_of(row), row.name) for row in rows)
+    names = told_apart((row.id, row.name) for row in rows)
     timeline = queries.boot_timeline(facts, rows)
     if arguments.json:
         timed = {guest.guest: guest for guest in timeline.guests}
         fields = ("name", "uuid", "uri", "state", "next_boot", "reason")
         print_json(
             [
-                {key: getattr(row, key) for key in fields} | boot_json(timed.get(id_of(row)))
+                {key: getattr(row, key) for key in fields} | boot_json(timed.get(row.id))
                 for row in rows
             ]
         )
     else:
-        lines = [
-            (names[id_of(row)], str(row.state), row.next_boot or "-", row.reason) for row in rows
-        ]
+        lines = [(names[row.id], str(row.state), row.next_boot or "-", row.reason) for row in rows]
         print_table(("NAME", "STATE", "NEXT BOOT", "REASON"), lines, wraps=True)
         _print_in_time(timeline, names)
     return status

@@ -41,9 +41,9 @@ def named(rows: Collection[Row], names: Sequence[str]) -> list[Row]:
     """The rows of the guests named, by name, UUID or pattern; all where none is."""
     if not names:
         return list(rows)
-    known = [Named(id_of(row), row.name) for row in rows]
+    known = [Named(row.id, row.name) for row in rows]
     found = find(names, known, patterns=True)
-    return [row for row in rows if id_of(row) in found]
+    return [row for row in rows if row.id in found]
 
 
 def near(name: str, rows: Collection[Row]) -> str | None:
@@ -54,11 +54,6 @@ def near(name: str, rows: Collection[Row]) -> str | None:
 def row_json(row: Row) -> dict[str, Any]:
     """As `list --json` has it."""
     return asdict(row)
-
-
-def id_of(row: Row) -> GuestId:
-    """The guest of a row."""
-    return GuestId(row.uri, row.uuid)
 
 
 def guests(facts: HostFacts) -> tuple[list[Row], Failure | None]:

@@ -141,7 +141,7 @@ class Problems:
 def is_about(finding: Finding, row: Row) -> bool:
     """Whether it is of this guest."""
     if finding.guest is not None:
-        return finding.guest == GuestId(row.uri, row.uuid)
+        return finding.guest == row.id
     return finding.name == row.name
 
 

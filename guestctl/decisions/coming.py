@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..model.guest import GuestFacts, GuestId
+from ..model.guest import GuestFacts
 from ..model.host_state import NotKnown, NotSeen, known
 from ..model.overview import NextBoot
 from .host_facts import HostFacts, rows_of
@@ -24,7 +24,7 @@ def coming(state: HostState) -> list[GuestFacts]:
     if not facts.sees_all:
         reason = "the ledger cannot be read" if facts.may_see else "the ledger is root's"
         raise NotSeen(NotKnown("what is wanted of guests", reason, refused=not facts.may_see))
-    ids = {GuestId(row.uri, row.uuid) for row in rows_of(facts) if row.next_boot in _COMING}
+    ids = {row.id for row in rows_of(facts) if row.next_boot in _COMING}
     return [guest for guest in facts.guests if guest.id in ids]
 
 

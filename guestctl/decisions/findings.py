@@ -55,7 +55,7 @@ def is_amiss(row: Row) -> bool:
 
 
 def _of_row(row: Row, held_for_saves: Collection[GuestId]) -> Iterator[Finding]:
-    guest, name = GuestId(row.uri, row.uuid), argument(row.name)
+    guest, name = row.id, argument(row.name)
     if row.held is not None:
         # What can be done about a save is in the reason: two ways, of which a person chooses one.
         verb = "why" if guest in held_for_saves else "release"
@@ -97,9 +97,7 @@ def of_run(
     bad = [guest for guest in guests if guest.outcome == _CUT_OFF or _is_bad(run, guest)]
     if run.kind is RunKind.RESTORE:
         missing = {
-            GuestId(row.uri, row.uuid)
-            for row in rows
-            if not (_is_up(row) or row.held or row.waiting or row.given_up)
+            row.id for row in rows if not (_is_up(row) or row.held or row.waiting or row.given_up)
         }
         bad = [guest for guest in bad if guest.id in missing]
         return [_of_past(run, guest) for guest in bad]

@@ -143,7 +143,7 @@ def timeline_of(facts: HostFacts, named: Collection[GuestId] | None = None) -> T
 
 def boot_timeline_of(facts: HostFacts, rows: Iterable[Row]) -> Timeline:
     """The next boot in time, as far as these guests are concerned: it has them all to itself."""
-    does = {GuestId(row.uri, row.uuid): row.next_boot for row in rows}
+    does = {row.id: row.next_boot for row in rows}
     coming = [guest for guest in facts.guests if does.get(guest.id) in _STEPS]
     forecast = StartForecast(facts.starts, {guest.id: guest.memory for guest in facts.guests})
 

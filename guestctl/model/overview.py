@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .guest import State
+from .guest import GuestId, State
 from .record import Wanted
 from .stop import Certainty, How, StoppedBy
 
@@ -44,6 +44,11 @@ class Row:
     next_boot: NextBoot | None
     reason: str
     why_wanted: str
+
+    @property
+    def id(self) -> GuestId:
+        """Which guest it is."""
+        return GuestId(self.uri, self.uuid)
 
     @property
     def is_off_by_libvirt_guests(self) -> bool:

@@ -71,7 +71,7 @@ class Guests:
 
     async def say_changes(self) -> None:
         """Subscribers are told what is different from what they could read before."""
-        rows = {GuestId(row.uri, row.uuid): _values(row) for row in await self._rows()}
+        rows = {row.id: _values(row) for row in await self._rows()}
         before, self._known = self._known, rows
         if before is None:
             return

@@ -11,7 +11,6 @@ from ..control.answers import Answer
 from ..control.interface import MANAGER, ROOT
 from ..control.requests import Down, Named, PolicyRequest, Up, Who, find
 from ..host.bus_callers import Caller
-from ..model.guest import GuestId
 from . import bus_input, bus_requests
 from .bus_input import Options
 from .bus_parts import Parts, Signals
@@ -106,12 +105,12 @@ class Manager:
 
     async def _list_guests(self, _: Caller) -> Sequence[Any]:
         rows = (await self._parts.answers.rows()).value
-        return ([(*_shortly(row), guest_path(GuestId(row.uri, row.uuid))) for row in rows],)
+        return ([(*_shortly(row), guest_path(row.id)) for row in rows],)
 
     async def _get_guest(self, _: Caller, name: str) -> Sequence[Any]:
         wanted = bus_input.name("guest", name)
         rows = (await self._parts.answers.rows()).value
-        known = [Named(GuestId(row.uri, row.uuid), row.name) for row in rows]
+        known = [Named(row.id, row.name) for row in rows]
         (found,) = find([wanted], known, hints=0)  # a hint takes long, in the event loop
         return (guest_path(found),)
 
