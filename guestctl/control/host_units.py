@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ..host.bus import BusError, SystemBus
+from ..host.listed_units import units_named
 from ..host.systemd import MANAGER, NAME, PATH
 from ..model.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
 
@@ -36,12 +37,10 @@ async def _delay(bus: SystemBus) -> float | None:
 
 
 async def _units(bus: SystemBus) -> dict[str, Unit]:
-    names = [SERVICE, GUARD, RIVAL]
     try:
-        call = (*_SYSTEMD, "ListUnitsByNames", "as", (names,))
-        (rows,) = await bus.call(*call, returns="a(ssssssouso)")
-        return {row[0]: Unit(str(row[3]), await _enabled(bus, row[0])) for row in rows}
-    except (BusError, IndexError):
+        found = await units_named(bus, (SERVICE, GUARD, RIVAL))
+        return {unit.name: Unit(unit.active, await _enabled(bus, unit.name)) for unit in found}
+    except BusError:
         return {}
 
 

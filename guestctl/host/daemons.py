@@ -9,37 +9,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable
 
 from .bus import BusError, SystemBus
 from .libvirt import processes
-from .systemd import MANAGER, NAME, PATH
+from .listed_units import ListedUnit, units_like, units_named
+from .systemd import MANAGER, NAME, PATH, UNIT
 
-UNIT, _SERVICE = "org.freedesktop.systemd1.Unit", "org.freedesktop.systemd1.Service"
-_UNITS = "a(ssssssouso)"
+_SERVICE = "org.freedesktop.systemd1.Service"
 QEMU_DAEMONS = tuple(daemon.unit for daemon in processes.QEMU)
 _DAEMONS = {"qemu": QEMU_DAEMONS, "lxc": tuple(daemon.unit for daemon in processes.LXC)}
 #: machine-qemu\\x2d3\\x2dweb.scope: libvirt's number, and the name as far as machined takes it.
 _SCOPE = re.compile(r"machine-(?P<driver>qemu|lxc)-\d+-(?P<name>.*)\.scope")
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 _AT_WORK = frozenset({"active", "reloading", "activating"})
-
-
-class _Unit(NamedTuple):
-    """What systemd lists of a unit."""
-
-    name: str
-    load: str
-    active: str
-    sub: str
-    path: str
-
-    @property
-    def can_answer(self) -> bool:
-        """Whether there is a process.  One that waits for its restart never gets it any more once
-        its stop is queued (seen on 252 and 257)."""
-        return self.active in _AT_WORK and self.sub != "auto-restart"
 
 
 class SystemdDaemons:
@@ -50,14 +33,14 @@ class SystemdDaemons:
         self._address = address
 
     async def running_guests(self, uri: str) -> tuple[str, ...]:
-        driver = _driver(uri)
-        call = ("ListUnitsByPatterns", "asas", (["active"], [f"machine-{driver}*.scope"]))
-        units = await self._units(*call) if driver else ()
-        return tuple(sorted(filter(None, (guest_of_scope(unit.name) for unit in units or ()))))
+        if not (driver := _driver(uri)):
+            return ()
+        units = await self._asked(lambda bus: units_like(bus, f"machine-{driver}*.scope", "active"))
+        return tuple(sorted(filter(None, (guest_of_scope(unit.name) for unit in units))))
 
     async def is_gone(self, uri: str) -> bool:
         units = await self._daemons(uri)
-        return bool(units) and not any(unit.can_answer for unit in units)
+        return bool(units) and not any(map(_can_answer, units))
 
     async def start(self, uri: str) -> str:
         try:
@@ -66,34 +49,40 @@ class SystemdDaemons:
             return ""
         try:
             units = await self._daemons(uri)
-            alive = any(unit.can_answer for unit in units)
+            alive = any(map(_can_answer, units))
             return "" if alive else await _start_last(bus, units)
         except BusError:
             return ""
         finally:
             bus.close()
 
-    async def _daemons(self, uri: str) -> tuple[_Unit, ...]:
+    async def _daemons(self, uri: str) -> list[ListedUnit]:
         """Those that are installed; none where the connection is no system's, or unknown."""
-        names = _DAEMONS.get(_driver(uri), ())
-        units = await self._units("ListUnitsByNames", "as", (list(names),)) if names else ()
-        return tuple(unit for unit in units or () if unit.load == "loaded")
+        if not (names := _DAEMONS.get(_driver(uri))):
+            return []
+        units = await self._asked(lambda bus: units_named(bus, names))
+        return [unit for unit in units if unit.load == "loaded"]
 
-    async def _units(
-        self, member: str, signature: str, body: tuple[Any, ...]
-    ) -> tuple[_Unit, ...] | None:
-        """None where systemd cannot be asked."""
+    async def _asked(
+        self, question: Callable[[SystemBus], Awaitable[list[ListedUnit]]]
+    ) -> list[ListedUnit]:
+        """None of them where systemd cannot be asked."""
         try:
             bus = await SystemBus.connect(self._address)
         except BusError:
-            return None
+            return []
         try:
-            (rows,) = await bus.call(NAME, PATH, MANAGER, member, signature, body, returns=_UNITS)
+            return await question(bus)
         except BusError:
-            return None
+            return []
         finally:
             bus.close()
-        return tuple(_Unit(row[0], row[2], row[3], row[4], row[6]) for row in rows)
+
+
+def _can_answer(unit: ListedUnit) -> bool:
+    """Whether there is a process.  One that waits for its restart never gets it any more once its
+    stop is queued (seen on 252 and 257)."""
+    return unit.active in _AT_WORK and unit.sub != "auto-restart"
 
 
 def guest_of_scope(unit: str) -> str:
@@ -109,11 +98,9 @@ async def qemu_daemons_since(address: str = "") -> dict[str, float]:
     """
     bus = await SystemBus.connect(address)
     try:
-        body = (list(QEMU_DAEMONS),)
-        call = (NAME, PATH, MANAGER, "ListUnitsByNames", "as", body)
-        (rows,) = await bus.call(*call, returns=_UNITS)
-        running = [row for row in rows if row[3] in _AT_WORK]
-        return {row[0]: await _since(bus, row[6]) for row in running}
+        units = await units_named(bus, QEMU_DAEMONS)
+        running = [unit for unit in units if unit.active in _AT_WORK]
+        return {unit.name: await _since(bus, unit.path) for unit in running}
     finally:
         bus.close()
 
@@ -124,7 +111,7 @@ async def _since(bus: SystemBus, path: str) -> float:
     return time.time() - time.monotonic() + started
 
 
-async def _start_last(bus: SystemBus, units: Iterable[_Unit]) -> str:
+async def _start_last(bus: SystemBus, units: Iterable[ListedUnit]) -> str:
     """Start the daemon that was there last in this boot; its name, empty where there was none.
 
     "fail": where the host already stops units this must not cancel that (it is refused then).

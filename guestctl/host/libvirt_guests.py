@@ -21,8 +21,7 @@ from ..model.host_units import RIVAL
 from ..model.stop import RivalStop
 from . import tasks
 from .bus import BusError, SystemBus
-from .daemons import UNIT
-from .systemd import MANAGER, NAME, PATH
+from .systemd import MANAGER, NAME, PATH, UNIT
 
 #: Its LISTFILE; localstatedir is /var wherever libvirt is packaged.
 LIST = Path("/var/lib/libvirt/libvirt-guests")

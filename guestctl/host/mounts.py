@@ -22,16 +22,15 @@ from ..model.host_units import GUARD, SERVICE
 from . import tasks
 from .bus import BusError, SystemBus
 from .bus_values import Variant
-from .daemons import UNIT
+from .listed_units import ListedUnit, units_like, units_named
 from .storage import save_folder
-from .systemd import MANAGER, NAME, PATH
+from .systemd import MANAGER, NAME, PATH, UNIT
 
 #: They take guests to safety as the host stops.
 _SAVERS = (SERVICE, GUARD)
 KEEPER = "guestctl-mounts-{}.service"
 MOUNTINFO = Path("/proc/self/mountinfo")
 Identity = list[int]
-_UNITS = "a(ssssssouso)"
 #: Units asked for at once: with two for each of a thousand disks an answer is longer than is read.
 _AT_ONCE = 500
 _RECORD = "save-folders.json"
@@ -176,22 +175,21 @@ def _codes(character: str) -> str:
 
 async def _there(bus: SystemBus, names: Iterable[str]) -> frozenset[str]:
     """Those that are mounted, and that are not themselves ordered after us."""
-    rows, ordered = list[Any](), sorted(names)
+    units, ordered = list[ListedUnit](), sorted(names)
     for begin in range(0, len(ordered), _AT_ONCE):
-        some = ordered[begin : begin + _AT_ONCE]
-        rows += await _call(bus, "ListUnitsByNames", "as", (some,), _UNITS)
-    active = {row[0]: row[6] for row in rows if (row[2], row[3]) == ("loaded", "active")}
+        units += await units_named(bus, ordered[begin : begin + _AT_ONCE])
     found = set()
-    for name, path in active.items():
-        after = await bus.get_property(NAME, path, UNIT, "After", "as")
+    for unit in units:
+        if (unit.load, unit.active) != ("loaded", "active"):
+            continue
+        after = await bus.get_property(NAME, unit.path, UNIT, "After", "as")
         if not set(after) & set(_SAVERS):  # else the order would be a circle
-            found.add(name)
+            found.add(unit.name)
     return frozenset(found)
 
 
 async def _keepers(bus: SystemBus) -> set[str]:
-    patterns: tuple[list[str], list[str]] = ([], [KEEPER.format("*")])
-    return {row[0] for row in await _call(bus, "ListUnitsByPatterns", "asas", patterns, _UNITS)}
+    return {unit.name for unit in await units_like(bus, KEEPER.format("*"))}
 
 
 async def _start(bus: SystemBus, keeper: str, mounts: list[str]) -> None:

@@ -19,11 +19,11 @@ from ..model.host_auto_shutdown import GuestScope
 from ..model.host_units import SHUTDOWN_TARGET
 from . import other_files, unit_files
 from .bus import SystemBus
-from .daemons import QEMU_DAEMONS, UNIT, guest_of_scope
-from .systemd import MANAGER, NAME, PATH
+from .daemons import QEMU_DAEMONS, guest_of_scope
+from .listed_units import units_like
+from .systemd import NAME, UNIT
 
 TRANSIENT = Path("/run/systemd/transient")
-_UNITS = "a(ssssssouso)"
 _LINE = re.compile(
     rf"^(?:After|Before)=(?:{'|'.join(map(re.escape, (*QEMU_DAEMONS, SHUTDOWN_TARGET)))})\n",
     re.MULTILINE,
@@ -37,10 +37,8 @@ async def of_guests(address: str = "") -> tuple[GuestScope, ...]:
     """
     bus = await SystemBus.connect(address)
     try:
-        body = (["active"], ["machine-qemu*.scope"])
-        call = (NAME, PATH, MANAGER, "ListUnitsByPatterns", "asas", body)
-        (rows,) = await bus.call(*call, returns=_UNITS)
-        found = [await _scope(bus, row[0], row[6]) for row in rows]
+        units = await units_like(bus, "machine-qemu*.scope", "active")
+        found = [await _scope(bus, unit.name, unit.path) for unit in units]
     finally:
         bus.close()
     return tuple(sorted(found, key=lambda scope: scope.guest))

@@ -12,8 +12,8 @@ from math import inf
 
 from ..model.host_units import StopLimit
 from .bus import BusError, SystemBus
-from .systemd import BUS_LIMIT, MANAGER, NAME, PATH
-from .unit_states import UNIT, job_limit
+from .systemd import BUS_LIMIT, MANAGER, NAME, PATH, UNIT
+from .unit_states import job_limit
 
 
 async def limit_of_stop(kind: str, address: str = "") -> StopLimit | None:

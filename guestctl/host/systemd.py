@@ -14,7 +14,7 @@ from . import programs
 from .bus import BusError, SystemBus
 
 NAME, PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
-MANAGER = "org.freedesktop.systemd1.Manager"
+MANAGER, UNIT = "org.freedesktop.systemd1.Manager", "org.freedesktop.systemd1.Unit"
 #: Every way down queues one of these: systemd-soft-reboot.service and systemd-kexec.service
 #: require shutdown.target as poweroff.target's and reboot.target's services do.  A host that is
 #: isolated to rescue or emergency loses libvirt's daemons and ours, and can be rebooted from there

@@ -11,9 +11,10 @@ from typing import Any
 
 from ..model.host_units import DropIn, UnitInFull
 from .bus import SystemBus
-from .systemd import MANAGER, NAME, PATH
+from .listed_units import units_named
+from .systemd import NAME, UNIT
 
-UNIT, _PROPERTIES = "org.freedesktop.systemd1.Unit", "org.freedesktop.DBus.Properties"
+_PROPERTIES = "org.freedesktop.DBus.Properties"
 #: What systemd has for "no limit" (USEC_INFINITY).
 _INFINITY = 2**64 - 1
 _PACKAGES = "/usr/lib/systemd/system"
@@ -24,9 +25,8 @@ _LONGEST = 64 * 1024
 
 async def units(bus: SystemBus, names: Iterable[str]) -> dict[str, UnitInFull]:
     """Units by name, those that there are not as well; BusError."""
-    call = (NAME, PATH, MANAGER, "ListUnitsByNames", "as", (list(names),))
-    (rows,) = await bus.call(*call, returns="a(ssssssouso)")
-    return {str(row[0]): await _unit(bus, str(row[0]), str(row[6])) for row in rows}
+    found = await units_named(bus, names)
+    return {unit.name: await _unit(bus, unit.name, unit.path) for unit in found}
 
 
 async def _unit(bus: SystemBus, name: str, path: str) -> UnitInFull:
