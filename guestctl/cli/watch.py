@@ -16,7 +16,7 @@ def watch_verb(arguments: Namespace) -> int:
     client = client_of(arguments)
     complain_of_blindness(client)
     as_line = _as_json if arguments.json else _as_text
-    client.follow(lambda line: emit(as_line(line)))
+    client.watch(lambda line: emit(as_line(line)))
     return Exit.OK
 
 

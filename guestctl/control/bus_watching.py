@@ -18,14 +18,14 @@ from .shapes import check_line
 PAUSE = 2.0
 
 
-def follow(show: Callable[[Line], bool], complain: Callable[[str], None]) -> None:
+def watch(show: Callable[[Line], bool], complain: Callable[[str], None]) -> None:
     """Tell of each thing, until nobody reads on or Ctrl-C.  RequestError where that cannot begin.
 
     show: answers whether anybody reads on.
     """
     watcher = _Watcher(show, complain)
     with contextlib.suppress(asyncio.CancelledError):
-        ask_service(watcher.follow)
+        ask_service(watcher.watch)
 
 
 class _Watcher:
@@ -35,7 +35,7 @@ class _Watcher:
         #: What was said last of a connection that could not be made.
         self._said = ""
 
-    async def follow(self, first: ServiceOnBus) -> None:
+    async def watch(self, first: ServiceOnBus) -> None:
         """On this connection, and once it is lost on others."""
         reads_on = await self._until_lost(first)
         while reads_on:

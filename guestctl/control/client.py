@@ -78,7 +78,7 @@ class Client(Protocol):
         """
         ...
 
-    def follow(self, show: Callable[[Line], bool]) -> None:
+    def watch(self, show: Callable[[Line], bool]) -> None:
         """Tell of what happens to guests, a line for each thing.
 
         show: answers whether anybody reads on; it ends when nobody does, and at Ctrl-C.

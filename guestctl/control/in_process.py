@@ -73,9 +73,9 @@ class InProcess:
     def trail(self, name: str, uris: Collection[str] | None, listed: Collection[GuestId]) -> Trail:
         return recorded.trail(self.local, name, uris, listed)
 
-    def follow(self, show: Callable[[Line], bool]) -> None:
+    def watch(self, show: Callable[[Line], bool]) -> None:
         with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(_follow(self.local, show))
+            asyncio.run(_watch(self.local, show))
 
     def policy(self, found: Reading, name: str) -> GuestSettings:
         from .guest_reading import policy_of
@@ -126,14 +126,14 @@ class InProcess:
         return reload_by_signal()
 
 
-async def _follow(local: Local, show: Callable[[Line], bool]) -> None:
-    from .following import follow
+async def _watch(local: Local, show: Callable[[Line], bool]) -> None:
+    from .watching import watch
 
     def tell(line: Line) -> None:
         if not show(line):
             task.cancel()
 
-    work = follow(local, lambda it: tell(of_event(it)), lambda it: tell(of_trail(it)))
+    work = watch(local, lambda it: tell(of_event(it)), lambda it: tell(of_trail(it)))
     task = asyncio.ensure_future(work)
     await task
 

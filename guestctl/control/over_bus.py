@@ -92,8 +92,8 @@ class OverBus:
     ) -> Trail:
         return ask_service(lambda service: bus_reading.trail(service, self.complain, name, uris))
 
-    def follow(self, show: Callable[[Line], bool]) -> None:
-        bus_watching.follow(show, self.complain)
+    def watch(self, show: Callable[[Line], bool]) -> None:
+        bus_watching.watch(show, self.complain)
 
     def policy(self, found: Reading, name: str) -> GuestSettings:
         facts = self.facts()

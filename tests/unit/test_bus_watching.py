@@ -49,7 +49,7 @@ def test_what_happens_to_guests(service: Served, said: list[str]) -> None:
         lines.append(line)
         return len(lines) < 2
 
-    bus_watching.follow(show, said.append)
+    bus_watching.watch(show, said.append)
     assert lines == [STARTED, JUDGED]
     assert said == ["connected to the service"]
 
@@ -77,7 +77,7 @@ def test_watching_goes_on_with_another_service(
         return "", [], []
 
     service.service.methods["Subscribe"] = subscribed
-    bus_watching.follow(lambda _line: False, said.append)
+    bus_watching.watch(lambda _line: False, said.append)
     back.join()
     assert [text for text in said if text != gone] == [
         "connected to the service",
@@ -113,4 +113,4 @@ def test_a_line_that_could_not_be_shown(service: Served, said: list[str], missin
 
     service.service.methods["Subscribe"] = subscribed
     with pytest.raises(RequestError, match="cannot be read"):
-        bus_watching.follow(lambda _line: False, said.append)
+        bus_watching.watch(lambda _line: False, said.append)

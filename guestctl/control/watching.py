@@ -18,7 +18,7 @@ from .local import Local
 LOOK, RECONNECT = 0.5, 2.0
 
 
-async def follow(
+async def watch(
     local: Local, on_event: Callable[[GuestEvent], None], on_trail: Callable[[TrailEvent], None]
 ) -> None:
     """Tell of every event, and of every new line of a reason trail; never returns."""
@@ -30,13 +30,11 @@ async def follow(
             may_act = machine.is_root() or not is_system(uri)
             hypervisor = LibvirtHypervisor(uri, read_only=not may_act)
             hypervisor.listen(on_event)
-            group.create_task(_follow_connection(hypervisor, local.complain))
-        group.create_task(_follow_ledger(local, on_trail))
+            group.create_task(_watch_connection(hypervisor, local.complain))
+        group.create_task(_watch_ledger(local, on_trail))
 
 
-async def _follow_connection(
-    hypervisor: LibvirtHypervisor, complain: Callable[[str], None]
-) -> None:
+async def _watch_connection(hypervisor: LibvirtHypervisor, complain: Callable[[str], None]) -> None:
     told = ""
     while True:
         try:
@@ -52,7 +50,7 @@ async def _follow_connection(
         await asyncio.sleep(RECONNECT)
 
 
-async def _follow_ledger(local: Local, on_trail: Callable[[TrailEvent], None]) -> None:
+async def _watch_ledger(local: Local, on_trail: Callable[[TrailEvent], None]) -> None:
     """The trails of all guests, from now on; the service writes its verdicts there."""
     newest = local.ask_ledger(lambda ledger: ledger.trail.newest(), 0)
     state = _state(local)
