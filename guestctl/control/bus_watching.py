@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable
 
 from ..host.bus import BusError, Rule
-from .bus_errors import is_lost
 from .happened import Line
 from .interface import MANAGER, NAME, ROOT
+from .service_errors import is_lost
 from .service_on_bus import ServiceOnBus, ask_service, reached, readable
 from .shapes import check_line
 

@@ -14,10 +14,10 @@ from ..host.bus import BusError, Rule, SystemBus
 from ..model.plain import from_plain
 from ..model.report import RunBegan, RunEnded, event_from_plain, is_of_a_later_version
 from ..model.result import RunResult
-from .bus_errors import NO_OBJECT, UNKNOWN, is_lost
 from .failure import Failure, RequestError, ServiceLost
 from .interface import MANAGER, NAME, ROOT, RUN
 from .requests import Shown
+from .service_errors import NO_OBJECT, UNKNOWN, is_lost
 from .service_on_bus import ServiceOnBus, readable
 
 #: Seconds for a bus that went away to come back, and for the service to come to it: it tries again

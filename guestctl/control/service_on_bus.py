@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from ..host.bus import DRIVER, BusError, Rule, SystemBus
 from ..host.bus_interface import Interface, signature_of
-from .bus_errors import UNKNOWN, is_full, other_version, request_error
 from .failure import Failure, RequestError
 from .interface import MANAGER, NAME, ROOT, Needs
+from .service_errors import UNKNOWN, is_full, other_version, request_error
 
 #: Seconds for an answer: libvirt may be slow to tell the service, a person to tell polkit.
 READING, INTERACTIVE = 60.0, 150.0

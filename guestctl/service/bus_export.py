@@ -6,9 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ..control.bus_errors import name_of
 from ..control.interface import GUEST, GUESTS, MANAGER, NAME, ROOT, RUN, RUNS, Needs
 from ..control.requests import RequestError
+from ..control.service_errors import name_of
 from ..host.bus_callers import Caller
 from ..host.bus_errors import CallError
 from ..host.bus_interface import Interface, Method

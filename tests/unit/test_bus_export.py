@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from guestctl.control.bus_errors import error_name
 from guestctl.control.interface import NO_RUN
 from guestctl.control.requests import Failure
+from guestctl.control.service_errors import error_name
 from guestctl.host.bus import BusError
 from guestctl.host.bus_errors import Standard
 from guestctl.host.bus_values import Variant

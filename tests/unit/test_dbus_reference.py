@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from guestctl.control.bus_errors import ENDING, error_name
 from guestctl.control.interface import OPTIONS
 from guestctl.control.requests import Failure
+from guestctl.control.service_errors import ENDING, error_name
 from guestctl.host import bus_callers, bus_connection, bus_objects, bus_subscribers, bus_unread
 from guestctl.host.bus_errors import Standard
 from tests.package import PROJECT

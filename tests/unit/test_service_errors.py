@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from guestctl import __version__
-from guestctl.control.bus_errors import error_name, is_lost, other_version, request_error
 from guestctl.control.requests import Failure
+from guestctl.control.service_errors import error_name, is_lost, other_version, request_error
 from guestctl.host.bus_calls import BusError
 
 DBUS = "org.freedesktop.DBus.Error"
