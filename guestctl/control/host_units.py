@@ -1,4 +1,8 @@
-"""What systemd and logind say of guestctl and of what is beside it; anybody may ask them."""
+"""What systemd and logind say of guestctl and of what is beside it; anybody may ask them.
+
+Just what `status` and `import` need, who ask often, or wait for it; the doctor has units in full as
+well (host/unit_states.py).
+"""
 
 from __future__ import annotations
 

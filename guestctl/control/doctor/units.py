@@ -1,4 +1,4 @@
-"""What systemd, logind and the service say, for the doctor."""
+"""What systemd, logind and the service say, and what a takeover left, for the doctor."""
 
 from __future__ import annotations
 

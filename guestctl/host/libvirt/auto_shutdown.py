@@ -2,6 +2,9 @@
 
 libvirt says nothing of it on a connection; its configuration does.  A daemon goes by what stood
 there when it began.
+
+The file is not read as a whole, as `conf_file` does: lines are looked for, for they are what is
+switched, and each counts also where another one has a mistake by which libvirt would not start.
 """
 
 from __future__ import annotations
