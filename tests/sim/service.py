@@ -24,17 +24,14 @@ from unittest.mock import patch
 
 from guestctl.config.config import Config
 from guestctl.host import locks
-from guestctl.model.guest import GuestId
 from guestctl.model.plan import RunKind
-from guestctl.model.result import RunResult, Trigger
-from guestctl.runs.context import Context, Inventory, read_all
-from guestctl.runs.preserve import preserve
-from guestctl.runs.restore import restore
+from guestctl.model.result import RunResult
 from guestctl.service.reach import LastLook
 from guestctl.service.service import Service, Surroundings
 from guestctl.service.stop_profile import Asked, finish_by_profile
 
 from . import loop as virtual
+from . import operators
 from .behaviour import GuestSpec
 from .events import happen
 from .host_view import HostView
@@ -42,7 +39,6 @@ from .life import Life, noting
 from .surroundings import SimDaemons, SimMounts, SimRival, WhoRan
 from .world import SimHost
 
-Named = frozenset[GuestId]
 #: How long systemd is asked again while nobody answers (the limits of host/systemd.py).
 NO_ANSWER = 12.0
 
@@ -271,40 +267,15 @@ class ServedHost(HostView):
 
     async def preserve(self, *names: str) -> RunResult:
         """An operator's `guestctl shutdown --preserve`, in a process of its own."""
-        return await self._command(RunKind.PRESERVE, names)
+        return await operators.take_down(self, RunKind.PRESERVE, names)
 
     async def shut_down(self, *names: str) -> RunResult:
         """An operator's `guestctl shutdown`."""
-        return await self._command(RunKind.SHUTDOWN, names)
+        return await operators.take_down(self, RunKind.SHUTDOWN, names)
 
     async def start_by_hand(self, *names: str) -> RunResult:
         """An operator's `guestctl start`."""
-
-        async def run(context: Context, inventory: Inventory, named: Named) -> RunResult:
-            return await restore(context, self.config, Trigger.COMMAND, inventory, named)
-
-        return await self._by_operator(names, run)
-
-    async def _command(self, kind: RunKind, names: tuple[str, ...]) -> RunResult:
-        async def run(context: Context, inventory: Inventory, named: Named) -> RunResult:
-            trigger = Trigger.COMMAND
-            return await preserve(context, self.config, kind, trigger, inventory, named)
-
-        return await self._by_operator(names, run)
-
-    async def _by_operator(
-        self,
-        names: tuple[str, ...],
-        run: Callable[[Context, Inventory, Named], Awaitable[RunResult]],
-    ) -> RunResult:
-        life = self.operators = Life(self)
-        inventory = await read_all(life.context.hypervisors)
-        named = frozenset(guest.id for guest in inventory.guests if guest.name in names)
-        with self.operator():
-            result = await run(life.context, inventory, named)
-        for connection in life.process.connections.values():
-            await connection.close()
-        return result
+        return await operators.bring_up(self, names)
 
     async def close(self) -> None:
         """The end of the story: no process is left."""
