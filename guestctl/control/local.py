@@ -16,7 +16,6 @@ from typing import TypeVar
 
 from ..config.config import Config
 from ..host import journal, machine, stop_deadline, tasks
-from ..host.held_starts import HeldStarts
 from ..host.libvirt import autostart
 from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.locks import HostRunLock
@@ -51,28 +50,13 @@ from .requests import (
     refuse_unprivileged,
     unreachable,
 )
+from .shown_held import shows_held
 
 LEDGER_NAME = "ledger.db"
 #: Seconds for a look into the ledger's folder.
 A_LOOK = 2.0
 
 T = TypeVar("T")
-
-
-def shows_held(refuses: Callable[[], bool]) -> Callable[[Ledger], None]:
-    """Keeps libvirt's hook told which guests it is to refuse, at each write to the ledger.
-
-    refuses: whether it is to refuse any ([boot] refuse-starts).
-    """
-    held = HeldStarts(machine.run_folder())
-
-    def show(ledger: Ledger) -> None:
-        """Without a ledger nobody is refused: a person's decision could not be taken note of."""
-        if machine.is_root():
-            with contextlib.suppress(*TROUBLE):  # whoever reads the same next will say so
-                held.show(ledger.held_for_save() if ledger.remembers and refuses() else ())
-
-    return show
 
 
 @dataclass(frozen=True)

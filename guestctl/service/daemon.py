@@ -17,10 +17,11 @@ from typing import Any
 from ..config.config import Config
 from ..control.answers import Answers
 from ..control.configured import say_of_libvirt
-from ..control.local import LEDGER_NAME, shows_held
+from ..control.local import LEDGER_NAME
 from ..control.requests import Failure, RequestError
 from ..control.run_journal import RunJournal
 from ..control.served import Opening
+from ..control.shown_held import shows_held
 from ..host import (
     journal,
     locks,
