@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-import traceback
 
 from guestctl.config.config import Config
 from guestctl.config.settings import Shutdown
 from guestctl.model.guest import State
 from guestctl.model.options import Scope
 from guestctl.model.stop import StoppedBy
-from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Save, Start
+from tests.sim.behaviour import GuestSpec
 from tests.sim.chronicle import By
-from tests.sim.service import ServedHost, tell
+from tests.sim.service import ServedHost
 
 from .service_ways import Ways, has_ways
+from .stories import Story, some_behaviour, what_is_wrong_in
 
 URI = "qemu:///system"
 #: Longer than [shutdown] settle, than any step of these guests, and than any outage.
@@ -26,26 +26,19 @@ def what_is_wrong(seed: int) -> str:
     """With the story of a seed; empty when nothing is."""
     dice = random.Random(seed)
     story = _Story(dice, Ways(seed) if has_ways(seed) else None)
-    try:
-        tell(story.happens, story.guests, story.config, most=30 * 86400.0)
-    except Exception:  # noqa: BLE001 - whatever it is is to be reported
-        return f"seed {seed}:\n" + "\n".join(story.told) + "\n" + traceback.format_exc()
-    return ""
+    return what_is_wrong_in(story, seed)
 
 
 def _guest(dice: random.Random, name: str) -> GuestSpec:
-    behaviour = Behaviour(
-        save=Save(dice.choice((1.0, 8.0, 40.0))),
-        button=dice.choice((Button(2.0), Button(15.0), IGNORED_BUTTON)),
-        start=Start(dice.choice((1.0, 1.0, 12.0))),
-    )
+    behaviour = some_behaviour(dice, (1.0, 1.0, 12.0))
     state = dice.choice((State.RUNNING, State.RUNNING, State.SHUT_OFF))
     return GuestSpec(name, state=state, behaviour=behaviour)
 
 
-class _Story:
+class _Story(Story):
     def __init__(self, dice: random.Random, ways: Ways | None) -> None:
-        self._dice, self._ways = dice, ways
+        super().__init__(dice)
+        self._ways = ways
         self.guests = [_guest(dice, name) for name in "abcd"[: dice.randint(1, 4)]]
         save = dice.choice((Scope.PERSISTENT, Scope.PERSISTENT, Scope.NONE))
         limits = Shutdown(
@@ -57,10 +50,6 @@ class _Story:
         self.config = Config(shutdown=limits)
         if ways:
             self.guests, self.config = ways.added_to(self.guests, self.config)
-        self.told: list[str] = []
-
-    def _tell(self, text: str) -> None:
-        self.told.append(f"{asyncio.get_running_loop().time():9.2f}  {text}")
 
     async def _wait(self, *choices: float) -> None:
         await asyncio.sleep(self._dice.choice(choices))

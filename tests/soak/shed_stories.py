@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import traceback
 
 from guestctl.config.config import Config, GuestOverride
 from guestctl.config.settings import Shutdown
@@ -16,9 +15,11 @@ from guestctl.control.requests import RequestError
 from guestctl.model.options import Scope
 from guestctl.service.run_log import LoggedRun
 from tests.shedding import ROOT, ended, resume_request, shed_request
-from tests.sim.behaviour import IGNORED_BUTTON, Behaviour, Button, GuestSpec, Save, Start
+from tests.sim.behaviour import GuestSpec
 from tests.sim.chronicle import By
-from tests.sim.service import ServedHost, tell
+from tests.sim.service import ServedHost
+
+from .stories import Story, some_behaviour, what_is_wrong_in
 
 #: Longer than any step of these guests, and than [shutdown] settle.
 QUIET = 400.0
@@ -27,19 +28,11 @@ QUIET = 400.0
 def what_is_wrong(seed: int) -> str:
     """With the story of a seed; empty when nothing is."""
     story = _Story(random.Random(f"shed {seed}"))
-    try:
-        tell(story.happens, story.guests, story.config, most=30 * 86400.0)
-    except Exception:  # noqa: BLE001 - whatever it is is to be reported
-        return f"seed {seed}:\n" + "\n".join(story.told) + "\n" + traceback.format_exc()
-    return ""
+    return what_is_wrong_in(story, seed)
 
 
 def _guest(dice: random.Random, name: str) -> GuestSpec:
-    behaviour = Behaviour(
-        save=Save(dice.choice((1.0, 8.0, 40.0))),
-        button=dice.choice((Button(2.0), Button(15.0), IGNORED_BUTTON)),
-        start=Start(dice.choice((1.0, 12.0))),
-    )
+    behaviour = some_behaviour(dice, (1.0, 12.0))
     return GuestSpec(name, behaviour=behaviour)
 
 
@@ -52,19 +45,15 @@ def _config(dice: random.Random, names: str) -> Config:
     return Config(shutdown=Shutdown(save=unsaved, shutdown_timeout=20.0), guests=tuple(tables))
 
 
-class _Story:
+class _Story(Story):
     """shed: who was, and is down for it alone.  open: whose state cannot be told from outside."""
 
     def __init__(self, dice: random.Random) -> None:
-        self._dice = dice
+        super().__init__(dice)
         self._names = "abcde"[: dice.randint(2, 5)]
         self.guests = [_guest(dice, name) for name in self._names]
         self.config = _config(dice, self._names)
-        self.told: list[str] = []
         self.shed: set[str] = set()
-
-    def _tell(self, text: str) -> None:
-        self.told.append(f"{asyncio.get_running_loop().time():9.2f}  {text}")
 
     async def happens(self, host: ServedHost) -> None:
         """The story."""
