@@ -127,10 +127,7 @@ class _Reading(Collector):
             "a guest whose save fails is left running by libvirt-guests, and ends with the host;"
             ' guestctl asks it to shut down ([shutdown] shutdown = "none" for the same)'
         )
-        self.remark(
-            "libvirt-guests saves one guest after another; guestctl 16 at a time"
-            " ([shutdown] parallel = 1 for the same)"
-        )
+        self.remark_saves_in_turn("libvirt-guests")
         if not self._given["PARALLEL_SHUTDOWN"].is_default:
             self.remark(
                 f"{self._given['PARALLEL_SHUTDOWN']}: without effect where guests are suspended"

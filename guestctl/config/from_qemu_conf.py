@@ -75,10 +75,7 @@ class _Reading(Collector):
             "libvirt's auto-shutdown has no more time than logind's delay (InhibitDelayMaxSec=);"
             " guestctl has until [shutdown] deadline, 25min unless told"
         )
-        self.remark(
-            "libvirt's auto-shutdown saves one guest after another; guestctl 16 at a time"
-            " ([shutdown] parallel = 1 for the same)"
-        )
+        self.remark_saves_in_turn("libvirt's auto-shutdown")
         return self.result()
 
     def boot(self) -> Imported:

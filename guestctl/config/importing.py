@@ -70,6 +70,13 @@ class Collector:
         """What is to be said to whoever imports."""
         self._remarks.append(text)
 
+    def remark_saves_in_turn(self, program: str) -> None:
+        """How that one saves, which no setting of it says."""
+        self.remark(
+            f"{program} saves one guest after another; guestctl 16 at a time"
+            " ([shutdown] parallel = 1 for the same)"
+        )
+
     def problem(self, given: Given, message: str) -> None:
         """A value that nothing can be made of."""
         place = Place(Path(given.file), given.line)
