@@ -69,12 +69,17 @@ async def resume(
     """Bring those back that are still shed, of these or of all."""
     records, _ = await take_notice(context, inventory.guests)
     shed = shed_now(records, context.boot)
-    others = [] if named is None else [g for g in inventory.guests if g.id in named - shed]
-    for guest in sorted(others, key=lambda guest: guest.name):
-        context.tell(Trouble(f"{guest.name} is not shed"))
+    _tell_of_others(context, inventory, (named or frozenset()) - shed)
     mine = shed if named is None else shed & named
     going, up = still_up(inventory.guests, records, context.boot)
     await note_up(context, [guest for guest in inventory.guests if guest.id in up & mine])
     down = mine - up
     going = {guest: step for guest, step in going.items() if guest in mine}
     return await restore(context, config, Trigger.RESUME, inventory, down, note=note, going=going)
+
+
+def _tell_of_others(context: Context, inventory: Inventory, unshed: frozenset[GuestId]) -> None:
+    """Whoever named them takes them for shed."""
+    guests = (guest for guest in inventory.guests if guest.id in unshed)
+    for name in sorted(guest.name for guest in guests):
+        context.tell(Trouble(f"{name} is not shed"))

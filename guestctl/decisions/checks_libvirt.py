@@ -126,21 +126,24 @@ _PLAIN = ("raw", "sparse")
 def _compressed(state: HostState) -> Iterator[Finding]:
     given = known(known(state.details).qemu).get("save_image_format")
     versions = known(state.running).servers
-    crashing = {uri: it for uri, it in versions.items() if it[:2] == _CRASHES}
     if given and given.value not in _PLAIN:
-        for uri, version in sorted(crashing.items()):
-            text = (
-                f"saves of {uri} are compressed ({given.value}), and one that is aborted, as when"
-            )
-            edit = _edited(f"{given.line}s/^/#/", given.file)
-            yield Finding(
-                f"{text} its time is over, crashes this version of libvirt's daemon",
-                f"{edit} && systemctl restart {_units(state)}",
-                evidence=(
-                    f'{given.where}: save_image_format = "{given.value}"',
-                    f"libvirt {_shown(version)}",
-                ),
-            )
+        edit = _edited(f"{given.line}s/^/#/", given.file)
+        command = f"{edit} && systemctl restart {_units(state)}"
+        for uri, version in sorted(versions.items()):
+            if version[:2] == _CRASHES:
+                yield _crashes(uri, version, given, command)
+
+
+def _crashes(uri: str, version: Version, given: SetTo, command: str) -> Finding:
+    text = f"saves of {uri} are compressed ({given.value}), and one that is aborted, as when its"
+    return Finding(
+        f"{text} time is over, crashes this version of libvirt's daemon",
+        command,
+        evidence=(
+            f'{given.where}: save_image_format = "{given.value}"',
+            f"libvirt {_shown(version)}",
+        ),
+    )
 
 
 def _units(state: HostState) -> str:
