@@ -13,7 +13,7 @@ from ..model.record import GuestRecord, Wanted, asked_for, held, released
 from ..model.report import tell_all
 from ..model.result import RunResult
 from ..runs.context import Context, Inventory
-from .commanded import Asked, down, note_of, prepare, up
+from .asked import Asked, down, note_of, prepare, up
 from .local import Local
 from .log_fields import of_actor, of_guest
 from .requests import Down, Failure, Named, RequestError, Shown, Up, Who, find

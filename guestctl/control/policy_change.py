@@ -19,7 +19,7 @@ from ..model.policy_change import PolicyChange
 from ..model.ports import ErrorKind, HypervisorError
 from ..model.units import BadValue
 from ..runs.context import Inventory
-from .commanded import note_of
+from .asked import note_of
 from .guest_reading import read_named
 from .guest_settings import GuestSettings, with_places
 from .local import Local

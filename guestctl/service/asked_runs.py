@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
-from ..control.commanded import Asked, down, prepare, up
+from ..control.asked import Asked, down, prepare, up
 from ..control.failure import ServiceLost
 from ..control.requests import Down, Failure, RequestError, Up
 from ..control.run_journal import RunJournal

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from guestctl.control.asked import note_of
 from guestctl.control.command_line import command_line
-from guestctl.control.commanded import note_of
 from guestctl.host import machine
 from guestctl.model.history import Actor
 
