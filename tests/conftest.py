@@ -75,10 +75,9 @@ class Modules(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where modules are handed out, the longest are begun first, and shared hosts together."""
-    if config.getvalue("dist") == "loadgroup":
-        items.sort(key=turn)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules are begun first, by xdist's processes too, which know no `--dist`."""
+    items.sort(key=turn)
 
 
 def turn(item: pytest.Item) -> int:
