@@ -73,6 +73,7 @@ complete -c guestctl -n '__guestctl_at shed' -l within -x -d 'how long it may ta
 complete -c guestctl -n '__guestctl_at shed' -l profile -x -a '(__guestctl_profiles)' -d 'with the settings of [profile.NAME]; without guests and --order: those of which it says `shed = true`'
 complete -c guestctl -n '__guestctl_at shed' -l dry-run -d 'show what would be done, and do nothing'
 complete -c guestctl -n '__guestctl_at shed' -l reason -x -d 'why; shown by `list`, and in the reason trail'
+complete -c guestctl -n '__guestctl_at cancel' -l mine -d 'only one that the same user began, at the same terminal or in the same unit'
 complete -c guestctl -n '__guestctl_at hold' -l reason -x -d 'why; shown by `list`'
 complete -c guestctl -n '__guestctl_at list' -l problems -d 'only guests with which something is wrong: what, and the command to type'
 complete -c guestctl -n '__guestctl_at list' -l held -d 'only guests that are held'

@@ -208,7 +208,13 @@ def _add_run_verbs(verbs: Verbs) -> None:
     text = "show the service's run that goes on, with all that it did so far, until it ends"
     display_options(verbs.add("attach", text))
     text = "end the service's run that goes on: no further step is begun, a save is aborted"
-    display_options(verbs.add("cancel", text))
+    cancel = verbs.add("cancel", text)
+    cancel.add_argument(
+        "--mine",
+        action="store_true",
+        help="only one that the same user began, at the same terminal or in the same unit",
+    )
+    display_options(cancel)
 
 
 def _add_marking_verbs(verbs: Verbs) -> None:

@@ -32,7 +32,7 @@ def cancel_verb(arguments: Namespace) -> int:
     """`cancel`: 0 when the run is over, and so does what it was told."""
     client = client_of(arguments)
     take_signals()
-    result = client.cancel(Shown(Display()))
+    result = client.cancel(Shown(Display()), mine=arguments.mine)
     if result is None:
         raise _no_run(client)
     print_result(result, arguments)

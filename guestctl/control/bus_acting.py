@@ -13,6 +13,7 @@ from typing import Any
 from ..host import machine
 from ..host.bus_values import Variant
 from ..host.polkit_agent import agent_at_terminal
+from ..model.history import Actor
 from ..model.plan import RunKind
 from ..model.result import RunResult
 from ..model.text import printable
@@ -138,6 +139,16 @@ async def current_run(service: ServiceOnBus) -> str | None:
     """The object of the run under way; None where there is none."""
     path = str(await service.value("CurrentRun"))
     return None if path == NO_RUN else path
+
+
+async def refuse_others(service: ServiceOnBus, path: str) -> None:
+    """RequestError where it is not this user, here, who asked for that run."""
+    words = [str(await service.value(it, path, RUN)) for it in ("User", "Origin", "Command")]
+    user, origin, command = words
+    mine = machine.actor("")
+    if (user, origin) != (mine.user, mine.origin or ""):
+        whose = str(Actor(user, origin or None, command)) if user else "nobody asked for it"
+        raise RequestError(Failure.NOT_ALL_WELL, f"the run that goes on is not yours: {whose}")
 
 
 async def cancel(

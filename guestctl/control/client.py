@@ -109,10 +109,11 @@ class Client(Protocol):
         """
         ...
 
-    def cancel(self, shown: Shown) -> RunResult | None:
+    def cancel(self, shown: Shown, *, mine: bool) -> RunResult | None:
         """End the service's run that goes on as Ctrl-C does, and show it; None where there is none.
 
-        RequestError where no service runs, or the caller may not.
+        mine: only one that the same user asked for, at the same terminal or in the same unit.
+        RequestError where no service runs, the caller may not, or it is another one's.
         """
         ...
 

@@ -97,7 +97,7 @@ class InProcess:
     def attach(self, shown: Shown) -> RunResult | None:
         raise _no_service("attach")
 
-    def cancel(self, shown: Shown) -> RunResult | None:
+    def cancel(self, shown: Shown, *, mine: bool) -> RunResult | None:
         raise _no_service("cancel")
 
     def hold(self, names: Sequence[str], reason: str | None) -> Said:

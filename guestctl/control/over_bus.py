@@ -123,11 +123,13 @@ class OverBus:
 
         return ask_service(work)
 
-    def cancel(self, shown: Shown) -> RunResult | None:
+    def cancel(self, shown: Shown, *, mine: bool) -> RunResult | None:
         async def work(service: ServiceOnBus) -> RunResult | None:
             path = await bus_acting.current_run(service)
             if path is None:
                 return None
+            if mine:
+                await bus_acting.refuse_others(service, path)
             return await bus_acting.cancel(service, path, shown, self.complain)
 
         return ask_service(work, acts=True)

@@ -69,6 +69,11 @@ class FakeGuestctl(FakeService):
         """There is a run under way."""
         self.properties["CurrentRun"] = Variant("o", PATH)
 
+    def is_asked_for_by(self, user: str, origin: str, command: str) -> None:
+        """The run is theirs."""
+        for name, value in (("User", user), ("Origin", origin), ("Command", command)):
+            self.properties[name] = Variant("s", value)
+
     def tell(self, event: RunEvent, *, aloud: bool = True) -> None:
         """Have the run tell it; not aloud: whoever follows does not hear the signal."""
         number = len(self.log) + 1

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -128,9 +129,10 @@ def test_a_library_for_the_bus_that_is_missing(
 
 def test_what_only_the_service_can_do() -> None:
     client = choosing.client_of(Config(), None, lambda _: None)
-    for ask in (client.attach, client.cancel):
+    to = Shown(lambda _: None)
+    for ask in (client.attach, partial(client.cancel, mine=True)):
         with pytest.raises(RequestError, match="the service does not run") as caught:
-            ask(Shown(lambda _: None))
+            ask(to)
         assert caught.value.failure is Failure.NOT_ALL_WELL
 
 

@@ -129,7 +129,7 @@ def test_power_that_comes_back_while_guests_are_shed_ends_that(hook: Hook) -> No
     hook.wait_calls("shed -q")
     hook.says("OL")
     hook.is_told("online")
-    hook.wait_calls("shed -q", "cancel -q", "resume -q")
+    hook.wait_calls("shed -q", "cancel -q --mine", "resume -q")
 
 
 @pytest.mark.thorough

@@ -216,20 +216,6 @@ def test_what_brings_guests_up(service: Served, client: Client) -> None:
     assert caught.value.failure is Failure.WRONG_REQUEST
 
 
-def test_attaching_and_cancelling(service: Served, client: Client) -> None:
-    to, told = shown()
-    assert client.attach(to) is None
-    assert client.cancel(to) is None
-    service.do(lambda it: it.begin())
-    for event in STORY:
-        service.service.tell(event, aloud=False)
-    assert client.attach(to) == RESULT
-    assert told == STORY
-    assert "Cancel" not in service.service.calls
-    assert client.cancel(to) == RESULT
-    assert "Cancel" in service.service.calls
-
-
 def test_what_marks_guests(service: Served, client: Client) -> None:
     for member, ask in (
         ("Hold", client.hold),
