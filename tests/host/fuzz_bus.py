@@ -34,9 +34,6 @@ ACTS = frozenset(
 )
 #: Seconds for an answer.
 LIMIT = 30.0
-#: Seconds in which a service that a flood has filled is asked again.
-PATIENCE = 20.0
-FULL = "org.freedesktop.DBus.Error.LimitsExceeded"
 #: What is counted beside the names of errors.
 RETURNED, SILENT, THROWN_OUT, ACTED = "returned", "silent", "thrown out", "acted"
 
@@ -61,7 +58,7 @@ class Call(NamedTuple):
 
 def methods(connection: Connection, path: str = ROOT) -> Iterator[Method]:
     """All that it tells of, on all its objects."""
-    heard = introspected(connection, path)
+    heard = answer(connection, Call(path, INTROSPECTABLE, "Introspect"))
     assert heard.kind == RETURN, f"{path} tells nothing: {heard.error}"
     tree = ElementTree.fromstring(heard.body[4:-1].decode())
     for interface in tree.iter("interface"):
@@ -71,16 +68,6 @@ def methods(connection: Connection, path: str = ROOT) -> Iterator[Method]:
     for node in tree.iterfind("node"):
         with suppress(AssertionError):  # gone meanwhile
             yield from methods(connection, f"{path}/{node.get('name')}")
-
-
-def introspected(connection: Connection, path: str) -> Heard:
-    """Asked again, as clients do, while it is full of calls of a flood before."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        heard = answer(connection, Call(path, INTROSPECTABLE, "Introspect"))
-        if heard.error != FULL or time.monotonic() > end:
-            return heard
-        time.sleep(0.2)
 
 
 def put(connection: Connection, call: Call) -> int:
