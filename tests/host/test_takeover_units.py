@@ -43,6 +43,7 @@ def test_whatever_it_is(new_host: NewHost, suite: str) -> None:
     its_list(host)
     its_list_of_an_earlier_boot(host)
     being_stopped(host)
+    being_started(host)
 
 
 def refused(host: Host, command: str = TAKEOVER) -> str:
@@ -176,6 +177,19 @@ def being_stopped(host: Host) -> None:
     assert not (host.root / RECORD).exists()
     assert not (host.root / DROP_IN).exists()
     host.virsh("destroy", "ignores")
+    wait_until(lambda: state(host)[RIVAL][1] == "inactive", 60, "the end of its stop")
+
+
+def being_started(host: Host) -> None:
+    """It brings guests back, and waits between two of them: with libvirt 12.8 it is up by then."""
+    with (host.root / "etc/default/libvirt-guests").open("a") as settings:
+        settings.write("START_DELAY=15\n")
+    host.popen(["systemctl", "start", RIVAL])
+    wait_until(lambda: "running" in rows_of(host), 60, "its first guest")
+    assert (host.root / LIST).exists()
+    assert "is just being started" in refused(host)
+    assert not (host.root / RECORD).exists()
+    assert not (host.root / DROP_IN).exists()
 
 
 def test_there_is_no_other(new_host: NewHost, suite: str) -> None:
