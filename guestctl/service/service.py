@@ -253,11 +253,13 @@ class Service:
         starting = [] if self._triggers.is_terminated else [self._out_of_reach.start_daemons()]
         tasks = [asyncio.create_task(work) for work in starting]
         try:
-            config, begun = self.state.config, asyncio.get_running_loop().time()
-            stop = (self._triggers, config, self._stop_asked, self._host_stop, begun)
-            await StopByProfile(*stop).carry_out()
+            await self._stop_by_profile().carry_out()
         finally:
             await end_all(tasks)
+
+    def _stop_by_profile(self) -> StopByProfile:
+        config, begun = self.state.config, asyncio.get_running_loop().time()
+        return StopByProfile(self._triggers, config, self._stop_asked, self._host_stop, begun)
 
     async def _host_stop(self, by: InForce) -> None:
         state, up = self.state, self.connections.up
