@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from ..decisions import attempts
 from ..decisions.attribution import Stop, verdict
 from ..decisions.outcome import by_whom, outcome_down, verdict_of_run, was_saved
 from ..ledger.ledger import Ledger
@@ -242,7 +243,14 @@ class TakeDownLog:
         """
         saving = self._live.save_pending or facts.reason == "saving"
         asked = any(step.step is not Step.SAVE and step.end in _TRIED for step in self._steps)
-        return facts.up and facts.persistent and not (saving or asked or self._asking)
+        under_way = saving or asked or self._asking or self._was_begun_before()
+        return facts.up and facts.persistent and not under_way
+
+    def _was_begun_before(self) -> bool:
+        """Whether an earlier run may still take it down, by what it had begun."""
+        tried = self._before.attempts if self._before else ()
+        now = self._context.clock().up
+        return attempts.may_be_followed(tried) or attempts.may_be_under_way(tried, now)
 
     async def _end(self, result: GuestResult, record: Callable[[Ledger], object]) -> None:
         self.result = result
