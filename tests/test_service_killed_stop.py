@@ -12,8 +12,8 @@ from guestctl.config.settings import Shutdown
 from guestctl.model.options import Scope
 from guestctl.model.stop import StoppedBy
 
-from .served import guest
-from .sim.behaviour import Button, GuestSpec, Save
+from .served import SYSTEM, guest, off
+from .sim.behaviour import Button, GuestSpec, Save, Start
 from .sim.service import ServedHost, tell
 
 #: No save ends in time: the guest is asked to shut down, and does so later.
@@ -71,3 +71,24 @@ def test_a_paused_guest_of_which_nothing_shows_that_it_is_saved(
 
 def _paused() -> GuestSpec:
     return guest("a", button=Button(15.0), save=Save(40.0))
+
+
+@pytest.mark.parametrize("killed_again", [False, True])
+def test_autostart_flags_are_for_boots_and_that_is_none(killed_again: bool) -> None:
+    async def story(host: ServedHost) -> None:
+        host.autostart = frozenset({SYSTEM})
+        host.sim.daemon(SYSTEM).autostart_is_done = True
+        await host.serve(200)
+        host.happen("c is flagged")
+        host.announce()
+        await host.until_idle()
+        host.kill()
+        host.cancel_shutdown()
+        await host.serve(0.5)
+        if killed_again:
+            host.kill()
+            await host.serve(0.0)
+        await asyncio.sleep(200)
+        assert host.up == "a"
+
+    tell(story, [guest("a", start=Start(5.0)), off("c")])

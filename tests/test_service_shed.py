@@ -224,6 +224,24 @@ def test_a_shutdown_that_is_cancelled_leaves_it_shed() -> None:
     tell(story, [guest("a"), guest("b", save=SLOW), guest("c")])
 
 
+def test_nor_does_one_whose_service_was_killed_before_it_was_cancelled() -> None:
+    """As a soft-reboot it has a run for the host's stop and the same boot."""
+
+    async def story(host: ServedHost) -> None:
+        await host.serve(5)
+        await shed(host, "a")
+        host.announce()
+        await host.until_idle()
+        host.kill()
+        host.cancel_shutdown()
+        await host.serve(200)
+        assert (host.up, is_shed(host)) == ("b c", "a")
+        await resume(host)
+        assert host.up == "a b c"
+
+    tell(story, ABC)
+
+
 def test_a_soft_reboot_ends_it_though_the_boot_is_the_same() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

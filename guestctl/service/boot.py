@@ -11,6 +11,7 @@ from ..config.config import Config
 from ..decisions import attempts
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestId
+from ..model.plan import RunKind
 from ..model.ports import LockHeld, RunLock
 from ..model.record import GuestRecord
 from ..model.report import Trouble, names
@@ -37,6 +38,8 @@ AGAIN, AGAIN_AT_MOST = 5.0, 300.0
 LEDGER = 120.0
 #: How often it is looked whether a guest follows a request that was cancelled.
 LATE_POLL = 2.0
+#: Runs after which a restore is owed because of a stop of the host.
+_OF_A_STOP = ((RunKind.PRESERVE, Trigger.HOST_STOP), (RunKind.RESTORE, Trigger.CANCELLED))
 SWITCHED_ON = (
     "guestctl was switched on after the host had booted without it: guests of %s are left as they"
     " are, nobody is started in this boot"
@@ -57,23 +60,27 @@ class Restores:
         until_host_stays: Callable[[], Awaitable[None]],
         autostart: frozenset[str],
         on_end: Callable[[], None],
+        units_were_stopped: Callable[[], bool],
     ) -> None:
         """until_host_stays returns once it is known that the host is not going down.
 
         on_end: called when a restore has ended, and guests may be left that wait.
+        units_were_stopped: see `trigger_of`.
         """
         self._state = state
         self._connections = connections
         self._until_host_stays = until_host_stays
         self._autostart = autostart
         self._on_end = on_end
+        self._units_were_stopped = units_were_stopped
         #: Who was up when guests were brought back, and may still go down on our account.
         self._late: set[GuestId] = set()
 
     async def begin_owed(self) -> asyncio.Task[None] | None:
         """The restore that this boot still owes; None where it owes none."""
         if owed := self._connections.watches.keys() - await self._done():
-            return self._begin(Trigger.BOOT, owed)
+            trigger = await trigger_of(self._state.context, self._units_were_stopped)
+            return self._begin(trigger, owed)
         if await self._asked_in_vain():  # a shutdown was cancelled, and the service then killed
             return self.begin_after_cancel()
         return None
@@ -222,16 +229,37 @@ class Restores:
         await self._state.context.ledger(write, None)
 
 
+async def trigger_of(context: Context, units_were_stopped: Callable[[], bool]) -> Trigger:
+    """What the restore is for that is owed now: a boot, or a stop of the host that was cancelled
+    while no service was there to see it.
+
+    units_were_stopped: whether systemd has stopped units since a stop of the host last began: then
+    the host has booted since, if only its userspace.
+    """
+
+    def ask(ledger: Ledger) -> bool:
+        newest = ledger.runs.newest(1)
+        return any(
+            run.boot == context.boot and (run.kind, run.trigger) in _OF_A_STOP for run in newest
+        )
+
+    if units_were_stopped() or not await context.ledger(ask, False):
+        return Trigger.BOOT
+    return Trigger.CANCELLED
+
+
 async def restore_at_boot(
     context: Context,
     config: Config,
     lock: RunLock,
     autostart: frozenset[str],
     ours: frozenset[str],
+    units_were_stopped: Callable[[], bool],
 ) -> RunResult:
     """The restore of a boot in which the service could not be started.  Raises LockHeld.
 
     ours: connections of which guestctl is in charge since the host booted, and no others.
+    units_were_stopped: see `trigger_of`.
     """
     mine = {uri: context.hypervisors[uri] for uri in context.hypervisors if uri in ours}
     context = replace(context, hypervisors=mine)
@@ -239,4 +267,6 @@ async def restore_at_boot(
         inventory = await read_all_retrying(context.hypervisors, LIBVIRTD)
         for error in inventory.lost.values():
             context.tell(Trouble(str(error)))
-        return await restore(context, config, Trigger.BOOT, inventory, autostart=autostart)
+        trigger = await trigger_of(context, units_were_stopped)
+        flags = autostart if trigger is Trigger.BOOT else frozenset[str]()
+        return await restore(context, config, trigger, inventory, autostart=flags)

@@ -44,6 +44,7 @@ from ..host.probe import HostProbe
 from ..host.stop_limit import limit_of_stop
 from ..host.storage import HostStorage
 from ..host.systemd import is_booting_now, is_stopping_retrying, kind_of_stop
+from ..host.units_stopped import UnitsStopped
 from ..ledger.file import TROUBLE
 from ..ledger.ledger import Ledger
 from ..ledger.second_copy import SecondCopy
@@ -122,7 +123,7 @@ class _Daemon:
     ) -> None:
         """folder: where what belongs to this boot is.  away, ours: see Surroundings."""
         self._configuration = configuration
-        self._folder = folder
+        self._folder, self._stopped = folder, UnitsStopped(folder)
         self._since = time.time_ns()
         self._delay: float | None = None
         self._ran: frozenset[GuestId] | None = None
@@ -193,6 +194,8 @@ class _Daemon:
             keep_stop_deadline=self._keep_stop_deadline,
             on_heard=self._heard,
             ran_before=who_ran.kept(self._folder, clock()),
+            stop_begins=self._stopped.forget,
+            units_were_stopped=lambda: not machine.is_root() or self._stopped.said(),
         )
 
     def _keep_stop_deadline(self, ends: float | None) -> None:

@@ -83,6 +83,8 @@ class Surroundings:
     keep_stop_deadline: told by when a person wants the host's stop to be through.
     on_heard: told of what libvirt tells of guests.
     ran_before: who ran, by the last word of a service that ended just before.
+    stop_begins: called as the host begins to go down.  units_were_stopped: whether systemd has
+    stopped units since it last was; without that a stop has come to nothing.
     """
 
     context: Context
@@ -107,6 +109,8 @@ class Surroundings:
     keep_stop_deadline: Callable[[float | None], None] = keeps_nothing
     on_heard: Callable[[GuestEvent], None] = lambda _: None
     ran_before: frozenset[GuestId] = frozenset()
+    stop_begins: Callable[[], None] = lambda: None
+    units_were_stopped: Callable[[], bool] = lambda: True
 
 
 class Service:
@@ -115,7 +119,7 @@ class Service:
     def __init__(self, surroundings: Surroundings, config: Config) -> None:
         it = surroundings
         self._login, self._triggers, self._stop_timeout = it.login, it.triggers, it.stop_timeout
-        self._pauses_guests = it.pauses_guests
+        self._pauses_guests, self._stop_begins = it.pauses_guests, it.stop_begins
         self._stop_asked = Asked(it.triggers.find_kind, it.stop_limit)
         #: Who ran as the host began to go down.
         self._ran: frozenset[GuestId] = frozenset()
@@ -146,7 +150,9 @@ class Service:
         self._keep_mounts = KeepMounts(self.state, it.mounts, it.paths)
         self._keep_mounts.connections = self.connections
         self._restarts.connections = self.late.connections = self.connections
-        self._restores = Restores(self.state, self.connections, stays, autostart, self.late.look)
+        self._restores = Restores(
+            self.state, self.connections, stays, autostart, self.late.look, it.units_were_stopped
+        )
 
     async def serve(self) -> None:
         """See the class."""
@@ -215,6 +221,7 @@ class Service:
     async def _go_down(self) -> bool:
         """Take everybody to safety; True when the shutdown was cancelled after all."""
         self._host_goes_down(True)
+        self._stop_begins()
         self.asked.host_goes_down()
         self._ran = self.connections.ran(asyncio.get_running_loop().time() - SOONER)
         self.state.becomes(Activity.PRESERVING)

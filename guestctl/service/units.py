@@ -20,6 +20,7 @@ from ..host.mounts import SystemdMounts
 from ..host.notify import Notifier
 from ..host.stop_limit import limit_of_stop
 from ..host.systemd import is_booting_now, is_stopping_now, kind_of_stop
+from ..host.units_stopped import UnitsStopped
 from ..model.guest import GuestId
 from ..model.ports import LockHeld
 from ..model.report import Listener, tell_all
@@ -57,6 +58,7 @@ def guard(local: Local, listener: Listener, *, follows_progress: bool) -> RunRes
 
     None when nothing is left to do.
     """
+    UnitsStopped(machine.run_folder()).say()
     notifier = Notifier()
     stop_timeout = StopTimeout(notifier.extend, notifier.status)
     last_look = LastLook(SystemdDaemons(), lambda: True)
@@ -88,10 +90,13 @@ def owes_nothing(local: Local) -> bool:
 def fallback(local: Local, listener: Listener, *, follows_progress: bool) -> RunResult:
     """At boot: bring guests back.  RequestError where another run does not end."""
     flags, ours = frozenset(autostart.claimed()), _ours(local)
+    stopped = UnitsStopped(machine.run_folder()).said
 
     try:
         return local.act(
-            lambda context: restore_at_boot(context, local.config, local.lock, flags, ours),
+            lambda context: restore_at_boot(
+                context, local.config, local.lock, flags, ours, stopped
+            ),
             listener,
             follows_progress=follows_progress,
         )

@@ -13,7 +13,7 @@ from .world import SimHost
 
 
 class HostView:
-    """The guests, their records, the calls and the runs.
+    """The guests, their records, the calls, the runs, and the journal.
 
     forced: after how long systemd forces a stop; None where it does not answer.
     """
@@ -21,11 +21,20 @@ class HostView:
     def __init__(self, sim: SimHost) -> None:
         self.sim = sim
         self.forced: float | None = 1800.0
+        self.log: list[tuple[float, str]] = []
 
     async def stop_limit(self, kind: str) -> StopLimit | None:
         """systemd's answer."""
         await asyncio.sleep(0)
         return None if self.forced is None else StopLimit(f"{kind}.target", self.forced)
+
+    def note(self, message: str) -> None:
+        """A line of the journal."""
+        self.log.append((asyncio.get_running_loop().time(), message))
+
+    def said(self, words: str) -> bool:
+        """Whether the journal has them."""
+        return any(words in message for _, message in self.log)
 
     def guest(self, name: str) -> SimGuest:
         """The guest of this name."""

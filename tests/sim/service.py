@@ -36,7 +36,7 @@ from .behaviour import GuestSpec
 from .events import happen
 from .host_view import HostView
 from .life import Life, noting
-from .surroundings import SimDaemons, SimMounts, SimRival, WhoRan
+from .surroundings import SimDaemons, SimMounts, SimRival, StopNote, WhoRan
 from .world import SimHost
 
 #: How long systemd is asked again while nobody answers (the limits of host/systemd.py).
@@ -64,6 +64,7 @@ class ServedHost(HostView):
         self.mounts = SimMounts(self)
         self.rival = SimRival(self)
         self.ours: frozenset[str] | None = None
+        self.stopped = StopNote()
         self.auto_shutdown = False
         #: By when a person said that the host's stop is to be through, on the loop's clock.
         self.stop_by: float | None = None
@@ -71,7 +72,6 @@ class ServedHost(HostView):
         self.fuses: dict[int, Callable[[], None]] = {}
         self.written: Config | None = None
         self.told_to_end = asyncio.Event()
-        self.log: list[tuple[float, str]] = []
         self._services: list[Service] = []
         #: The newest process of an operator's command.
         self.operators: Life | None = None
@@ -93,14 +93,6 @@ class ServedHost(HostView):
         """systemd's jobs, of which there are none before it stops units."""
         await asyncio.sleep(0)
         return self.kind if self.stopping else ""
-
-    def note(self, message: str) -> None:
-        """A line of the journal."""
-        self.log.append((asyncio.get_running_loop().time(), message))
-
-    def said(self, words: str) -> bool:
-        """Whether the journal has them."""
-        return any(words in message for _, message in self.log)
 
     # -- the service -----------------------------------------------------------------------------
 
@@ -138,6 +130,8 @@ class ServedHost(HostView):
             stop_limit=self.stop_limit,
             pauses_guests=self._pauses_guests,
             ran_before=self.who_ran.kept(),
+            stop_begins=self.stopped.forget,
+            units_were_stopped=self.stopped.said,
         )
         self.lives.append(life)
         self._services.append(Service(surroundings, self.config))
@@ -214,6 +208,7 @@ class ServedHost(HostView):
         """The guard's stop, which does nothing where the host stays up."""
         guard = Life(self)
         guard.process.fuses, self.fuses = self.fuses, {}
+        self.stopped.say()
         hypervisors = {uri: guard.process.connect(uri) for uri in self.config.general.uris}
         context = replace(guard.context, hypervisors=hypervisors)
         last_look = LastLook(SimDaemons(self), lambda: True)
@@ -243,6 +238,7 @@ class ServedHost(HostView):
         if self.lives:
             self.kill()
         self.preparing = self.stopping = False
+        self.stopped.forget()
         self.who_ran = WhoRan(self)
         self.rival.begin_boot()
         self.sim.reboot()

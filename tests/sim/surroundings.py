@@ -39,6 +39,25 @@ class SimDaemons:
         return "libvirtd.service"
 
 
+class StopNote:
+    """That systemd has stopped units since a stop of the host began."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def say(self) -> None:
+        """They are being stopped now."""
+        self._said = True
+
+    def said(self) -> bool:
+        """Whether they were."""
+        return self._said
+
+    def forget(self) -> None:
+        """A stop begins, or another boot."""
+        self._said = False
+
+
 class SimMounts:
     """The Mounts of ports.py; kept: what must stay mounted, as it was last said."""
 
