@@ -62,6 +62,7 @@ complete -c guestctl -n '__guestctl_at shutdown' -l preserve -d 'take all runnin
 complete -c guestctl -n '__guestctl_at shutdown' -l all -d 'shut every guest down; they are not brought back'
 complete -c guestctl -n '__guestctl_at shutdown' -l within -x -d 'how long it may take in all, instead of [shutdown] deadline: what a UPS has left; upsc:NAME@HOST asks it'
 complete -c guestctl -n '__guestctl_at shutdown' -l profile -x -a '(__guestctl_profiles)' -d 'with the settings of [profile.NAME] over those of [shutdown]'
+complete -c guestctl -n '__guestctl_at shutdown' -l without-ledger -d 'also where the ledger cannot be written: nobody will know to bring guests back'
 complete -c guestctl -n '__guestctl_at shutdown start resume release forget policy' -l reason -x -d 'why, for the reason trail'
 complete -c guestctl -n '__guestctl_at shutdown start shed resume attach cancel' -s q -l quiet -d 'only show what goes wrong'
 complete -c guestctl -n '__guestctl_at shutdown start shed resume attach cancel list status plan why watch history policy check doctor import' -l json -d 'print JSON for programs'

@@ -27,7 +27,8 @@ def shutdown_verb(arguments: Namespace) -> int:
     client = client_of(arguments)
     kind = RunKind.PRESERVE if arguments.preserve else RunKind.SHUTDOWN
     within, profile = seconds_of(arguments, client.config), arguments.profile
-    request = Down(kind, arguments.guests, begun, within, arguments.reason, profile)
+    said, forced = (within, arguments.reason, profile), arguments.without_ledger
+    request = Down(kind, arguments.guests, begun, *said, without_ledger=forced)
     result = carry_out(arguments, lambda shown: client.take_down(request, shown))
     if kind is RunKind.SHUTDOWN and not (arguments.json or arguments.quiet):
         _say_undo(result)

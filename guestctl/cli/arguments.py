@@ -171,6 +171,11 @@ def _add_shutdown(verbs: Verbs) -> None:
         " upsc:NAME@HOST asks it",
     )
     profile_option(shutdown, "with the settings of [profile.NAME] over those of [shutdown]")
+    shutdown.add_argument(
+        "--without-ledger",
+        action="store_true",
+        help="also where the ledger cannot be written: nobody will know to bring guests back",
+    )
     reason_option(shutdown)
     guests_argument(shutdown, "*")
     display_options(shutdown)

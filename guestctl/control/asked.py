@@ -91,8 +91,10 @@ async def down(context: Context, prepared: Prepared, request: Down, asked: Asked
             return await shed(context, config, request, inventory, named, note)
         if kind is RunKind.PRESERVE and named is None:
             asked.keep_stop_deadline(prepared.within and begun + prepared.within)
-        trigger = Trigger.COMMAND
-        return await preserve(context, config, kind, trigger, inventory, named, begun, note)
+        return await preserve(
+            *(context, config, kind, Trigger.COMMAND, inventory, named, begun, note),
+            without_ledger=request.without_ledger,
+        )
 
 
 async def up(context: Context, config: Config, request: Up, asked: Asked) -> RunResult:

@@ -56,6 +56,8 @@ def call_of_down(request: Down) -> tuple[str, list[str], Options]:
         options["within"] = Variant("d", min(max(left, _LEAST), LONGEST_WITHIN))
     if request.profile is not None:
         options["profile"] = Variant("s", request.profile)
+    if request.without_ledger:
+        options["without_ledger"] = Variant("b", True)
     if request.sheds:
         if request.order is not None:
             options["order"] = Variant("u", request.order)

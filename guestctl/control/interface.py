@@ -39,8 +39,8 @@ class Needs(StrEnum):
 #: Keys of options, with their signatures; `command` is what was typed, for the trails.
 _SAID = {"reason": "s", "command": "s"}
 OPTIONS: dict[str, dict[str, str]] = {
-    "Preserve": {**_SAID, "within": "d", "profile": "s"},
-    "Shutdown": {**_SAID, "within": "d", "profile": "s", "all": "b"},
+    "Preserve": {**_SAID, "within": "d", "profile": "s", "without_ledger": "b"},
+    "Shutdown": {**_SAID, "within": "d", "profile": "s", "without_ledger": "b", "all": "b"},
     "Start": {**_SAID, "decision": "s", "run": "u"},
     "Shed": {**_SAID, "within": "d", "profile": "s", "order": "u"},
     "Resume": _SAID,
@@ -110,7 +110,7 @@ MANAGER = Interface(
             (_RUN,),
             Needs.SHUTDOWN,
             "As `guestctl shutdown --preserve`: these guests, or all where none is named."
-            " Options: `reason`, `within` (seconds), `profile`.",
+            " Options: `reason`, `within` (seconds), `profile`, `without_ledger`.",
         ),
         Method(
             "Shutdown",
@@ -118,7 +118,7 @@ MANAGER = Interface(
             (_RUN,),
             Needs.SHUTDOWN,
             "As `guestctl shutdown GUEST…`; all guests with the option `all` and no names."
-            " Options: `reason`, `within` (seconds), `profile`, `all`.",
+            " Options: `reason`, `within` (seconds), `profile`, `without_ledger`, `all`.",
         ),
         Method(
             "Start",

@@ -21,6 +21,7 @@ from ..host.libvirt.hypervisor import LibvirtHypervisor
 from ..host.locks import HostRunLock
 from ..host.probe import HostProbe
 from ..host.storage import HostStorage
+from ..host.systemd import is_stopping_retrying
 from ..ledger.file import TROUBLE, connect, transaction
 from ..ledger.ledger import Ledger
 from ..ledger.opening import damaged_ledgers, read_ledger
@@ -270,6 +271,7 @@ class Local:
             actor=actor,
             stop_by=lambda: stop_deadline.kept(machine.run_folder()),
             probe=HostProbe(),
+            host_stops=_host_stops,
         )
         return await work(context)
 
@@ -305,6 +307,11 @@ class Local:
             yield writer
         finally:
             writer.close()
+
+
+async def _host_stops() -> bool:
+    """Without an answer it does not."""
+    return bool(await is_stopping_retrying())
 
 
 def open_local(config: Config, connect: str | None, complain: Callable[[str], None]) -> Local:

@@ -38,7 +38,7 @@ class Down:
     within: seconds that it may take in all, instead of [shutdown] deadline, since `begun` on the
     monotonic clock.  reason: what the operator says about why.  profile: whose settings are used.
     sheds: the host stays up; where none is named, see decisions.shedding.Whom.  order: those with
-    this number or a higher one.
+    this number or a higher one.  without_ledger: also where nobody will remember it.
     """
 
     kind: RunKind
@@ -49,6 +49,7 @@ class Down:
     profile: str | None = None
     sheds: bool = False
     order: int | None = None
+    without_ledger: bool = False
 
     @property
     def trigger(self) -> Trigger:

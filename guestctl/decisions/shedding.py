@@ -27,7 +27,6 @@ NOBODY_NUMBERED = (
     " --order N or --profile NAME"
 )
 ALREADY = "it is shed already"
-UNREMEMBERED = "the ledger cannot be written: nobody would know to bring it back"
 _TRANSIENT = "it is transient: libvirt forgets it, and it could not be brought back"
 
 
@@ -88,18 +87,6 @@ def _why_not(guest: GuestFacts, record: GuestRecord | None, config: Config) -> s
         release = f"guestctl release {argument(guest.name)}"
         return f"it could not be brought back as long as it is held ({release}): {record.hold}"
     return ""
-
-
-def as_nobody_shed(plan: Plan) -> Plan:
-    """The plan where nobody would remember it: a guest that went down then would seem to have been
-    turned off, and neither `resume` nor a boot would bring it back."""
-    return replace(plan, guests=tuple(map(_as_unknown, plan.guests)))
-
-
-def _as_unknown(plan: GuestPlan) -> GuestPlan:
-    if plan.outcome is not None:
-        return plan
-    return replace(plan, steps=(), outcome=Outcome.FAILED, reason=UNREMEMBERED)
 
 
 def _missed(

@@ -56,13 +56,21 @@ class Ledger:
     """
 
     def __init__(
-        self, db: sqlite3.Connection, clock: Clock, *, remembers: bool = True, loss: str = ""
+        self,
+        db: sqlite3.Connection,
+        clock: Clock,
+        *,
+        remembers: bool = True,
+        is_kept: bool = True,
+        loss: str = "",
     ) -> None:
         """remembers: whether it is a file, and not a stand-in that knows of nothing before.
 
+        is_kept: whether what is written to it outlives the process.
         loss: what is said of knowledge that was lost, for the next run to tell; empty for none.
         """
         self.remembers = remembers
+        self.is_kept = is_kept
         self.loss = loss
         #: What is to become of the second copy, see second_copy.py.
         self.copy = CopyNeed.NONE

@@ -38,11 +38,11 @@ def _stand_in(
         if is_damage(error) and (found := _salvaged(path)):
             text = f"the ledger {path} is damaged ({error}): {_told(found)}"
             trouble(text)
-            return Ledger(found.db, clock, loss=text)
+            return Ledger(found.db, clock, is_kept=False, loss=text)
         trouble(f"cannot use the ledger {path}: {error}; going on without: nothing is remembered")
-        return Ledger(connect(None), clock, remembers=False)
+        return Ledger(connect(None), clock, remembers=False, is_kept=False)
     trouble(f"cannot write to the ledger {path}: {error}; what happens now is not remembered")
-    return Ledger(copy, clock)
+    return Ledger(copy, clock, is_kept=False)
 
 
 def read_ledger(path: Path, clock: Clock, trouble: Callable[[str], None]) -> Ledger:

@@ -50,6 +50,11 @@ def _whenever() -> None:
     """Nobody said."""
 
 
+async def _stays_up() -> bool:
+    """It does, as far as anybody who asked for a run has to know."""
+    return False
+
+
 class NoProbe:
     """Where nothing reaches guests over the network."""
 
@@ -71,6 +76,8 @@ class Context:
     run is to be cancelled.
     stop_by: until when, on the loop's clock, the host's stop is to be through, where a person
     said so.
+    host_stops: whether systemd is taking the host down, asked where that makes a difference to what
+    a person has asked for.
     follows_progress: whether anybody wants to know how far saves are: asking slows them down.
     actor: whose command it is, if it is one.
     """
@@ -88,6 +95,7 @@ class Context:
     tries_later: bool = False
     follows_progress: bool = False
     stop_by: Callable[[], float | None] = _whenever
+    host_stops: Callable[[], Awaitable[bool]] = _stays_up
     actor: Actor | None = None
     probe: Probe = NoProbe()
 

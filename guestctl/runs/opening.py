@@ -17,7 +17,8 @@ from ..config.config import Config
 from ..decisions.forecast import SaveForecast
 from ..decisions.plan import plan_down
 from ..decisions.policy import resolve
-from ..decisions.shedding import as_nobody_shed, as_shed, shed_now
+from ..decisions.shedding import as_shed, shed_now
+from ..decisions.unremembered import as_left_up, why_left_up
 from ..decisions.wanted import desired
 from ..ledger.ledger import Ledger
 from ..model.guest import GuestFacts, GuestId
@@ -30,6 +31,7 @@ from .reconcile import NO_LEDGER, Loss, Records, loss_of, reconcile_all
 from .run import Run, deadline_of, record_note
 from .save_check import with_lost_media
 from .take_down_log import record_intent, want_off
+from .unremembered import leaves_up
 
 NOTHING_KNOWN: Mapping[GuestId, GuestRecord] = {}
 
@@ -48,11 +50,13 @@ class Request:
     up: Collection[GuestId]
     left: Collection[GuestId]
     sheds: str | None = None
+    without_ledger: bool = False
 
     def run(self, number: int | None) -> Run:
         """The run of this number in the ledger."""
         ends = deadline_of(self.config, self.begun)
-        return Run(self.context, self.config, self.kind, self.trigger, number, ends, self.sheds)
+        of_whom = (self.context, self.config, self.kind, self.trigger)
+        return Run(*of_whom, number, ends, self.sheds, self.without_ledger)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Opened:
 
     records: what was known of guests before its intents were written.  remembers: whether there
     is a ledger that knows anything; loss: what counts as lost of it.  written: whether the intents
-    are in it.
+    are in it, and it lasts.
     """
 
     run: Run
@@ -76,7 +80,8 @@ async def open_run(request: Request, found: Iterable[GuestFacts]) -> Opened:
     """Begin the run with these guests.
 
     Where the ledger cannot be written the run goes on with what can be read of it, or with
-    nothing.  When cancelled while that is written, it is taken back; before, nothing is.
+    nothing; or it leaves everybody up, see `leaves_up`.
+    When cancelled while that is written, it is taken back; before, nothing is.
     """
     context = request.context
     guests = await _with_xml(context, found)
@@ -90,13 +95,17 @@ async def _begin(request: Request, guests: list[GuestFacts], room: Mapping[str, 
     run = request.run(None)
     plan = _plan(run, request, guests, _forecast(None, run, room))
     nothing = Opened(run, plan, {}, False, loss=NO_LEDGER)
-    opened = await context.ledger(partial(_open, request, run, guests, room), None)
+    begin = partial(_open, request, run, guests, room)
+    opened = await context.ledger(begin, None)
+    if opened is None and await leaves_up(run):
+        opened = await context.ledger(begin, None)  # it may have been locked by others
     if opened is None:  # a ledger on a full disk can still be read
         reading = partial(_open_unwritten, request, run, guests, room)
         opened = await context.ledger(reading, nothing)
-        if run.sheds is not None:
-            opened = replace(opened, plan=as_nobody_shed(opened.plan))
-    return opened
+    if opened.written or not await leaves_up(run):
+        return opened
+    reason = why_left_up(run.kind, sheds=run.sheds is not None)
+    return replace(opened, plan=as_left_up(opened.plan, reason))
 
 
 async def _or_taken_back(
@@ -160,7 +169,8 @@ def _open(
         past = GuestResult(guest.id, guest.name, Outcome.SKIPPED, reason=NOT_TO_COME_BACK)
         ledger.runs.end_guest(number, past)
     _record_intents(ledger, run, plan)
-    return Opened(run, plan, records, ledger.remembers, written=True, loss=loss_of(ledger))
+    written = ledger.is_kept
+    return Opened(run, plan, records, ledger.remembers, written=written, loss=loss_of(ledger))
 
 
 def _keep_down(ledger: Ledger, records: Records, boot: str) -> None:

@@ -49,6 +49,7 @@ async def preserve(
     up: Collection[GuestId] = (),
     left: Collection[GuestId] = (),
     sheds: str | None = None,
+    without_ledger: bool = False,
 ) -> RunResult:
     """Take guests down: to safety (PRESERVE), or because they are wanted off (SHUTDOWN).
 
@@ -56,10 +57,12 @@ async def preserve(
     begun: when the deadline began to run, on the loop's clock; now, unless told.
     note: what is said about why.
     up: who was up when the host began to go down, if it does.  left: see plan_down.
-    sheds: why guests are shed; None where they are not.
+    sheds: why guests are shed; None where they are not.  without_ledger: see Run.
     Cancelling it ends the run early; the result says so.
     """
-    request = opening.Request(context, config, kind, trigger, named, begun, note, up, left, sheds)
+    request = opening.Request(
+        context, config, kind, trigger, named, begun, note, up, left, sheds, without_ledger
+    )
     opened = await opening.open_run(request, inventory.guests)
     inventory = without(inventory, opened.loss)
     run = opened.run

@@ -31,7 +31,8 @@ class Run:
     """One run.
 
     number is the ledger's, None without a ledger; ends is the deadline on the loop's clock.
-    sheds: why it sheds guests; None where it does not.
+    sheds: why it sheds guests; None where it does not.  without_ledger: whether a person has it
+    take guests down though nobody will remember that.
     """
 
     context: Context
@@ -41,6 +42,7 @@ class Run:
     number: int | None
     ends: float
     sheds: str | None = None
+    without_ledger: bool = False
 
     @property
     def source(self) -> str:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from ..decisions.outcome import was_saved
 from ..decisions.sequence import FROZEN_BY_THEN
-from ..decisions.shedding import UNREMEMBERED
 from ..decisions.timeline import latest_shutdown
+from ..decisions.unremembered import why_left_up
 from ..model.guest import State
 from ..model.plan import GuestPlan, Step, StepPlan
 from ..model.ports import ErrorKind, HypervisorError
@@ -199,9 +199,10 @@ class TakeDown:
 
     async def _carry_out(self, step: Step, limit: float) -> None:
         await self._context.checkpoint()
-        row = await self._log.step_begins(step)
-        if not self._log.may_go_on(row):
-            await self._leave_out(step, UNREMEMBERED)
+        row, goes_on = await self._log.step_begins(step)
+        if not goes_on:
+            sheds = self._run.sheds is not None
+            await self._leave_out(step, why_left_up(self._run.kind, sheds=sheds))
             return
         self._saving = step is Step.SAVE
         self._context.tell(StepBegan(self._guest, step, limit))

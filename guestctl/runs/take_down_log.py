@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from ..decisions import attempts
 from ..decisions.attribution import Stop, verdict
@@ -33,6 +34,7 @@ from . import save_check
 from .live_guest import LiveGuest
 from .run import Run
 from .save_check import SaveStamps
+from .unremembered import leaves_up
 
 #: Ends of a step that was really tried.
 _TRIED = (StepEnd.FAILED, StepEnd.TIMED_OUT)
@@ -67,6 +69,13 @@ def _is_off_already(ledger: Ledger, guest: GuestFacts) -> bool:
 def want_off(ledger: Ledger, guest: GuestFacts) -> None:
     """An operator shuts the guest down: it is wanted off."""
     ledger.note(guest, lambda record: turned_off(record, StoppedBy.OPERATOR, ledger.now()))
+
+
+class BegunStep(NamedTuple):
+    """row: of the ledger, to end it in.  goes_on: whether the step is carried out."""
+
+    row: int | None
+    goes_on: bool
 
 
 class TakeDownLog:
@@ -113,21 +122,28 @@ class TakeDownLog:
         """Its start does not end: what it was to be resumed from is as it was."""
         self._never_ran = True
 
-    async def step_begins(self, step: Step) -> int | None:
-        """Before its first call; the row to end it in."""
-        row = await self._context.ledger(
-            lambda ledger: ledger.runs.begin_step(self.run.number, self._guest, step), None
-        )
-        self._asking = step is not Step.SAVE and self.may_go_on(row)
-        return row
+    async def step_begins(self, step: Step) -> BegunStep:
+        """Before its first call.
 
-    def may_go_on(self, row: int | None) -> bool:
-        """Whether a step is carried out that has that row; none where the ledger cannot be written.
-
-        Saves fill disks.  A guest that is shed has time: it stays up, where it would seem to have
-        been turned off by somebody.
+        One that cannot be recorded is not carried out where the host stays up: saves fill disks,
+        and down the guest would seem to have been turned off by somebody.
         """
-        return row is not None or self.run.sheds is None
+
+        def begin(ledger: Ledger) -> int:
+            return ledger.runs.begin_step(self.run.number, self._guest, step)
+
+        row = await self._context.ledger(begin, None)
+        if row is None and await self._stays_up_unrecorded():
+            row = await self._context.ledger(begin, None)  # it may have been locked by others
+            goes_on = row is not None
+        else:
+            goes_on = True
+        self._asking = step is not Step.SAVE and goes_on
+        return BegunStep(row, goes_on)
+
+    async def _stays_up_unrecorded(self) -> bool:
+        is_known_off = self.run.kind is RunKind.SHUTDOWN and self._intended
+        return not is_known_off and await leaves_up(self.run)
 
     async def step_ends(
         self, row: int | None, result: StepResult, stamps: SaveStamps | None = None
@@ -149,7 +165,8 @@ class TakeDownLog:
 
     async def nothing_to_do(self, outcome: Outcome, reason: str) -> None:
         """The plan has no steps.  Who is to be off is wanted off, also when it is already."""
-        shut_down = self.run.kind is RunKind.SHUTDOWN and self._guest.persistent
+        is_up = outcome is Outcome.FAILED
+        shut_down = self.run.kind is RunKind.SHUTDOWN and self._guest.persistent and not is_up
         result = self._result(outcome, reason)
         await self._end(result, lambda ledger: want_off(ledger, self._guest) if shut_down else None)
 

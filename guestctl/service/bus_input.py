@@ -36,6 +36,7 @@ class Options:
     decision: SaveDecision | None = None
     run: int | None = None
     order: int | None = None
+    without_ledger: bool = False
 
 
 def invalid(text: str) -> CallError:

@@ -36,7 +36,8 @@ def shutdown(names: Sequence[Who], options: Options) -> Down:
 
 def _down(kind: RunKind, names: Sequence[Who], options: Options) -> Down:
     begun = asyncio.get_running_loop().time()
-    return Down(kind, names, begun, options.within, options.reason, options.profile)
+    said = (options.within, options.reason, options.profile)
+    return Down(kind, names, begun, *said, without_ledger=options.without_ledger)
 
 
 def start(names: Sequence[Who], options: Options) -> Up:

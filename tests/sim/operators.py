@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from guestctl.model.guest import GuestId
@@ -47,7 +48,7 @@ async def _in_a_process(
     inventory = await read_all(life.context.hypervisors)
     named = frozenset(guest.id for guest in inventory.guests if guest.name in names)
     with host.operator():
-        result = await run(life.context, inventory, named)
+        result = await run(replace(life.context, host_stops=host.stops), inventory, named)
     for connection in life.process.connections.values():
         await connection.close()
     return result

@@ -89,6 +89,10 @@ class ServedHost(HostView):
         await asyncio.sleep(NO_ANSWER if self.stopping is None else 0)
         return self.stopping
 
+    async def stops(self) -> bool:
+        """Whether systemd says that the host does."""
+        return bool(await self.is_stopping())
+
     async def kind_of_stop(self) -> str:
         """systemd's jobs, of which there are none before it stops units."""
         await asyncio.sleep(0)

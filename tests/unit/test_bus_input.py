@@ -24,6 +24,7 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "decision": ("resume-anyway", SaveDecision.RESUME_ANYWAY),
     "run": (7, 7),
     "order": (30, 30),
+    "without_ledger": (True, True),
 }
 
 

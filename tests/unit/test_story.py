@@ -44,7 +44,7 @@ def test_what_the_trail_says_too_is_told_once(tmp_path: Path) -> None:
 
 
 def test_what_the_trail_does_not_say_is_not_marked(tmp_path: Path) -> None:
-    lines = _lines(_script(tmp_path, "0s the ledger's disk is full\n1s preserve"))
+    lines = _lines(_script(tmp_path, "0s the ledger's disk is full\n1s host stops"))
     told = [(kind, text) for _, kind, text, _ in lines]
     assert ("trouble", "cannot write to the ledger: database or disk is full") in told
     assert ("step", "save done, 5s") in told
