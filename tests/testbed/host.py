@@ -37,7 +37,7 @@ ENV = {
 }
 REBOOT_STATUS = 133
 NSPAWN = (
-    *("systemd-nspawn", "--quiet", "--boot", "--console=pipe", "--private-network"),
+    *("systemd-nspawn", "--quiet", "--boot", "--console=pipe"),
     *("--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off"),
 )
 DOOR = "systemctl poweroff"
@@ -56,6 +56,8 @@ class Host(Domains):
         self._children: list[subprocess.Popen[Any]] = []
         self._leader = 0
         self._leader_handle = -1
+        #: nspawn's option; none but its own, unless a bridge has another.
+        self.network = "--private-network"
         #: When this userspace was asked for, nanoseconds since the epoch: hosts share our clock.
         self.up_since = 0
 
@@ -129,7 +131,7 @@ class Host(Domains):
         group = self.disk.group
         group.create()
         names = (f"--machine={self.disk.machine}", f"--hostname={self.name}")
-        argv = [*NSPAWN, *names, "-D", str(self.root)]
+        argv = [*NSPAWN, self.network, *names, "-D", str(self.root)]
         with self.disk.log.open("ab") as log:
             self._nspawn = subprocess.Popen(
                 # In its group from its first moment on: whatever happens to us, it holds them all.

@@ -14,7 +14,7 @@ from .session import PATH, USER
 GUEST_PROGRAMS = ("virsh", "libvirtd", "qemu-system-x86_64", "apt-get", "dpkg", "ldd")
 HOST_PROGRAMS = (
     *("systemd-nspawn", "nsenter", "unshare", "mmdebstrap", "mount", "umount", "chroot", "tar"),
-    *("systemctl", "apt-get", "dpkg", "ldd"),
+    *("systemctl", "apt-get", "dpkg", "ldd", "ip"),
 )
 
 
