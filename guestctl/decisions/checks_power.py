@@ -32,7 +32,7 @@ def _secondary(state: HostState) -> Iterator[Finding]:
     which = f"upsmon {_dotted(upsmon.version)}" if upsmon.version else "upsmon"
     stays = f"SHUTDOWNEXIT {'no' if upsmon.stays else 'yes'}"
     for monitor in upsmon.monitors:
-        if not monitor.is_primary:
+        if not monitor.is_primary and monitor.ups not in upsmon.beside:
             text = (
                 f"{which} logs off from the primary of {monitor.ups} before guests are safe,"
                 " and the primary may have the power cut by then"
@@ -97,8 +97,8 @@ CHECKS = (
         Severity.WARNING,
         "where this host is a secondary of a UPS, upsmon stays connected until guests are safe",
         "The primary takes this host for down, and may have the UPS cut the power meanwhile.",
-        "From NUT 2.8.5 on: `SHUTDOWNEXIT no` here, and on the primary a `HOSTSYNC` of at least the"
-        " deadline. Before: a `FINALDELAY` there that is as long, or `ups.delay.shutdown`.",
+        "From NUT 2.8.5 on: `SHUTDOWNEXIT no`. Before: the example `nut-stay.service`. With either,"
+        " on the primary a `HOSTSYNC` of at least the deadline.",
         _secondary,
     ),
     Check(

@@ -18,8 +18,10 @@ FILES = (Path("/etc/nut/upsmon.conf"), Path("/etc/ups/upsmon.conf"))
 _PRIMARY = ("primary", "master")
 _OFF = re.compile(r"""^\s*MODE\s*=\s*["']?none\b""", re.MULTILINE)
 _VERSION = re.compile(r"\b(\d+)\.(\d+)(?:\.(\d+))?")
-#: For upsmon to say its version.
+#: For upsmon to say its version, and for systemctl.
 LIMIT = 5.0
+#: Of the examples: a second upsmon, which stays connected and shuts nothing down.
+STAY = "nut-stay.service"
 _MOST_BYTES = 2**20
 
 
@@ -66,6 +68,8 @@ def _with(found: Upsmon, key: str, *values: str) -> Upsmon:
         return replace(found, shutdown_command=values[0])
     if key == "SHUTDOWNEXIT" and values:
         return replace(found, stays=_stays(values[0]))
+    if key == "MINSUPPLIES" and values and _is_number(values[0]):
+        return replace(found, minimum=int(values[0]))
     return found
 
 
@@ -77,6 +81,16 @@ def _stays(word: str) -> bool:
 
 def _is_number(word: str) -> bool:
     return word.isascii() and word.removeprefix("-").isdecimal()
+
+
+async def beside(file: Path) -> tuple[str, ...]:
+    """The UPSes that STAY, where it runs, stays connected for; `file` is the first upsmon's."""
+    try:
+        await output_of("systemctl", "is-active", STAY, limit=LIMIT)
+        second = read(file.parent / "stay" / file.name)
+    except (NotRun, OSError):
+        return ()
+    return () if second.minimum else tuple(monitor.ups for monitor in second.monitors)
 
 
 async def version() -> tuple[int, ...]:

@@ -22,6 +22,8 @@ class Upsmon:
 
     file: where that is.  shutdown_command: "" for none.  stays: whether it stays connected after
     that, as SHUTDOWNEXIT says.  version: of upsmon itself, as (2, 8, 1); () where it is not known.
+    minimum: of supplies that have to last; with 0 it never shuts the host down.  beside: the UPSes
+    that a second upsmon of this host stays connected for (nut-stay.service).
     """
 
     file: str
@@ -29,6 +31,8 @@ class Upsmon:
     shutdown_command: str = ""
     stays: bool = False
     version: tuple[int, ...] = ()
+    minimum: int = 1
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

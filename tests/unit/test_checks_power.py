@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ def test_a_secondary_that_logs_off_too_early(
 @pytest.mark.parametrize("version", [(2, 8, 5), (2, 9), (3, 0, 0)])
 def test_a_secondary_that_stays(version: tuple[int, ...]) -> None:
     assert found(monitors=(SECONDARY,), version=version, stays=True) == []
+
+
+def test_a_second_upsmon_stays() -> None:
+    other = Monitor("ups@attic", is_primary=False)
+    ((_, text),) = found(monitors=(SECONDARY, other), version=(2, 8, 1), beside=("ups@rack",))
+    assert "from the primary of ups@attic before" in text
 
 
 def test_no_command_at_all() -> None:
@@ -146,3 +153,28 @@ def test_a_nut_that_is_not_in_use_watches_nothing(tmp_path: Path) -> None:
     assert upsmon.find([file]) == file
     settings.write_text("MODE = none\n")
     assert upsmon.find([file]) is None
+
+
+SECOND = "MONITOR ups@rack 1 other word secondary\nMINSUPPLIES 0\n"
+
+
+@pytest.mark.parametrize(
+    ("active", "text", "ups"),
+    [
+        (True, SECOND, ("ups@rack",)),
+        (False, SECOND, ()),
+        (True, SECOND.replace("0", "1"), ()),
+        (True, SECOND.replace("MINSUPPLIES", "# MINSUPPLIES"), ()),
+        (True, None, ()),
+    ],
+)
+def test_whether_a_second_upsmon_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, active: bool, text: str | None, ups: object
+) -> None:
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\n{'true' if active else 'false'}\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if text is not None:
+        (tmp_path / "stay").mkdir()
+        (tmp_path / "stay/upsmon.conf").write_text(text)
+    assert asyncio.run(upsmon.beside(tmp_path / "upsmon.conf")) == ups

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 from ...host import upsmon
-from ...model.host_power import PowerSupply
+from ...model.host_power import PowerSupply, Upsmon
 from .look import Look
 
 
@@ -18,4 +19,9 @@ def gather(_look: Look) -> PowerSupply:
         return PowerSupply()
     if all(monitor.is_primary for monitor in found.monitors):
         return PowerSupply(found)
-    return PowerSupply(replace(found, version=asyncio.run(upsmon.version())))
+    return PowerSupply(asyncio.run(_in_full(found)))
+
+
+async def _in_full(found: Upsmon) -> Upsmon:
+    version, beside = await upsmon.version(), await upsmon.beside(Path(found.file))
+    return replace(found, version=version, beside=beside)
