@@ -15,7 +15,7 @@ from .tiny_guest import GuestImage
 # Of no meaning but to be always the same: a guest's uuid follows from its name.
 NAMESPACE = uuid.UUID("5f1a3f0e-7d0c-4d53-9c43-0d9c0c0ffee0")
 AGENT_CHANNEL = "org.qemu.guest_agent.0"
-# Saves about a second of boot on an emulated processor, and keeps the console clean for ticks:
+# Saves over half a second of boot on an emulated processor, and keeps the console clean for ticks:
 # of the kernel's own messages only a panic comes through.  panic=0: stay where it crashed.  A
 # kernel that rewrites itself, for one processor or to protect its memory, is translated twice.
 KERNEL_ARGS = (
