@@ -123,6 +123,27 @@ def is_locked(folder: Path, name: str) -> bool:
 # The run lock, in the run folder as well
 
 
+def who_runs(folder: Path) -> str:
+    """Who has the run lock, in words; "" where nobody has it."""
+    return _holder(folder) if is_locked(folder, _LOCK) else ""
+
+
+@contextlib.contextmanager
+def runs_held_off(folder: Path, what: str) -> Iterator[None]:
+    """Hold the run lock where no run is meant: none begins meanwhile, and who comes second is told
+    what.  A host that goes down sends this process SIGTERM after a while, and goes on beside it.
+
+    Raises LockHeld, in which it says whose run goes on; OSError.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(held_alone(folder, _LOCK))
+        except LockHeld as error:
+            raise LockHeld(_holder(folder)) from error
+        _say_who(folder, what)
+        yield
+
+
 class HostRunLock:
     """The RunLock of ports.py, in the run folder (machine.run_folder).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,11 +16,11 @@ from guestctl.control.doctor import units as doctor_units
 from guestctl.control.doctor.examining import Examined
 from guestctl.control.failure import Failure, RequestError
 from guestctl.control.local import Local
-from guestctl.control.takeover import handing_back, left_list, rival, service, taking_over
+from guestctl.control.takeover import frame, handing_back, left_list, rival, service, taking_over
 from guestctl.control.takeover.interrupts import Interrupts
 from guestctl.control.takeover.record import Record, Store
 from guestctl.control.takeover.runner import Runner
-from guestctl.control.takeover.step import StepFailed
+from guestctl.control.takeover.step import Step, StepFailed
 from guestctl.control.takeover.taking_over import take_over
 from guestctl.decisions.check import AtTakeover
 from guestctl.decisions.doctor import CHECKS, examine
@@ -77,6 +78,9 @@ class Stepped(Exception):
     """So far it came."""
 
 
+NO_STEP = Step("", "", "", dict, lambda: True, print, lambda *_: None, is_back=lambda _: True)
+
+
 @pytest.fixture
 def no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
@@ -84,6 +88,8 @@ def no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(rival, "refuse_if_busy", lambda _: None)
     monkeypatch.setattr(taking_over, "steps", stop)
+    monkeypatch.setattr(taking_over, "switch", lambda _: NO_STEP)
+    monkeypatch.setattr(handing_back, "switch", lambda _: NO_STEP)
     monkeypatch.setattr(Interrupts, "take", lambda _: None)
 
 
@@ -133,12 +139,12 @@ def test_what_was_as_bad_before_is_shown_and_does_not(
     assert said == ["error: web: its network is off at boot (network-at-boot)"]
 
 
-def ask_both(say: list[str]) -> Iterator[RequestError]:
+def ask_both(say: list[str], *, dry_run: bool = False) -> Iterator[RequestError]:
     with pytest.raises(RequestError) as error:
-        take_over(LOADED, say.append, dry_run=False, force=False)
+        take_over(LOADED, say.append, dry_run=dry_run, force=False)
     yield error.value
     with pytest.raises(RequestError) as error:
-        handing_back.hand_back(Config(), say.append, dry_run=False)
+        handing_back.hand_back(Config(), say.append, dry_run=dry_run)
     yield error.value
 
 
@@ -177,6 +183,56 @@ def test_one_at_a_time(said: list[str], tmp_path: Path) -> None:
         for error in ask_both(said):
             assert error.failure is Failure.LOCKED
             assert "another takeover or handback goes on" in str(error)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_not_in_a_run(
+    said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    """It is named, before the doctor takes its time."""
+    monkeypatch.setattr(frame, "A_MOMENT", 0)
+    with locks.runs_held_off(tmp_path, "root: guestctl shutdown --preserve"):
+        for error in ask_both(said, dry_run=dry_run):
+            assert "cut off: root: guestctl shutdown --preserve (process " in str(error)
+            assert "wait until it is through (`guestctl history`), and ask again" in str(error)
+
+
+@pytest.mark.usefixtures("no_steps")
+def test_not_in_a_run_that_began_while_the_doctor_looked(
+    said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_over, "steps", lambda _: [])
+    monkeypatch.setattr(frame, "refuse_in_a_run", lambda _: None)
+    found(monkeypatch)
+    with contextlib.ExitStack() as held:
+
+        def begins(_verb: str) -> None:
+            held.enter_context(locks.runs_held_off(tmp_path, "root: guestctl start"))
+
+        monkeypatch.setattr(rival, "refuse_if_busy", begins)
+        with pytest.raises(RequestError, match=r"a run goes on.*: root: guestctl start"):
+            take_over(LOADED, said.append, dry_run=False, force=False)
+
+
+@pytest.mark.usefixtures("no_steps")
+def test_no_run_begins_meanwhile(
+    said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[str]()
+
+    def carry_out(_: Runner) -> bool:
+        seen.append(locks.who_runs(tmp_path))
+        return True
+
+    found(monkeypatch)
+    monkeypatch.setattr(taking_over, "steps", lambda _: [])
+    monkeypatch.setattr(handing_back, "steps", lambda _: [])
+    monkeypatch.setattr(handing_back, "_left", lambda _: ())
+    for verb in ("take_over", "hand_back"):
+        monkeypatch.setattr(Runner, verb, carry_out)
+    take_over(LOADED, said.append, dry_run=False, force=False)
+    handing_back.hand_back(Config(), said.append, dry_run=False)
+    assert ["(process " in who for who in seen] == [True, True]
 
 
 WELL = {

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from guestctl.config.config import Config
+from guestctl.control.failure import RequestError
+from guestctl.control.local import Local
 from guestctl.control.takeover import auto_shutdown as module
 from guestctl.control.takeover.step import StepFailed
 from guestctl.host import daemons, scopes, unit_files
 from guestctl.host.bus import BusError
 from guestctl.host.libvirt import auto_shutdown
+from guestctl.model.guest import State
 from guestctl.model.host_auto_shutdown import GuestScope
+from guestctl.runs.context import Inventory
+from tests.unit.makers import guest
 
 ON = 'auto_shutdown_try_save = "persistent"\n'
 UNIT = "libvirtd.service"
+HERE = Local(Config(), (), print)
 
 
 class Host:
@@ -65,7 +73,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 def test_off_in_the_file_in_the_daemon_and_in_scopes_and_back(host: Host) -> None:
     host.wrote(ON, ago=60)
-    step = module.step()
+    step = module.step(HERE)
     assert not step.is_done()
     before = step.look()
     assert before == {"settings": [ON.strip()]}
@@ -86,7 +94,7 @@ def test_killed_between_the_file_and_the_restart(host: Host) -> None:
     auto_shutdown.switch_off()
     host.began -= 30
     host.scopes = {}
-    step = module.step()
+    step = module.step(HERE)
     assert not step.is_done()
     step.do(host.said.append)
     assert step.is_done()
@@ -96,7 +104,7 @@ def test_somebody_else_has_switched_it_off_and_restarted_nothing(host: Host) -> 
     host.scopes = {}
     host.wrote(f"#{ON}", ago=30)
     host.began -= 60
-    step = module.step()
+    step = module.step(HERE)
     assert not step.is_done()
     step.do(host.said.append)
     assert step.is_done()
@@ -109,21 +117,21 @@ def test_there_was_nothing_to_do(host: Host, text: str, ago: float) -> None:
     host.scopes = {"a": False}
     host.wrote(text, ago)
     host.began -= 60
-    assert module.step().is_done()
-    assert module.step().back_already(None)
+    assert module.step(HERE).is_done()
+    assert module.step(HERE).back_already(None)
 
 
 def test_a_file_from_the_future_says_nothing(host: Host) -> None:
     host.scopes = {}
     host.wrote(f"#{ON}", ago=-3600)
-    assert module.step().is_done()
+    assert module.step(HERE).is_done()
 
 
 def test_without_an_answer_it_is_not_called_done(host: Host) -> None:
     host.wrote("", ago=60)
     host.fails = True
     with pytest.raises(StepFailed, match="cannot ask systemd: it is gone"):
-        module.step().is_done()
+        module.step(HERE).is_done()
 
 
 def test_scopes_that_cannot_be_changed_are_said(
@@ -135,4 +143,20 @@ def test_scopes_that_cannot_be_changed_are_said(
     monkeypatch.setattr(scopes, "put_in_order", fail)
     host.wrote("", ago=60)
     with pytest.raises(StepFailed, match="save and start each"):
-        module.step().do(host.said.append)
+        module.step(HERE).do(host.said.append)
+
+
+@pytest.mark.parametrize("reason", ["saving", "migrating"])
+def test_no_daemon_is_restarted_in_a_save_of_somebody_else(
+    host: Host, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    async def read(_: Local) -> Inventory:
+        return Inventory((guest("a", state=State.PAUSED, reason=reason), guest("b", 2)), {})
+
+    monkeypatch.setattr(Local, "read", read)
+    host.wrote(ON, ago=60)
+    began = host.began
+    for change in (module.step(HERE).do, partial(module.step(HERE).undo, None)):
+        with pytest.raises(RequestError, match=r"a: just being saved, or migrated.*ask again"):
+            change(host.said.append)
+    assert (host.conf.read_text(), host.began) == (ON, began)

@@ -226,13 +226,36 @@ def test_a_full_disk_keeps_nobody_from_handing_back(
 @pytest.mark.parametrize("error", [StepFailed("cannot do it: no"), Interrupted()])
 def test_nothing_is_undone_as_the_host_goes_down(host: Host, error: BaseException) -> None:
     """guestctl sees to its guests by then."""
-    host.stays_up = False
-    host.interrupted(4, raising(error))
+
+    def goes_down() -> None:
+        host.stays_up = False
+        raise error
+
+    host.interrupted(4, goes_down)
     with pytest.raises((RequestError, Interrupted)):
         host.runner().take_over()
     assert host.state == {"one": "new", "two": "half", "three": "old"}
+    host.stays_up = True
     host.runner().take_over()
     assert host.state == NEW
+
+
+def test_no_step_is_begun_once_the_host_goes_down(host: Host) -> None:
+    """Its run waits until this has ended."""
+
+    def goes_down() -> None:
+        host.stays_up = False
+
+    host.interrupted(2, goes_down)
+    with pytest.raises(RequestError, match="the host is going down: ask again after the next boot"):
+        host.runner().take_over()
+    assert host.state == {**OLD, "one": "new"}
+    host.stays_up = True
+    host.runner().take_over()
+    host.interrupted(2, goes_down)
+    with pytest.raises(RequestError, match="the host is going down"):
+        host.runner().hand_back()
+    assert host.state == {**NEW, "three": "old"}
 
 
 def test_without_a_record_what_is_usual_is_handed_back(host: Host) -> None:

@@ -13,21 +13,37 @@ from ...host.libvirt.connections import library_version
 from ...model.host_auto_shutdown import AutoShutdown
 from ...model.report import names
 from ..doctor.auto_shutdown import look
+from ..failure import Failure, RequestError
+from ..local import Local
 from .step import Before, Say, Step, StepFailed
 
 
-def step() -> Step:
-    """The step.  After that of the service: whoever is killed between leaves both on."""
+def step(local: Local) -> Step:
+    """The step.  After that of the service: whoever is killed between leaves both on.
+
+    local: to ask libvirt.
+    """
     return Step(
         "auto-shutdown",
         "switch libvirt's auto-shutdown off",
         "switch libvirt's auto-shutdown on again",
         look=lambda: {"settings": list(auto_shutdown.switched_on())},
         is_done=_is_off,
-        do=_do,
-        undo=_undo,
+        do=lambda say: _do(local, say),
+        undo=lambda before, say: _undo(local, before, say),
         is_back=lambda _before: not auto_shutdown.is_marked(),
     )
+
+
+def refuse_in_a_save(local: Local, verb: str) -> None:
+    """RequestError while a guest is being saved, or migrated, by whatever program: a restart of
+    libvirt's daemon ends that, and leaves the guest up."""
+    guests = asyncio.run(local.read()).guests
+    if busy := [guest.name for guest in guests if guest.saving or guest.in_transit]:
+        text = f"cannot {verb}: {names(busy)}: just being saved, or migrated, by another program"
+        why = "libvirt's daemon has to be restarted, which ends that"
+        hint = "wait until it is through (`virsh domjobinfo`), and ask again"
+        raise RequestError(Failure.LOCKED, f"{text}; {why}; {hint}")
 
 
 def _is_off() -> bool:
@@ -35,7 +51,8 @@ def _is_off() -> bool:
     return not (found.settings or found.behind or found.outliving)
 
 
-def _do(say: Say) -> None:
+def _do(local: Local, say: Say) -> None:
+    refuse_in_a_save(local, "switch it off")
     for setting in auto_shutdown.switched_on():
         say(f"  {setting} in {CONF} is made a comment")
     if auto_shutdown.switched_on():
@@ -44,8 +61,9 @@ def _do(say: Say) -> None:
     _put_in_order(say, outlive_daemon=False)
 
 
-def _undo(_before: Before | None, say: Say) -> None:
+def _undo(local: Local, _before: Before | None, say: Say) -> None:
     """By the marks alone: without any there was nothing to switch off."""
+    refuse_in_a_save(local, "switch it on again")
     if auto_shutdown.is_marked():
         auto_shutdown.switch_on()
         for setting in auto_shutdown.switched_on():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
-from ...host import machine, systemd
-from ...host.locks import held_alone
+from ...host import locks, machine, systemd
 from ...model.ports import LockHeld
+from ..command_line import command_line
 from ..failure import Failure, RequestError
 from ..local import Local
 from .auto_shutdown import step as auto_shutdown
@@ -18,11 +19,15 @@ from .service import step as service
 from .service import watching_step
 from .step import TROUBLE, Step, in_words
 
+#: Seconds until a run is told to go on: that of a service which was just switched on, and takes
+#: guests as it finds them, is through by then.  And between two looks.
+A_MOMENT, _PAUSE = 5.0, 0.2
+
 
 def steps(local: Local) -> list[Step]:
     """In the order in which they are done: guestctl first, so that nobody's host ever is without
     anybody who sees to its guests."""
-    return [service(), rival(), left_list(local), auto_shutdown(), watching_step()]
+    return [service(), rival(), left_list(local), auto_shutdown(local), watching_step()]
 
 
 def refuse_unless_root(verb: str) -> None:
@@ -48,13 +53,46 @@ def stays_up() -> bool:
     return systemd.is_stopping_now() is not True
 
 
+def refuse_in_a_run(verb: str) -> None:
+    """RequestError while guests are taken down or brought up, by whomever."""
+    end = time.monotonic() + A_MOMENT
+    while who := locks.who_runs(machine.SYSTEM_RUN):
+        if time.monotonic() >= end:
+            raise _in_a_run(verb, who)
+        time.sleep(_PAUSE)  # a lock tells nobody that it is free
+
+
+@contextlib.contextmanager
+def no_run_begins(verb: str) -> Iterator[None]:
+    """Meanwhile: a run would end with the service, or with libvirt's daemon.  Commands are refused;
+    the service's own runs wait, as does the host's end, which has this process end soon.
+
+    RequestError where a run goes on.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            who = str(machine.actor(command_line()))
+            held.enter_context(locks.runs_held_off(machine.SYSTEM_RUN, who))
+        except LockHeld as error:
+            raise _in_a_run(verb, str(error)) from error
+        yield
+
+
+def _in_a_run(verb: str, who: str) -> RequestError:
+    text = f"cannot {verb}: a run goes on, which that could cut off: {who}"
+    runs = locks.is_service_running(machine.SYSTEM_RUN)
+    how = "`guestctl attach` shows it, `guestctl cancel` ends it" if runs else "`guestctl history`"
+    hint = f"wait until it is through ({how}), and ask again; nothing was touched"
+    return RequestError(Failure.LOCKED, f"{text}; {hint}")
+
+
 @contextlib.contextmanager
 def alone(verb: str) -> Iterator[None]:
     """Meanwhile nobody else takes over or hands back.  RequestError where somebody does, and for
     what goes wrong meanwhile."""
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(held_alone(machine.SYSTEM_RUN, LOCK))
+            held.enter_context(locks.held_alone(machine.SYSTEM_RUN, LOCK))
         except LockHeld as error:
             text = f"cannot {verb}: another takeover or handback goes on"
             raise RequestError(Failure.LOCKED, text) from error

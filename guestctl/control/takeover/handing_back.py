@@ -15,11 +15,20 @@ from ...model.text import argument
 from ..gathering import gather
 from ..local import Local, open_local
 from . import rival
-from .frame import alone, refuse_unless_root, refuse_while_host_stops, stays_up, steps
+from .auto_shutdown import refuse_in_a_save
+from .auto_shutdown import step as switch
+from .frame import (
+    alone,
+    no_run_begins,
+    refuse_in_a_run,
+    refuse_unless_root,
+    refuse_while_host_stops,
+    stays_up,
+    steps,
+)
 from .interrupts import Interrupts
 from .record import Store
 from .runner import Runner
-from .service import refuse_in_a_run
 from .step import Say
 
 VERB = "hand back"
@@ -36,15 +45,18 @@ def hand_back(config: Config, say: Say, *, dry_run: bool) -> bool:
     refuse_unless_root(VERB)
     with alone(VERB):
         refuse_while_host_stops(VERB)
+        refuse_in_a_run(VERB)
         rival.refuse_if_busy(VERB)
-        refuse_in_a_run()
         interrupts = Interrupts()
         interrupts.take()
         local = open_local(config, None, say)
+        if not switch(local).back_already(None):
+            refuse_in_a_save(local, VERB)
         runner = Runner(steps(local), Store(), say, interrupts, stays_up)
         if dry_run:
             return runner.would_hand_back()
-        done = runner.hand_back()
+        with no_run_begins(VERB):
+            done = runner.hand_back()
         for line in _left(local):
             say(line)
         return done

@@ -65,6 +65,7 @@ class Runner:
     def _do_all(self, record: Record) -> bool:
         some = False
         for step in self._steps:
+            self._refuse_as_host_stops()
             if step.is_done():
                 self._say_already([step])
             else:
@@ -74,6 +75,11 @@ class Runner:
         if not record.complete:
             self._store.write(replace(record, complete=True))
         return some
+
+    def _refuse_as_host_stops(self) -> None:
+        """StepFailed: guestctl sees to its guests, which waits for the end of this."""
+        if not self._stays_up():
+            raise StepFailed("the host is going down")
 
     def _do(self, step: Step, record: Record) -> Record:
         record = self._mark(record, step.name, Progress.BEGUN)
@@ -147,9 +153,10 @@ class Runner:
         """Newest first.  Where one cannot be undone, those before it are left as they are: guestctl
         goes last, and is there as long as nobody else is."""
         for step in reversed(steps):
-            if step.back:
-                self._say(f"{step.back} …")
             try:
+                self._refuse_as_host_stops()
+                if step.back:
+                    self._say(f"{step.back} …")
                 self._back_one(step, for_good)
             except TROUBLE as error:
                 text = f"{in_words(error)}; `guestctl handback` goes on once that is mended"

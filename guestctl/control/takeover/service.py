@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...host import machine, status_file, unit_files
-from ...host.locks import HostRunLock
 from ...model.host_units import CLAIMER, FALLBACK, GUARD, PROBE, PROBE_SOCKET, SERVICE
-from ..failure import Failure, RequestError
 from .step import Before, Say, Step, StepFailed
 
 #: All that may be active; stopping them touches no guest while the host stays up.
@@ -131,17 +129,8 @@ def _undo(before: Before | None, say: Say) -> None:
 
 def _hand_back(_before: Before | None, _say: Say) -> None:
     """Off, whatever was before."""
-    refuse_in_a_run()
     unit_files.stop(*_there())
     unit_files.disable(SERVICE)
-
-
-def refuse_in_a_run() -> None:
-    """RequestError while guests are taken down or brought up: that would end with the service."""
-    if HostRunLock(machine.SYSTEM_RUN, lambda _text: None).is_held():
-        text = f"cannot stop {SERVICE}: a run goes on, which that would end"
-        hint = "wait for it (`guestctl attach`), or `guestctl cancel` it"
-        raise RequestError(Failure.LOCKED, f"{text}; {hint}")
 
 
 def _there() -> list[str]:

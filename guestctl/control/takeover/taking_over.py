@@ -12,7 +12,17 @@ from ..doctor.examining import doctor
 from ..failure import Failure, RequestError
 from ..local import open_local
 from . import rival
-from .frame import alone, refuse_unless_root, refuse_while_host_stops, stays_up, steps
+from .auto_shutdown import refuse_in_a_save
+from .auto_shutdown import step as switch
+from .frame import (
+    alone,
+    no_run_begins,
+    refuse_in_a_run,
+    refuse_unless_root,
+    refuse_while_host_stops,
+    stays_up,
+    steps,
+)
 from .interrupts import Interrupts
 from .record import Store
 from .runner import Runner
@@ -30,19 +40,26 @@ def take_over(loaded: Loaded, say: Say, *, dry_run: bool, force: bool) -> bool:
     refuse_unless_root(VERB)
     with alone(VERB):
         refuse_while_host_stops(VERB)
+        refuse_in_a_run(VERB)
         interrupts = Interrupts()
         interrupts.take()
         refusal = _refusal(loaded, say, force=force)
         if refusal is not None and not dry_run:
             raise refusal
         rival.refuse_if_busy(VERB)
-        runner = Runner(
-            steps(open_local(loaded.config, None, say)), Store(), say, interrupts, stays_up
-        )
-        some = runner.would_take_over() if dry_run else runner.take_over()
+        local = open_local(loaded.config, None, say)
+        if not switch(local).is_done():
+            refuse_in_a_save(local, VERB)
+        runner = Runner(steps(local), Store(), say, interrupts, stays_up)
+        some = runner.would_take_over() if dry_run else _done(runner)
         if refusal is not None:
             raise refusal
         return some
+
+
+def _done(runner: Runner) -> bool:
+    with no_run_begins(VERB):
+        return runner.take_over()
 
 
 def _refusal(loaded: Loaded, say: Say, *, force: bool) -> RequestError | None:
