@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 
 from ..host.bus import BusError, SystemBus
-from ..host.listed_units import units_named
+from ..host.listed_units import ListedUnit, units_named
 from ..host.systemd import MANAGER, NAME, PATH
 from ..model.host_units import GUARD, RIVAL, SERVICE, HostWords, Unit
 
 _LOGIN = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 _SYSTEMD = (NAME, PATH, MANAGER)
+_SERVICE, _COMMANDS = "org.freedesktop.systemd1.Service", "a(sasbttttuii)"
+_STOPS = ("ExecStop", "ExecStopPost")
 
 
 def ask() -> HostWords:
@@ -43,9 +45,22 @@ async def _delay(bus: SystemBus) -> float | None:
 async def _units(bus: SystemBus) -> dict[str, Unit]:
     try:
         found = await units_named(bus, (SERVICE, GUARD, RIVAL))
-        return {unit.name: Unit(unit.active, await _enabled(bus, unit.name)) for unit in found}
+        return {unit.name: await _unit(bus, unit) for unit in found}
     except BusError:
         return {}
+
+
+async def _unit(bus: SystemBus, unit: ListedUnit) -> Unit:
+    stops = unit.name != RIVAL or await _stops(bus, unit.path)
+    return Unit(unit.active, await _enabled(bus, unit.name), stops)
+
+
+async def _stops(bus: SystemBus, path: str) -> bool:
+    """Whether its stop runs anything; it does as far as is known."""
+    try:
+        return any([await bus.get_property(NAME, path, _SERVICE, it, _COMMANDS) for it in _STOPS])
+    except BusError:
+        return True
 
 
 async def _enabled(bus: SystemBus, name: str) -> str:

@@ -47,6 +47,24 @@ def _rival(state: HostState) -> Iterator[Finding]:
         yield replace(finding, evidence=evidence)
 
 
+def _starts_its_list(state: HostState) -> Iterator[Finding]:
+    if known(state.units).list_left:
+        yield from _without_stop(state)
+
+
+def _idle(state: HostState) -> Iterator[Finding]:
+    if not known(state.units).list_left:
+        yield from _without_stop(state)
+
+
+def _without_stop(state: HostState) -> Iterator[Finding]:
+    units = known(state.units)
+    rival = units.units.get(RIVAL)
+    evidence = () if rival is None else (rival.states, *_files(rival))
+    for finding in health.of_rival_without_stop(units.words, units.list_left):
+        yield replace(finding, evidence=evidence)
+
+
 def _cut_off(state: HostState) -> Iterator[Finding]:
     if record := known(state.units).cut_off:
         text = "a takeover, or a handback, was cut off in the middle"
@@ -173,6 +191,23 @@ CHECKS = (
         "Hand its guests over to guestctl; its own stop would take them down.",
         _rival,
         at_takeover=AtTakeover.MENDED,
+    ),
+    Check(
+        "libvirt-guests-list",
+        Severity.WARNING,
+        "libvirt-guests.service, its stop command taken away, has no list of guests to start",
+        "Its next start, by hand or at boot, brings up all guests on the list, whatever was wanted"
+        " of them since. As it stops it touches none.",
+        "Hand the list over to guestctl, and switch it off.",
+        _starts_its_list,
+    ),
+    Check(
+        "libvirt-guests-idle",
+        Severity.NOTE,
+        "libvirt-guests.service, its stop command taken away, is neither enabled nor active",
+        "It does nothing: its stop touches no guest, and it has no list of whom to start.",
+        "Nothing has to be done. `guestctl takeover` switches it off again.",
+        _idle,
     ),
     Check(
         "takeover-cut-off",

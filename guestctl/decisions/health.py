@@ -146,10 +146,25 @@ def of_rival(words: HostWords) -> Iterator[Finding]:
     if rival and rival.active == "deactivating":
         text = f"{RIVAL} is being stopped, and takes down the guests that ran as that began"
         yield Finding(text, f"systemctl status {RIVAL}")
-    elif rival and _rival_is_on(words) and not _is_rivals(words):
-        how = rival.active if rival.active == "active" else rival.enabled
-        text = f"{RIVAL} is {how} beside guestctl: both take guests down and bring them back"
+    elif rival and rival.stops and _rival_is_on(words) and not _is_rivals(words):
+        text = f"{_how(rival)} beside guestctl: both take guests down and bring them back"
         yield Finding(text, _WITHOUT_RIVAL)
+
+
+def of_rival_without_stop(words: HostWords, list_left: str) -> Iterator[Finding]:
+    """libvirt-guests started, or enabled, after a takeover has taken its stop command away.
+
+    list_left: the list of guests that its next start brings up; "" for none.
+    """
+    rival = words.units.get(RIVAL)
+    if rival and _rival_is_on(words) and not rival.stops and rival.active != "deactivating":
+        who = f"brings up those on {list_left}" if list_left else "has no list of whom to bring up"
+        text = f"{_how(rival)}: its stop touches no guest, and its next start {who}"
+        yield Finding(text, _WITHOUT_RIVAL)
+
+
+def _how(unit: Unit) -> str:
+    return f"{RIVAL} is {unit.active if unit.active == 'active' else unit.enabled}"
 
 
 def _rival_is_on(words: HostWords) -> bool:
@@ -161,7 +176,7 @@ def _is_rivals(words: HostWords) -> bool:
     """Whether libvirt-guests sees to the guests of this boot, and guestctl is off beside it."""
     ours, rival = words.units.get(SERVICE), words.units.get(RIVAL)
     is_off = ours is not None and ours.is_off and ours.active != "active"
-    return is_off and rival is not None and rival.active in _ACTS
+    return is_off and rival is not None and rival.active in _ACTS and rival.stops
 
 
 def held_for_save(facts: HostFacts) -> list[str]:

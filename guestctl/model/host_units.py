@@ -38,10 +38,15 @@ class StopLimit(NamedTuple):
 
 @dataclass(frozen=True)
 class Unit:
-    """systemd's words: `active`, `failed` …; `enabled`, `disabled` …; "" where it has none."""
+    """systemd's words: `active`, `failed` …; `enabled`, `disabled` …; "" where it has none.
+
+    stops: whether its stop runs anything, as far as that was asked: a takeover takes that away from
+    libvirt-guests.
+    """
 
     active: str
     enabled: str
+    stops: bool = True
 
     @property
     def is_off(self) -> bool:
@@ -134,6 +139,7 @@ class HostUnits:
     delay_set: where logind's InhibitDelayMaxSec= is set; None for its default.
     unhooked: libvirt's daemons that run since before there was guestctl's hook.
     cut_off: the record of a takeover, or a handback, that was not carried through; "" for none.
+    list_left: the list of guests that libvirt-guests' next start brings up; "" for none.
     """
 
     words: HostWords
@@ -142,3 +148,4 @@ class HostUnits:
     autostart: Autostart = Autostart()
     unhooked: tuple[str, ...] = ()
     cut_off: str = ""
+    list_left: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.host import doctor
 from tests.host.conftest import NewHost
 from tests.host.support import listed, trail, wait_restored
 from tests.host.taking_over import (
@@ -113,11 +114,31 @@ def switched_on_again(host: Host) -> None:
     host.run(f"systemctl enable --now {RIVAL}")
     found = host.run("guestctl doctor", check=False)
     assert "-> guestctl takeover" in found.stdout
+    assert doctor.found(host, "libvirt-guests-idle")["severity"] == "note"
+    assert RIVAL not in host.run("guestctl status", check=False).stdout
+    host.run(f"systemctl stop {RIVAL}; systemctl start {RIVAL}")
+    assert rows_of(host) == ["running"] * 3
+    it_has_a_list(host)
     host.run(TAKEOVER)
     assert is_guestctls(host)
+    assert not {"libvirt-guests", "libvirt-guests-idle"} & doctor.checks(host)
     host.run(f"systemctl start {RIVAL}; systemctl stop {RIVAL}")
     host.run(HANDBACK)
     assert is_libvirt_guests(host)
+
+
+def it_has_a_list(host: Host) -> None:
+    """Its start heeds it, whatever was wanted since."""
+    host.run("guestctl shutdown two", timeout=120)
+    (host.root / LIST).write_text(f"default {host.id_of('two')}\n")
+    found = doctor.found(host, "libvirt-guests-list")
+    assert (found["severity"], found["command"]) == ("warning", TAKEOVER)
+    host.run(f"systemctl restart {RIVAL}", timeout=120)
+    wait_until(lambda: not (host.root / LIST).exists(), 60, "its start")
+    assert rows_of(host) == ["running"] * 3
+    (host.root / LIST).write_text(f"default {host.id_of('two')}\n")
+    doctor.gone_after_its_command(host, "libvirt-guests-list")
+    assert not (host.root / LIST).exists()
 
 
 def nobody_took_over(host: Host) -> None:

@@ -42,6 +42,37 @@ def test_libvirt_guests_with_what_shows_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "rival", [Unit("active", "disabled", False), Unit("inactive", "enabled", False)]
+)
+@pytest.mark.parametrize(
+    ("list_left", "check", "severity"),
+    [
+        ("", "libvirt-guests-idle", Severity.NOTE),
+        ("/var/lib/libvirt/libvirt-guests", "libvirt-guests-list", Severity.WARNING),
+    ],
+)
+def test_libvirt_guests_without_its_stop_command(
+    rival: Unit, list_left: str, check: str, severity: Severity
+) -> None:
+    """As a takeover leaves it, whoever starts it then."""
+    words = HostWords(5.0, {**WORDS, RIVAL: rival})
+    finding = only(units=units(words=words, list_left=list_left))
+    assert (finding.check, finding.severity) == (check, severity)
+    assert finding.command == "guestctl takeover"
+    assert "its stop touches no guest" in finding.text
+    assert (f"brings up those on {list_left}" in finding.text) is bool(list_left)
+
+
+def test_without_it_libvirt_guests_sees_to_nobody() -> None:
+    ours, rival = Unit("inactive", "disabled"), Unit("active", "enabled", False)
+    words = HostWords(5.0, {**WORDS, SERVICE: ours, RIVAL: rival})
+    found = examine(healthy(units=units(words=words)))
+    (off,) = (it for it in found if it.check == "service-off")
+    assert "nobody sees to its guests" in off.text
+    assert off.command == "guestctl takeover"
+
+
 def test_a_masked_libvirt_guests_is_no_rival() -> None:
     words = HostWords(5.0, {**WORDS, RIVAL: Unit("inactive", "masked")})
     found = units_but(RIVAL, load="masked", active="inactive", enabled="masked")

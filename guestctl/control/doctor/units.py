@@ -10,6 +10,7 @@ from ...host import logind_conf, machine, unit_states
 from ...host.bus import BusError, SystemBus
 from ...host.hooks import daemons_without_hook
 from ...host.libvirt import autostart
+from ...host.libvirt_guests import LIST
 from ...host.locks import is_locked
 from ...model.host_state import NotKnown, NotSeen
 from ...model.host_units import (
@@ -42,6 +43,7 @@ def units(_look: Look) -> HostUnits:
         Autostart(autostart.claimed(), autostart.unmarked()),
         tuple(daemons_without_hook()),
         _cut_off(),
+        str(LIST) if LIST.exists() else "",
     )
 
 
