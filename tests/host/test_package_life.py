@@ -63,13 +63,14 @@ def test_beside_libvirt_guests_from_installation_to_purge(new_host: NewHost, sui
     assert state_of_rival(host) == ["active", "enabled"]
     assert "ExecStop={" in host.run(["systemctl", "show", "--property=ExecStop", RIVAL]).stdout
     assert states(host) == OFF
+    assert_nothing_of_this_boot(host)
 
     # Over what a removal has left.
     assert_stays_off(host, host.run(["dpkg", "--install", deb]).stdout)
     host.run(["dpkg", "--purge", "guestctl"], timeout=200)
     assert on_disk(host) - before == set()
     assert before - on_disk(host) == set()
-    host.run("test ! -e /run/guestctl && test ! -e /run/guestctl-is-installed")
+    assert_nothing_of_this_boot(host)
     assert all_lived_on(host, ticks)
     assert [len(boots_of(host, name)) for name in NAMES] == [1, 1]
 
@@ -113,6 +114,28 @@ def test_an_upgrade_in_the_middle_of_a_run_loses_no_guest(new_host: NewHost, sui
     for name in NAMES:
         assert went_on(host, name, before.ticks[name])
         assert lived_once(host, name)
+
+
+def test_a_removal_in_the_middle_of_a_run_waits_for_it(new_host: NewHost, suite: str) -> None:
+    host = new_host(suite)
+    host.boot()
+    host.start_all(GUESTS)
+    wait_watching(host)
+    host.slow_saves(2_000_000)
+    run = host.popen(
+        "guestctl shutdown --preserve", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    wait_saving(host, NAMES)
+    said = host.run(["dpkg", "--remove", "guestctl"], timeout=200).stdout
+    assert "a run goes on, which a removal would cut off: waiting" in said
+    run.wait(60)
+    assert set(host.virsh("list", "--all", "--with-managed-save", "--name").split()) == set(NAMES)
+    assert_nothing_of_this_boot(host)
+
+
+def assert_nothing_of_this_boot(host: Host) -> None:
+    host.run("test ! -e /run/guestctl && test ! -e /run/guestctl-is-installed")
+    assert host.run("systemctl list-units --no-legend 'guestctl*'").stdout.strip() == ""
 
 
 def assert_stays_off(host: Host, said: str) -> None:
