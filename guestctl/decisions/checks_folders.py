@@ -102,6 +102,16 @@ def _copy(state: HostState) -> Iterator[Finding]:
         yield Finding(text, f"rm {shlex.quote(path)}", evidence=(folders.useless,))
 
 
+def _strays(state: HostState) -> Iterator[Finding]:
+    for stray in known(known(state.folders).strays):
+        whose = f"the guest {stray.uuid}" if stray.uuid else "no guest that it tells"
+        yield Finding(
+            f"{stray.path} is a save of no guest that is defined",
+            f"virsh save-image-dumpxml {shlex.quote(stray.path)}",
+            evidence=(f"{show_size(stray.size)}, of {whose}",),
+        )
+
+
 CHECKS = (
     Check(
         "saves-not-kept",
@@ -142,6 +152,17 @@ CHECKS = (
         "Saving and resuming take the network and the other machine.",
         "Nothing has to be done as long as those are up when this host goes down, and as it boots.",
         _saves_on_network,
+    ),
+    Check(
+        "save-of-nobody",
+        Severity.WARNING,
+        "each managed save belongs to a guest that is defined",
+        "libvirt goes by the file's name: the next guest of that name is not started where it has"
+        " another UUID; with the same one it is resumed from that save, without a word, also on"
+        " disks that were written since. The file keeps its room until then.",
+        "Define that guest again if what is in the save is wanted, and nobody has started it"
+        " elsewhere since; else remove the file.",
+        _strays,
     ),
     Check(
         "second-copy",

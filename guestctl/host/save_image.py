@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 #: libvirt's qemu_saveimage.h: magic, then version, length of the XML and what follows it up to the
 #: memory, and more, in the host's order of bytes.  The XML can be edited, within that length.
-_MAGIC = b"LibvirtQemudSave"
-_LENGTH_AT, _HEADER = 20, 92
+MAGIC = b"LibvirtQemudSave"
+_LENGTH_AT, HEADER = 20, 92
 #: Beginning and end are looked at in one piece: the state of processors and clocks, which is never
 #: the same twice, is in one of them.  Between, pages here and there.
 _HEAD, _TAIL, _PAGE, _PAGES = 2**16, 2**20, 4096, 16
@@ -28,14 +28,19 @@ def fingerprint(path: Path) -> str:
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        header = file.read(_HEADER)
-        begin = _HEADER + int.from_bytes(header[_LENGTH_AT : _LENGTH_AT + 4], sys.byteorder)
-        if not header.startswith(_MAGIC) or begin >= size:
+        header = file.read(HEADER)
+        begin = HEADER + xml_length(header)
+        if not header.startswith(MAGIC) or begin >= size:
             return ""
         found = hashlib.sha256(str(size - begin).encode())
         for part in _parts(file, begin, size):
             found.update(part)
     return found.hexdigest()[:32]
+
+
+def xml_length(header: bytes) -> int:
+    """Of the guest's XML, which follows the header."""
+    return int.from_bytes(header[_LENGTH_AT : _LENGTH_AT + 4], sys.byteorder)
 
 
 def _parts(file: BinaryIO, begin: int, size: int) -> Iterator[bytes]:

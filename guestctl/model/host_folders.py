@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .host_state import NotKnown
+
 
 @dataclass(frozen=True)
 class FileSystem:
@@ -39,13 +41,25 @@ class Folder:
 
 
 @dataclass(frozen=True)
+class StraySave:
+    """A managed save that belongs to no guest.  size: bytes.  uuid: of the guest that was saved;
+    "" where the file does not tell."""
+
+    path: str
+    size: int
+    uuid: str
+
+
+@dataclass(frozen=True)
 class HostFolders:
     """saves: by URI, where that is known.  ledger, copy: of the ledger and its second copy.
 
     useless: why the copy is of no use; "" where it is, or where there is none yet.
+    strays: saves of nobody.
     """
 
     saves: tuple[tuple[str, Folder], ...] = ()
     ledger: Folder | None = None
     copy: Folder | None = None
     useless: str = ""
+    strays: tuple[StraySave, ...] | NotKnown = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from guestctl.decisions import checks_folders
 from guestctl.decisions.doctor import examine
 from guestctl.decisions.host_state import HostState
 from guestctl.host.file_systems import file_system, look
+from guestctl.host.stray_saves import look as strays
 from guestctl.ledger.second_copy import SecondCopy
-from guestctl.model.finding import Finding
-from guestctl.model.host_folders import FileSystem, Folder, HostFolders
+from guestctl.model.finding import Finding, Severity
+from guestctl.model.host_folders import FileSystem, Folder, HostFolders, StraySave
+from guestctl.model.host_state import NotKnown
 from guestctl.model.options import Scope
 from tests.unit.healthy import facts, healthy
 from tests.unit.makers import URI
@@ -137,3 +140,38 @@ def test_a_copy_that_cannot_be_read(tmp_path: Path) -> None:
     assert copy.trouble() == ""
     (tmp_path / "ledger-copy.db").write_bytes(b"no database" * 100)
     assert copy.trouble().startswith(f"{tmp_path}/ledger-copy.db: ")
+
+
+UUID = "0d0aaf9a-507c-578b-a185-a345db173020"
+XML = f"<domain type='kvm'><name>web</name><uuid>{UUID}</uuid></domain>".encode()
+
+
+def image(xml: bytes, magic: bytes = b"LibvirtQemudSave") -> bytes:
+    header = magic + struct.pack("=II", 2, len(xml))
+    return header.ljust(92, b"\0") + xml + b"memory"
+
+
+def test_saves_of_nobody(tmp_path: Path) -> None:
+    """By the names of files, as libvirt has it."""
+    (tmp_path / "web.save").write_bytes(image(XML))
+    (tmp_path / "db ✓.save").write_bytes(image(XML))
+    (tmp_path / "odd.save").write_bytes(image(b"", magic=b"else") + XML)
+    (tmp_path / "web.save.bak").write_bytes(b"")
+    found = strays(tmp_path, {"db ✓"})
+    assert [(Path(it.path).name, it.uuid) for it in found] == [("odd.save", ""), ("web.save", UUID)]
+    assert found[1].size == len(image(XML))
+    assert strays(tmp_path / "none", ()) == ()
+
+
+def test_they_are_told() -> None:
+    stray = StraySave(f"{SAVES}/my web.save", 3 * 2**30, UUID)
+    (finding,) = found(host(strays=(stray,)))
+    assert (finding.check, finding.severity) == ("save-of-nobody", Severity.WARNING)
+    assert finding.command == f"virsh save-image-dumpxml '{SAVES}/my web.save'"
+    assert finding.evidence == (f"3GiB, of the guest {UUID}",)
+
+
+def test_what_cannot_be_listed_is_not_passed() -> None:
+    unseen = NotKnown("whose managed saves there are", "no answer")
+    (finding,) = found(host(strays=unseen))
+    assert (finding.check, finding.evidence) == ("not-known", ("not checked: save-of-nobody",))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ...host import machine
+from ...decisions.host_facts import HostFacts
+from ...host import machine, stray_saves
 from ...host.file_systems import look as look_at
 from ...host.storage import save_folder
 from ...ledger.second_copy import SecondCopy
-from ...model.host_folders import HostFolders
+from ...model.host_folders import HostFolders, StraySave
+from ...model.host_state import NotKnown, NotSeen
 from .look import Look
 
 
@@ -19,4 +21,24 @@ def gather(look: Look) -> HostFolders:
         look_at(local.ledger_path.parent),
         look_at(copy),
         SecondCopy(copy).trouble(),
+        _strays(look),
     )
+
+
+def _strays(look: Look) -> tuple[StraySave, ...] | NotKnown:
+    what = "whose managed saves there are"
+    try:
+        facts = look.facts
+        for connection in facts.lost:
+            return NotKnown(what, connection.reason)
+        return tuple(stray for uri in facts.uris for stray in _strays_of(facts, uri))
+    except NotSeen as error:
+        return NotKnown(what, error.of.reason, error.of.refused)
+    except OSError as error:
+        return NotKnown(what, str(error), isinstance(error, PermissionError))
+
+
+def _strays_of(facts: HostFacts, uri: str) -> tuple[StraySave, ...]:
+    folder = save_folder(uri)
+    names = {guest.name for guest in facts.guests if guest.id.uri == uri}
+    return stray_saves.look(folder, names) if folder else ()
