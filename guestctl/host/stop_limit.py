@@ -44,12 +44,16 @@ async def _ask(target: str, address: str) -> StopLimit:
 async def _gone(bus: SystemBus, limit: float) -> float:
     """Seconds since units began to be stopped; systemd 252 does not tell.
 
-    Longer ago than the limit, it was another stop: of before a soft-reboot, or one that was
-    cancelled.
+    It may have been for another stop: before a soft-reboot, over which systemd keeps that time, or
+    longer ago than the limit, for one that was cancelled.
     """
+
+    async def when(name: str) -> float:
+        return int(await bus.get_property(NAME, PATH, MANAGER, f"{name}Monotonic", "t")) / 1e6
+
     try:
-        begun = await bus.get_property(NAME, PATH, MANAGER, "ShutdownStartTimestampMonotonic", "t")
+        begun, booted = await when("ShutdownStartTimestamp"), await when("UserspaceTimestamp")
     except BusError:
         return 0.0
-    gone = time.monotonic() - begun / 1e6
-    return gone if begun and 0 <= gone <= limit else 0.0
+    gone = time.monotonic() - begun
+    return gone if begun > booted and 0 <= gone <= limit else 0.0

@@ -17,24 +17,25 @@ from guestctl.model.host_units import StopLimit
 from tests.unit.private_bus import FakeSystemd, PrivateBus, Refusal, open_fds
 from tests.unit.running import run_async
 
-STARTED = "ShutdownStartTimestampMonotonic"
+STARTED, BOOTED = "ShutdownStartTimestampMonotonic", "UserspaceTimestampMonotonic"
 
 
 class Targets(FakeSystemd):
     """systemd with this limit on each target, in microseconds.
 
     begun: how many seconds ago it began to stop units; 0 where it has not, None where it does not
-    tell, as 252.
+    tell, as 252.  booted: how many seconds ago the host's user space came up.
     """
 
-    def __init__(self, limit: int, begun: float | None = None) -> None:
+    def __init__(self, limit: int, begun: float | None = None, booted: float = 9000.0) -> None:
         super().__init__("stopping")
         self.loaded: list[str] = []
         self.methods["LoadUnit"] = self._load
         self.properties["JobTimeoutUSec"] = Variant("t", limit)
         if begun is not None:
-            at = int((time.monotonic() - begun) * 1e6) if begun else 0
+            at = _ago(begun) if begun else 0
             self.properties[STARTED] = Variant("t", at)
+        self.properties[BOOTED] = Variant("t", _ago(booted))
 
     def _load(self, body: list[Any]) -> tuple[str, list[Any], list[int]]:
         self.loaded += body
@@ -44,6 +45,11 @@ class Targets(FakeSystemd):
         if body[1] not in self.properties:
             raise Refusal("org.freedesktop.DBus.Error.UnknownProperty", body[1])
         return super()._get(body)
+
+
+def _ago(seconds: float) -> int:
+    """In microseconds of the monotonic clock, of which a test's host may have few."""
+    return max(1, int((time.monotonic() - seconds) * 1e6))
 
 
 async def ask(bus: PrivateBus, fake: FakeSystemd) -> StopLimit | None:
@@ -75,6 +81,12 @@ def test_units_are_being_stopped_for_a_while(bus: PrivateBus) -> None:
     assert found is not None
     assert found.seconds == 40.0
     assert 12.0 <= found.gone < 14.0
+
+
+def test_units_were_stopped_before_a_soft_reboot(bus: PrivateBus) -> None:
+    """systemd keeps that time over it: the next stop, announced soon, has all of its time."""
+    found = run_async(ask(bus, Targets(40_000_000, 12.0, booted=10.0)))
+    assert found == StopLimit("poweroff.target", 40.0)
 
 
 def test_an_answer_in_another_form_is_none(bus: PrivateBus) -> None:
