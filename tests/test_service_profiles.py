@@ -188,6 +188,27 @@ def test_the_shorter_time_of_a_profile_that_turns_out_late(delay: float) -> None
     tell(story, guests, Config(profiles={"poweroff": {"deadline": 60.0}}))
 
 
+@pytest.mark.parametrize("is_full", [False, True])
+def test_the_time_of_a_run_that_begins_anew_counts_from_the_announcement(is_full: bool) -> None:
+    """Once more for the next profile, and where the ledger does not tell of the run before."""
+
+    async def story(host: ServedHost) -> None:
+        host.sim.ledger_is_full = is_full
+        await host.serve(5)
+        begun = asyncio.get_running_loop().time()
+        host.announce("")
+        await asyncio.sleep(18)
+        host.announce("reboot")
+        await asyncio.sleep(20)
+        host.kind = "poweroff"
+        await host.stop_units()
+        assert host.up == ""
+        assert asyncio.get_running_loop().time() - begun < 66
+
+    profiles = {"reboot": {"deadline": 100.0}, "poweroff": {"deadline": 60.0}}
+    tell(story, [HANGS], Config(profiles=profiles))
+
+
 def test_a_run_that_is_through_before_the_shorter_time_is_over() -> None:
     async def story(host: ServedHost) -> None:
         await host.serve(5)

@@ -58,11 +58,13 @@ class InForce:
 
     forced: by when, on the loop's clock, guests have to be down whatever the deadline, since
     systemd forces the host down soon after; why: that, in words.
+    since: since when, on that clock, the host goes down, as far as this process knows.
     """
 
     config: Config
     forced: float = inf
     why: str = ""
+    since: float = inf
 
     def ends(self, begun: float) -> float:
         """When the time of a run is over, on the loop's clock, where it began then."""
@@ -114,6 +116,8 @@ async def host_stop(
             # At the same time: a folder of saves on a network that is gone takes its time.
             looks = _begin(context, lock, up), _displaced(context, mounts)
             situation, displaced = await asyncio.gather(*looks)
+        # A ledger that cannot be written does not tell of a run that has begun anew.
+        situation = situation._replace(spent=max(situation.spent, begun - by.since))
         context = replace(context, gone=last_look.gone, displaced=displaced)
         with stop_timeout.phase("waiting for another run", OPERATOR + ASKED + 5):
             await held.enter_async_context(lock.hold(WHAT, OPERATOR, ask=True))

@@ -134,7 +134,7 @@ class StopByProfile:
 
     async def _until_anew(self, by: InForce) -> InForce | None:
         """What the run is to begin anew by; None at its end."""
-        running = asyncio.create_task(_run(self.stop, by))
+        running = asyncio.create_task(_run(self.stop, replace(by, since=self.begun)))
         anew = asyncio.create_task(self._anew(by))
         try:
             await asyncio.wait({running, anew}, return_when=asyncio.FIRST_COMPLETED)
