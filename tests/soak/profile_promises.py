@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from guestctl.config.config import Config
+from guestctl.decisions.unremembered import why_left_up
 from guestctl.model.guest import GuestFacts
 from guestctl.model.options import Scope
 from guestctl.model.plan import GuestPlan, RunKind, Step
@@ -24,7 +25,14 @@ DOWN_STEPS = (Step.SAVE, Step.SHUTDOWN, Step.POWEROFF)
 def steps_are_those_of_the_profile(case: Case) -> Iterator[str]:
     """Each guest has the steps, and the time for each, that its settings in force give it."""
     for plan in _plans(case):
-        yield from misjudged(case.script.config, profile_of(case.command), case.kind, plan)
+        if not _is_left_up(case, plan):
+            yield from misjudged(case.script.config, profile_of(case.command), case.kind, plan)
+
+
+def _is_left_up(case: Case, plan: GuestPlan) -> bool:
+    """Whether it is one that has no steps since nobody would remember them."""
+    reasons = [why_left_up(case.kind, sheds=sheds) for sheds in (False, True)]
+    return plan.reason in reasons and not plan.steps and not case.ledger_worked
 
 
 def misjudged(config: Config, profile: str, kind: RunKind, plan: GuestPlan) -> Iterator[str]:
