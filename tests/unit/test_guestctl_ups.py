@@ -192,7 +192,8 @@ def test_another_run_has_the_lock(hook: Hook) -> None:
     hook.is_told("shed")
     wait_until(lambda: len(hook.calls()) > 2, 20, "more tries")
     (hook.folder / "status.shed").write_text("1\n")
-    time.sleep(0.5)
+    said = hook.folder / "said"
+    wait_until(lambda: "shed: ended with status 1" in said.read_text(), 20, "the last try")
     tries = hook.calls()
     assert set(tries) == {"shed -q"}
     time.sleep(0.3)
