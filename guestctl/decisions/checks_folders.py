@@ -158,8 +158,9 @@ CHECKS = (
         Severity.WARNING,
         "each managed save belongs to a guest that is defined",
         "libvirt goes by the file's name: the next guest of that name is not started where it has"
-        " another UUID; with the same one it is resumed from that save, without a word, also on"
-        " disks that were written since. The file keeps its room until then.",
+        " another UUID, and libvirt 11.3 removes the save as it tries; with the same one it is"
+        " resumed from that save, without a word, also on disks that were written since. The file"
+        " keeps its room until then.",
         "Define that guest again if what is in the save is wanted, and nobody has started it"
         " elsewhere since; else remove the file.",
         _strays,

@@ -10,7 +10,6 @@ import pytest
 from tests.host import doctor
 from tests.host.stage import FEW
 from tests.host.support import boots_of
-from tests.testbed.commands import CommandError
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 
@@ -63,9 +62,11 @@ def test_the_guest_defined_again_is_resumed_from_it(stray: Host) -> None:
     assert boots_of(stray, MOVED.name) == boots
 
 
-def test_another_guest_of_that_name_cannot_be_started(stray: Host) -> None:
+def test_another_guest_of_that_name_is_not_started(stray: Host) -> None:
+    """libvirt 9.0 refuses each start; 11.3 says that it has started the guest, which stays off, and
+    removes the save."""
     stray.define(replace(MOVED, uuid=OTHER))
-    with pytest.raises(CommandError, match="from a file which belongs to domain 'moved'"):
-        stray.virsh("start", MOVED.name)
-    stray.run(["rm", SAVE])
-    stray.virsh("start", MOVED.name)
+    stray.run(["virsh", "start", MOVED.name], check=False)
+    assert stray.state(MOVED.name) == "shut off"
+    stray.run(["rm", "-f", SAVE])
+    stray.start_again(MOVED.name)

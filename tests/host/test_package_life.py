@@ -128,7 +128,7 @@ def test_a_removal_in_the_middle_of_a_run_waits_for_it(new_host: NewHost, suite:
     wait_saving(host, NAMES)
     said = host.run(["dpkg", "--remove", "guestctl"], timeout=200).stdout
     assert "a run goes on, which a removal would cut off: waiting" in said
-    run.wait(60)
+    run.communicate(timeout=60)
     assert set(host.virsh("list", "--all", "--with-managed-save", "--name").split()) == set(NAMES)
     assert_nothing_of_this_boot(host)
 

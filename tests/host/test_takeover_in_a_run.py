@@ -78,7 +78,8 @@ def a_run_meanwhile(host: Host) -> None:
     wait_until(lambda: HANDBACK in holder.read_text(), 60, "the handback")
     done = host.run("guestctl start one", check=False)
     assert (done.returncode, HANDBACK in done.stderr) == (5, True), done
-    assert going.wait(120) == 0
+    said = going.communicate(timeout=120)[0].decode()
+    assert going.returncode == 0, said
     assert is_libvirt_guests(host)
     stopped.unlink()
     host.run("systemctl daemon-reload")
