@@ -128,17 +128,19 @@ def switched_on_again(host: Host) -> None:
 
 
 def it_has_a_list(host: Host) -> None:
-    """Its start heeds it, whatever was wanted since."""
-    host.run("guestctl shutdown two", timeout=120)
-    (host.root / LIST).write_text(f"default {host.id_of('two')}\n")
+    """Its start heeds it, whatever is wanted of whom it names."""
+    host.define(GuestSpec("listed"))
+    (host.root / LIST).write_text(f"default {host.id_of('listed')}\n")
     found = doctor.found(host, "libvirt-guests-list")
     assert (found["severity"], found["command"]) == ("warning", TAKEOVER)
     host.run(f"systemctl restart {RIVAL}", timeout=120)
     wait_until(lambda: not (host.root / LIST).exists(), 60, "its start")
-    assert rows_of(host) == ["running"] * 3
-    (host.root / LIST).write_text(f"default {host.id_of('two')}\n")
+    assert host.state("listed") == "running"
+    (host.root / LIST).write_text(f"default {host.id_of('listed')}\n")
     doctor.gone_after_its_command(host, "libvirt-guests-list")
     assert not (host.root / LIST).exists()
+    host.run("virsh destroy listed && virsh undefine listed")
+    host.run(f"guestctl forget {host.id_of('listed')}", check=False)
 
 
 def nobody_took_over(host: Host) -> None:
