@@ -22,6 +22,7 @@ from tests.host.support import (
     trail,
     wait_restored,
 )
+from tests.host.taking_over import DROP_IN
 from tests.testbed.host import Host
 from tests.testbed.waiting import wait_until
 
@@ -35,11 +36,17 @@ SETTINGS = "SHUTDOWN_TIMEOUT=6\nPARALLEL_SHUTDOWN=10\nON_SHUTDOWN="
 def test_its_guests_are_off_by_nobodys_word(host: Host) -> None:
     settings = host.root / "etc/default/libvirt-guests"
     before = settings.read_text()
+    never_taken_over(host)
     settings.write_text(f"{SETTINGS}shutdown\n")
     beside_guestctl(host)
     settings.write_text(f"{SETTINGS}suspend\n")
     before_guestctl(host)
     settings.write_text(before)
+
+
+def never_taken_over(host: Host) -> None:
+    """What a takeover leaves, by which its stop takes nobody down."""
+    host.run(f"rm -f /{DROP_IN} && systemctl daemon-reload")
 
 
 def switch_off(host: Host) -> None:
