@@ -28,14 +28,19 @@ def look(folder: Path, names: Collection[str]) -> tuple[StraySave, ...]:
     except FileNotFoundError:
         return ()
     strays = (name for name in files if name.removesuffix(_END) not in names)
-    return tuple(_stray(folder / name) for name in strays)
+    found = (_stray(folder / name) for name in strays)
+    return tuple(stray for stray in found if stray)
 
 
-def _stray(file: Path) -> StraySave:
-    with file.open("rb") as image:
-        size = image.seek(0, 2)
-        image.seek(0)
-        return StraySave(str(file), size, _uuid(image.read(_LONGEST)))
+def _stray(file: Path) -> StraySave | None:
+    """None where it is gone by now."""
+    try:
+        with file.open("rb") as image:
+            size = image.seek(0, 2)
+            image.seek(0)
+            return StraySave(str(file), size, _uuid(image.read(_LONGEST)))
+    except FileNotFoundError:
+        return None
 
 
 def _uuid(begin: bytes) -> str:

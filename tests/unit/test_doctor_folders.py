@@ -163,6 +163,18 @@ def test_saves_of_nobody(tmp_path: Path) -> None:
     assert strays(tmp_path / "none", ()) == ()
 
 
+def test_one_that_is_gone_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "web.save").write_bytes(image(XML))
+
+    def gone(*_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "open", gone)
+    assert strays(tmp_path, ()) == ()
+
+
 def test_they_are_told() -> None:
     stray = StraySave(f"{SAVES}/my web.save", 3 * 2**30, UUID)
     (finding,) = found(host(strays=(stray,)))
