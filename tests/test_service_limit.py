@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from math import inf
 
 import pytest
@@ -170,6 +171,30 @@ def test_a_guard_after_a_service_that_was_killed() -> None:
         host.kill()
         await host.guard()
         assert now() - begun < FORCED - 2
+        assert host.up == ""
+
+    tell(story, GUESTS)
+
+
+def test_another_answer_about_the_same_limit() -> None:
+    """Asked anew at the next SIGTERM, by which requests to shut down are under way already."""
+
+    async def story(host: ServedHost) -> None:
+        answers = itertools.count(1)
+
+        async def limit(kind: str) -> StopLimit:
+            return StopLimit(f"{kind}.target", FORCED, now() - begun + next(answers) / 100)
+
+        host.stop_limit = limit  # type: ignore[method-assign]  # systemd's answer
+        host.kind, host.stopping = "poweroff", True
+        await host.serve(5)
+        begun = now()
+        host.life.triggers.terminate()
+        await asyncio.sleep(17)
+        host.life.triggers.terminate()
+        await host.stop_units()
+        assert next(answers) > 2
+        assert not host.said("begins anew")
         assert host.up == ""
 
     tell(story, GUESTS)

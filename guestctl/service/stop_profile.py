@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 #: Up to this part of its time a run begins anew for other settings; saves begun since are lost.
 SOON_ENOUGH = 0.2
+#: Seconds by which answers about the same limit differ, as questions and answers take their time.
+SAME_TIME = 1.0
 
 #: A run for the host's stop, by what is in force.
 HostStop = Callable[[InForce], Coroutine[Any, Any, object]]
@@ -169,7 +171,8 @@ class StopByProfile:
             return True
         if is_other:
             logger.warning("other settings turn out to be in force, too late to begin anew")
-        left = self._latest(found) if found.ends(self.begun) < by.ends(self.begun) else None
+        is_less = found.ends(self.begun) < by.ends(self.begun) - SAME_TIME
+        left = self._latest(found) if is_less else None
         try:
             async with asyncio.timeout_at(left):
                 await self.triggers.until_told_again()
