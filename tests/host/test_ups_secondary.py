@@ -9,7 +9,7 @@ from tests.host.conftest import NewHost
 from tests.host.nut_pair import Pair
 from tests.host.service import wait_watching
 from tests.host.support import Before, assert_back, came_out, look, wait_restored
-from tests.testbed.bridge import Bridge
+from tests.testbed.bridge import bridge
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 
@@ -22,8 +22,8 @@ SLOW = 10**6
 
 def test_the_primary_waits_until_guests_are_safe(new_host: NewHost, suite: str) -> None:
     """The power goes with it, and takes what is not safe: every guest is."""
-    with Bridge() as bridge:
-        pair = Pair(new_host, suite, bridge)
+    with bridge() as network:
+        pair = Pair(new_host, suite, network)
         host = pair.secondary
         pair.set_primary(HOSTSYNC="240")
         pair.boot(logins=stay_logged_in(pair))

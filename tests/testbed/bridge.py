@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from . import commands
 from .host import Host
@@ -29,48 +28,12 @@ ExecStart=/bin/sh -ec 'ip address add {address}/24 dev host0; ip link set host0 
 
 
 class Bridge:
-    """The bridge; a context manager, which leaves neither it nor a file behind."""
+    """The bridge.  name: what this machine calls it."""
 
-    def __init__(self) -> None:
-        """Prepare only; it comes with `with`."""
-        self._folder: Path | None = None
+    def __init__(self, name: str) -> None:
+        """It is there already."""
+        self.name = name
         self._hosts = 0
-
-    def __enter__(self) -> Self:
-        """Make it."""
-        sweep(PREFIX, dispose)
-        atexit.register(self.close)
-        self._folder = new_folder(PREFIX)
-        try:
-            commands.run(["ip", "link", "add", self.name, "type", "bridge"])
-            commands.run(["ip", "link", "set", self.name, "up"])
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove it; a host that is still on it has no network any more."""
-        self.close()
-
-    def close(self) -> None:
-        """What leaving the context does; may be called again."""
-        atexit.unregister(self.close)
-        if self._folder:
-            dispose(self._folder)
-            self._folder = None
-
-    @property
-    def name(self) -> str:
-        """What this machine calls it."""
-        if self._folder is None:
-            raise RuntimeError("there is no bridge: use it in a with statement")
-        return self._folder.name
 
     def connect(self, host: Host) -> str:
         """Have a host that is off be on it from its next boot on; the host's address there."""
@@ -83,6 +46,19 @@ class Bridge:
         (wants / unit.name).symlink_to(f"../{unit.name}")
         host.network = f"--network-bridge={self.name}"
         return address
+
+
+@contextmanager
+def bridge() -> Iterator[Bridge]:
+    """A bridge, and nothing of it left afterwards; hosts still on it have no network any more."""
+    sweep(PREFIX, dispose)
+    folder = new_folder(PREFIX)
+    try:
+        commands.run(["ip", "link", "add", folder.name, "type", "bridge"])
+        commands.run(["ip", "link", "set", folder.name, "up"])
+        yield Bridge(folder.name)
+    finally:
+        dispose(folder)
 
 
 def dispose(folder: Path) -> None:
