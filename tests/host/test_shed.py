@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +25,7 @@ from tests.host.support import (
     wait_saving,
 )
 from tests.testbed.host import Host
-from tests.testbed.triggers import POWEROFF, pass_through
+from tests.testbed.triggers import CALLED_OFF, POWEROFF, logind_waits, pass_through
 from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts
@@ -30,6 +34,8 @@ CAST = FEW
 ONE, TWO, THREE = FEW.saved
 #: Bytes a second: no save is over before it is to be.
 NEVER_DONE = 2_000_000
+#: Gone with the boot.
+DROP_IN = Path("/run/systemd/system/guestctl.service.d/test.conf")
 SAID = ("1", "reason", "s", "on battery")
 
 
@@ -88,3 +94,40 @@ def test_who_is_shed_when_the_host_goes_down_is_back_after_its_boot(host: Host) 
     assert_back(host, before, CAST.back)
     assert shed(host) == set()
     assert "nobody is shed" in host.run(["guestctl", "resume"]).stdout
+
+
+def test_a_stop_that_is_cancelled_with_nobody_there_brings_back_others_alone(
+    host: Host, suite: str
+) -> None:
+    if suite not in CALLED_OFF:
+        pytest.skip(f"on {suite} an announced shutdown cannot be cancelled")
+    before = look(host, CAST.names)
+    host.run(["guestctl", "shed", "--reason", "on battery", ONE])
+    host.slow_saves(NEVER_DONE)
+    with logind_waits(host, 60), goes_on_without_service(host):
+        host.popen(POWEROFF.command)
+        wait_saving(host, [TWO, THREE])
+        killed = time.time_ns()
+        kill(host)
+        host.run("shutdown -c")
+        host.slow_saves(0)
+    host.run("systemctl start guestctl")
+    assert ended(host, killed)["trigger"] == "cancelled"
+    wait_watching(host)
+    assert (shed(host), host.state(ONE)) == ({ONE}, "shut off")
+    assert all_lived_on(host, {name: before.ticks[name] for name in (TWO, THREE)})
+    host.run(["guestctl", "resume"])
+    assert all_lived_on(host, {ONE: before.ticks[ONE]})
+
+
+@contextmanager
+def goes_on_without_service(host: Host) -> Iterator[None]:
+    """A service that ends is not started again, and logind waits for somebody else as well."""
+    host.run(f"mkdir -p {DROP_IN.parent} && printf '[Service]\\nRestart=no\\n' >{DROP_IN}")
+    host.run("systemctl daemon-reload")
+    other = host.popen("exec systemd-inhibit --what=shutdown --mode=delay sleep infinity")
+    holds = "systemd-inhibit --list --no-legend | grep --quiet 'sleep infinity'"
+    wait_until(lambda: host.run(holds, check=False).returncode == 0, 30, "the other's inhibitor")
+    yield
+    other.terminate()
+    host.run(f"rm {DROP_IN} && systemctl daemon-reload")
