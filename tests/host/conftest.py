@@ -50,7 +50,7 @@ def stage(suite: str) -> Iterator[Stage]:
 @pytest.fixture
 def host(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Host]:
     """The shared host, on, with the guests of the module's CAST running."""
-    host = stage.host(request.module.CAST)
+    host = stage.host(request.module.CAST, request.module.__name__)
     yield host
     if has_failed(request):
         keep_evidence(request, [host])

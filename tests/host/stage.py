@@ -1,8 +1,9 @@
 """A host with guests that the tests of one Debian generation share.
 
 To boot it and its guests takes longer than most of what is tested.  A test finds all guests
-running, and may leave the host off and guests down: the next test puts that right.  A host on
-which a test failed is not used again.
+running, and may leave the host off and guests down: the next test puts that right.  A module finds
+the host configured as it came to be, whatever those before it have left.  A host on which a test
+failed is not used again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from tests.host.baseline import Baseline
 from tests.host.service import wait_watching
 from tests.host.support import wait_restored
 from tests.testbed.console import read_ticks, wait_for_tick
@@ -72,10 +74,15 @@ class Stage:
         self._install = install
         self._stack = ExitStack()
         self._host: Host | None = None
+        self._baseline: Baseline | None = None
+        self._module = ""
 
-    def host(self, cast: Cast) -> Host:
+    def host(self, cast: Cast, module: str) -> Host:
         """The host, on, with these guests and no others, all of them running."""
         host = self._host = self._host or self._new_host()
+        if module != self._module:
+            self._as_it_was(host)
+            self._module = module
         host.slow_saves(0)
         if not host.is_on:
             host.boot()
@@ -84,7 +91,17 @@ class Stage:
         make_all_run(host, cast)
         wait_watching(host)
         assert scopes(host) == len(cast.names), "the order of a real host is not being tested"
+        # The first boot is what makes some of it.
+        self._baseline = self._baseline or Baseline(host)
         return host
+
+    def _as_it_was(self, host: Host) -> None:
+        """What has read other settings reads them anew as the host boots."""
+        if self._baseline and (others := self._baseline.put_back()):
+            # Shown if the next one fails.
+            print(f"{self._module} left {', '.join(others)}")
+            if host.is_on:
+                host.reboot()
 
     def _new_host(self) -> Host:
         host = self._stack.enter_context(Host(self._suite, f"{self._suite}-stage"))
@@ -95,7 +112,7 @@ class Stage:
     def close(self) -> None:
         """Remove the host; the next one is fresh."""
         self._stack.close()
-        self._host = None
+        self._host = self._baseline = None
 
 
 def send_off(host: Host, cast: Cast) -> None:

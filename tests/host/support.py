@@ -159,9 +159,9 @@ def _is_restored(host: Host) -> bool:
     return bool(since and newest and newest["ended"])
 
 
-def journal_since(host: Host, since: int) -> str:
-    """The host's journal from a moment on, in nanoseconds."""
-    return host.journal(f"--since=@{since / 1e9:.6f}")
+def journal_since(host: Host, since: int, *options: str) -> str:
+    """The host's journal from a moment on, in nanoseconds; options are journalctl's."""
+    return host.journal(f"--since=@{since / 1e9:.6f}", *options)
 
 
 def trail(host: Host, name: str) -> list[str]:

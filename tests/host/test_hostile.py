@@ -50,7 +50,7 @@ def bus_stage(request: pytest.FixtureRequest, suite: str) -> Iterator[Stage]:
 
 @pytest.fixture
 def host(request: pytest.FixtureRequest, bus_stage: Stage) -> Iterator[Host]:
-    host = bus_stage.host(FEW)
+    host = bus_stage.host(FEW, request.module.__name__)
     yield host
     if has_failed(request):
         keep_evidence(request, [host])
