@@ -10,7 +10,7 @@ from ..model.record import GuestRecord, Wanted
 from ..model.stop import Certainty, Heard, How, Intent, RivalStop, StoppedBy, Verdict
 from ..model.text import argument
 from .attempts import for_the_host
-from .attribution import Stop, verdict
+from .attribution import CRASHES, Stop, verdict
 
 #: Of a guest whose stop settles ([shutdown] settle).
 JUST_TURNED_OFF = "it was turned off just now; if the host goes down soon, it comes back"
@@ -76,6 +76,8 @@ NOT_FOR_THIS_HOST = "this host cannot run it as it is defined"
 #: libvirt's words that tell nothing of who turned a guest off: it forgets when the host goes down,
 #: and a start that failed is not the guest's end.
 _TELLS_NOTHING = ("unknown", "failed")
+#: Those that tell that nobody took it down.
+_CRASHES = tuple(reason for reason in CRASHES if reason not in _TELLS_NOTHING)
 NEVER_SEEN = "guestctl never saw it running"
 
 
@@ -115,7 +117,7 @@ def desired(
         return _turned_off(record, boot)
     if _moved(record, guest, boot):
         return _judged(verdict(Stop("migrated", watched.heard)), watched)
-    others = record.taken_down and _was_somebody_else(record, guest, boot)
+    others = record.taken_down and _was_not_ours(record, guest, boot)
     if record.taken_down and not others:
         why = _waits(record, boot) or _why_shed(record, boot) or _why_owed(record)
         found = _carried_out(record, guest, boot, watched)
@@ -255,18 +257,20 @@ def _moved(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
     )
 
 
-def _was_somebody_else(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
+def _was_not_ours(record: GuestRecord, guest: GuestFacts, boot: str) -> bool:
     """Whether libvirt says of a guest that we were to take down what no step of ours brings about.
 
     Such as "shutdown" of one that was only being saved: that run lost sight of it, or it was up
     again since, and its user turned it off.  One that is shed is down for long, and a service need
-    not be there all the while.
+    not be there all the while; it stays shed if QEMU crashed as it went down.
     """
     if not guest.down:
         return False
     begun = for_the_host(record.attempts)
-    was_shed = record.still_shed(boot) is not None and bool(begun.steps)
-    return (record.up_boot == boot or was_shed) and not begun.explains(guest.reason)
+    is_shed, was_up = record.still_shed(boot) is not None, record.up_boot == boot
+    if not is_shed and guest.reason in _CRASHES:
+        return was_up
+    return (was_up or (is_shed and bool(begun.steps))) and not begun.explains(guest.reason)
 
 
 def _judged(found: Verdict, watched: Watched) -> Desired:
