@@ -27,7 +27,7 @@ ACTIONS = /usr/share/polkit-1/actions
 help:
 	@echo "make demo    real guests preserved and brought back, before your eyes"
 	@echo "make test    everything: lint, types, simulation, real guests, real hosts"
-	@echo "make check   the quick part, about a minute: lint, types, simulation, a share of the soak;"
+	@echo "make check   the quick part, a minute and a half: lint, types, simulation, a share of the soak;"
 	@echo "             K=expr: lint, types, and all tests that match (pytest -k), the thorough too"
 	@echo "make one     one file of tests: TEST=tests/unit/test_plan.py; K=expr chooses in it"
 	@echo "make guests  the tests on real guests alone; K=expr chooses"
