@@ -119,7 +119,7 @@ def _use_wal(db: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                 raise
-        time.sleep(0.02)
+        time.sleep(0.02)  # nothing tells when the other is done
 
 
 def _version(db: sqlite3.Connection) -> int:

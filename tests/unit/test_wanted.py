@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ def out_of_sight(*tried: Step, up_boot: str = BOOT) -> GuestRecord:
     return recorded(taken_down=True, up_boot=up_boot, attempts=begun)
 
 
+shed_out_of_sight = replace(out_of_sight(Step.SHUTDOWN), shed="on battery", shed_boot=BOOT)
 by_user = recorded(wanted=OFF, stopped_by=StoppedBy.USER)
 
 
@@ -60,6 +62,7 @@ DESIRED: list[tuple[GuestFacts, GuestRecord | None, Wanted, StoppedBy | None, bo
     (off(reason="crashed"), out_of_sight(Step.SAVE), ON, StoppedBy.CRASH, True),
     (off(reason="daemon"), out_of_sight(Step.SHUTDOWN), ON, StoppedBy.CRASH, True),
     (off(reason="failed"), out_of_sight(Step.SAVE), ON, None, False),
+    (off(reason="crashed"), shed_out_of_sight, ON, None, False),
     (off(reason="shutdown"), out_of_sight(Step.SHUTDOWN, up_boot=EARLIER_BOOT), ON, None, False),
     (off(reason="shutdown"), out_of_sight(Step.SAVE), OFF, StoppedBy.UNKNOWN, True),
     (off(reason="destroyed"), out_of_sight(Step.SHUTDOWN), OFF, StoppedBy.ADMINISTRATOR, True),
