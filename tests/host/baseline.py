@@ -10,9 +10,8 @@ from pathlib import Path
 from tests.host.taking_over import RECORD
 from tests.testbed.host import Host
 
-#: Guests, networks and the like, as libvirt keeps them; guestctl's record of a takeover is no
-#: setting, but is about one.
-OF_LIBVIRT = tuple(f"etc/libvirt/{kind}" for kind in ("qemu", "lxc", "nwfilter", "storage"))
+#: Guests, networks and the like, as libvirt keeps them; its settings lie beside these folders.
+OF_LIBVIRT = tuple(f"etc/libvirt/{kind}/" for kind in ("qemu", "lxc", "nwfilter", "storage"))
 
 
 @dataclass(frozen=True)
