@@ -1,4 +1,4 @@
-"""Guests beside those of cases.py whose stops are judged on a real host; their configuration."""
+"""Guests beside those of cases.py whose stops are judged on a real host: settings, starting."""
 
 from __future__ import annotations
 
@@ -8,14 +8,25 @@ from tests.host.cases import (
     SOON,
     WINDOW,
 )
+from tests.testbed.console import wait_for_tick
 from tests.testbed.guests import GuestSpec
+from tests.testbed.host import Host
 
 SETTLE = 20
+#: For what is done between a guest's stop and the host's, however busy this machine is.
+LONG_SETTLE = 600
 #: Guests that are started at once: some power themselves off a few seconds later.
 AT_A_TIME = 4
-CONFIG = f"""
+#: Ticks that a boot of the host leaves to guests that power themselves off at the right moment.
+IN_A_MOMENT = 20
+SECOND = 10**9
+
+
+def config(settle: int) -> str:
+    """The configuration, with that settle time in seconds."""
+    return f"""
 [shutdown]
-settle = "{SETTLE}s"
+settle = "{settle}s"
 [user-shutdown]
 request-window = "{WINDOW}s"
 
@@ -32,9 +43,6 @@ match = "during*"
 save = "none"
 shutdown-timeout = "60s"
 """
-#: Ticks that a boot of the host leaves to guests that power themselves off at the right moment.
-IN_A_MOMENT = 12
-SECOND = 10**9
 
 
 def both(*specs: GuestSpec) -> list[GuestSpec]:
@@ -60,3 +68,23 @@ RENAMED = both(GuestSpec("renamed", poweroff_after=SOON))
 AGAIN = both(GuestSpec("made again", poweroff_after=SOON))
 BEFORE = both(GuestSpec("just before", poweroff_after=2))
 DURING = both(GuestSpec("during", button="ignore", poweroff_after=IN_A_MOMENT))
+
+
+def start(host: Host, spec: GuestSpec) -> None:
+    """Without waiting; the flag is there before, so that none of it is news after its stop."""
+    host.define(spec)
+    if spec.name.endswith(FLAGGED):
+        host.virsh("autostart", spec.id)
+    host.start(spec, wait=False)
+
+
+def start_both(host: Host, specs: list[GuestSpec]) -> None:
+    for spec in specs:
+        start(host, spec)
+    for spec in specs:
+        wait_for_tick(host.console(spec.name))
+
+
+def wait_off(host: Host, specs: list[GuestSpec]) -> None:
+    for spec in specs:
+        host.wait_for_state(spec.name, "shut off")

@@ -26,10 +26,10 @@ from tests.host.cast import (
     AT_A_TIME,
     AWAY,
     BEFORE,
-    CONFIG,
     DURING,
     IGNORED,
     KIOSK,
+    LONG_SETTLE,
     OUTAGE,
     PULLED,
     RENAMED,
@@ -37,9 +37,13 @@ from tests.host.cast import (
     SECOND,
     SETTLE,
     UNDEFINED,
+    config,
+    start,
+    start_both,
+    wait_off,
 )
 from tests.host.conftest import NewHost
-from tests.host.service import status, wait_watching
+from tests.host.service import UNIT, status, wait_watching
 from tests.host.support import listed, runs, trail, wait_restored
 from tests.testbed.console import boots, last_tick, presses, wait_for_tick
 from tests.testbed.guests import GuestSpec
@@ -52,7 +56,7 @@ pytestmark = pytest.mark.hosts
 
 def test_who_stopped_the_guest(new_host: NewHost, suite: str) -> None:
     host = new_host(suite)
-    (host.root / "etc/guestctl/conf.d/test.toml").write_text(CONFIG)
+    (host.root / "etc/guestctl/conf.d/test.toml").write_text(config(SETTLE))
     host.boot()
     cast = [case for plain in CASES for case in (plain, plain.flagged)]
     go_through(host, cast)
@@ -64,6 +68,7 @@ def test_who_stopped_the_guest(new_host: NewHost, suite: str) -> None:
     while_guestctl_is_away(host)
     while_libvirtd_is_away(host)
     wait_until(lambda: is_settled(host), 60, "end of the settle time")
+    wait_until(lambda: is_meant(host, cast), 60, "settled stop of everybody")
     assert_next_boot(host, cast)
     up_and_down(host)
     assert_boot_did_what_it_should(host, cast)
@@ -109,28 +114,8 @@ def begin(host: Host, cast: list[Case]) -> None:
             case.deed(host, case.name)
 
 
-def start(host: Host, spec: GuestSpec) -> None:
-    """Without waiting; the flag is there before, so that none of it is news after its stop."""
-    host.define(spec)
-    if spec.name.endswith(FLAGGED):
-        host.virsh("autostart", spec.id)
-    host.start(spec, wait=False)
-
-
 def named(cast: Iterable[Case], start: str) -> list[str]:
     return [case.name for case in cast if case.name.startswith(start)]
-
-
-def start_both(host: Host, specs: list[GuestSpec]) -> None:
-    for spec in specs:
-        start(host, spec)
-    for spec in specs:
-        wait_for_tick(host.console(spec.name))
-
-
-def wait_off(host: Host, specs: list[GuestSpec]) -> None:
-    for spec in specs:
-        host.wait_for_state(spec.name, "shut off")
 
 
 def revert(host: Host) -> None:
@@ -230,6 +215,8 @@ def new_name(spec: GuestSpec) -> str:
 
 def up_and_down(host: Host) -> None:
     """Users stop guests just before the host's shutdown, and while it goes on."""
+    (host.root / "etc/guestctl/conf.d/test.toml").write_text(config(LONG_SETTLE))
+    host.run(["systemctl", "reload", UNIT])
     start_both(host, BEFORE)
     start_both(host, DURING)
     wait_off(host, BEFORE)
@@ -260,11 +247,19 @@ def assert_verdicts(host: Host, cast: list[Case]) -> None:
 
 
 def assert_next_boot(host: Host, cast: list[Case]) -> None:
-    """Until a stop has settled it would be the host's doing, were that to go down."""
     found = listed(host)
     for case in cast:
-        stays_down = found[case.name]["next_boot"] == "stay-down"
-        assert stays_down is not case.back, case.name
+        assert stays_down(found[case.name]) is not case.back, case.name
+
+
+def is_meant(host: Host, cast: list[Case]) -> bool:
+    """Until a stop has settled it would be the host's doing, were that to go down."""
+    found = listed(host)
+    return all(case.back or stays_down(found[case.name]) for case in cast)
+
+
+def stays_down(row: dict[str, Any]) -> bool:
+    return bool(row["next_boot"] == "stay-down")
 
 
 def are_all_judged(host: Host, cast: list[Case]) -> bool:
