@@ -52,8 +52,8 @@ EMPTY, CUT_SHORT = "empty save", "save cut short"
 NAMES = (UNTOUCHED, LATE, MISSING, *HELD, EMPTY, CUT_SHORT)
 CONFIG = (
     "[boot]\nsync-time = false\n"
-    + override(LATE, 'storage-timeout = "1min"')
-    + override(MISSING, 'storage-timeout = "3s"')
+    + override(LATE, 'storage-timeout = "3min"')
+    + override(MISSING, 'storage-timeout = "15s"')
 )
 
 

@@ -45,7 +45,7 @@ pytestmark = pytest.mark.guests
 
 #: It ignores its button, so that only a save or a poweroff ends it.
 SAVED = GuestSpec("saved", button="ignore")
-LINGERS = GuestSpec("lingers", button="slow:3")
+LINGERS = GuestSpec("lingers", button="slow:12")
 CONFIG = override(LINGERS.name, 'save = "none"')
 
 

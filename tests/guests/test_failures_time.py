@@ -39,7 +39,7 @@ MANY = [GuestSpec(f"guest {n}") for n in range(1, 9)]
 FROZEN = GuestSpec("frozen")
 IMPATIENT = override(FROZEN.name, 'save-timeout = "3s"', 'shutdown-timeout = "3s"')
 
-WITHIN = 20.0
+WITHIN = 40.0
 #: What a run may take beyond its time: reading, recording, the start of Python on a busy machine.
 TOLERANCE = 10.0
 #: Bytes a second: a save takes some 10 s, which is more than its share of 12 s.
@@ -93,11 +93,12 @@ def test_save_that_took_longer_is_left_out(guests: SessionDaemon, slow_guestctl:
     guests.set_save_rate(MORE_THAN_THERE_IS)
     saved, took = timed(slow_guestctl, OBEYS.name)
     assert outcomes(saved) == {OBEYS.name: "saved"}
+    (save,) = by_name(saved)[OBEYS.name]["steps"]
     slow_guestctl.run("start")
     next_tick(guests, OBEYS.name)
     planned = by_name(slow_guestctl.json("plan"))[OBEYS.name]["steps"][0]
     assert planned["step"] == "save"
-    assert planned["estimate"] == pytest.approx(took, abs=5)
+    assert planned["estimate"] == pytest.approx(save["seconds"], abs=1)
     result, seconds = timed(slow_guestctl, "--within", f"{TOO_SHORT:g}s", OBEYS.name)
     guest = by_name(result)[OBEYS.name]
     assert guest["outcome"] == "shut-down"
@@ -155,7 +156,7 @@ def test_frozen_qemu_is_powered_off_in_bounded_time(long_run: LongRun) -> None:
     assert [step["step"] for step in steps] == ["save", "shutdown", "poweroff"]
     assert [step["end"] for step in steps][-1] == "done"
     assert {step["end"] for step in steps[:-1]} <= {"failed", "timed out"}
-    assert sum(map(seconds_of, steps)) < 60
+    assert sum(map(seconds_of, steps)) < 90  # 51 are within the limits: 30 to abort, 15 to kill
     assert f"{FROZEN.name}: powered-off after" in long_run.done.stdout
 
 

@@ -33,7 +33,7 @@ from .support import (
 pytestmark = pytest.mark.guests
 
 #: It takes its time to shut down, and the run goes on for as long.
-LINGERS = GuestSpec("lingers", button="slow:6")
+LINGERS = GuestSpec("lingers", button="slow:25")
 LATE = GuestSpec("late")
 UNDEFINED = GuestSpec("undefined", button="slow:3")
 RENAMED = GuestSpec("old name")

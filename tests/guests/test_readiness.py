@@ -68,7 +68,7 @@ def test_one_that_is_not_ready_in_time_is_up_but_unready(
     guests: SessionDaemon, guestctl: Guestctl
 ) -> None:
     guestctl.configure(
-        override(AGENT, 'ready = ["agent", "tcp:5432"]', 'ready-timeout = "25s"')
+        override(AGENT, 'ready = ["agent", "tcp:5432"]', 'ready-timeout = "1min"')
         + override(APP, f'requires = ["{AGENT}"]')
         + override(PLAIN, f'after = ["{AGENT}"]')
     )

@@ -67,11 +67,11 @@ def test_where_little_time_is_left_all_are_asked_at_once(five: SessionDaemon) ->
     running(five, GuestSpec(HANGS, button="ignore"))
     config = '[shutdown]\nsave = "none"\nparallel-shutdowns = 1\nshutdown-timeout = "infinity"\n'
     guestctl = fresh(five, config)
-    plan = by_name(guestctl.json("plan", "--within", "40s"))
-    assert all(step["timeout"] <= 40 for guest in plan.values() for step in guest["steps"])
-    result = by_name(guestctl.json("shutdown", "--preserve", "--within", "40s"))
+    plan = by_name(guestctl.json("plan", "--within", "1min"))
+    assert all(step["timeout"] <= 60 for guest in plan.values() for step in guest["steps"])
+    result = by_name(guestctl.json("shutdown", "--preserve", "--within", "1min"))
     assert steps(result[HANGS]) == {"shutdown": "timed out", "poweroff": "done"}
     assert [steps(result[name]) for name in FIVE] == [{"shutdown": "done"}] * 5
-    assert max(guest["seconds"] for guest in result.values()) < 40
+    assert max(guest["seconds"] for guest in result.values()) < 60
     given_up = "parallel-shutdowns is given up"
     assert any(text.startswith(given_up) for name in FIVE for text in trail(guestctl, name))

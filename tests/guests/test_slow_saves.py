@@ -166,7 +166,8 @@ def test_plain_lines_tell_what_happens(
     slow: SessionDaemon, slow_web: str, slow_guestctl: Guestctl
 ) -> None:
     slow_guestctl.configure('[shutdown]\nsave-timeout = "1s"\nshutdown = "none"\npoweroff = "none"')
-    child = begun_save(slow_guestctl, slow_web)
+    slow.set_save_rate(NEVER_DONE)
+    child = launch(slow_guestctl, "shutdown", "--preserve")
     begins(child, f"{slow_web}: save begins, at most 1s")
     begins(child, f"{slow_web}: save timed out: not saved within 1s")
     begins(child, f"{slow_web}: failed after ")

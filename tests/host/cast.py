@@ -17,8 +17,11 @@ SETTLE = 20
 LONG_SETTLE = 600
 #: Guests that are started at once: some power themselves off a few seconds later.
 AT_A_TIME = 4
-#: Ticks that a boot of the host leaves to guests that power themselves off at the right moment.
-IN_A_MOMENT = 20
+#: Ticks until guests power themselves off: of those for which the host, which goes down, waits, and
+#: of those whose service or libvirtd is stopped first.
+IN_A_MOMENT, AWHILE = 20, 40
+#: The same of those that are started again, and how much of it an operator needs.
+KIOSK_LIVES, IN_TIME = 30, 20
 SECOND = 10**9
 
 
@@ -58,11 +61,11 @@ REVERTED = [
     GuestSpec(name, disk=IMAGES / f"{name.replace(' ', '-')}.qcow2")
     for name in ("reverted", "reverted" + FLAGGED)
 ]
-KIOSK = both(GuestSpec("kiosk", poweroff_after=15))
+KIOSK = both(GuestSpec("kiosk", poweroff_after=KIOSK_LIVES))
 IGNORED = both(GuestSpec("as libvirt does", poweroff_after=SOON))
-AWAY = both(GuestSpec("off while guestctl is away", poweroff_after=IN_A_MOMENT))
+AWAY = both(GuestSpec("off while guestctl is away", poweroff_after=AWHILE))
 PULLED = both(GuestSpec("pulled while guestctl is away"))
-OUTAGE = both(GuestSpec("off while libvirtd is away", poweroff_after=IN_A_MOMENT))
+OUTAGE = both(GuestSpec("off while libvirtd is away", poweroff_after=AWHILE))
 UNDEFINED = both(GuestSpec("undefined", poweroff_after=SOON))
 RENAMED = both(GuestSpec("renamed", poweroff_after=SOON))
 AGAIN = both(GuestSpec("made again", poweroff_after=SOON))
@@ -87,4 +90,4 @@ def start_both(host: Host, specs: list[GuestSpec]) -> None:
 
 def wait_off(host: Host, specs: list[GuestSpec]) -> None:
     for spec in specs:
-        host.wait_for_state(spec.name, "shut off")
+        host.wait_for_state(spec.name, "shut off", 120)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from tests.testbed.commands import Result
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 from tests.testbed.waiting import wait_until
@@ -34,7 +36,7 @@ def kill(host: Host, unit: str = UNIT, signal: str = "KILL") -> None:
     host.run(["systemctl", "kill", "--kill-whom=main", f"--signal={signal}", unit])
 
 
-def wait_watching(host: Host, timeout: float = 60) -> None:
+def wait_watching(host: Host, timeout: float = 120) -> None:
     """Wait until the service has its connections and its inhibitor, and sees the guests."""
     up = set(host.virsh("list", "--name").split("\n")) - {""}
     wait_until(lambda: _is_watching(host, up), timeout, f"service that watches {host.name}")
@@ -49,12 +51,18 @@ def _is_watching(host: Host, up: set[str]) -> bool:
     return connected and inhibits and set(service["up"]) == up
 
 
-def wait_hearing(host: Host, timeout: float = 60) -> None:
+def wait_hearing(host: Host, timeout: float = 120) -> None:
     """Wait until the service hears of a guest that comes and goes, on a connection that lives."""
     host.create_paused(PROBE)
     wait_until(lambda: PROBE.name in status(host)["service"].get("up", []), timeout, "news of it")
     host.virsh("destroy", PROBE.name)
     wait_watching(host, timeout)
+
+
+def while_written(host: Host, file: Path, command: str) -> Result:
+    """Run it while the file is being written: the service does not read it by itself yet."""
+    writes = f"while touch {file.relative_to(host.root)}; do sleep 0.5; done"
+    return host.run(f"cd /; ({writes}) & {command}; ended=$?; kill $!; exit $ended", check=False)
 
 
 @contextlib.contextmanager

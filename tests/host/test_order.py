@@ -26,7 +26,7 @@ APP, DB, DNS, NAS = "app", "db", "dns", "nas"
 NAMES = (APP, DB, DNS, NAS)
 #: The later it goes down, the sooner it would be down by itself.
 SPECS = [
-    GuestSpec(APP, button="slow:8"),
+    GuestSpec(APP, button="slow:16"),
     GuestSpec(DB, button="slow:2"),
     GuestSpec(DNS, button="slow:1"),
     GuestSpec(NAS),
@@ -42,7 +42,7 @@ requires = ["nas"]
 match = "*"
 ready = ["delay:4s"]
 """
-#: In too short a time for its order: app takes 8 s to go down, two are saved at that rate.
+#: In too short a time for its order: app takes 16 s to go down, two are saved at that rate.
 HURRIED = """
 [[guest]]
 match = "app"
@@ -105,7 +105,7 @@ def in_too_short_a_time(host: Host) -> None:
     """The order is given up, each gets its steps all the same, and all are back."""
     before = look(host, NAMES)
     with witness(host) as down:
-        ended = shut_down(host, "30s")
+        ended = shut_down(host, "40s")
     assert {name: guest["outcome"] for name, guest in ended.items()} == {
         **dict.fromkeys((APP, DB), "shut-down"),
         **dict.fromkeys((DNS, NAS), "saved"),

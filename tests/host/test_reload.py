@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.service import main_pid, status
+from tests.host.service import main_pid, status, while_written
 from tests.host.stage import FEW
 from tests.testbed.host import Host
 from tests.testbed.waiting import wait_until
@@ -48,8 +48,7 @@ def deadline(host: Host) -> str:
 def test_what_is_different_is_said(host: Host, file: Path) -> None:
     before = main_pid(host)
     file.write_text(TWENTY)
-    assert host.run(["guestctl", "reload"]).stdout == CHANGE
-    assert host.run(["guestctl", "reload"]).stdout == SAME
+    assert while_written(host, file, "guestctl reload; guestctl reload").stdout == CHANGE + SAME
     assert deadline(host) == '"20min"'
     assert main_pid(host) == before
 

@@ -81,9 +81,9 @@ def test_qemu_frozen(host: Host) -> None:
 def test_what_does_not_obey_costs_its_limit_once(host: Host) -> None:
     """Not once more as units are stopped, and for the guard."""
     before = look(host, CAST.names)
-    with configured(host, sparing("20s")):
+    with configured(host, sparing("45s")):
         took = host.poweroff(POWEROFF.command, 180)
-    assert 20 < took < 38
+    assert 45 < took < 2 * 45
     host.boot()
     wait_restored(host)
     assert outcomes(host, "restore", before.at) == CAST.back
@@ -98,7 +98,7 @@ def test_within_binds_the_stop_that_follows(host: Host) -> None:
         begun = time.monotonic()
         assert host.run(preserve, check=False, timeout=60).returncode == 1
         host.poweroff(POWEROFF.command, 180)
-        assert time.monotonic() - begun < 50
+        assert time.monotonic() - begun < 90  # of 20 s and 2 min, were that forgotten
     host.boot()
     wait_restored(host)
     assert outcomes(host, "restore", before.at) == back
@@ -111,13 +111,13 @@ def back_by_plan(host: Host, within: str) -> dict[str, str]:
     return {name: "resumed" if saved[name] else "started" for name in CAST.back}
 
 
-FORCED = 40
-WHY = "systemd forces the host down after 40s (JobTimeoutSec= of poweroff.target): guests have 25s"
+FORCED = 60
+WHY = "systemd forces the host down after 1min (JobTimeoutSec= of poweroff.target): guests have 45s"
 
 
 @contextlib.contextmanager
 def forced(host: Host) -> Iterator[None]:
-    """Meanwhile systemd forces a poweroff after 40 s."""
+    """Meanwhile systemd forces a poweroff after a minute."""
     folder = host.root / "etc/systemd/system/poweroff.target.d"
     folder.mkdir()
     (folder / "test.conf").write_text(f"[Unit]\nJobTimeoutSec={FORCED}s\n")

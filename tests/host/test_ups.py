@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 import pytest
@@ -19,6 +18,7 @@ from tests.host.support import (
     journal_since,
     listed,
     look,
+    runs,
     wait_restored,
     wait_saving,
 )
@@ -89,7 +89,9 @@ def states(host: Host, names: Iterable[str]) -> set[str]:
 
 
 def wait_all(host: Host, names: Iterable[str], state: str) -> None:
-    wait_until(lambda: states(host, names) == {state}, 90, f"{', '.join(names)} {state}")
+    """And that the run which has made them so has ended."""
+    wait_until(lambda: states(host, names) == {state}, 180, f"{', '.join(names)} {state}")
+    wait_until(lambda: runs(host)[0]["ended"] is not None, 60, "end of the run")
 
 
 def power_comes_back(host: Host) -> None:
@@ -182,19 +184,25 @@ def boots_with_power(host: Host, before: Before) -> dict[str, str]:
 def upsmon_sees_the_power_until_guests_are_safe(host: Host) -> None:
     """A plain poweroff: NUT's units are stopped once guests are down, and not before."""
     before = look(host, EVERYBODY)
-    host.slow_saves(8 * 10**6)
+    host.slow_saves(10**6)
     host.popen("systemctl poweroff")
     wait_saving(host, FIRST[:1])
-    time.sleep(6)  # logind's delay is over, and units are being stopped
+    wait_told(host, before, "Stopping guestctl.service")  # logind's delay is over
     (host.root / "etc/nut/ups.dev").write_text(dev("OB DISCHRG"))
+    wait_told(host, before, f"UPS {UPS} on battery")
+    host.slow_saves(0)
     host.wait_off(180)
     said = journal_since(host, before.at)
     on_battery = said.index(f"UPS {UPS} on battery")
     saved = said.index("Stopped guestctl.service")
     stops = [said.index(f"Stopping {unit}.service") for unit in ("nut-monitor", "nut-server")]
     assert on_battery < saved < min(stops)
-    host.slow_saves(0)
     assert boots_with_power(host, before) == dict.fromkeys(EVERYBODY, "resumed")
+
+
+def wait_told(host: Host, before: Before, what: str) -> None:
+    """By the journal."""
+    wait_until(lambda: what in journal_since(host, before.at), 60, what)
 
 
 def the_power_is_cut_while_guests_are_shed(host: Host) -> None:

@@ -56,7 +56,7 @@ def said_bye(path: Path) -> bool:
     return seen[-1:] == ["bye"]
 
 
-def wait_for_tick(path: Path, after: int = 0, timeout: float = 60) -> Tick:
+def wait_for_tick(path: Path, after: int = 0, timeout: float = 120) -> Tick:
     """Wait for a tick beyond the first `after` ticks of the console; return the newest.
 
     `after` counts ticks of the whole file, not of a boot: `len(read_ticks(path))` means "from now".

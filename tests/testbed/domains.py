@@ -82,11 +82,11 @@ class Domains(ABC):
                 raise
             return "undefined"
 
-    def wait_for_state(self, name: str, state: str, timeout: float = 60) -> None:
+    def wait_for_state(self, name: str, state: str, timeout: float = 120) -> None:
         """Wait until the guest has that state."""
         wait_until(lambda: self.state(name) == state, timeout, f"state {state} of {name!r}")
 
-    def wait_for_agent(self, name: str, timeout: float = 60) -> None:
+    def wait_for_agent(self, name: str, timeout: float = 120) -> None:
         """Wait until the guest's agent answers."""
         wait_until(lambda: self._agent_answers(name), timeout, f"agent in {name!r}")
 

@@ -115,7 +115,7 @@ class Host(Domains):
             raise RuntimeError(f"{self.name} is off")
         return self._leader
 
-    def boot(self, timeout: float = 60) -> float:
+    def boot(self, timeout: float = 180) -> float:
         """Switch the host on and wait until it is up; the seconds it took."""
         if self.is_on:
             raise RuntimeError(f"{self.name} is on")
@@ -142,7 +142,7 @@ class Host(Domains):
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(self._is_in_place, 20, f"container of {self.name}")
+        wait_until(self._is_in_place, 60, f"container of {self.name}")
         group.share_controllers()
 
     def _is_in_place(self) -> bool:
@@ -164,7 +164,7 @@ class Host(Domains):
         self._leader, self._leader_handle = pid, os.pidfd_open(pid)
         return True
 
-    def wait_up(self, timeout: float = 60) -> None:
+    def wait_up(self, timeout: float = 180) -> None:
         """Wait until the host has reached multi-user.target."""
         wait_until(self._is_up, timeout, f"multi-user.target on {self.name}")
 
@@ -226,7 +226,7 @@ class Host(Domains):
         """Take the power away: everything on the host ends at once."""
         assert self.leader
         signal.pidfd_send_signal(self._leader_handle, signal.SIGKILL)
-        self.wait_off(20)
+        self.wait_off(60)
 
     def _reap(self) -> None:
         """Collect what has ended with the host."""
