@@ -11,6 +11,9 @@ from tests.host.service import wait_watching
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
 
+#: What the service finds by itself, and when at the latest: begun after 1 min, it has 3.
+SEEN, OWN_LOOK = "/run/guestctl/doctor.json", 270.0
+
 
 def findings(host: Host) -> list[dict[str, Any]]:
     """All of them, worst first."""

@@ -119,7 +119,7 @@ def send_off(host: Host, cast: Cast) -> None:
     """Remove the guests that do not belong to the cast, and saves of guests that are gone."""
     for name in _listed(host, "--all") - set(cast.names):
         if name in _listed(host):
-            host.virsh("destroy", name)
+            host.run(["virsh", "-q", "destroy", name], check=False)  # it may have ended by itself
         host.virsh("undefine", "--managed-save", name)
     for save in (host.root / SAVES).glob("*.save"):
         if save.stem not in _listed(host, "--all"):

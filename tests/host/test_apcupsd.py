@@ -22,6 +22,7 @@ from tests.host.support import (
     came_out,
     look,
     newest_run,
+    runs,
     wait_restored,
 )
 from tests.testbed.guests import GuestSpec
@@ -65,6 +66,7 @@ def power_comes_back(host: Host) -> None:
     assert host.state(FIRST) == "running"
     says(host, ONLINE)
     wait_until(lambda: host.state(LAST) == "running", 60, f"{LAST} back")
+    wait_until(lambda: runs(host)[0]["ended"] is not None, 60, "end of the resume")
     assert came_out(host, "restore", before.at) == {LAST: "resumed"}
     assert all_lived_on(host, before.ticks)
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.host.doctor import OWN_LOOK, SEEN
 from tests.host.service import wait_watching
 from tests.host.stage import FEW
 from tests.host.support import runs
 from tests.testbed.commands import Result
 from tests.testbed.host import Host
+from tests.testbed.waiting import wait_until
 
 pytestmark = pytest.mark.hosts
 
@@ -68,6 +70,7 @@ def test_what_only_looks_and_what_fails(host: Host) -> None:
     host.run(["guestctl", "hold", "--reason", "its disk", HELD])
     host.run(["guestctl", "shutdown", OFF])
     wait_watching(host)
+    wait_until(host.path(SEEN).exists, OWN_LOOK, "the service's own look")
     before = runs(host)
     for words in (*LOOKS, *FAILS):
         # Both show the same moment unless it passes in between.

@@ -23,26 +23,31 @@ CAST = FEW
 STANDARD = "org.freedesktop.DBus.Error."
 CALLS, SEEDS = 500, (1, 2)
 FLOOD = 10
-#: MiB that the second round may add to what the first left; the most of the service.
+#: MiB of its own that the second round may add to what the first left; the most of the service.
 MEMORY, MOST = 3.0, 80.0
 #: Descriptors that are left when the connections of readers have been closed, after a minute.
 DESCRIPTORS, CLOSED = 5, 100
 #: Seconds for an honest call beside a flood, on two processors that it shares with that.
-HONEST = 20
+HONEST = 60
 
 
 class Use(NamedTuple):
-    """Of a process: descriptors that are open, MiB of memory (PSS)."""
+    """Of a process: descriptors that are open, MiB of memory: its share of all, and its own.
+
+    How much of a file's pages is its share depends on who else has that open, on any host.
+    """
 
     descriptors: int
     memory: float
+    own: float
 
 
 def use(host: Host, pid: int) -> Use:
     """What it has now."""
     opened = host.run(["ls", f"/proc/{pid}/fd"]).stdout.split()
-    (line,) = host.run(["grep", "^Pss:", f"/proc/{pid}/smaps_rollup"]).stdout.splitlines()
-    return Use(len(opened), int(line.split()[1]) / 1024)
+    lines = host.run(["grep", "^Pss", f"/proc/{pid}/smaps_rollup"]).stdout.splitlines()
+    kib = {name: int(size) for name, size, _ in map(str.split, lines)}
+    return Use(len(opened), kib["Pss:"] / 1024, kib["Pss_Anon:"] / 1024)
 
 
 def test_a_thousand_bad_calls_and_a_flood(host: Host) -> None:
@@ -63,7 +68,7 @@ def test_a_thousand_bad_calls_and_a_flood(host: Host) -> None:
     assert runs(host)[0] == newest, "somebody had a run begun"
     assert all_lived_on(host, before.ticks)
     assert "Traceback" not in journal_since(host, before.at)
-    assert used[2].memory <= used[1].memory + MEMORY
+    assert used[2].own <= used[1].own + MEMORY
     assert used[2].memory < MOST
     wait_watching(host)
     few = used[0].descriptors + DESCRIPTORS
@@ -83,7 +88,7 @@ def assert_refused(found: dict[str, Any]) -> None:
     came = found["came"]
     assert sum(came.values()) == CALLS
     assert not {fuzz_bus.SILENT, fuzz_bus.ACTED} & came.keys()
-    assert found["slowest"] < 10
+    assert found["slowest"] < fuzz_bus.LIMIT - 5
     known = (STANDARD, f"{NAME}.Error.")
     others = set(came) - {fuzz_bus.RETURNED, fuzz_bus.THROWN_OUT}
     assert all(name.startswith(known) for name in others)

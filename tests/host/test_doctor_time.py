@@ -18,8 +18,8 @@ LITTLE_TIME = 'deadline = "10s"\n'
 
 def test_saves_for_which_there_is_no_time_one_after_another(host: Host) -> None:
     with configured(host, ONE_AT_A_TIME):
-        host.run(["guestctl", "shutdown", "--preserve"])
-        host.run(["guestctl", "start"])
+        host.run(["guestctl", "shutdown", "--preserve"], timeout=300)
+        host.run(["guestctl", "start"], timeout=300)
         assert "no-time" not in checks(host)
     with configured(host, ONE_AT_A_TIME + LITTLE_TIME):
         finding = found(host, "no-time")

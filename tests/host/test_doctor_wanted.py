@@ -3,12 +3,15 @@ host, and gone after what it says was done."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 
 from guestctl.host.libvirt.policy_xml import NAMESPACE
 from tests.host import doctor
-from tests.host.doctor import checks, comes, gone_after_its_command, written
-from tests.host.service import wait_watching
+from tests.host.doctor import checks, comes, written
+from tests.host.service import kill, wait_watching
 from tests.host.stage import FEW
 from tests.testbed.guests import GuestSpec
 from tests.testbed.host import Host
@@ -19,10 +22,22 @@ CAST = FEW
 
 
 def test_files_that_the_service_has_not_read(host: Host) -> None:
-    with written(host, '[shutdown]\ndeadline = "20min"\n'):
+    with stopped_for_a_moment(host), written(host, '[shutdown]\ndeadline = "20min"\n'):
         found = doctor.found(host, "config-not-loaded")
         assert (found["severity"], found["command"]) == ("warning", "guestctl reload")
-        gone_after_its_command(host, "config-not-loaded")
+        kill(host, signal="CONT")
+        doctor.do(host, found)
+        assert "config-not-loaded" not in checks(host)
+
+
+@contextlib.contextmanager
+def stopped_for_a_moment(host: Host) -> Iterator[None]:
+    """The service takes no file up by itself until it goes on."""
+    kill(host, signal="STOP")
+    try:
+        yield
+    finally:
+        kill(host, signal="CONT")
 
 
 def test_a_mistake_in_metadata(host: Host) -> None:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.hosts
 USED_UP, IN_SAVE, IN_RESTORE, RUNS = NAMES = ("used up", "in save", "in restore", "runs")
 KEPT = "var/lib/libvirt/kept.save"
 #: Bytes a second: the power is gone before the save is done.
-NEVER_DONE = 2_000_000
+NEVER_DONE = 500_000
 
 
 def test_power_cuts(new_host: NewHost, suite: str) -> None:

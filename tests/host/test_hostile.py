@@ -75,7 +75,7 @@ def test_nobody_on_the_bus_can_harm_a_guest(trigger: Trigger, host: Host) -> Non
     assert all(went_on(host, name, tick) for name, tick in living.items())
 
     before = look(host, FEW.names)
-    host.poweroff(trigger.command)
+    host.poweroff(trigger.command, 300)
     assert deaths(host, before.at) == []
     host.boot()
     wait_restored(host)
@@ -91,7 +91,7 @@ def test_a_flood_of_calls_harms_no_guest(host: Host) -> None:
     living = newest_ticks(host, FEW.names)
     let_loose(host, flood_bus)
     time.sleep(BEFORE)
-    found, took = honest_call(host, 20)
+    found, took = honest_call(host, 60)
     assert found == set(FEW.names)
     print(f"honest call: {took:.1f} s; memory: {most_memory(host, service) / MIB:.1f} MiB")
     assert main_pid(host) == service
@@ -100,9 +100,9 @@ def test_a_flood_of_calls_harms_no_guest(host: Host) -> None:
     assert all(went_on(host, name, tick) for name, tick in living.items())
 
     before = look(host, FEW.names)
-    took = host.poweroff(POWEROFF.command)
+    took = host.poweroff(POWEROFF.command, 300)
     print(f"down after {took:.1f} s")
-    assert took < 60
+    assert took < 120  # of 25 minutes that it might
     assert deaths(host, before.at) == []
     host.boot()
     wait_restored(host)

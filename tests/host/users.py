@@ -46,7 +46,7 @@ def give(host: Host) -> None:
     host.run(["chmod", "-R", "a+rX", FOLDER])
 
 
-def run_as(host: Host, number: int | None, argv: Argv, timeout: float = 120) -> Result:
+def run_as(host: Host, number: int | None, argv: Argv, timeout: float = 600) -> Result:
     """Run it in the folder as one of the users, or as root."""
     enter = ["env", "-C", FOLDER, *([] if number is None else be(number))]
     return host.run([*enter, *map(str, argv)], timeout=timeout)
@@ -65,7 +65,7 @@ def let_loose(host: Host, module: ModuleType, *arguments: object) -> list[Path]:
         options = ["--unit", unit(number), "--collect", f"--working-directory={FOLDER}"]
         options += ["--property=DefaultDependencies=no", f"--property={output}"]
         host.run(["systemd-run", *options, *be(number), *program(module, *arguments)])
-    wait_until(lambda: all(map(rounds, counts)), 120, "messages of hostile users")
+    wait_until(lambda: all(map(rounds, counts)), 300, "messages of hostile users")
     return counts
 
 

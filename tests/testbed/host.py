@@ -248,7 +248,7 @@ class Host(Domains):
         return [*enter, "setpriv", "--pdeathsig", "KILL", *argv]
 
     def run(
-        self, argv: Argv | str, check: bool = True, timeout: float = 60, **options: Any
+        self, argv: Argv | str, check: bool = True, timeout: float = 180, **options: Any
     ) -> Result:
         """Run a command on the host as root; a string goes through its shell."""
         options = {"env": ENV, **options}
@@ -279,7 +279,7 @@ class Host(Domains):
         # It fails when the options select nothing.
         return self.run_on_disk([*argv, *options], check=False).stdout
 
-    def run_on_disk(self, argv: Argv, check: bool = True, timeout: float = 60) -> Result:
+    def run_on_disk(self, argv: Argv, check: bool = True, timeout: float = 180) -> Result:
         """Run one of the host's programs on its disk, also when the host is off."""
         # journalctl, for one, finds nothing without /proc.
         enter = ["unshare", "--mount", f"--mount-proc={self.root}/proc", "chroot", str(self.root)]
