@@ -177,6 +177,11 @@ def test_files_that_systemd_has_not_read() -> None:
     assert (finding.check, finding.command) == ("unit-outdated", "systemctl daemon-reload")
 
 
+def test_files_of_a_masked_unit_do_not_count() -> None:
+    finding = only(units=units_but(GUARD, load="masked", enabled="masked", outdated=True))
+    assert finding.check == "unit-missing"
+
+
 def test_units_that_cannot_be_seen_are_no_pass() -> None:
     found = examine(healthy(units=NotKnown("systemd's units", "no answer")))
     assert {it.check for it in found} == {"not-known"}
