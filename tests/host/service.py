@@ -36,7 +36,7 @@ def kill(host: Host, unit: str = UNIT, signal: str = "KILL") -> None:
     host.run(["systemctl", "kill", "--kill-whom=main", f"--signal={signal}", unit])
 
 
-def wait_watching(host: Host, timeout: float = 120) -> None:
+def wait_watching(host: Host, timeout: float = 60) -> None:
     """Wait until the service has its connections and its inhibitor, and sees the guests."""
     up = set(host.virsh("list", "--name").split("\n")) - {""}
     wait_until(lambda: _is_watching(host, up), timeout, f"service that watches {host.name}")
@@ -51,7 +51,7 @@ def _is_watching(host: Host, up: set[str]) -> bool:
     return connected and inhibits and set(service["up"]) == up
 
 
-def wait_hearing(host: Host, timeout: float = 120) -> None:
+def wait_hearing(host: Host, timeout: float = 60) -> None:
     """Wait until the service hears of a guest that comes and goes, on a connection that lives."""
     host.create_paused(PROBE)
     wait_until(lambda: PROBE.name in status(host)["service"].get("up", []), timeout, "news of it")

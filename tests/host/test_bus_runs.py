@@ -190,7 +190,7 @@ def test_the_host_goes_down(host: Host) -> None:
     before = look(host, CAST.names)
     begin(host)
     host.popen(POWEROFF.command)
-    wait_until(lambda: "(host-stop)" in journal_since(host, before.at), 180, "the host's run")
+    wait_until(lambda: "(host-stop)" in journal_since(host, before.at), 60, "the host's run")
     host.slow_saves(0)
     host.wait_off()
     host.boot()

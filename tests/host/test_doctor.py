@@ -164,7 +164,7 @@ def test_what_it_finds_is_gone_after_what_it_says(host: Host, case: Case) -> Non
     worse = {it["check"] for it in told if it["severity"] != "note"}
     assert worse - {case.check} <= case.beside, told
     host.run(case.mend or finding["command"])
-    wait_until(lambda: is_over(host, case.check), 90, f"{case.check} is over")
+    wait_until(lambda: is_over(host, case.check), 30, f"{case.check} is over")
 
 
 def is_over(host: Host, check: str) -> bool:
@@ -184,7 +184,7 @@ def test_the_service_looks_by_itself(host: Host) -> None:
     wait_until(file.exists, doctor.OWN_LOOK, "the service's own look")
     seen = json.loads(file.read_text())["findings"]
     assert [it["check"] for it in seen] == ["job-limit"]
-    wait_until(lambda: "doctor: reboot.target is forced" in host.journal(), 60, "its line")
+    wait_until(lambda: "doctor: reboot.target is forced" in host.journal(), 20, "its line")
     assert status(host)["doctor"]["errors"] == 1
     text = host.run(["guestctl", "status"]).stdout
     assert "doctor:         1 error, see guestctl doctor" in text

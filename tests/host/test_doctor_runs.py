@@ -34,7 +34,7 @@ def settings(match: str, *lines: str) -> str:
 
 def wait_found(host: Host, check: str) -> None:
     """Wait until it finds something."""
-    wait_until(lambda: check in checks(host), 120, check)
+    wait_until(lambda: check in checks(host), 30, check)
 
 
 def wait_over(host: Host, check: str) -> None:

@@ -91,7 +91,7 @@ def test_a_flood_of_calls_harms_no_guest(host: Host) -> None:
     living = newest_ticks(host, FEW.names)
     let_loose(host, flood_bus)
     time.sleep(BEFORE)
-    found, took = honest_call(host, 60)
+    found, took = honest_call(host, 20)
     assert found == set(FEW.names)
     print(f"honest call: {took:.1f} s; memory: {most_memory(host, service) / MIB:.1f} MiB")
     assert main_pid(host) == service
@@ -102,7 +102,7 @@ def test_a_flood_of_calls_harms_no_guest(host: Host) -> None:
     before = look(host, FEW.names)
     took = host.poweroff(POWEROFF.command, 300)
     print(f"down after {took:.1f} s")
-    assert took < 120  # of 25 minutes that it might
+    assert took < 60
     assert deaths(host, before.at) == []
     host.boot()
     wait_restored(host)

@@ -108,7 +108,7 @@ def test_all_of_them_come_up(host: Host) -> None:
         assert_in_order(host)
         is_ready_after_all(host)
 
-        wait_until(lambda: not waiting(host), 60, "end of the waiting")
+        wait_until(lambda: not waiting(host), 20, "end of the waiting")
         assert all(lived_once(host, name) for name in NAMES)
         assert trail(host, COLD.name)[-2].startswith("start done")
 
@@ -212,7 +212,7 @@ def all_arrive(host: Host, restored: float) -> None:
     host.virsh("net-start", "manual")
     comes_up(host, NETWORKED.name, due)
     left = "it requires pooled, not up yet"
-    wait_until(lambda: listed(host)[TOP.name]["waiting"] == left, 60, "what top requires still")
+    wait_until(lambda: listed(host)[TOP.name]["waiting"] == left, 20, "what top requires still")
     due = when_seldom_tried(host, 10)
     host.virsh("pool-start", "late")
     comes_up(host, POOLED.name, due)
@@ -258,7 +258,7 @@ def attempts(host: Host, since: float) -> list[float]:
 
 def comes_up(host: Host, name: str, due: float = float("inf")) -> None:
     """Soon; before it would be tried without anything that wakes it."""
-    host.wait_for_state(name, "running", 60)
+    host.wait_for_state(name, "running", 20)
     assert time.time() < due
     wait_for_tick(host.console(name), len(read_ticks(host.console(name))))
 

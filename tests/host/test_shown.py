@@ -63,10 +63,10 @@ def test_what_is_written_is_used_within_seconds_and_said_until_then(host: Host) 
         checked = while_written(host, file, "guestctl check")
         assert checked.returncode == 0
         assert 'shutdown.deadline is "20min" in the files, "25min" in use' in checked.stderr
-        wait_until(lambda: not configuration(host)["differs"], 30, "the new deadline in use")
+        wait_until(lambda: not configuration(host)["differs"], 10, "the new deadline in use")
         assert configuration(host)["values"]["shutdown.deadline"] == '"20min"'
         assert host.run(["guestctl", "check"]).stderr == ""
-    wait_until(lambda: not configuration(host)["differs"], 30, "the deadline of before")
+    wait_until(lambda: not configuration(host)["differs"], 10, "the deadline of before")
 
 
 def test_a_reload_with_mistakes_fails_and_what_looks_goes_on(host: Host) -> None:
@@ -74,7 +74,7 @@ def test_a_reload_with_mistakes_fails_and_what_looks_goes_on(host: Host) -> None
     with written(host, "[shutdown]\ndeadline = 20m\n"):
         reload = host.run(["systemctl", "reload", UNIT], check=False)
         assert reload.returncode != 0
-        wait_until(lambda: configuration(host)["problems"], 30, "word of the mistake")
+        wait_until(lambda: configuration(host)["problems"], 10, "word of the mistake")
         (problem,) = configuration(host)["problems"]
         assert "written.toml:2: is not TOML" in problem
         assert 'durations stand in quotes: "20m"' in problem
@@ -85,7 +85,7 @@ def test_a_reload_with_mistakes_fails_and_what_looks_goes_on(host: Host) -> None
         assert host.run(["guestctl", "plan", "--strict"], check=False).returncode == 2
         assert problem in host.journal("--boot", f"--unit={UNIT}")
     assert host.run(["systemctl", "reload", UNIT]).returncode == 0
-    wait_until(lambda: not configuration(host)["problems"], 30, "a sound configuration")
+    wait_until(lambda: not configuration(host)["problems"], 10, "a sound configuration")
     assert main_pid(host) == before
 
 

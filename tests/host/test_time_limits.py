@@ -83,7 +83,7 @@ def test_what_does_not_obey_costs_its_limit_once(host: Host) -> None:
     before = look(host, CAST.names)
     with configured(host, sparing("45s")):
         took = host.poweroff(POWEROFF.command, 180)
-    assert 45 < took < 2 * 45
+    assert 45 < took < 88
     host.boot()
     wait_restored(host)
     assert outcomes(host, "restore", before.at) == CAST.back
@@ -98,7 +98,7 @@ def test_within_binds_the_stop_that_follows(host: Host) -> None:
         begun = time.monotonic()
         assert host.run(preserve, check=False, timeout=60).returncode == 1
         host.poweroff(POWEROFF.command, 180)
-        assert time.monotonic() - begun < 90  # of 20 s and 2 min, were that forgotten
+        assert time.monotonic() - begun < 50
     host.boot()
     wait_restored(host)
     assert outcomes(host, "restore", before.at) == back

@@ -90,7 +90,7 @@ def states(host: Host, names: Iterable[str]) -> set[str]:
 
 def wait_all(host: Host, names: Iterable[str], state: str) -> None:
     """And that the run which has made them so has ended."""
-    wait_until(lambda: states(host, names) == {state}, 180, f"{', '.join(names)} {state}")
+    wait_until(lambda: states(host, names) == {state}, 90, f"{', '.join(names)} {state}")
     wait_until(lambda: runs(host)[0]["ended"] is not None, 60, "end of the run")
 
 

@@ -64,7 +64,7 @@ def test_who_stopped_the_guest(new_host: NewHost, suite: str) -> None:
     afterwards(host)
     while_guestctl_is_away(host)
     assert any(while_libvirtd_is_away(host) for _ in range(3)), "libvirtd never ended in order"
-    wait_until(lambda: is_settled(host), 120, "end of the settle time")
+    wait_until(lambda: is_settled(host), 60, "end of the settle time")
     wait_until(lambda: is_meant(host, cast), 60, "settled stop of everybody")
     assert_next_boot(host, cast)
     up_and_down(host)
@@ -191,7 +191,7 @@ def while_libvirtd_is_away(host: Host) -> bool:
     if FORCED_TO_END in journal_since(host, begun):
         return False
     for spec in OUTAGE:
-        wait_until(lambda name=spec.name: listed(host)[name]["wanted"] == "off", 120, "verdict")  # type: ignore[misc]  # bound now
+        wait_until(lambda name=spec.name: listed(host)[name]["wanted"] == "off", 30, "verdict")  # type: ignore[misc]  # bound now
         assert listed(host)[spec.name]["stopped_by"] in ("user", "unknown")
         assert listed(host)[spec.name]["certainty"] in ("likely", "inferred")
     return True
@@ -203,7 +203,7 @@ def afterwards(host: Host) -> None:
         start_both(host, specs)
     for specs in (UNDEFINED, RENAMED, AGAIN):
         wait_off(host, specs)
-    wait_until(lambda: all(r["wanted"] == "off" for r in rows(host, AGAIN)), 120, "verdicts")
+    wait_until(lambda: all(r["wanted"] == "off" for r in rows(host, AGAIN)), 30, "verdicts")
     for spec in [*UNDEFINED, *AGAIN]:
         host.virsh("undefine", spec.id)
     for spec in RENAMED:
@@ -240,7 +240,7 @@ def rows(host: Host, specs: list[GuestSpec]) -> list[dict[str, Any]]:
 
 
 def assert_verdicts(host: Host, cast: list[Case]) -> None:
-    wait_until(lambda: are_all_judged(host, cast), 120, "verdict on everybody")
+    wait_until(lambda: are_all_judged(host, cast), 30, "verdict on everybody")
     found = listed(host)
     assert {case.name: said(found[case.name]) for case in cast} == {
         case.name: (case.who, case.how, case.certainty if case.who else None) for case in cast
@@ -280,7 +280,7 @@ def said(row: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
 def assert_row(host: Host, name: str, who: str, how: str | None, certainty: str) -> None:
     # Before the service has judged, list infers on its own that it was stopped.
     judged = ("off", certainty)
-    wait_until(lambda: wanted_and_certainty(host, name) == judged, 120, f"verdict on {name}")
+    wait_until(lambda: wanted_and_certainty(host, name) == judged, 30, f"verdict on {name}")
     row = listed(host)[name]
     assert said(row) == (who, how or row["stopped_how"], certainty), name
 
@@ -300,7 +300,7 @@ def assert_watch_and_why_tell(host: Host) -> None:
     wait_until(lambda: "connected" in said_on_stderr(host), 30, "connection of watch")
     host.start(GuestSpec("watched"))
     PRESS(host, "watched")
-    wait_until(lambda: any(line.get("verdict") for line in about(seen)), 120, "verdict in watch")
+    wait_until(lambda: any(line.get("verdict") for line in about(seen)), 60, "verdict in watch")
     watch.terminate()
     events = [line["event"] for line in about(seen) if "event" in line]
     assert events.index("started") < events.index("POWERDOWN") < events.index("SHUTDOWN")
